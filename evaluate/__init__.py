@@ -1,0 +1,1 @@
+"""Metrics of an estimate against its reference, their summary and the report of a run."""

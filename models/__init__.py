@@ -1,0 +1,48 @@
+"""The networks: a paper is one file, and every network is built by its name.
+
+A network is a keras.Model that states, as plain attributes, what it `wants` ("interpolated": the
+wave at the high rate, or "low": at the low rate), the `multiple` that its input lengths must
+divide by, and its `context`: how many samples on either side an output sample can see.
+
+To add a paper, write its file and add a row to `_NETWORKS`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+
+# name: (module, class)
+_NETWORKS = {
+    "audiounet": ("audiounet", "AudioUNet"),
+}
+
+
+def names() -> list[str]:
+    """Lists the networks that `build` knows."""
+    return list(_NETWORKS)
+
+
+def build(name: str, **overrides) -> "keras.Model":
+    """Builds a network by its name, with random weights.
+
+    Args:
+        name: one of `names()`.
+        **overrides: arguments of the network's constructor.
+
+    Raises:
+        ValueError: there is no such network, or it takes no such argument.
+    """
+    if name not in _NETWORKS:
+        raise ValueError(f"no network is named {name!r}; there are {', '.join(names())}")
+    module, network = _NETWORKS[name]
+    try:
+        return getattr(import_module(f".{module}", __name__), network)(**overrides)
+    except TypeError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def paper(name: str) -> str:
+    """Names the paper of a network: authors and year."""
+    return import_module(f".{_NETWORKS[name][0]}", __name__).PAPER
