@@ -1,0 +1,136 @@
+"""Reading, writing and resampling recordings.
+
+A wave is float32 in [-1, 1], shape `(n, channels)` as read and `(n,)` once it is mono.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+import soxr
+
+from .command import UserError, replacing
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
+
+
+class Info(NamedTuple):
+    """Length and form of a recording."""
+
+    frames: int
+    sample_rate: int
+    channels: int
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[soundfile.SoundFile]:
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file")
+    if path.stat().st_size == 0:
+        raise UserError(f"{path}: the file is empty")
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file
+    except soundfile.LibsndfileError as error:
+        raise UserError(
+            f"{path}: not readable as audio ({error.error_string.rstrip('.')}); "
+            f"readable are {', '.join(SUFFIXES)}"
+        ) from error
+
+
+def info(path: Path) -> Info:
+    """Reads the length and form of a recording from its header.
+
+    Raises:
+        UserError: the file is missing, empty or not audio.
+    """
+    with _open(path) as file:
+        return Info(file.frames, file.samplerate, file.channels)
+
+
+def blocks(path: Path, seconds: float = 60.0) -> Iterator[np.ndarray]:
+    """Reads a recording in pieces, so that its length does not matter.
+
+    Args:
+        path: the recording.
+        seconds: length of a piece; the last one may be shorter.
+
+    Yields:
+        float32 arrays of shape (k, channels).
+
+    Raises:
+        UserError: the file is missing, empty or not audio, or breaks off in the middle.
+    """
+    with _open(path) as file:
+        yield from file.blocks(
+            blocksize=max(1, round(seconds * file.samplerate)), dtype="float32", always_2d=True
+        )
+
+
+def read(path: Path) -> tuple[np.ndarray, int]:
+    """Reads a whole recording.
+
+    Returns:
+        the wave, float32 of shape (n, channels), and its sample rate in Hz.
+
+    Raises:
+        UserError: the file is missing, empty or not audio.
+    """
+    with _open(path) as file:
+        return file.read(dtype="float32", always_2d=True), file.samplerate
+
+
+def write(path: Path, wave: np.ndarray, sample_rate: int, subtype: str | None = None) -> None:
+    """Writes a recording under a temporary name and renames it once it is whole.
+
+    Args:
+        path: its suffix chooses the format: .wav, .flac, .ogg, .mp3, .aiff.
+        wave: float, shape (n,) or (n, channels); what lies beyond [-1, 1] is clipped by formats
+            of whole numbers.
+        sample_rate: in Hz.
+        subtype: libsndfile's name of the sample format, such as "PCM_24"; the format's own
+            default otherwise.
+
+    Raises:
+        UserError: the format cannot be written, or not at this rate or channel count.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path}: cannot write this format; writable are {', '.join(SUFFIXES)}")
+    with replacing(path) as temporary:
+        try:
+            soundfile.write(temporary, wave, sample_rate, subtype=subtype)
+        except (soundfile.LibsndfileError, ValueError) as error:
+            raise UserError(f"{path}: cannot be written: {error}") from error
+
+
+def mono(wave: np.ndarray) -> np.ndarray:
+    """Mixes (n, channels) down to (n,) by the mean over the channels."""
+    return wave.mean(axis=1) if wave.ndim == 2 else wave
+
+
+def resample(wave: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
+    """Resamples by soxr's linear-phase filter of very high quality, in step with the input.
+
+    Args:
+        wave: shape (n,) or (n, channels).
+        from_hz: the wave's sample rate.
+        to_hz: the sample rate wanted.
+
+    Returns:
+        float32 of `resampled_length(n, from_hz, to_hz)` samples.
+    """
+    if from_hz == to_hz:
+        return wave.astype(np.float32, copy=False)
+    n = resampled_length(len(wave), from_hz, to_hz)
+    out = soxr.resample(wave.astype(np.float32, copy=False), from_hz, to_hz, quality="VHQ")
+    # soxr rounds its length by rules of its own, up to a sample off.
+    padding = [(0, max(0, n - len(out)))] + [(0, 0)] * (out.ndim - 1)
+    return np.pad(out, padding)[:n]
+
+
+def resampled_length(n: int, from_hz: int, to_hz: int) -> int:
+    """Number of samples at `to_hz` of a wave with n samples at `from_hz`, half rounded up."""
+    return (2 * n * to_hz + from_hz) // (2 * from_hz)

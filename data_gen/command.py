@@ -1,0 +1,58 @@
+"""What every command shares: how it starts, and how it tells a user of a mistake."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class UserError(ValueError):
+    """A mistake that its user can mend; the message is one line that says how."""
+
+
+def run_command(main: Callable[[Sequence[str]], None]) -> None:
+    """Parses absl flags, runs `main` and turns a user's mistake into one line and exit code 1.
+
+    Args:
+        main: takes the positional arguments, without the program's name.
+    """
+    # TensorFlow's C++ side prints its start-up notes otherwise; they are nobody's news.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from absl import app
+
+    def guarded(argv: Sequence[str]) -> None:
+        try:
+            main(argv[1:])
+        except UserError as error:
+            sys.exit(f"error: {error}")
+        except OSError as error:
+            # Errors with a file name are about a user's file or folder; others are ours.
+            if error.filename is None:
+                raise
+            sys.exit(f"error: {error.filename}: {error.strerror}")
+        except KeyboardInterrupt:
+            sys.exit("stopped")
+
+    app.run(guarded)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside `path` to write to, and renames it to `path` on success.
+
+    The suffix is kept, since some writers choose the format by it.
+
+    Args:
+        path: the final name; its folder is made when it is missing.
+
+    Yields:
+        the temporary path, removed again if the block fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,133 @@
+"""The published protocols that make a low-rate wave from a high-rate one.
+
+Two steps: `down` gives the low-rate wave, `up` brings it back to the high rate.
+Shards store the output of `down`; a network that wants an interpolated input gets that of both.
+Waves are (n,) with n a multiple of the ratio (`crop`), from 2 to 8.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import soxr
+from scipy import signal
+
+from . import interpolate
+from .command import UserError
+
+RATIOS = range(2, 9)
+
+
+class Protocol(NamedTuple):
+    """A way down to the low rate and a way up again, each `(wave, ratio) -> wave`."""
+
+    down: Callable[[np.ndarray, int], np.ndarray]
+    interpolation: str
+
+    def up(self, low: np.ndarray, ratio: int) -> np.ndarray:
+        """Brings a low-rate wave (n,) to the high rate (n * ratio,)."""
+        return interpolate.get(self.interpolation)(low, ratio)
+
+    def __call__(self, wave: np.ndarray, ratio: int) -> np.ndarray:
+        """Takes the treble of a wave away: (n,) to (n,), cropped to a multiple of the ratio."""
+        return self.up(self.down(crop(wave, ratio), ratio), ratio)
+
+
+def crop(wave: np.ndarray, ratio: int) -> np.ndarray:
+    """Drops the samples past the last multiple of the ratio, as Kuleshov's preparation does."""
+    if ratio not in RATIOS:
+        raise UserError(f"ratio {ratio} is not a whole number from {RATIOS[0]} to {RATIOS[-1]}")
+    return wave[: len(wave) - len(wave) % ratio]
+
+
+def _decimate(wave: np.ndarray, ratio: int, zero_phase: bool) -> np.ndarray:
+    # The filter runs in float64: an order-8 recursion near 0.1 of the band loses 1e-4 in float32.
+    padded = np.pad(wave.astype(np.float64), (0, max(0, 28 - len(wave))))
+    low = signal.decimate(padded, ratio, zero_phase=zero_phase)
+    return low[: len(wave) // ratio].astype(np.float32)
+
+
+def decimate(wave: np.ndarray, ratio: int) -> np.ndarray:
+    """Chebyshev I of order 8, ripple 0.05 dB, cutoff 0.8 / r, forwards and backwards; every r-th.
+
+    Source: Kuleshov et al. 2017, section 4.1, by SciPy's decimate as it stands today.
+    """
+    return _decimate(wave, ratio, zero_phase=True)
+
+
+def decimate_lagged(wave: np.ndarray, ratio: int) -> np.ndarray:
+    """As `decimate`, but the filter runs forwards only, so that the low side lags.
+
+    Source: the published samples of Kuleshov's code lag by some 10 samples, since the SciPy of
+    its time filtered one way.
+    """
+    return _decimate(wave, ratio, zero_phase=False)
+
+
+def subsample(wave: np.ndarray, ratio: int) -> np.ndarray:
+    """Every r-th sample with no filter, so that the treble aliases.
+
+    Source: the multi-speaker Makefile of Kuleshov's code, which asks for no low-pass.
+    """
+    return wave[::ratio].astype(np.float32)
+
+
+def sinc_down(wave: np.ndarray, ratio: int) -> np.ndarray:
+    """soxr's linear-phase windowed sinc, the modern protocol (AERO, AP-BWE, NVSR)."""
+    low = soxr.resample(wave.astype(np.float32), ratio, 1, quality="VHQ")
+    n = len(wave) // ratio
+    return np.pad(low, (0, max(0, n - len(low))))[:n]
+
+
+def fft_down(wave: np.ndarray, ratio: int) -> np.ndarray:
+    """Keeps the lowest 1/r of the whole wave's spectrum (Lim et al. 2018, section 2.1)."""
+    return np.asarray(signal.resample(wave, len(wave) // ratio), np.float32)
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "decimate_spline": Protocol(decimate, "spline"),
+    "decimate_lagged_spline": Protocol(decimate_lagged, "spline"),
+    "subsample_spline": Protocol(subsample, "spline"),
+    "sinc": Protocol(sinc_down, "sinc"),
+    "fft": Protocol(fft_down, "fft"),
+}
+
+
+def get(name: str) -> Protocol:
+    """Looks a protocol up by its name.
+
+    Raises:
+        UserError: there is no such protocol.
+    """
+    if name not in PROTOCOLS:
+        raise UserError(f"no protocol is named {name!r}; there are {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+def decimate_spline(wave: np.ndarray, ratio: int, zero_phase: bool = True) -> np.ndarray:
+    """Kuleshov's protocol: `decimate` (or `decimate_lagged`), then a cubic spline back.
+
+    Args:
+        wave: shape (n,).
+        ratio: whole number from 2 to 8.
+        zero_phase: False gives the lag of the published samples.
+
+    Returns:
+        float32 of n samples, less those past the last multiple of the ratio.
+    """
+    return PROTOCOLS["decimate_spline" if zero_phase else "decimate_lagged_spline"](wave, ratio)
+
+
+def subsample_spline(wave: np.ndarray, ratio: int) -> np.ndarray:
+    """`subsample`, then a cubic spline back; arguments as `decimate_spline`."""
+    return PROTOCOLS["subsample_spline"](wave, ratio)
+
+
+def sinc(wave: np.ndarray, ratio: int) -> np.ndarray:
+    """Windowed sinc down and up; arguments as `decimate_spline`."""
+    return PROTOCOLS["sinc"](wave, ratio)
+
+
+def fft(wave: np.ndarray, ratio: int) -> np.ndarray:
+    """Spectrum cut and padded; arguments as `decimate_spline`."""
+    return PROTOCOLS["fft"](wave, ratio)
