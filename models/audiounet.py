@@ -1,0 +1,156 @@
+"""AudioUNet: a one-dimensional U-Net on the interpolated wave.
+
+Kuleshov, Enam, Ermon: Audio Super Resolution using Neural Networks, ICLR 2017 workshop,
+arXiv:1708.00853. The published code is kuleshov/audio-super-res.
+
+Where the paper, the published code and its later states differ, and what stands here:
+- The paper draws batch normalisation; the code has it commented out, and so it is left out here.
+- The code's filters were 128, 256, 512, 512 in 2017; a commit of 2019 made them 128, 384, 512, 512
+  without a word. `variant` chooses; 2017 is the default.
+- Dropout of 0.5 stands in the bottleneck and on the way up, before the activation, as in the code.
+- The subpixel step is the code's plain reshape, not the channel order of the 2-D PixelShuffle.
+"""
+
+import keras
+from keras import layers, ops
+
+PAPER = "Kuleshov et al. 2017"
+
+FILTERS = {"2017": (128, 256, 512, 512), "2019": (128, 384, 512, 512)}
+KERNELS = (65, 33, 17, 9)
+BOTTLENECK_FILTERS, BOTTLENECK_KERNEL = 512, 9
+LAST_KERNEL = 9
+
+
+@keras.saving.register_keras_serializable("wideband")
+class Subpixel(layers.Layer):
+    """Trades channels for samples: (batch, n, 2 c) to (batch, 2 n, c), by a plain reshape.
+
+    Source: SubPixel1D of the published code; paper, section 3.1 (the subpixel layer of Shi et
+    al. 2016 in one dimension).
+    """
+
+    def call(self, x):
+        """Reshapes (batch, n, 2 c) to (batch, 2 n, c)."""
+        batch, n, channels = ops.shape(x)
+        return ops.reshape(x, (batch, 2 * n, channels // 2))
+
+    def compute_output_shape(self, input_shape):
+        """Gives (batch, 2 n, c), n being None where it is open."""
+        batch, n, channels = input_shape
+        return batch, None if n is None else 2 * n, channels // 2
+
+
+@keras.saving.register_keras_serializable("wideband")
+class AudioUNet(keras.Model):
+    """The AudioUNet: (batch, n, 1) interpolated to (batch, n, 1) restored, n a multiple of 32.
+
+    Source: paper, section 3 and figure 1; 56,411,394 parameters in the variant of 2017 and
+    70,977,154 in that of 2019.
+
+    Args:
+        variant: "2017" or "2019", the filters of the published code in that year.
+        width: multiplies every number of filters, for networks that a laptop can train.
+        dropout: rate in the bottleneck and on the way up; active in training only.
+        **kwargs: keras.Model's own: name, dtype, trainable.
+
+    Raises:
+        ValueError: the variant is unknown, or the width leaves a layer without filters.
+
+    Example:
+        >>> AudioUNet(width=0.25)(keras.ops.zeros((1, 8192, 1))).shape
+        TensorShape([1, 8192, 1])
+    """
+
+    wants = "interpolated"
+
+    def __init__(
+        self, variant: str = "2017", width: float = 1.0, dropout: float = 0.5, **kwargs
+    ) -> None:
+        if variant not in FILTERS:
+            raise ValueError(f"variant {variant!r} is none of {', '.join(FILTERS)}")
+        filters = [round(width * count) for count in FILTERS[variant]]
+        bottleneck_filters = round(width * BOTTLENECK_FILTERS)
+        if min(filters) < 1:
+            raise ValueError(f"width {width} leaves a layer without filters")
+
+        # === Functional Model ===
+        wave = keras.Input((None, 1), name="interpolated")  # (batch, n, 1)
+        x, skips = wave, []
+        for count, kernel in zip(filters, KERNELS, strict=True):
+            # (batch, n, c) to (batch, n / 2, count)
+            x = _conv(count, kernel, strides=2)(x)
+            x = layers.LeakyReLU(negative_slope=0.2)(x)
+            skips.append(x)
+
+        # (batch, n / 16, c) to (batch, n / 32, bottleneck_filters)
+        x = _conv(bottleneck_filters, BOTTLENECK_KERNEL, strides=2)(x)
+        x = layers.Dropout(dropout)(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+
+        levels = list(zip(filters, KERNELS, skips, strict=True))
+        for count, kernel, skip in reversed(levels):
+            # (batch, m, c) to (batch, 2 m, count), then the skip's channels behind
+            x = _conv(2 * count, kernel)(x)
+            x = layers.Dropout(dropout)(x)
+            x = layers.ReLU()(x)
+            x = Subpixel()(x)
+            x = layers.Concatenate()([x, skip])
+
+        # (batch, n / 2, c) to (batch, n / 2, 2) to (batch, n, 1)
+        x = layers.Conv1D(
+            2,
+            LAST_KERNEL,
+            padding="same",
+            kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3),
+        )(x)
+        x = Subpixel()(x)
+        # In float32 even under mixed precision: half floats would round the wave itself.
+        x = layers.Add(dtype="float32")([x, wave])
+        super().__init__(wave, x, **kwargs)
+
+        # === Config ===
+        self.variant, self.width, self.dropout = variant, width, dropout
+        self.multiple = 2 ** (len(filters) + 1)
+        self.context = _context()
+
+    def get_config(self) -> dict:
+        """Gives the constructor's arguments, which are the whole configuration."""
+        return {
+            "variant": self.variant,
+            "width": self.width,
+            "dropout": self.dropout,
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None) -> "AudioUNet":
+        """Rebuilds the network from `get_config`."""
+        return cls(**config)
+
+
+def _conv(filters: int, kernel: int, strides: int = 1) -> layers.Conv1D:
+    return layers.Conv1D(
+        filters,
+        kernel,
+        strides=strides,
+        padding="same",
+        kernel_initializer=keras.initializers.Orthogonal(),
+    )
+
+
+def _context() -> int:
+    """Samples on either side of an output sample that it can see, rounded up to the grid."""
+    reach, step = 0, 1
+    for kernel in (*KERNELS, BOTTLENECK_KERNEL):
+        reach += kernel // 2 * step
+        step *= 2
+    for kernel in reversed(KERNELS):
+        reach += kernel // 2 * step
+        step //= 2
+    reach += LAST_KERNEL // 2 * step
+    # An output may stand anywhere within the coarsest step, the bottleneck's.
+    coarsest = 2 ** (len(KERNELS) + 1)
+    return -(-reach // coarsest) * coarsest + coarsest
