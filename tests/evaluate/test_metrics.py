@@ -1,0 +1,264 @@
+"""The metrics against formulas written out here, against each other and at their edges."""
+
+import math
+
+import librosa
+import numpy as np
+import pytest
+from scipy.signal import butter, sosfiltfilt
+from wideband.evaluate import metrics
+from wideband.evaluate.metrics import METRICS
+
+SAMPLE_RATE = 16000
+CUTOFF_HZ = 2000
+NEEDS = {"sample_rate": SAMPLE_RATE, "cutoff_hz": CUTOFF_HZ}
+
+
+def measure(name, reference, estimate):
+    needs = {need: NEEDS[need] for need in METRICS[name].needs}
+    return METRICS[name].function(reference, estimate, **needs)
+
+
+def waves(n=20000, amplitude=0.3, seed=0):
+    """Noise whose level varies, and a copy whose high band is 40 dB down: no LSD is capped."""
+    rng = np.random.default_rng(seed)
+    level = amplitude * (1.1 + np.sin(np.arange(n) / 3000))
+    reference = level * rng.standard_normal(n)
+    low_pass = butter(8, CUTOFF_HZ, fs=SAMPLE_RATE, output="sos")
+    return reference, 0.99 * sosfiltfilt(low_pass, reference) + 0.01 * reference
+
+
+def power(wave, window=2048, hop=512):
+    """Shape (frequencies, frames), from librosa."""
+    return np.abs(librosa.stft(wave, n_fft=window, hop_length=hop, pad_mode="reflect")) ** 2
+
+
+def modern(reference, estimate, bins=slice(None)):
+    y, p = (np.log10(np.clip(power(w), 1e-8, None))[bins] for w in (reference, estimate))
+    return ((y - p) ** 2).mean(axis=0).__pow__(0.5).mean()
+
+
+def kuleshov(reference, estimate):
+    y, p = (np.log(power(w) + 1e-8) for w in (reference, estimate))
+    return min(np.sqrt(((y - p) ** 2 + 1e-8).mean(axis=1)).mean(), 10)
+
+
+def frame_ln(reference, estimate):
+    y, p = (np.log(power(w) + 1e-8) for w in (reference, estimate))
+    return np.sqrt(((y - p) ** 2).mean(axis=0)).mean()
+
+
+def ssr_eval(reference, estimate):
+    y, p = (np.sqrt(power(w, 743, 160)) for w in (reference, estimate))
+    return np.sqrt((np.log10(y**2 / (p + 1e-12) ** 2 + 1e-12) ** 2).mean(axis=0)).mean()
+
+
+def tfnet(reference, estimate):
+    y, p = (
+        np.log10(np.clip(np.abs(np.fft.fft(w)) ** 2, 1e-8, None)) for w in (reference, estimate)
+    )
+    return np.sqrt(((y - p) ** 2).mean())
+
+
+def padded_ratio(y, p):
+    noise = np.sqrt(np.mean((p - y) ** 2 + 1e-6))
+    return 20 * np.log(np.sqrt(np.mean(y**2)) / noise + 1e-8) / np.log(10)
+
+
+def by_patch(formula, patch=8192):
+    def mean(y, p):
+        starts = range(0, len(y) - patch + 1, patch)
+        return np.mean([formula(y[i : i + patch], p[i : i + patch]) for i in starts])
+
+    return mean
+
+
+FORMULAS = {
+    "snr": lambda y, p: 20 * np.log10(np.linalg.norm(y) / np.linalg.norm(y - p)),
+    "segmental_snr": by_patch(padded_ratio),
+    "lsd": modern,
+    # The cutoff lies at a quarter of the 1025 bins.
+    "lsd_lf": lambda y, p: modern(y, p, slice(0, 256)),
+    "lsd_hf": lambda y, p: modern(y, p, slice(256, 1025)),
+    "lsd_kuleshov": kuleshov,
+    "lsd_bini": by_patch(kuleshov),
+    "lsd_frame_ln": frame_ln,
+    "lsd_ssr_eval": ssr_eval,
+    "lsd_tfnet": by_patch(tfnet),
+}
+LSDS = [name for name in METRICS if name.startswith("lsd")]
+
+
+def test_every_metric_has_a_formula_here():
+    assert FORMULAS.keys() == METRICS.keys()
+
+
+# In the quiet cases floors and epsilons decide.
+@pytest.mark.parametrize("amplitude", [0.3, 1e-3, 1e-6])
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_equals_its_formula(name, amplitude):
+    reference, estimate = waves(amplitude=amplitude)
+    expected = FORMULAS[name](reference, estimate)
+    assert measure(name, reference, estimate) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", LSDS)
+def test_a_long_wave_is_measured_as_one(name):
+    reference, estimate = waves(n=300_000)
+    expected = FORMULAS[name](reference, estimate)
+    assert measure(name, reference, estimate) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", LSDS)
+def test_a_gain_moves_every_lsd_by_its_logarithm(name):
+    reference, _ = waves()
+    unit = 1 if METRICS[name].unit == "log10" else math.log(10)
+    assert measure(name, reference, 0.5 * reference) == pytest.approx(
+        2 * math.log10(2) * unit, rel=1e-5
+    )
+
+
+def test_snr_of_a_gain_is_that_of_what_it_takes_away():
+    reference, _ = waves()
+    assert metrics.snr(reference, 0.9 * reference) == pytest.approx(20)
+
+
+def test_lf_and_hf_are_the_two_parts_of_the_modern_lsd():
+    reference, estimate = waves(n=500)  # one frame
+    lf, hf = (measure(name, reference, estimate) for name in ("lsd_lf", "lsd_hf"))
+    whole = metrics.lsd(reference, estimate)
+    assert 256 * lf**2 + 769 * hf**2 == pytest.approx(1025 * whole**2)
+    assert lf < whole < hf
+
+
+def test_the_order_of_the_means_tells_kuleshov_from_the_frame_wise_lsd():
+    # One frame leaves no mean over time: the mean of |d| against the root of the mean of d^2.
+    reference, estimate = waves(n=500)
+    assert metrics.lsd_kuleshov(reference, estimate) < metrics.lsd_frame_ln(reference, estimate)
+    # An error in one of many frames weighs by its root in time, in proportion frame by frame.
+    reference, _ = waves(n=100 * 512)
+    estimate = reference.copy()
+    estimate[:4096] *= 0.1
+    assert metrics.lsd_kuleshov(reference, estimate) > 2 * metrics.lsd_frame_ln(reference, estimate)
+
+
+def test_without_floors_frame_ln_is_the_modern_lsd_in_other_units():
+    reference, _ = waves(amplitude=100)
+    estimate, _ = waves(amplitude=100, seed=1)
+    assert metrics.lsd_frame_ln(reference, estimate) == pytest.approx(
+        math.log(10) * metrics.lsd(reference, estimate), rel=1e-6
+    )
+
+
+def test_bini_measures_a_patch_as_kuleshov_does():
+    reference, estimate = waves(n=8192)
+    assert metrics.lsd_bini(reference, estimate) == metrics.lsd_kuleshov(reference, estimate)
+
+
+def test_segmental_snr_of_one_large_patch_is_the_snr_but_for_the_padding():
+    reference, estimate = waves(amplitude=100)
+    assert metrics.segmental_snr(reference, estimate, patch=len(reference)) == pytest.approx(
+        metrics.snr(reference, estimate), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", ["segmental_snr", "lsd_bini", "lsd_tfnet"])
+def test_patches_leave_out_the_rest_and_take_a_short_wave_whole(name):
+    reference, estimate = waves(n=2 * 8192 + 100)
+    broken = estimate.copy()
+    broken[2 * 8192 :] = 1
+    assert measure(name, reference, broken) == measure(name, reference, estimate)
+    short = METRICS[name].function(reference[:100], estimate[:100])
+    assert short == METRICS[name].function(reference[:100], estimate[:100], patch=100)
+
+
+PERFECT = {
+    "snr": math.inf,
+    "lsd_kuleshov": 1e-4,
+    "lsd_bini": 1e-4,
+    **dict.fromkeys(["lsd", "lsd_lf", "lsd_hf", "lsd_frame_ln", "lsd_ssr_eval", "lsd_tfnet"], 0),
+}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_perfect_estimate_gets_the_documented_value(name):
+    reference, _ = waves(n=8192)
+    rms = np.sqrt(np.mean(reference**2))
+    expected = PERFECT.get(name, 20 * math.log10(rms) + 60)
+    assert measure(name, reference, reference) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_silence_estimated_perfectly_gets_the_documented_value(name):
+    silence = np.zeros(8192)
+    expected = PERFECT | {"segmental_snr": -160, "lsd_ssr_eval": 12}
+    assert measure(name, silence, silence) == pytest.approx(expected[name])
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_of_silence_against_sound_is_never_nan(name):
+    sound, silence = waves(n=8192)[0], np.zeros(8192)
+    for pair in ((sound, silence), (silence, sound)):
+        assert not math.isnan(measure(name, *pair))
+    assert metrics.snr(silence, sound) == -math.inf
+    assert metrics.snr(sound, silence) == 0
+
+
+def test_kuleshovs_lsd_is_capped():
+    # ln((1e4 * 1024) ^ 2 / 1e-8) is far above 10.
+    sound, silence = 1e4 * waves(n=8192)[0], np.zeros(8192)
+    assert metrics.lsd_kuleshov(sound, silence) == 10
+    assert metrics.lsd_bini(sound, silence) == 10
+    assert metrics.lsd_frame_ln(sound, silence) > 10
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_several_channels_give_the_mean_of_their_metrics(name):
+    left, right = waves(seed=1), waves(amplitude=0.1, seed=2)
+    both = (np.stack(pair, axis=1) for pair in zip(left, right, strict=True))
+    expected = (measure(name, *left) + measure(name, *right)) / 2
+    assert measure(name, *both) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_single_precision_waves_are_measured_in_double(name):
+    reference, estimate = (w.astype(np.float32) for w in waves())
+    expected = measure(name, reference.astype(np.float64), estimate.astype(np.float64))
+    assert measure(name, reference, estimate) == expected
+
+
+@pytest.mark.parametrize(
+    ("reference", "estimate", "message"),
+    [
+        (np.ones(10), np.ones(9), r"\(10,\).*\(9,\)"),
+        (np.ones((10, 2)), np.ones((10, 1)), r"\(10, 2\).*\(10, 1\)"),
+        (np.ones(10), np.array([1.0] * 9 + [np.nan]), "estimate holds values that are not finite"),
+        (np.ones(0), np.ones(0), "reference is empty"),
+        (np.ones((1, 10, 1)), np.ones((1, 10, 1)), r"\(n,\) or \(n, channels\)"),
+        (np.float64(1), np.float64(1), r"\(n,\) or \(n, channels\)"),
+    ],
+)
+def test_waves_that_cannot_be_compared_are_refused_by_every_metric(reference, estimate, message):
+    for name in METRICS:
+        with pytest.raises(ValueError, match=message):
+            measure(name, reference, estimate)
+
+
+@pytest.mark.parametrize("cutoff_hz", [0, 8000, 9000, -5])
+def test_a_cutoff_that_leaves_a_band_empty_is_refused(cutoff_hz):
+    for function in (metrics.lsd_lf, metrics.lsd_hf):
+        with pytest.raises(ValueError, match="empty band"):
+            function(*waves(), cutoff_hz=cutoff_hz, sample_rate=SAMPLE_RATE)
+
+
+def test_evaluate_gives_all_metrics_under_their_names():
+    reference, estimate = waves()
+    values = metrics.evaluate(reference, estimate, SAMPLE_RATE, CUTOFF_HZ)
+    assert values == {name: measure(name, reference, estimate) for name in METRICS}
+
+
+def test_evaluate_leaves_out_what_needs_a_cutoff_and_refuses_it_by_name():
+    values = metrics.evaluate(*waves(), SAMPLE_RATE)
+    assert METRICS.keys() - values.keys() == {"lsd_lf", "lsd_hf"}
+    with pytest.raises(ValueError, match="lsd_hf needs cutoff_hz"):
+        metrics.evaluate(*waves(), SAMPLE_RATE, names=["lsd", "lsd_hf"])
