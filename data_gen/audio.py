@@ -3,6 +3,7 @@
 A wave is float32 in [-1, 1], shape `(n, channels)` as read and `(n,)` once it is mono.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,8 +71,8 @@ def blocks(path: Path, seconds: float = 60.0) -> Iterator[np.ndarray]:
         )
 
 
-def read(path: Path) -> tuple[np.ndarray, int]:
-    """Reads a whole recording.
+def read(path: Path, start: int = 0, stop: int | None = None) -> tuple[np.ndarray, int]:
+    """Reads a recording, or the samples from `start` up to `stop`, as far as there are any.
 
     Returns:
         the wave, float32 of shape (n, channels), and its sample rate in Hz.
@@ -80,7 +81,9 @@ def read(path: Path) -> tuple[np.ndarray, int]:
         UserError: the file is missing, empty or not audio.
     """
     with _open(path) as file:
-        return file.read(dtype="float32", always_2d=True), file.samplerate
+        file.seek(min(start, file.frames))
+        frames = -1 if stop is None else max(0, stop - start)
+        return file.read(frames, dtype="float32", always_2d=True), file.samplerate
 
 
 def write(path: Path, wave: np.ndarray, sample_rate: int, subtype: str | None = None) -> None:
@@ -106,12 +109,22 @@ def write(path: Path, wave: np.ndarray, sample_rate: int, subtype: str | None = 
             raise UserError(f"{path}: cannot be written: {error}") from error
 
 
+def to_int16(wave: np.ndarray) -> np.ndarray:
+    """Rounds a wave to 16 bits; what lies beyond [-1, 1] is clipped."""
+    return np.clip(np.rint(wave * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def from_int16(samples: np.ndarray) -> np.ndarray:
+    """Turns 16-bit samples into a float32 wave."""
+    return samples.astype(np.float32) / np.float32(32768)
+
+
 def mono(wave: np.ndarray) -> np.ndarray:
     """Mixes (n, channels) down to (n,) by the mean over the channels."""
     return wave.mean(axis=1) if wave.ndim == 2 else wave
 
 
-def resample(wave: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
+def resample(wave: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     """Resamples by soxr's linear-phase filter of very high quality, in step with the input.
 
     Args:
@@ -131,6 +144,6 @@ def resample(wave: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     return np.pad(out, padding)[:n]
 
 
-def resampled_length(n: int, from_hz: int, to_hz: int) -> int:
+def resampled_length(n: int, from_hz: float, to_hz: float) -> int:
     """Number of samples at `to_hz` of a wave with n samples at `from_hz`, half rounded up."""
-    return (2 * n * to_hz + from_hz) // (2 * from_hz)
+    return math.floor(n * to_hz / from_hz + 0.5)

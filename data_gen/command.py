@@ -41,7 +41,7 @@ def run_command(main: Callable[[Sequence[str]], None]) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path` to write to, and renames it to `path` on success.
 
-    The suffix is kept, since some writers choose the format by it.
+    The end of the name is kept, since some writers choose the format by it.
 
     Args:
         path: the final name; its folder is made when it is missing.
@@ -50,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
         the temporary path, removed again if the block fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield temporary
         temporary.replace(path)

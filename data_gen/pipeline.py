@@ -51,7 +51,8 @@ def patches(
     """Cuts the waves of a dataset into (low, high) patches and batches them.
 
     The low side is brought to the high rate by the dataset's protocol, over the whole wave, so
-    that patches have no borders of interpolation. The same arguments give the same batches.
+    that patches have no borders of interpolation. The same arguments give the same batches; a second
+    pass over one dataset is shuffled anew.
 
     Args:
         shard_paths: shards of one dataset, as `shards.files` lists them.
@@ -97,14 +98,14 @@ def patches(
         records = tf.data.TFRecordDataset(paths)
     else:
         files = tf.data.Dataset.from_tensor_slices(paths)
-        files = files.shuffle(len(paths), seed, reshuffle_each_iteration=False)
+        files = files.shuffle(len(paths), seed)
         # Several shards at a time: neighbours within a shard share a speaker.
         records = files.interleave(tf.data.TFRecordDataset, cycle_length=16)
     dataset = records.map(cut, tf.data.AUTOTUNE).unbatch()
     if seed is not None:
         held = max(batch, round(shuffle_seconds * description.sample_rate / patch))
-        dataset = dataset.shuffle(held, seed, reshuffle_each_iteration=False)
+        dataset = dataset.shuffle(held, seed)
     if gain_db > 0:
-        noise = tf.data.Dataset.random(seed, rerandomize_each_iteration=False)
+        noise = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
         dataset = tf.data.Dataset.zip((dataset, noise)).map(amplify)
     return dataset.batch(batch).map(finish).prefetch(tf.data.AUTOTUNE)

@@ -67,6 +67,7 @@ class AudioUNet(keras.Model):
     def __init__(
         self, variant: str = "2017", width: float = 1.0, dropout: float = 0.5, **kwargs
     ) -> None:
+        variant = str(variant)
         if variant not in FILTERS:
             raise ValueError(f"variant {variant!r} is none of {', '.join(FILTERS)}")
         filters = [round(width * count) for count in FILTERS[variant]]

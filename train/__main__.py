@@ -1,0 +1,68 @@
+"""wideband-train: trains a recipe on a prepared dataset.
+
+Killed and started again with the same flags, it continues where it stopped.
+
+    wideband-train --recipe=demo --data=data/demo --run=runs/demo
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from ..data_gen.command import UserError, run_command
+
+_RECIPE = flags.DEFINE_string("recipe", None, "Name of the recipe; `list` prints all.")
+_DATA = flags.DEFINE_string("data", None, "Folder of a dataset made by wideband-prepare.")
+_RUN = flags.DEFINE_string("run", None, "Run folder to make or to continue.")
+_SET = flags.DEFINE_multi_string(
+    "set", [], "Overrides a field of the recipe: --set=batch=16 --set=arguments.width=0.25."
+)
+_PRECISION = flags.DEFINE_enum(
+    "precision",
+    None,
+    ["float32", "mixed_float16", "mixed_bfloat16"],
+    "Number format; the mixed ones are faster on GPUs, TPUs and CPUs with AVX512-BF16.",
+)
+_XLA = flags.DEFINE_bool("xla", None, "Compiles the training step with XLA.")
+_SEED = flags.DEFINE_integer("seed", None, "Seed of weights, shuffling, gains and dropout.")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Trains, and prints what was reached and what to do next."""
+    from . import recipes
+
+    if arguments:
+        raise UserError(f"unexpected argument {arguments[0]!r}; everything is a --flag here")
+    if _RECIPE.value == "list":
+        for name in recipes.names():
+            print(f"{name:22} {recipes.get(name).source}")
+        return
+    for flag in (_RECIPE, _DATA, _RUN):
+        if not flag.value:
+            raise UserError(f"--{flag.name} is missing; see wideband-train --help")
+    overrides = recipes.parse_overrides(_SET.value)
+    for flag in (_PRECISION, _XLA, _SEED):
+        if flag.value is not None:
+            overrides[flag.name] = flag.value
+    recipe = recipes.get(_RECIPE.value, **overrides)
+
+    from .fit import fit
+
+    run = fit(recipe, Path(_DATA.value), Path(_RUN.value), sys.argv[1:])
+    best = run.best
+    print(
+        f"{run.epoch} epochs; the best is epoch {best['epoch']:.0f}: validation SNR "
+        f"{best['val_snr']:.2f} dB, LSD {best['val_lsd']:.3f}\n"
+        f"next: wideband-evaluate --run={_RUN.value}"
+    )
+
+
+def run() -> None:
+    """Starts the command."""
+    run_command(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,195 @@
+"""The training loop: a recipe and a dataset in, a run folder out."""
+
+import math
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from .. import models
+from ..data_gen import degrade, pipeline, shards
+from ..data_gen.command import UserError
+from ..evaluate import metrics, plot
+from ..upsample import Upsampler
+from .losses import LOSSES
+from .recipes import Recipe
+from .run import Run
+
+
+def fit(recipe: Recipe, data: Path, folder: Path, flags: list[str]) -> Run:
+    """Trains a recipe on a dataset, or continues where a killed run stopped.
+
+    An epoch's patches, gains and dropout follow from the seed and the epoch's number alone, so a
+    run that was continued ends as one that was never stopped.
+
+    Args:
+        recipe: what to train.
+        data: folder of a prepared dataset.
+        folder: the run folder.
+        flags: the command line, for the record.
+
+    Returns:
+        the finished run.
+
+    Raises:
+        UserError: dataset and recipe disagree, the folder holds another run, or the loss is no
+            longer finite.
+    """
+    _check(recipe, data)
+    if recipe.loss not in LOSSES:
+        raise UserError(f"loss {recipe.loss!r} is none of {', '.join(LOSSES)}")
+    run = Run(folder, recipe, {"data": str(data.absolute()), "flags": flags})
+    if run.finished:
+        return run
+    keras.utils.set_random_seed(recipe.seed)
+    keras.mixed_precision.set_dtype_policy(recipe.precision)
+    network = models.build(recipe.model, **recipe.arguments)
+    steps = recipe.steps_per_epoch or _count_steps(recipe, data)
+    network.compile(_optimizer(recipe, steps), LOSSES[recipe.loss], jit_compile=recipe.xla)
+    if run.epoch:
+        # Builds the optimizer's variables, which the checkpoint fills.
+        network.optimizer.build(network.trainable_variables)
+        network.load_weights(run.checkpoint)
+    interpolation = degrade.get(recipe.protocol).interpolation
+    upsampler = Upsampler(network, recipe.sample_rate, recipe.ratio, interpolation)
+    validation = _validation_set(recipe, data)
+
+    total = steps * recipe.epochs
+    with (
+        tqdm(total=total, initial=steps * run.epoch, unit="step", desc=folder.name) as bar,
+        tf.summary.create_file_writer(str(folder / "events")).as_default(),
+    ):
+        while not run.finished:
+            epoch = run.epoch + 1
+            started = time.monotonic()
+            _reseed(network, recipe.seed, epoch)
+            fitted = network.fit(
+                _patches(recipe, data, epoch).repeat(),
+                steps_per_epoch=steps,
+                verbose=0,
+                callbacks=[_Bar(bar), _StopOnNan()],
+            )
+            loss = fitted.history["loss"][-1]
+            if not math.isfinite(loss):
+                raise UserError(
+                    f"the loss became {loss} in epoch {epoch}; the weights up to epoch "
+                    f"{run.epoch} stand in {folder}; try a lower rate: "
+                    f"--set=learning_rate={recipe.learning_rate / 3:.1g}"
+                )
+            row = {
+                "epoch": epoch,
+                "step": epoch * steps,
+                "loss": loss,
+                **_validate(upsampler, validation, recipe),
+                "seconds": round(time.monotonic() - started, 2),
+            }
+            run.finish_epoch(row, network)
+            for key, value in row.items():
+                tf.summary.scalar(key, value, step=epoch)
+            plot.save_curves(run.rows, folder / "curves.png")
+            shown = {key: f"{row[key]:.4g}" for key in ("val_loss", "val_snr", "val_lsd")}
+            bar.set_postfix(shown)
+    return run
+
+
+def _check(recipe: Recipe, data: Path) -> None:
+    description = shards.describe(data)
+    for key in ("sample_rate", "ratio", "protocol"):
+        have, want = getattr(description, key), getattr(recipe, key)
+        if have != want:
+            raise UserError(
+                f"{data} was prepared with {key}={have}, and the recipe wants {want}; prepare it "
+                f"with --{key}={want}, or train with --set={key}={have}"
+            )
+
+
+def _patches(recipe: Recipe, data: Path, epoch: int) -> tf.data.Dataset:
+    # One number out of two, such that no two pairs share their shuffling.
+    seed = int(np.random.SeedSequence([recipe.seed, epoch]).generate_state(1)[0])
+    return pipeline.patches(
+        shards.files(data, "train"),
+        recipe.patch,
+        recipe.stride,
+        recipe.batch,
+        seed,
+        silence_rms=recipe.silence_rms,
+        gain_db=recipe.gain_db,
+    )
+
+
+def _count_steps(recipe: Recipe, data: Path) -> int:
+    steps = sum(1 for _ in _patches(recipe, data, 0))
+    if steps == 0:
+        raise UserError(f"{data}: no recording has a whole patch of {recipe.patch} samples")
+    return steps
+
+
+def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        total = steps * recipe.epochs
+        warmup = max(1, total // 50)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, total - warmup, warmup_target=rate, warmup_steps=warmup
+        )
+    return keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2)
+
+
+def _reseed(network: keras.Model, seed: int, epoch: int) -> None:
+    """Sets the state of every dropout, which Keras leaves out of its weight files."""
+    for number, variable in enumerate(network.non_trainable_variables):
+        if variable.path.endswith("seed_generator_state"):
+            variable.assign(np.random.SeedSequence([seed, epoch, number]).generate_state(2))
+
+
+def _validation_set(recipe: Recipe, data: Path) -> list[shards.Example]:
+    """Takes every k-th recording of the valid split, so that they make the seconds asked for."""
+    examples = shards.read(shards.files(data, "valid"))
+    lengths = [len(example.high) for example in examples]
+    wanted = recipe.validation_seconds * recipe.sample_rate
+    every = max(1, math.ceil(sum(lengths) / wanted))
+    examples = shards.read(shards.files(data, "valid"))
+    return [example for number, example in enumerate(examples) if number % every == 0]
+
+
+def _validate(
+    upsampler: Upsampler, examples: list[shards.Example], recipe: Recipe
+) -> dict[str, float]:
+    """Means over whole recordings: the loss over patches, SNR in dB, and modern LSD."""
+    losses, snrs, lsds = [], [], []
+    for example in examples:
+        interpolated = upsampler.interpolate(example.low, recipe.ratio)
+        estimate = upsampler.restore(interpolated)
+        pad = (0, -len(estimate) % recipe.patch)
+        cut = [np.pad(wave, pad).reshape(-1, recipe.patch, 1) for wave in (example.high, estimate)]
+        losses.append(float(keras.ops.mean(LOSSES[recipe.loss](*cut))))
+        snrs.append(metrics.snr(example.high, estimate))
+        lsds.append(metrics.lsd(example.high, estimate))
+    return {
+        "val_loss": float(np.mean(losses)),
+        "val_snr": float(np.mean(snrs)),
+        "val_lsd": float(np.mean(lsds)),
+    }
+
+
+class _Bar(keras.callbacks.Callback):
+    """Moves the progress bar and shows the running loss of the epoch."""
+
+    def __init__(self, bar: tqdm) -> None:
+        super().__init__()
+        self.bar = bar
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.bar.set_postfix(loss=f"{logs['loss']:.4g}")
+        self.bar.update()
+
+
+class _StopOnNan(keras.callbacks.Callback):
+    """Ends the epoch at the first loss that is not finite."""
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if not math.isfinite(logs["loss"]):
+            self.model.stop_training = True

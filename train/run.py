@@ -1,0 +1,145 @@
+"""The run folder: what a run was told, its history, its checkpoints, its curves.
+
+    run.json              recipe, flags, versions, commit, machine, timings
+    history.csv           one row an epoch; it is also the state that a run resumes from
+    last-0007.weights.h5  weights and optimizer after the last epoch in history.csv
+    best.weights.h5       weights of the epoch with the lowest validation loss
+    curves.png, events/   the history as a picture and for TensorBoard
+"""
+
+import csv
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from ..data_gen.command import UserError, replacing
+from .recipes import Recipe
+
+
+class Run:
+    """One run folder, new or continued.
+
+    Args:
+        folder: made when it is missing.
+        recipe: what the run is told. A folder that was begun by another one is refused.
+        record: further facts for run.json.
+
+    Raises:
+        UserError: the folder holds a run of another recipe.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, record: dict) -> None:
+        self.folder = folder
+        self.recipe = recipe
+        self.rows: list[dict[str, float]] = []
+        told = json.loads(json.dumps(dataclasses.asdict(recipe)))
+        path = folder / "run.json"
+        if path.is_file():
+            self.record = json.loads(path.read_text())
+            begun = self.record["recipe"]
+            differing = [key for key in told if told[key] != begun.get(key)]
+            if differing:
+                key = differing[0]
+                raise UserError(
+                    f"{folder} holds a run with {key}={begun.get(key)}, not {told[key]}; "
+                    f"choose another --run, or delete that folder"
+                )
+            self.rows = _read_history(folder / "history.csv")
+        else:
+            self.record = {"recipe": told, **record, **_environment()}
+            self.save_record()
+
+    @property
+    def epoch(self) -> int:
+        """Number of epochs that are finished and saved."""
+        return len(self.rows)
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The history's row with the lowest validation loss."""
+        return min(self.rows, key=lambda row: row["val_loss"])
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch was run, or the recipe's patience is over."""
+        if self.epoch >= self.recipe.epochs:
+            return True
+        if self.recipe.patience is None or not self.rows:
+            return False
+        by_snr = max(self.rows, key=lambda row: row["val_snr"])
+        return self.epoch - max(self.best["epoch"], by_snr["epoch"]) >= self.recipe.patience
+
+    @property
+    def checkpoint(self) -> Path:
+        """Weights and optimizer after the last finished epoch."""
+        return self.folder / f"last-{self.epoch:04d}.weights.h5"
+
+    @property
+    def best_weights(self) -> Path:
+        """The file of the best weights."""
+        return self.folder / "best.weights.h5"
+
+    def save_record(self) -> None:
+        """Writes run.json."""
+        with replacing(self.folder / "run.json") as temporary:
+            temporary.write_text(json.dumps(self.record, indent=2) + "\n")
+
+    def finish_epoch(self, row: dict[str, float], model) -> None:
+        """Saves an epoch so that being killed at any moment loses at most what came after.
+
+        The history is written last: until then, the row and checkpoint before it stand.
+
+        Args:
+            row: the epoch's history; its names are the columns.
+            model: the compiled network after the epoch.
+        """
+        previous = self.checkpoint
+        self.rows.append(row)
+        with replacing(self.checkpoint) as temporary:
+            model.save_weights(temporary)
+        if self.best is row:
+            # A compiled model would save its optimizer too; a fresh one has none.
+            bare = type(model).from_config(model.get_config())
+            bare.set_weights(model.get_weights())
+            with replacing(self.best_weights) as temporary:
+                bare.save_weights(temporary)
+        with (
+            replacing(self.folder / "history.csv") as temporary,
+            temporary.open("w", newline="") as file,
+        ):
+            writer = csv.DictWriter(file, list(row))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        previous.unlink(missing_ok=True)
+
+
+def _read_history(path: Path) -> list[dict[str, float]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _environment() -> dict:
+    packages = ("wideband", "keras", "tensorflow", "numpy")
+    return {
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in packages},
+        },
+        "commit": _commit(),
+        "machine": f"{os.cpu_count()} x {platform.machine()}, {platform.system()}",
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the source tree, where there is one."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
