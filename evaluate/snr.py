@@ -1,0 +1,35 @@
+"""Command: the signal-to-noise ratio of a folder of estimates against a folder of references.
+
+python -m wideband.evaluate.snr --references=clean --estimates=upsampled --output=snr.csv
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from ..data_gen.command import run_command
+from .folders import compare
+from .metrics import METRICS
+
+CONVENTIONS = [name for name in METRICS if "snr" in name]
+
+_REFERENCES = flags.DEFINE_string("references", None, "Folder of references.", required=True)
+_ESTIMATES = flags.DEFINE_string(
+    "estimates", None, "Folder of estimates with the names of the references.", required=True
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", "snr.csv", "CSV file to write, one row per file; the summary goes beside it as .json."
+)
+_CONVENTION = flags.DEFINE_multi_enum(
+    "convention", CONVENTIONS, CONVENTIONS, "Convention to measure by; repeatable."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Measures the folders that the flags name."""
+    compare(_REFERENCES.value, _ESTIMATES.value, _OUTPUT.value, _CONVENTION.value, seed=_SEED.value)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,164 @@
+"""From one value per file to means with intervals, and from those to tables and files."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data_gen.command import replacing
+from .metrics import METRICS
+
+SAMPLES = 2000
+LEVEL = 0.95
+
+
+class Mean(NamedTuple):
+    """The mean of a metric over files, with its bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+    files: int  # that count
+    left_out: int  # that are not finite, such as the SNR of a silent file
+
+
+def bootstrap_mean_interval(
+    values: Sequence[float] | np.ndarray,
+    seed: int = 0,
+    samples: int = SAMPLES,
+    level: float = LEVEL,
+) -> tuple[float, float]:
+    """The percentile bootstrap interval of a mean (Efron 1979).
+
+    Files are drawn with replacement, as if they were independent; files of few speakers are not,
+    and the interval is then narrower than it should be.
+
+    Args:
+        values: one finite value per file.
+        seed: of the draws.
+        samples: number of draws.
+        level: share of the draws' means that the interval holds.
+
+    Returns:
+        its lower and upper end; both are the value itself when there is only one.
+    """
+    values = np.asarray(values, np.float64)
+    rng = np.random.default_rng(seed)
+    # As many draws at once as take 32 MB.
+    block = max(1, 2**22 // len(values))
+    means = [
+        values[rng.integers(len(values), size=(min(block, samples - done), len(values)))].mean(1)
+        for done in range(0, samples, block)
+    ]
+    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def summarize(values: Iterable[float], seed: int = 0) -> Mean:
+    """The mean over the files whose value is finite, with its 95 % bootstrap interval.
+
+    Returns:
+        nan for the mean and its interval when no value is finite.
+    """
+    values = np.asarray(list(values), np.float64)
+    finite = values[np.isfinite(values)]
+    left_out = len(values) - len(finite)
+    if not len(finite):
+        return Mean(math.nan, math.nan, math.nan, 0, left_out)
+    return Mean(float(finite.mean()), *bootstrap_mean_interval(finite, seed), len(finite), left_out)
+
+
+def summarize_rows(rows: Sequence[Mapping[str, Any]], seed: int = 0) -> dict[str, Mean]:
+    """Summarizes the metrics of per-file rows.
+
+    Args:
+        rows: column -> value, one row per file; columns that are no metrics are passed over.
+        seed: of the bootstrap.
+
+    Returns:
+        name of the metric -> its mean, in the order of the columns.
+    """
+    return {
+        name: summarize((row[name] for row in rows), seed) for name in rows[0] if name in METRICS
+    }
+
+
+def format_mean(name: str, mean: Mean) -> str:
+    """Writes a mean and its interval with the digits that suit the metric: `15.60 [15.21, 15.98]`.
+
+    Args:
+        name: a key of `METRICS`.
+        mean: its mean.
+    """
+    digits = METRICS[name].digits
+    if not mean.files:
+        return "-"
+    return f"{mean.mean:.{digits}f} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
+
+
+def metric_header(name: str) -> str:
+    """Heads a metric's column, with its convention, unit and the better direction."""
+    metric = METRICS[name]
+    better = "higher" if metric.higher_is_better else "lower"
+    return f"{metric.label}, {metric.unit}, {better} is better"
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lays out a table for a terminal: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    rule = ["-" * width for width in widths]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in [header, rule, *rows]
+    )
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lays out a table in GitHub's Markdown, numbers to the right."""
+    rule = ["---"] + ["---:"] * (len(header) - 1)
+    escaped = [[cell.replace("|", r"\|") for cell in row] for row in [header, rule, *rows]]
+    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes rows of equal columns, under a temporary name until they are complete."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    _write(path, text.getvalue())
+
+
+def write_summary(path: Path, means: Mapping[str, Mean], **facts: Any) -> None:
+    """Writes means and what they are means of as JSON.
+
+    Args:
+        path: of the file.
+        means: name of the metric -> mean.
+        **facts: further entries, such as the folders that were compared.
+    """
+    metrics = {
+        name: {
+            "label": METRICS[name].label,
+            "unit": METRICS[name].unit,
+            "higher_is_better": METRICS[name].higher_is_better,
+            # JSON knows no nan.
+            **{k: None if v != v else v for k, v in mean._asdict().items()},
+        }
+        for name, mean in means.items()
+    }
+    interval = {"level": LEVEL, "bootstrap_samples": SAMPLES}
+    _write(path, json.dumps({**facts, "interval": interval, "metrics": metrics}, indent=2) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
