@@ -140,7 +140,8 @@ def _continue_download(url: str, output_file: str, _: object) -> None:
                 part.open("ab" if start else "wb") as output,
                 tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=file) as bar,
             ):
-                for chunk in response.iter_content(chunk_size=1 << 18):
+                # A connection that breaks takes its unfinished chunk with it: keep them small.
+                for chunk in response.iter_content(chunk_size=1 << 14):
                     output.write(chunk)
                     bar.update(len(chunk))
             if total and part.stat().st_size < total:

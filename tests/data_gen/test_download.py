@@ -1,0 +1,276 @@
+"""Downloads, against archives of the published inner layout on a server on the loopback."""
+
+import hashlib
+import io
+import re
+import tarfile
+import threading
+import zipfile
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from wideband.data_gen import corpora, download
+from wideband.data_gen.command import UserError
+
+# Does not compress, so that an archive is long enough to break off.
+NOISE = np.random.default_rng(0).bytes(200_000)
+
+VCTK = {
+    "wav48_silence_trimmed/p225/p225_001_mic1.flac": NOISE,
+    "wav48_silence_trimmed/p225/p225_001_mic2.flac": NOISE[:9],
+    "txt/p225/p225_001.txt": b"Please call Stella.",
+    "speaker-info.txt": b"",
+}
+LJSPEECH = {
+    "LJSpeech-1.1/metadata.csv": b"LJ001-0001|In 1455|In fourteen fifty-five\n",
+    "LJSpeech-1.1/wavs/LJ001-0001.wav": NOISE,
+    "LJSpeech-1.1/README": b"",
+}
+DEV_CLEAN = {
+    "LibriSpeech/dev-clean/84/7/84-7-0000.flac": NOISE,
+    "LibriSpeech/dev-clean/84/7/84-7.trans.txt": b"84-7-0000 IT RAINED\n",
+    "LibriSpeech/README.TXT": b"",
+}
+
+
+def zipped(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def tarred(files, compression, links=()):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=f"w:{compression}") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+        for name, target in links:
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            archive.addfile(member)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def server():
+    """Serves `files`; `ranges` and `stop_after` make it a poorer server."""
+    state = SimpleNamespace(files={}, requests=[], ranges=True, stop_after=None)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked = self.headers.get("Range")
+            state.requests.append(asked)
+            content = state.files.get(self.path.rpartition("/")[2])
+            if content is None:
+                self.send_error(404)
+                return
+            start = int(re.fullmatch(r"bytes=(\d+)-", asked).group(1)) if asked else 0
+            if start >= len(content):
+                self.send_error(416)
+                return
+            if start and state.ranges:
+                self.send_response(206)
+                self.send_header(
+                    "Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}"
+                )
+                content = content[start:]
+            else:
+                self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: state.stop_after])
+
+        def log_message(self, *_):
+            pass
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True).start()
+    state.url = f"http://127.0.0.1:{httpd.server_address[1]}"
+    yield state
+    httpd.shutdown()
+    httpd.server_close()
+
+
+@pytest.fixture
+def publish(server, monkeypatch):
+    """Puts a small archive in the place of a published one: same name and layout."""
+
+    def put(name, content):
+        published = download.ARCHIVES[name]
+        file = published.url.rpartition("/")[2]
+        server.files[file] = content
+        here = replace(
+            published, url=f"{server.url}/{file}", sha256=hashlib.sha256(content).hexdigest()
+        )
+        monkeypatch.setitem(download.ARCHIVES, name, here)
+        return file
+
+    return put
+
+
+def left_in(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_vctk_is_downloaded_unpacked_and_read(tmp_path, publish):
+    publish("vctk", zipped(VCTK))
+    (one,) = corpora.recordings("vctk", tmp_path / "new")
+    assert (one.speaker, one.text) == ("p225", "Please call Stella.")
+    assert one.path.read_bytes() == NOISE
+    assert (tmp_path / "new/VCTK-Corpus-0.92/speaker-info.txt").is_file()
+
+
+def test_ljspeech_is_downloaded_unpacked_and_read(tmp_path, publish):
+    publish("ljspeech", tarred(LJSPEECH, "bz2"))
+    (one,) = corpora.recordings("ljspeech", tmp_path)
+    assert (one.name, one.text) == ("LJSpeech-1.1/wavs/LJ001-0001.wav", "In fourteen fifty-five")
+    assert one.path.read_bytes() == NOISE
+
+
+def test_librispeech_subsets_come_one_by_one(tmp_path, publish, server):
+    publish("dev-clean", tarred(DEV_CLEAN, "gz"))
+    (one,) = corpora.recordings("librispeech", tmp_path, subsets=["dev-clean"])
+    assert (one.speaker, one.text, one.split) == ("84", "IT RAINED", "valid")
+    assert one.path.read_bytes() == NOISE
+    test_clean = {name.replace("dev", "test"): content for name, content in DEV_CLEAN.items()}
+    publish("test-clean", tarred(test_clean, "gz"))
+    found = corpora.recordings("librispeech", tmp_path, subsets=["dev-clean", "test-clean"])
+    assert [one.split for one in found] == ["valid", "test"]
+    assert len(server.requests) == 2
+
+
+def test_what_is_there_is_not_downloaded_again(tmp_path, publish, server):
+    file = publish("vctk", zipped(VCTK))
+    first = corpora.recordings("vctk", tmp_path)
+    assert corpora.recordings("vctk", tmp_path) == first
+    assert len(server.requests) == 1
+    # Without the archive too: it may be deleted once unpacked.
+    (tmp_path / file).unlink()
+    assert corpora.recordings("vctk", tmp_path) == first
+    assert len(server.requests) == 1
+
+
+def test_an_archive_put_there_by_hand_is_used(tmp_path, publish, server):
+    content = zipped(VCTK)
+    (tmp_path / publish("vctk", content)).write_bytes(content)
+    assert len(corpora.recordings("vctk", tmp_path)) == 1
+    assert server.requests == []
+
+
+def test_a_broken_download_goes_on_where_it_stopped(tmp_path, publish, server):
+    content = zipped(VCTK)
+    file = publish("vctk", content)
+    server.stop_after = 70_000
+    with pytest.raises(UserError, match=r"broke off .* run the command again to go on"):
+        corpora.recordings("vctk", tmp_path)
+    assert left_in(tmp_path) == [f"{file}.part"]
+    part = (tmp_path / f"{file}.part").read_bytes()
+    assert 50_000 < len(part) <= 70_000
+    assert part == content[: len(part)]
+    server.stop_after = None
+    (one,) = corpora.recordings("vctk", tmp_path)
+    assert server.requests == [None, f"bytes={len(part)}-"]
+    assert one.path.read_bytes() == NOISE
+    assert not (tmp_path / f"{file}.part").exists()
+
+
+def test_a_server_without_ranges_starts_from_the_beginning(tmp_path, publish, server):
+    content = zipped(VCTK)
+    file = publish("vctk", content)
+    (tmp_path / f"{file}.part").write_bytes(content[:70_000])
+    server.ranges = False
+    (one,) = corpora.recordings("vctk", tmp_path)
+    assert one.path.read_bytes() == NOISE
+    assert (tmp_path / file).read_bytes() == content
+
+
+def test_a_download_that_broke_off_after_its_last_byte_is_taken(tmp_path, publish, server):
+    content = zipped(VCTK)
+    file = publish("vctk", content)
+    (tmp_path / f"{file}.part").write_bytes(content)
+    assert len(corpora.recordings("vctk", tmp_path)) == 1
+
+
+@pytest.mark.parametrize("part", [b"", b"another file's beginning"])
+def test_a_damaged_archive_is_refused_and_removed(tmp_path, publish, server, part):
+    content = zipped(VCTK)
+    file = publish("vctk", content)
+    if part:
+        (tmp_path / f"{file}.part").write_bytes(part)
+    else:
+        server.files[file] = content[:500] + b"\0" + content[501:]
+    with pytest.raises(UserError, match=rf"{file}: .* is damaged .* was removed") as caught:
+        corpora.recordings("vctk", tmp_path)
+    assert "\n" not in str(caught.value)
+    assert left_in(tmp_path) == []
+    server.files[file] = content
+    assert len(corpora.recordings("vctk", tmp_path)) == 1
+
+
+def test_a_missing_file_is_told_with_its_address(tmp_path, publish, server):
+    file = publish("vctk", zipped(VCTK))
+    server.files.clear()
+    with pytest.raises(UserError, match=rf"404 .*{server.url}/{file}; try later"):
+        corpora.recordings("vctk", tmp_path)
+    assert left_in(tmp_path) == []
+
+
+def test_a_server_out_of_reach_is_told_in_one_line(tmp_path, monkeypatch):
+    # Port 1 of the loopback: nobody listens there.
+    nowhere = replace(download.ARCHIVES["vctk"], url="http://127.0.0.1:1/VCTK-Corpus-0.92.zip")
+    monkeypatch.setitem(download.ARCHIVES, "vctk", nowhere)
+    with pytest.raises(
+        UserError, match=r"127\.0\.0\.1:1/VCTK.* broke off \(ConnectionError\)"
+    ) as e:
+        corpora.recordings("vctk", tmp_path)
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.txt", "a/../../evil.txt", "/evil.txt", "C:\\evil.txt", "..\\evil.txt"]
+)
+def test_an_archive_that_reaches_out_of_its_folder_is_refused(tmp_path, publish, name):
+    source = tmp_path / "source"
+    file = publish("vctk", zipped({**VCTK, name: b"evil"}))
+    with pytest.raises(UserError, match=r"refused, .*evil\.txt' would be unpacked outside"):
+        corpora.recordings("vctk", source)
+    assert left_in(tmp_path) == ["source", f"source/{file}"]
+
+
+def test_links_in_an_archive_are_refused(tmp_path, publish):
+    links = [("LJSpeech-1.1/wavs/out", "/etc")]
+    file = publish("ljspeech", tarred(LJSPEECH, "bz2", links))
+    with pytest.raises(UserError, match=r"refused, 'LJSpeech-1\.1/wavs/out' is a link"):
+        corpora.recordings("ljspeech", tmp_path)
+    assert left_in(tmp_path) == [file]
+
+
+def test_an_archive_of_something_else_is_told(tmp_path, publish):
+    publish("ljspeech", tarred(DEV_CLEAN, "bz2"))
+    with pytest.raises(UserError, match=r"holds no folder LJSpeech-1\.1"):
+        corpora.recordings("ljspeech", tmp_path)
+    assert not (tmp_path / "LJSpeech-1.1").exists()
+
+
+def test_what_a_killed_unpacking_left_is_cleared_away(tmp_path, publish):
+    file = publish("vctk", zipped(VCTK))
+    stale = tmp_path / f".{file}.unpacking" / "wav48_silence_trimmed/p999/p999_001_mic1.flac"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    assert [one.speaker for one in corpora.recordings("vctk", tmp_path)] == ["p225"]
+    assert not (tmp_path / f".{file}.unpacking").exists()
+
+
+def test_every_archive_is_published_over_tls_with_a_sha256():
+    assert set(download.ARCHIVES) == {"vctk", "ljspeech", *corpora.LIBRISPEECH_SUBSETS}
+    assert all(one.url.startswith("https://") for one in download.ARCHIVES.values())
+    digests = {one.sha256 for one in download.ARCHIVES.values()}
+    assert len(digests) == len(download.ARCHIVES)
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests)
