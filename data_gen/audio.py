@@ -102,9 +102,13 @@ def write(path: Path, wave: np.ndarray, sample_rate: int, subtype: str | None = 
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: cannot write this format; writable are {', '.join(SUFFIXES)}")
+    channels = wave.shape[1] if wave.ndim == 2 else 1
     with replacing(path) as temporary:
         try:
-            soundfile.write(temporary, wave, sample_rate, subtype=subtype)
+            with soundfile.SoundFile(temporary, "w", sample_rate, channels, subtype) as file:
+                # libsndfile's Vorbis encoder overruns its stack when given a minute at once.
+                for start in range(0, len(wave), sample_rate):
+                    file.write(wave[start : start + sample_rate])
         except (soundfile.LibsndfileError, ValueError) as error:
             raise UserError(f"{path}: cannot be written: {error}") from error
 

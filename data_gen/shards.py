@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from .audio import to_int16
 from .command import UserError, replacing
 
 
@@ -45,11 +46,6 @@ FEATURES = {
 }
 
 
-def to_int16(wave: np.ndarray) -> np.ndarray:
-    """Rounds a wave in [-1, 1] to 16 bits; what lies beyond is clipped."""
-    return np.clip(np.rint(wave * 32768.0), -32768, 32767).astype("<i2")
-
-
 def _serialize(example: Example) -> bytes:
     def text(value: str) -> tf.train.Feature:
         return data(value.encode())
@@ -64,7 +60,7 @@ def _serialize(example: Example) -> bytes:
         "start_seconds": tf.train.Feature(
             float_list=tf.train.FloatList(value=[example.start_seconds])
         ),
-        "high": data(to_int16(example.high).tobytes()),
+        "high": data(to_int16(example.high).astype("<i2").tobytes()),
         "low": data(example.low.astype("<f4").tobytes()),
     }
     # The order of a protocol buffer's map is otherwise left to chance, and with it the bytes.
