@@ -67,7 +67,7 @@ ARCHIVES = {
 
 
 def fetch(name: str, source: Path) -> Path:
-    """Brings an archive's corpus into a folder, as far as it is not there yet.
+    """Downloads a corpus into a folder and unpacks it there.
 
     An archive that already lies in the folder is verified and used; it stays there and may be
     deleted afterwards.
@@ -81,13 +81,15 @@ def fetch(name: str, source: Path) -> Path:
 
     Raises:
         UserError: the download broke off (the next call goes on from there), is not the
-            published file (it is removed), or cannot be unpacked safely.
+            published file (it is removed), or cannot be unpacked safely; or something stands
+            already where the corpus should go.
     """
     archive = ARCHIVES[name]
     folder = source / archive.folder
-    if not folder.is_dir():
-        source.mkdir(parents=True, exist_ok=True)
-        _unpack(_download(archive, source), archive.inside, folder)
+    if folder.exists():
+        raise UserError(f"{folder}: is there, but not whole; remove it and run the command again")
+    source.mkdir(parents=True, exist_ok=True)
+    _unpack(_download(archive, source), archive.inside, folder)
     return folder
 
 
@@ -144,8 +146,6 @@ def _continue_download(url: str, output_file: str, _: object) -> None:
                 for chunk in response.iter_content(chunk_size=1 << 14):
                     output.write(chunk)
                     bar.update(len(chunk))
-            if total and part.stat().st_size < total:
-                raise requests.ConnectionError("the server closed the connection early")
     part.replace(output_file)
 
 

@@ -259,6 +259,16 @@ def test_an_archive_of_something_else_is_told(tmp_path, publish):
     assert not (tmp_path / "LJSpeech-1.1").exists()
 
 
+def test_a_corpus_that_lost_its_recordings_is_told_before_anything_is_downloaded(
+    tmp_path, publish, server
+):
+    publish("vctk", zipped(VCTK))
+    (tmp_path / "VCTK-Corpus-0.92/txt").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"VCTK-Corpus-0\.92: is there, but not whole; remove it"):
+        corpora.recordings("vctk", tmp_path)
+    assert server.requests == []
+
+
 def test_what_a_killed_unpacking_left_is_cleared_away(tmp_path, publish):
     file = publish("vctk", zipped(VCTK))
     stale = tmp_path / f".{file}.unpacking" / "wav48_silence_trimmed/p999/p999_001_mic1.flac"

@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from wideband.data_gen import corpora, splits
 from wideband.data_gen.command import UserError
@@ -122,6 +123,13 @@ def test_a_draw_follows_the_seed_and_not_the_order_of_the_files(rule):
     assert splits.assign(shuffled, rule, seed=5) == first
     assert [one.name for one in first] == sorted(one.name for one in first)
     assert splits.assign(files, rule, seed=6) != first
+
+
+def test_a_draw_is_the_start_of_a_permutation_of_the_sorted_speakers():
+    # So it comes out the same in every process, whatever order sets have there.
+    order = np.random.default_rng(7).permutation(100)
+    speakers = speakers_by_split(splits.assign(corpus(VCTK_080), "vctk_multi", 7))
+    assert speakers["valid"] == {VCTK_080[index] for index in order[:5]}
 
 
 def test_the_recording_rule_follows_the_seed_and_not_the_order_of_the_files():
