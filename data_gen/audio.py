@@ -52,6 +52,17 @@ def info(path: Path) -> Info:
         return Info(file.frames, file.samplerate, file.channels)
 
 
+def find(folder: Path) -> list[Path]:
+    """Lists the audio files of a folder and of those below it, sorted; hidden ones are left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
 def blocks(path: Path, seconds: float = 60.0) -> Iterator[np.ndarray]:
     """Reads a recording in pieces, so that its length does not matter.
 

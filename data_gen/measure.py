@@ -67,7 +67,7 @@ def measure(path: Path) -> Facts:
     frames = clipped = 0
     peak = total = total_square = 0.0
     finite = True
-    spectrum = _Spectrum(sample_rate)
+    levels = _MeanLevels(sample_rate)
     for block in audio.blocks(path, BLOCK_SECONDS):
         bad = ~np.isfinite(block)
         if bad.any():
@@ -80,7 +80,7 @@ def measure(path: Path) -> Facts:
         clipped += int(np.count_nonzero(magnitude >= FULL_SCALE))
         total += wave.sum()
         total_square += np.square(wave).sum()
-        spectrum.add(wave)
+        levels.add(wave)
     count = max(1, frames)
     return Facts(
         frames,
@@ -91,7 +91,7 @@ def measure(path: Path) -> Facts:
         float(total / count),
         clipped / (count * channels),
         finite,
-        bandwidth_hz(spectrum.levels_db(), spectrum.bin_hz),
+        bandwidth_hz(levels.levels_db(), levels.bin_hz),
     )
 
 
@@ -123,25 +123,46 @@ def unfit(facts: Facts, sample_rate: int, patch: int) -> str:
     return ""
 
 
-class _Spectrum:
-    """Average level of each frequency, in decibels, over the seconds that are not silent."""
+def spectra(wave: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Power of overlapping windows of some 32 ms (Hann), half a window apart.
+
+    Args:
+        wave: shape (n,), padded with zeros if it is shorter than a window.
+        sample_rate: in Hz.
+
+    Returns:
+        shape (windows, bins), from 0 to the Nyquist frequency, scaled so that white noise reads
+        its variance in each bin.
+    """
+    n = window_length(sample_rate)
+    window = np.hanning(n + 1)[:-1]
+    window /= np.sqrt(np.sum(window**2))
+    wave = np.pad(wave, (0, max(0, n - len(wave))))
+    frames = np.lib.stride_tricks.sliding_window_view(wave, n)[:: n // 2]
+    return np.abs(np.fft.rfft(frames * window)) ** 2
+
+
+def window_length(sample_rate: int) -> int:
+    """Samples of a window of `spectra`: the power of two nearest to 32 ms."""
+    return max(2, 2 ** round(np.log2(0.032 * sample_rate)))
+
+
+class _MeanLevels:
+    """Mean level of each frequency, in decibels, over the seconds that are not silent."""
 
     def __init__(self, sample_rate: int):
-        self._n = 2 ** round(np.log2(0.032 * sample_rate))
-        self._window = np.hanning(self._n + 1)[:-1]
-        self._window /= np.sqrt(np.sum(self._window**2))
-        self._frames_a_second = round(sample_rate / (self._n // 2))
-        self._sum = np.zeros(self._n // 2 + 1)
+        self._sample_rate = sample_rate
+        n = window_length(sample_rate)
+        self.bin_hz = sample_rate / n
+        self._windows_a_second = max(1, round(sample_rate / (n // 2)))
+        self._sum = np.zeros(n // 2 + 1)
         self._count = 0
-        self.bin_hz = sample_rate / self._n
 
     def add(self, wave: np.ndarray) -> None:
-        wave = np.pad(wave, (0, max(0, self._n - len(wave))))
-        frames = np.lib.stride_tricks.sliding_window_view(wave, self._n)[:: self._n // 2]
-        power = np.abs(np.fft.rfft(frames * self._window)) ** 2
-        for start in range(0, len(power), self._frames_a_second):
-            second = power[start : start + self._frames_a_second].mean(axis=0)
-            # The mean over the bins is the variance, but for the first and last.
+        power = spectra(wave, self._sample_rate)
+        for start in range(0, len(power), self._windows_a_second):
+            second = power[start : start + self._windows_a_second].mean(axis=0)
+            # The mean over the bins is the variance; the first bin is DC.
             if second[1:].mean() > SILENT_RMS**2:
                 self._sum += 10 * np.log10(np.maximum(second, 1e-20))
                 self._count += 1
