@@ -29,8 +29,10 @@ _CUTOFF_HZ = flags.DEFINE_float(
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
 
 
-def main(argv: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measures the folders that the flags name."""
+    if arguments:
+        raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
     with_cutoff = [name for name in CONVENTIONS if "cutoff_hz" in METRICS[name].needs]
     if _CUTOFF_HZ.value is None:
         if wanted := set(_CONVENTION.value or ()) & set(with_cutoff):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ..data_gen.command import run_command
+from ..data_gen.command import UserError, run_command
 from .folders import compare
 from .metrics import METRICS
 
@@ -26,8 +26,10 @@ _CONVENTION = flags.DEFINE_multi_enum(
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
 
 
-def main(argv: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measures the folders that the flags name."""
+    if arguments:
+        raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
     compare(_REFERENCES.value, _ESTIMATES.value, _OUTPUT.value, _CONVENTION.value, seed=_SEED.value)
 
 

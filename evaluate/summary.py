@@ -1,6 +1,7 @@
 """From one value per file to means with intervals, and from those to tables and files."""
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -15,6 +16,8 @@ from .metrics import METRICS
 
 SAMPLES = 2000
 LEVEL = 0.95
+
+_INTERVAL = {"level": LEVEL, "bootstrap_samples": SAMPLES}
 
 
 class Mean(NamedTuple):
@@ -128,6 +131,20 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
 
+def systems_table(systems: Mapping[str, Mapping[str, Mean]]) -> str:
+    """Lays out systems side by side for a terminal, a metric per row.
+
+    Args:
+        systems: name of the system -> name of the metric -> mean; all have the same metrics.
+    """
+    names = next(iter(systems.values()))
+    rows = [
+        [metric_header(name), *(format_mean(name, means[name]) for means in systems.values())]
+        for name in names
+    ]
+    return text_table(["mean over files [95 % interval]", *systems], rows)
+
+
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Writes rows of equal columns, under a temporary name until they are complete."""
     text = io.StringIO()
@@ -145,18 +162,37 @@ def write_summary(path: Path, means: Mapping[str, Mean], **facts: Any) -> None:
         means: name of the metric -> mean.
         **facts: further entries, such as the folders that were compared.
     """
-    metrics = {
+    _write_json(path, {**facts, "interval": _INTERVAL, "metrics": _entries(means)})
+
+
+def write_systems(path: Path, systems: Mapping[str, Mapping[str, Mean]], facts: Any) -> None:
+    """Writes the means of several systems as JSON.
+
+    Args:
+        path: of the file.
+        systems: name of the system -> name of the metric -> mean.
+        facts: a dataclass, such as `report.Facts`.
+    """
+    entries = {system: _entries(means) for system, means in systems.items()}
+    facts = dataclasses.asdict(facts)
+    _write_json(path, {"facts": facts, "interval": _INTERVAL, "systems": entries})
+
+
+def _entries(means: Mapping[str, Mean]) -> dict[str, dict[str, Any]]:
+    return {
         name: {
             "label": METRICS[name].label,
             "unit": METRICS[name].unit,
             "higher_is_better": METRICS[name].higher_is_better,
             # JSON knows no nan.
-            **{k: None if v != v else v for k, v in mean._asdict().items()},
+            **{key: None if v != v else v for key, v in mean._asdict().items()},
         }
         for name, mean in means.items()
     }
-    interval = {"level": LEVEL, "bootstrap_samples": SAMPLES}
-    _write(path, json.dumps({**facts, "interval": interval, "metrics": metrics}, indent=2) + "\n")
+
+
+def _write_json(path: Path, content: Any) -> None:
+    _write(path, json.dumps(content, indent=2) + "\n")
 
 
 def _write(path: Path, text: str) -> None:

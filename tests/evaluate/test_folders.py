@@ -168,6 +168,7 @@ def test_a_mistake_gets_one_line_and_no_file(folders, tmp_path, mistake):
         (["--cutoff_hz=4000"], ["4000 Hz", "empty band"]),
         (["--convention=lsd_best"], ["lsd_best", "lsd_kuleshov"]),
         (["--refrences=x"], ["refrences"]),
+        (["clean"], ["unexpected argument 'clean'"]),
     ],
 )
 def test_a_wrong_flag_is_named(folders, tmp_path, flags, words):

@@ -1,6 +1,7 @@
 """Means, intervals, tables and files of results."""
 
 import csv
+import dataclasses
 import json
 import math
 
@@ -129,3 +130,27 @@ def test_a_summary_file_is_strict_json_that_says_what_was_measured(tmp_path):
         "left_out": 0,
     }
     assert read["metrics"]["snr"]["mean"] is None
+
+
+@dataclasses.dataclass
+class Facts:
+    corpus: str = "VCTK"
+
+
+def test_systems_stand_side_by_side_in_a_table_and_in_a_file(tmp_path):
+    systems = {
+        "spline": {"snr": Mean(15.6, 15, 16, 9, 0), "lsd": Mean(3.5, 3.4, 3.6, 9, 0)},
+        "net": {"snr": Mean(17.1, 17, 18, 9, 0), "lsd": Mean(1.2, 1.1, 1.3, 9, 0)},
+    }
+    header, _, *rows = summary.systems_table(systems).splitlines()
+    assert header.split()[-2:] == ["spline", "net"]
+    assert [row.split("  ")[0] for row in rows] == [
+        "SNR, dB, higher is better",
+        "LSD (modern), log10, lower is better",
+    ]
+    assert rows[1].endswith("3.500 [3.400, 3.600]  1.200 [1.100, 1.300]")
+
+    summary.write_systems(tmp_path / "evaluation.json", systems, Facts())
+    read = json.loads((tmp_path / "evaluation.json").read_text())
+    assert read["facts"] == {"corpus": "VCTK"}
+    assert read["systems"]["net"]["lsd"]["mean"] == 1.2
