@@ -37,6 +37,26 @@ def run_command(main: Callable[[Sequence[str]], None]) -> None:
     app.run(guarded)
 
 
+def quiet_tensorflow() -> None:
+    """Imports TensorFlow without its start-up notes.
+
+    Its C++ side writes them to the standard error before any setting of its own is read: which
+    instructions it uses, and on most machines that there is no CUDA. They would stand between
+    the user and the progress bar.
+    """
+    sys.stderr.flush()
+    saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 2)
+    try:
+        import tensorflow
+
+        tensorflow.config.list_logical_devices()
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(sink)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path` to write to, and renames it to `path` on success.

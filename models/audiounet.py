@@ -52,7 +52,7 @@ class AudioUNet(keras.Model):
         variant: "2017" or "2019", the filters of the published code in that year.
         width: multiplies every number of filters, for networks that a laptop can train.
         dropout: rate in the bottleneck and on the way up; active in training only.
-        **kwargs: keras.Model's own: name, dtype, trainable.
+        name: of the Keras model.
 
     Raises:
         ValueError: the variant is unknown, or the width leaves a layer without filters.
@@ -65,7 +65,11 @@ class AudioUNet(keras.Model):
     wants = "interpolated"
 
     def __init__(
-        self, variant: str = "2017", width: float = 1.0, dropout: float = 0.5, **kwargs
+        self,
+        variant: str = "2017",
+        width: float = 1.0,
+        dropout: float = 0.5,
+        name: str = "audiounet",
     ) -> None:
         variant = str(variant)
         if variant not in FILTERS:
@@ -108,7 +112,7 @@ class AudioUNet(keras.Model):
         x = Subpixel()(x)
         # In float32 even under mixed precision: half floats would round the wave itself.
         x = layers.Add(dtype="float32")([x, wave])
-        super().__init__(wave, x, **kwargs)
+        super().__init__(wave, x, name=name)
 
         # === Config ===
         self.variant, self.width, self.dropout = variant, width, dropout
@@ -122,8 +126,6 @@ class AudioUNet(keras.Model):
             "width": self.width,
             "dropout": self.dropout,
             "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }
 
     @classmethod

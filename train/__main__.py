@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
-from ..data_gen.command import UserError, run_command
+from ..data_gen.command import UserError, quiet_tensorflow, run_command
 
 _RECIPE = flags.DEFINE_string("recipe", None, "Name of the recipe; `list` prints all.")
 _DATA = flags.DEFINE_string("data", None, "Folder of a dataset made by wideband-prepare.")
@@ -48,6 +48,7 @@ def main(arguments: Sequence[str]) -> None:
             overrides[flag.name] = flag.value
     recipe = recipes.get(_RECIPE.value, **overrides)
 
+    quiet_tensorflow()
     from .fit import fit
 
     run = fit(recipe, Path(_DATA.value), Path(_RUN.value), sys.argv[1:])

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from .. import models
 from ..data_gen import degrade, pipeline, shards
-from ..data_gen.command import UserError
+from ..data_gen.command import UserError, replacing
 from ..evaluate import metrics, plot
 from ..upsample import Upsampler
 from .losses import LOSSES
@@ -89,7 +89,8 @@ def fit(recipe: Recipe, data: Path, folder: Path, flags: list[str]) -> Run:
             run.finish_epoch(row, network)
             for key, value in row.items():
                 tf.summary.scalar(key, value, step=epoch)
-            plot.save_curves(run.rows, folder / "curves.png")
+            with replacing(folder / "curves.png") as temporary:
+                temporary.write_bytes(plot.training_curves(run.rows))
             shown = {key: f"{row[key]:.4g}" for key in ("val_loss", "val_snr", "val_lsd")}
             bar.set_postfix(shown)
     return run
@@ -183,7 +184,7 @@ class _Bar(keras.callbacks.Callback):
         self.bar = bar
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.bar.set_postfix(loss=f"{logs['loss']:.4g}")
+        self.bar.set_postfix(loss=f"{logs['loss']:.4g}", refresh=False)
         self.bar.update()
 
 

@@ -68,6 +68,20 @@ _AUDIOUNET = Recipe(
     epochs=120,
 )
 
+# What two CPU cores can train: a quarter of the width, for half an hour in mixed_bfloat16.
+_LAPTOP = replace(
+    _AUDIOUNET,
+    name="audiounet_laptop_4x",
+    source="ours: the network of Kuleshov et al. 2017 at a quarter of its width",
+    arguments={"width": 0.25},
+    batch=8,
+    learning_rate=5e-4,
+    schedule="cosine",
+    epochs=24,
+    steps_per_epoch=140,
+    validation_seconds=60.0,
+)
+
 _ROWS = [
     *(
         replace(_AUDIOUNET, name=f"audiounet_single_{ratio}x", ratio=ratio, stride=4096)
@@ -78,6 +92,17 @@ _ROWS = [
         # --protocol=subsample_spline here and in wideband-prepare.
         replace(_AUDIOUNET, name=f"audiounet_multi_{ratio}x", ratio=ratio, stride=8192)
         for ratio in (2, 4, 6)
+    ),
+    _LAPTOP,
+    replace(
+        _LAPTOP,
+        name="demo",
+        source="ours: an eighth of the width, for five minutes on the embedded corpus",
+        arguments={"width": 0.125},
+        epochs=10,
+        steps_per_epoch=100,
+        learning_rate=1e-3,
+        validation_seconds=30.0,
     ),
 ]
 
@@ -90,7 +115,7 @@ def names() -> list[str]:
     return list(RECIPES)
 
 
-def get(name: str, **overrides: Any) -> Recipe:
+def get(name: str, /, **overrides: Any) -> Recipe:
     """Looks a recipe up by its name.
 
     Args:

@@ -48,7 +48,7 @@ class Run:
                     f"{folder} holds a run with {key}={begun.get(key)}, not {told[key]}; "
                     f"choose another --run, or delete that folder"
                 )
-            self.rows = _read_history(folder / "history.csv")
+            self.rows = read_history(folder)
         else:
             self.record = {"recipe": told, **record, **_environment()}
             self.save_record()
@@ -115,13 +115,21 @@ class Run:
             writer.writeheader()
             writer.writerows(self.rows)
         previous.unlink(missing_ok=True)
+        seconds = sum(row["seconds"] for row in self.rows)
+        self.record["timings"] = {"epochs": self.epoch, "seconds": round(seconds, 1)}
+        self.save_record()
 
 
-def _read_history(path: Path) -> list[dict[str, float]]:
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Reads the history of a run folder, one row an epoch; none when there is no epoch yet."""
+    path = folder / "history.csv"
     if not path.is_file():
         return []
     with path.open(newline="") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        return [
+            {key: int(text) if text.isdigit() else float(text) for key, text in row.items()}
+            for row in csv.DictReader(file)
+        ]
 
 
 def _environment() -> dict:

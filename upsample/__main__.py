@@ -9,13 +9,19 @@ from pathlib import Path
 
 from absl import flags
 
-from ..data_gen.command import UserError, run_command
+from ..data_gen.command import UserError, quiet_tensorflow, run_command
 
 _MODEL = flags.DEFINE_string(
-    "model", None, "A run folder, a weights file in one, or an interpolation such as `spline`."
+    "model",
+    None,
+    "A run folder, a weights file in one, or an interpolation such as `spline`.",
+    required=True,
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "The file to write, or the folder when there are several inputs."
+    "output",
+    None,
+    "The file to write, or the folder when there are several inputs.",
+    required=True,
 )
 _SAMPLE_RATE = flags.DEFINE_integer(
     "sample_rate", 16000, "Rate to reach in Hz, where the model is an interpolation.", lower_bound=1
@@ -32,23 +38,27 @@ def main(arguments: Sequence[str]) -> None:
     """Upsamples every input; those that cannot be read are named at the end."""
     if not arguments:
         raise UserError("name at least one recording or folder; see wideband-upsample --help")
-    for flag in (_MODEL, _OUTPUT):
-        if not flag.value:
-            raise UserError(f"--{flag.name} is missing; see wideband-upsample --help")
-    jobs = _jobs([Path(argument) for argument in arguments], Path(_OUTPUT.value))
-
     from tqdm import tqdm
 
-    upsampler = _load(_MODEL.value)
+    from . import files
+
+    jobs = files.jobs([Path(argument) for argument in arguments], Path(_OUTPUT.value))
+    if not files.is_interpolation(_MODEL.value):
+        quiet_tensorflow()
+    upsampler = files.load(_MODEL.value, _SAMPLE_RATE.value, _RATIO.value)
     refused = []
-    for source, target in tqdm(jobs, unit="file", disable=len(jobs) == 1):
+    for source, target in tqdm(jobs, unit="file"):
         try:
-            _upsample_file(upsampler, source, target)
+            files.upsample_file(upsampler, source, target, _FORCE.value)
         except UserError as error:
-            refused.append(str(error))
+            if len(jobs) == 1:
+                raise
+            refused.append(error)
+            tqdm.write(f"left out: {error}")
+    done = len(jobs) - len(refused)
+    print(f"{done} of {len(jobs)} restored at {upsampler.sample_rate} Hz in {_OUTPUT.value}")
     if refused:
-        raise UserError("; ".join(refused))
-    print(f"{len(jobs)} restored at {upsampler.sample_rate} Hz in {_OUTPUT.value}")
+        raise UserError(f"{len(refused)} left out, the first: {refused[0]}")
 
 
 def run() -> None:

@@ -1,0 +1,52 @@
+"""wideband-evaluate: applies a run to the test split and writes its report.
+
+    wideband-evaluate --run=runs/demo
+
+Writes RUN/report.html to look at and listen to, RUN/evaluation.csv with every recording, and
+RUN/evaluation.json with the means and their intervals.
+"""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from ..data_gen.command import UserError, quiet_tensorflow, run_command
+
+_RUN = flags.DEFINE_string("run", None, "Run folder of wideband-train.", required=True)
+_DATA = flags.DEFINE_string("data", None, "Folder of a dataset; by default the run's own.")
+_SPLIT = flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "Split to measure.")
+_BASELINES = flags.DEFINE_list("baselines", ["spline", "sinc"], "Interpolations to compare with.")
+_RECORDINGS = flags.DEFINE_string(
+    "recordings", None, "Folder to write references and estimates to, for the other scripts."
+)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measures, writes the report, and prints what was won."""
+    if arguments:
+        raise UserError(f"unexpected argument {arguments[0]!r}; did you mean --run={arguments[0]}?")
+    quiet_tensorflow()
+    from .systems import evaluate_run
+
+    folder = Path(_RUN.value)
+    table = evaluate_run(
+        folder,
+        shlex.join(["wideband-evaluate", *sys.argv[1:]]),
+        Path(_DATA.value) if _DATA.value else None,
+        _SPLIT.value,
+        _BASELINES.value,
+        Path(_RECORDINGS.value) if _RECORDINGS.value else None,
+    )
+    print(f"{table}\nlook and listen: {folder / 'report.html'}")
+
+
+def run() -> None:
+    """Starts the command."""
+    run_command(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,198 @@
+"""Applies a run and its baselines to a split, measures what comes out and reports it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from ..data_gen import audio, interpolate, shards
+from ..data_gen.command import UserError
+from ..upsample import Upsampler
+from . import metrics, report, summary
+
+# The metrics of the report: one SNR and one LSD of each school, and where the error lies.
+METRICS = ("snr", "segmental_snr", "lsd", "lsd_kuleshov", "lsd_lf", "lsd_hf")
+CLIPS = 4
+
+
+class Outcome(NamedTuple):
+    """What one split gave."""
+
+    rows: list[dict[str, Any]]  # name, speaker, seconds, system, then the metrics
+    clips: list[report.Clip]
+
+
+def evaluate_run(
+    run: Path,
+    command: str,
+    data: Path | None = None,
+    split: str = "test",
+    baselines: Sequence[str] = ("spline", "sinc"),
+    recordings: Path | None = None,
+) -> str:
+    """Measures a run beside baselines and writes report.html, evaluation.csv and .json into it.
+
+    Args:
+        run: the run folder.
+        command: the command line, for the report.
+        data: folder of the dataset; by default the one that the run was trained on.
+        split: "train", "valid" or "test".
+        baselines: names of interpolations.
+        recordings: as in `apply`.
+
+    Returns:
+        a table of the means for a terminal.
+
+    Raises:
+        UserError: there is no such run, dataset or interpolation, or they do not fit.
+    """
+    for name in baselines:
+        interpolate.get(name)
+    model = Upsampler.from_run(run)
+    record = json.loads((run / "run.json").read_text())
+    recipe = record["recipe"]
+    data = data or Path(record["data"])
+    description = shards.describe(data)
+    for key in ("sample_rate", "ratio"):
+        if getattr(description, key) != recipe[key]:
+            raise UserError(
+                f"{data} has {key} {getattr(description, key)}, and {run} was trained for "
+                f"{recipe[key]}; choose another --data"
+            )
+    systems = {name: Upsampler(name, model.sample_rate, model.ratio) for name in baselines}
+    outcome = apply({**systems, recipe["model"]: model}, data, split, recordings)
+    means = {
+        system: summary.summarize_rows([row for row in outcome.rows if row["system"] == system])
+        for system in (*baselines, recipe["model"])
+    }
+    facts = _facts(record, data, split, outcome.rows, model, command)
+    curves = run / "curves.png"
+    summary.write_csv(run / "evaluation.csv", outcome.rows)
+    summary.write_systems(run / "evaluation.json", means, facts)
+    report.write(
+        run / "report.html",
+        facts,
+        means,
+        curves.read_bytes() if curves.is_file() else None,
+        outcome.clips,
+    )
+    return summary.systems_table(means)
+
+
+def apply(
+    systems: dict[str, Upsampler], data: Path, split: str, recordings: Path | None = None
+) -> Outcome:
+    """Upsamples the low side of every recording of a split by every system, and measures.
+
+    Args:
+        systems: name -> upsampler, the baselines first; all of the dataset's rates.
+        data: folder of the dataset.
+        split: "train", "valid" or "test".
+        recordings: folder to write the references and every system's estimates to, as wav in
+            float, for other scripts.
+
+    Returns:
+        the metrics of each recording and system, and some clips spread over the split.
+    """
+    description = shards.describe(data)
+    paths = shards.files(data, split)
+    total = sum(1 for _ in shards.read(paths))
+    shown = {round(k * (total - 1) / max(1, CLIPS - 1)) for k in range(CLIPS)}
+    sample_rate, cutoff_hz = (
+        description.sample_rate,
+        description.sample_rate / description.ratio / 2,
+    )
+    outcome = Outcome([], [])
+    with ThreadPoolExecutor() as pool:
+        examples = tqdm(shards.read(paths), total=total, unit="file", desc=f"{split} split")
+        for number, example in enumerate(examples):
+            estimates = {
+                name: system.upsample(example.low, sample_rate / description.ratio)[0]
+                for name, system in systems.items()
+            }
+
+            def measure(name: str) -> dict[str, float]:
+                return metrics.evaluate(
+                    example.high, estimates[name], sample_rate, cutoff_hz, METRICS
+                )
+
+            scores = dict(zip(estimates, pool.map(measure, estimates), strict=True))
+            facts = {
+                "name": example.name,
+                "start_seconds": example.start_seconds,
+                "speaker": example.speaker,
+                "seconds": round(len(example.high) / sample_rate, 3),
+            }
+            outcome.rows.extend(
+                {**facts, "system": name, **values} for name, values in scores.items()
+            )
+            if number in shown:
+                outcome.clips.append(_clip(example, estimates, scores, sample_rate))
+            if recordings:
+                for name, wave in {"reference": example.high, **estimates}.items():
+                    _save(recordings / name, example, wave, sample_rate)
+    return outcome
+
+
+def _clip(
+    example: shards.Example,
+    estimates: dict[str, np.ndarray],
+    scores: dict[str, dict[str, float]],
+    sample_rate: int,
+) -> report.Clip:
+    # What a player would make of the low-rate recording; as a system it need not be heard twice.
+    low = interpolate.sinc(example.low, len(example.high) // len(example.low))
+    heard = {name: wave for name, wave in estimates.items() if name != "sinc"}
+    waves = {"low": low, **heard, "reference": example.high}
+    chosen = {name: {key: values[key] for key in ("snr", "lsd")} for name, values in scores.items()}
+    return report.Clip(example.name, sample_rate, waves, example.text, chosen)
+
+
+def _save(folder: Path, example: shards.Example, wave: np.ndarray, sample_rate: int) -> None:
+    name = Path(example.name).with_suffix("")
+    if example.start_seconds:
+        name = name.with_name(f"{name.name}_{example.start_seconds:g}s")
+    # In float: rounding to 16 bits would fill the empty band of an estimate with noise.
+    audio.write(folder / f"{name}.wav", wave, sample_rate, "FLOAT")
+
+
+def _facts(
+    record: Mapping[str, Any],
+    data: Path,
+    split: str,
+    rows: Sequence[Mapping[str, Any]],
+    model: Upsampler,
+    command: str,
+) -> report.Facts:
+    recipe = record["recipe"]
+    dataset = json.loads((data / "dataset.json").read_text())
+    measured = [row for row in rows if row["system"] == recipe["model"]]
+    prepare = "wideband-prepare" + "".join(
+        f" --{key}={dataset[key]}" for key in ("corpus", "sample_rate", "ratio", "protocol", "seed")
+    )
+    return report.Facts(
+        title=f"{recipe['model']} at ratio {recipe['ratio']}",
+        model=recipe["model"],
+        parameters=model.network.count_params() if model.network else 0,
+        corpus=dataset["corpus"],
+        split=split,
+        files=len(measured),
+        speakers=len({row["speaker"] for row in measured}),
+        minutes=sum(row["seconds"] for row in measured) / 60,
+        protocol=dataset["protocol"],
+        ratio=recipe["ratio"],
+        sample_rate=recipe["sample_rate"],
+        training_seconds=record["timings"]["seconds"],
+        machine=record["machine"],
+        commands=[prepare, " ".join(["wideband-train", *record["flags"]]), command],
+        versions=record["versions"],
+        more={
+            "Recipe": f"{recipe['name']}: {recipe['source']}",
+            "Epochs": str(record["timings"]["epochs"]),
+            "Seed": str(recipe["seed"]),
+        },
+    )

@@ -1,0 +1,153 @@
+"""What every registered network must do; a new paper's own test file has only what is special."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from wideband import models
+
+# Arguments that make each network small.
+SMALL = {"audiounet": {"width": 0.05}}
+PATCHES = (256, 8192)
+
+
+@pytest.fixture
+def mixed_bfloat16():
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.mixed_precision.set_dtype_policy("float32")
+
+
+@pytest.fixture(params=models.names())
+def name(request):
+    return request.param
+
+
+def build(name):
+    keras.utils.set_random_seed(0)
+    network = models.build(name, **SMALL[name])
+    # Initial weights near zero would hide most of the network behind its input skip.
+    rng = np.random.default_rng(0)
+    network.set_weights(
+        [
+            rng.normal(0, 0.1, weight.shape) if weight.dtype == np.float32 else weight
+            for weight in network.get_weights()
+        ]
+    )
+    return network
+
+
+def waves(patch, count=2):
+    return np.random.default_rng(1).normal(0, 0.1, (count, patch, 1)).astype(np.float32)
+
+
+def test_every_network_is_in_the_battery():
+    assert set(SMALL) == set(models.names())
+
+
+@pytest.mark.parametrize("patch", PATCHES)
+def test_patches_keep_their_shape(name, patch):
+    output = build(name)(waves(patch))
+    assert output.shape == (2, patch, 1)
+    assert np.isfinite(output).all()
+
+
+def test_it_states_what_it_takes(name):
+    network = build(name)
+    assert network.wants in ("interpolated", "low")
+    assert all(patch % network.multiple == 0 for patch in PATCHES)
+    assert network.context is None or network.context % network.multiple == 0
+
+
+def test_the_stated_context_bounds_what_an_output_sees(name):
+    network = build(name)
+    if network.context is None:
+        pytest.skip("unbounded")
+    n, context = 4 * network.context, network.context
+    centre = n // 2
+    wave = waves(n, 1)
+    calm = np.asarray(network(wave))[0, :, 0]
+    reach = 0
+    for at in range(centre, centre + network.multiple, 5):
+        disturbed = wave.copy()
+        disturbed[0, at, 0] += 100
+        moved = np.flatnonzero(np.asarray(network(disturbed))[0, :, 0] != calm)
+        reach = max(reach, at - moved.min(), moved.max() - at)
+    assert 0 < reach <= context <= reach + 3 * network.multiple
+
+
+def test_its_arguments_are_its_whole_configuration(name):
+    network = build(name)
+    again = type(network).from_config(network.get_config())
+    again.set_weights(network.get_weights())
+    np.testing.assert_array_equal(again(waves(256)), network(waves(256)))
+
+
+def test_a_keras_file_brings_it_back(name, tmp_path):
+    network = build(name)
+    network.save(tmp_path / "network.keras")
+    again = keras.saving.load_model(tmp_path / "network.keras")
+    assert type(again) is type(network)
+    assert again.get_config() == network.get_config()
+    np.testing.assert_array_equal(again(waves(256)), network(waves(256)))
+
+
+def test_every_weight_gets_a_gradient(name):
+    network = build(name)
+    with tf.GradientTape() as tape:
+        error = tf.reduce_mean((network(waves(256), training=True) - waves(256)) ** 2)
+    gradients = tape.gradient(error, network.trainable_variables)
+    idle = [
+        variable.path
+        for variable, gradient in zip(network.trainable_variables, gradients, strict=True)
+        if gradient is None or not np.any(gradient)
+    ]
+    assert not idle
+
+
+def test_dropout_acts_in_training_only(name):
+    network = build(name)
+    if not any(isinstance(layer, keras.layers.Dropout) for layer in network.layers):
+        pytest.skip("no dropout")
+    x = waves(256)
+    np.testing.assert_array_equal(network(x, training=False), network(x, training=False))
+    assert np.any(np.asarray(network(x, training=True)) != np.asarray(network(x, training=True)))
+
+
+def test_mixed_precision_trains(name, mixed_bfloat16):
+    network = models.build(name, **SMALL[name])
+    assert any(layer.compute_dtype == "bfloat16" for layer in network.layers)
+    network.compile("adam", "mse", jit_compile=False)
+    before = network.get_weights()
+    loss = network.train_on_batch(waves(256), waves(256, 2) * 0.5)
+    assert np.isfinite(loss)
+    assert all(weight.dtype == "float32" for weight in network.trainable_variables)
+    assert any(np.any(a != b) for a, b in zip(before, network.get_weights(), strict=True))
+
+
+def test_jax_gives_the_output_of_tensorflow(name, tmp_path):
+    network = build(name)
+    network.save(tmp_path / "network.keras")
+    np.save(tmp_path / "x.npy", waves(512))
+    script = (
+        "import sys, numpy as np, keras, wideband.models as models\n"
+        "assert keras.backend.backend() == 'jax'\n"
+        "models.build(sys.argv[2], **eval(sys.argv[3]))\n"
+        "network = keras.saving.load_model(sys.argv[1] + '/network.keras')\n"
+        "np.save(sys.argv[1] + '/y.npy', network(np.load(sys.argv[1] + '/x.npy')))\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path), name, repr(SMALL[name])],
+        check=True,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        cwd=tmp_path,
+    )
+    expected = np.asarray(network(waves(512)))
+    np.testing.assert_allclose(
+        np.load(tmp_path / "y.npy"), expected, rtol=0, atol=1e-4 * np.abs(expected).max()
+    )

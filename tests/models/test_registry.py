@@ -1,0 +1,28 @@
+"""The registry of networks and the table that it prints."""
+
+import subprocess
+import sys
+
+import pytest
+
+from wideband import models
+
+
+def test_an_unknown_network_is_named_with_those_that_there_are():
+    with pytest.raises(ValueError, match=r"'unet'.*audiounet"):
+        models.build("unet")
+
+
+def test_an_unknown_argument_is_refused():
+    with pytest.raises(ValueError, match=r"audiounet: .*wdith"):
+        models.build("audiounet", wdith=0.5)
+
+
+def test_the_table_shows_every_network_with_its_parameters():
+    table = subprocess.run(
+        [sys.executable, "-m", "wideband.models"], capture_output=True, text=True, check=True
+    ).stdout
+    rows = {line.split()[0]: line for line in table.splitlines()}
+    assert set(models.names()) <= set(rows)
+    assert "56,411,394" in rows["audiounet"]
+    assert "Kuleshov et al. 2017" in rows["audiounet"]

@@ -1,0 +1,187 @@
+"""Training through the real command, on a small corpus: run folder, resuming, refusals."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from wideband.data_gen import degrade, shards
+
+SMALL = [
+    "--recipe=demo",
+    "--set=arguments.width=0.03",
+    "--set=patch=512",
+    "--set=stride=512",
+    "--set=batch=4",
+    "--set=epochs=4",
+    "--set=steps_per_epoch=5",
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A finished dataset of chirps in noise, as wideband-prepare leaves it."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 6), ("valid", 2), ("test", 2)):
+        examples = []
+        for number in range(count):
+            phase = np.cumsum(np.linspace(0.05, 2.5, 8192) * rng.uniform(0.5, 1.2))
+            high = (0.3 * np.sin(phase) + rng.normal(0, 0.01, 8192)).astype(np.float32)
+            low = degrade.decimate(high, 4)
+            examples.append(shards.Example(f"{split}{number}", "someone", "", 0.0, high, low))
+        shards.write(folder / f"{split}-00000.tfrecord", examples)
+    facts = {"sample_rate": 16000, "ratio": 4, "protocol": "decimate_spline"}
+    (folder / "dataset.json").write_text(json.dumps(facts))
+    (folder / "manifest.csv").write_text("split,path\n")
+    return folder
+
+
+def command(data, run, *flags):
+    return [sys.executable, "-m", "wideband.train", f"--data={data}", f"--run={run}", *flags]
+
+
+def train(data, run, *flags):
+    return subprocess.run(command(data, run, *flags), capture_output=True, text=True)
+
+
+def history(run):
+    """The history without its timings, which differ from run to run."""
+    with (run / "history.csv").open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    """A run that was never stopped."""
+    run = tmp_path_factory.mktemp("runs") / "finished"
+    done = train(data, run, *SMALL)
+    assert done.returncode == 0, done.stderr
+    return run, done
+
+
+def test_a_run_folder_holds_all_that_a_run_was_and_gave(finished, data):
+    run, _ = finished
+    record = json.loads((run / "run.json").read_text())
+    assert record["recipe"]["arguments"] == {"width": 0.03}
+    assert record["recipe"]["source"].startswith("ours")
+    assert "--set=batch=4" in record["flags"]
+    assert record["data"] == str(data)
+    assert set(record["versions"]) >= {"wideband", "keras", "tensorflow", "python"}
+    assert record["timings"]["epochs"] == 4
+    assert record["timings"]["seconds"] > 0
+    assert len(history(run)) == 4
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert list((run / "events").glob("events.out.tfevents.*"))
+    assert [path.name for path in run.glob("last-*")] == ["last-0004.weights.h5"]
+    assert not list(run.glob(".*"))
+
+
+def test_it_learns(finished):
+    rows = history(finished[0])
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    assert [float(row["step"]) for row in rows] == [5, 10, 15, 20]
+
+
+def test_the_command_says_what_came_out_and_what_comes_next(finished):
+    run, done = finished
+    assert "validation SNR" in done.stdout
+    assert f"wideband-evaluate --run={run}" in done.stdout
+
+
+def test_the_best_weights_are_those_of_the_lowest_validation_loss(finished, data):
+    from wideband.train.losses import patch_rmse
+    from wideband.upsample import Upsampler
+
+    run, _ = finished
+    upsampler = Upsampler.from_run(run)
+    losses = []
+    for example in shards.read(shards.files(data, "valid")):
+        estimate = upsampler.upsample(example.low, 4000)[0]
+        cut = [wave.reshape(-1, 512, 1) for wave in (example.high, estimate)]
+        losses.append(np.mean(patch_rmse(*cut)))
+    best = min(float(row["val_loss"]) for row in history(run))
+    assert np.mean(losses) == pytest.approx(best, rel=1e-4)
+
+
+def test_a_run_killed_twice_ends_with_the_history_of_one_that_never_was(finished, data, tmp_path):
+    run = tmp_path / "killed"
+    for epochs in (1, 3):
+        process = subprocess.Popen(
+            command(data, run, *SMALL), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None:
+            if (run / "history.csv").is_file() and len(history(run)) >= epochs:
+                break
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert len(history(run)) < 4
+    assert train(data, run, *SMALL).returncode == 0
+    assert history(run) == history(finished[0])
+
+
+def test_a_finished_run_is_not_trained_again(finished, data):
+    run, _ = finished
+    before = (run / "best.weights.h5").stat().st_mtime_ns
+    again = train(data, run, *SMALL)
+    assert again.returncode == 0
+    assert (run / "best.weights.h5").stat().st_mtime_ns == before
+
+
+def test_training_stops_once_neither_loss_nor_snr_improves(data, tmp_path):
+    # A rate of next to nothing leaves both as they were, and so the first epoch is the best.
+    flags = ["--set=learning_rate=1e-30", "--set=patience=2", "--set=schedule=constant"]
+    assert train(data, tmp_path / "run", *SMALL, "--set=epochs=50", *flags).returncode == 0
+    assert len(history(tmp_path / "run")) == 3
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_weights(data, tmp_path):
+    run = tmp_path / "run"
+    flags = ["--set=learning_rate=1e30", "--set=schedule=constant", "--set=epochs=9"]
+    done = train(data, run, *SMALL, *flags)
+    assert done.returncode == 1
+    assert "the loss became" in done.stderr.splitlines()[-1]
+    assert "--set=learning_rate=" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--set=batch=8"], "holds a run with batch=4, not 8"),
+        (["--set=ratio=2"], "was prepared with ratio=4, and the recipe wants 2"),
+        (["--set=patch=100"], "patch"),
+        (["--set=arguments.wdith=1"], "wdith"),
+        (["--set=loss=mae"], "loss 'mae' is none of patch_rmse"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_in_one_line(finished, data, flags, message):
+    run, _ = finished
+    done = train(data, run, *SMALL, *flags)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(history(run)) == 4
+
+
+def test_an_unknown_flag_is_refused(data, tmp_path):
+    done = train(data, tmp_path / "run", *SMALL, "--recpie=demo")
+    assert done.returncode != 0
+    assert "recpie" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_precision_and_xla_are_flags(data, tmp_path):
+    run = tmp_path / "run"
+    done = train(data, run, *SMALL, "--precision=mixed_bfloat16", "--xla", "--set=epochs=1")
+    assert done.returncode == 0, done.stderr
+    recipe = json.loads((run / "run.json").read_text())["recipe"]
+    assert (recipe["precision"], recipe["xla"]) == ("mixed_bfloat16", True)
+    assert np.isfinite(float(history(run)[0]["val_loss"]))
