@@ -79,9 +79,10 @@ def main(arguments: Sequence[str]) -> None:
         patch=FLAGS.patch,
         version=version("wideband"),
     )
-    if (output / "manifest.csv").exists():
-        print(f"{output} is finished already.")
+    finished = (output / "manifest.csv").exists()
     description = prepare(recordings, output, settings, FLAGS.workers, FLAGS.strict)
+    if finished:
+        print(f"{output} was finished already.")
     for split, totals in description["totals"].items():
         print(
             f"{split:5}  {totals['recordings']:6} recordings  {totals['seconds'] / 60:8.1f} minutes"

@@ -77,9 +77,11 @@ def blocks(path: Path, seconds: float = 60.0) -> Iterator[np.ndarray]:
         UserError: the file is missing, empty or not audio, or breaks off in the middle.
     """
     with _open(path) as file:
-        yield from file.blocks(
-            blocksize=max(1, round(seconds * file.samplerate)), dtype="float32", always_2d=True
-        )
+        # After every read, soundfile seeks to where it stands, by which an MP3 loses bits.
+        file.seekable = lambda: False
+        n = max(1, round(seconds * file.samplerate))
+        while len(block := file.read(n, dtype="float32", always_2d=True)):
+            yield block
 
 
 def read(path: Path, start: int = 0, stop: int | None = None) -> tuple[np.ndarray, int]:
@@ -114,9 +116,13 @@ def write(path: Path, wave: np.ndarray, sample_rate: int, subtype: str | None = 
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: cannot write this format; writable are {', '.join(SUFFIXES)}")
     channels = wave.shape[1] if wave.ndim == 2 else 1
+    # The one suffix that soundfile does not know for writing.
+    container = "AIFF" if path.suffix.lower() == ".aif" else None
     with replacing(path) as temporary:
         try:
-            with soundfile.SoundFile(temporary, "w", sample_rate, channels, subtype) as file:
+            with soundfile.SoundFile(
+                temporary, "w", sample_rate, channels, subtype, format=container
+            ) as file:
                 # libsndfile's Vorbis encoder overruns its stack when given a minute at once.
                 for start in range(0, len(wave), sample_rate):
                     file.write(wave[start : start + sample_rate])
