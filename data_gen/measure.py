@@ -7,9 +7,12 @@ content ends, and the lower one counts:
 - a floor: from there up, nothing stands above the rounding noise of 16 bits (`FLOOR_DB`). What
   lies below it is silence once it is stored in a dataset. A microphone's noise lies above.
 - a cliff: the level falls by `CLIFF_DB` within 320 Hz. Resampling and lossy coding leave such
-  cliffs, with rounding noise, dither or images of the lower band behind them. Voices do not: among
-  1900 recordings of speech, the steepest fall was 30 dB, above the vowels of a speaker
-  with little treble.
+  cliffs, with rounding noise, dither or images of the lower band behind them. Voices do not: in
+  1900 recordings of speech the steepest fall was 30 dB, above vowels with little treble.
+
+On those recordings, none was found narrow; brought up from 8, 11.025 and 12 kHz by soxr or by
+FFT, 99.9 % were, also when made quieter by up to 40 dB. An interpolation that leaves images, such
+as a spline, is found from 8 kHz (99 %) but from 12 kHz only in loud recordings (82 %).
 """
 
 from pathlib import Path

@@ -27,7 +27,7 @@ import numpy as np
 from tqdm import tqdm
 
 from . import audio, degrade
-from .command import UserError, replacing
+from .command import UserError, quiet_tensorflow, replacing
 from .corpora import Recording
 from .measure import Facts, measure, unfit
 
@@ -307,7 +307,8 @@ def _measure_all(
 
 
 def _write_shards(in_order: Callable, shards: dict[str, list[Piece]], output: Path) -> None:
-    # Brings TensorFlow with it, which the workers do without.
+    # The workers do without TensorFlow.
+    quiet_tensorflow()
     from .shards import Example, write
 
     todo = {name: pieces for name, pieces in shards.items() if not (output / name).exists()}
