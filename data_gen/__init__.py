@@ -1,0 +1,1 @@
+"""From corpora to checked shards of waves, and from those to patches."""

@@ -73,7 +73,7 @@ def subsample(wave: np.ndarray, ratio: int) -> np.ndarray:
 
 
 def sinc_down(wave: np.ndarray, ratio: int) -> np.ndarray:
-    """soxr's linear-phase windowed sinc, the modern protocol (AERO, AP-BWE, NVSR)."""
+    """Soxr's linear-phase windowed sinc, the modern protocol (AERO, AP-BWE, NVSR)."""
     low = soxr.resample(wave.astype(np.float32), ratio, 1, quality="VHQ")
     n = len(wave) // ratio
     return np.pad(low, (0, max(0, n - len(low))))[:n]

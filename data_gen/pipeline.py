@@ -30,9 +30,7 @@ def drop_silence(wave: tf.Tensor, *others: tf.Tensor, threshold_rms: float) -> l
     frames = tf.signal.frame(wave, SILENCE_FRAME, SILENCE_FRAME)
     keep = tf.sqrt(tf.reduce_mean(frames**2, axis=1)) >= threshold_rms
     return [
-        tf.reshape(
-            tf.boolean_mask(tf.signal.frame(each, SILENCE_FRAME, SILENCE_FRAME), keep), [-1]
-        )
+        tf.reshape(tf.boolean_mask(tf.signal.frame(each, SILENCE_FRAME, SILENCE_FRAME), keep), [-1])
         for each in (wave, *others)
     ]
 
@@ -51,8 +49,8 @@ def patches(
     """Cuts the waves of a dataset into (low, high) patches and batches them.
 
     The low side is brought to the high rate by the dataset's protocol, over the whole wave, so
-    that patches have no borders of interpolation. The same arguments give the same batches; a second
-    pass over one dataset is shuffled anew.
+    that patches have no borders of interpolation. The same arguments give the same batches; a
+    second pass over one dataset is shuffled anew.
 
     Args:
         shard_paths: shards of one dataset, as `shards.files` lists them.
@@ -87,8 +85,8 @@ def patches(
         return tf.transpose(pairs, [1, 0, 2])
 
     def amplify(pair: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        decibels = tf.random.stateless_uniform([], [noise, 0], -gain_db, gain_db)
-        return pair * 10.0 ** (decibels / 20.0)
+        decibels = tf.random.stateless_uniform([], tf.stack([noise, 0]), -gain_db, gain_db)
+        return pair * tf.pow(10.0, decibels / 20.0)
 
     def finish(pairs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # (batch, 2, patch) to two of (batch, patch, 1)

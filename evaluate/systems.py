@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,13 +115,14 @@ def apply(
                 name: system.upsample(example.low, sample_rate / description.ratio)[0]
                 for name, system in systems.items()
             }
-
-            def measure(name: str) -> dict[str, float]:
-                return metrics.evaluate(
-                    example.high, estimates[name], sample_rate, cutoff_hz, METRICS
-                )
-
-            scores = dict(zip(estimates, pool.map(measure, estimates), strict=True))
+            measure = partial(
+                metrics.evaluate,
+                example.high,
+                sample_rate=sample_rate,
+                cutoff_hz=cutoff_hz,
+                names=METRICS,
+            )
+            scores = dict(zip(estimates, pool.map(measure, estimates.values()), strict=True))
             facts = {
                 "name": example.name,
                 "start_seconds": example.start_seconds,

@@ -5,7 +5,9 @@ from . import build, names, paper
 
 def main() -> None:
     """Builds each network at its published size and prints a table."""
-    print(f"{'name':12} {'paper':24} {'parameters':>12}  {'input':14} {'lengths':16} {'context':>8}")
+    print(
+        f"{'name':12} {'paper':24} {'parameters':>12}  {'input':14} {'lengths':16} {'context':>8}"
+    )
     for name in names():
         network = build(name)
         print(

@@ -39,24 +39,26 @@ def main(arguments: Sequence[str]) -> None:
         for name in recipes.names():
             print(f"{name:22} {recipes.get(name).source}")
         return
-    for flag in (_RECIPE, _DATA, _RUN):
-        if not flag.value:
-            raise UserError(f"--{flag.name} is missing; see wideband-train --help")
+    recipe_name, data, folder = _RECIPE.value, _DATA.value, _RUN.value
+    if not (recipe_name and data and folder):
+        raise UserError(
+            "--recipe, --data and --run are needed; --recipe=list prints the recipes"
+        )
     overrides = recipes.parse_overrides(_SET.value)
     for flag in (_PRECISION, _XLA, _SEED):
         if flag.value is not None:
             overrides[flag.name] = flag.value
-    recipe = recipes.get(_RECIPE.value, **overrides)
+    recipe = recipes.get(recipe_name, **overrides)
 
     quiet_tensorflow()
     from .fit import fit
 
-    run = fit(recipe, Path(_DATA.value), Path(_RUN.value), sys.argv[1:])
+    run = fit(recipe, Path(data), Path(folder), sys.argv[1:])
     best = run.best
     print(
         f"{run.epoch} epochs; the best is epoch {best['epoch']:.0f}: validation SNR "
         f"{best['val_snr']:.2f} dB, LSD {best['val_lsd']:.3f}\n"
-        f"next: wideband-evaluate --run={_RUN.value}"
+        f"next: wideband-evaluate --run={folder}"
     )
 
 

@@ -3,6 +3,7 @@
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -183,7 +184,7 @@ class _Bar(keras.callbacks.Callback):
         super().__init__()
         self.bar = bar
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.bar.set_postfix(loss=f"{logs['loss']:.4g}", refresh=False)
         self.bar.update()
 
@@ -191,6 +192,6 @@ class _Bar(keras.callbacks.Callback):
 class _StopOnNan(keras.callbacks.Callback):
     """Ends the epoch at the first loss that is not finite."""
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if not math.isfinite(logs["loss"]):
             self.model.stop_training = True

@@ -52,9 +52,7 @@ class Recipe:
         }
         for key, allowed in choices.items():
             if getattr(self, key) not in allowed:
-                raise UserError(
-                    f"{key} {getattr(self, key)!r} is none of {', '.join(allowed)}"
-                )
+                raise UserError(f"{key} {getattr(self, key)!r} is none of {', '.join(allowed)}")
         for key in ("patch", "stride", "batch", "learning_rate", "epochs", "validation_seconds"):
             if getattr(self, key) <= 0:
                 raise UserError(f"{key} is {getattr(self, key)}; it must be above 0")
@@ -164,12 +162,16 @@ def parse_overrides(settings: list[str]) -> dict[str, Any]:
             arguments = overrides.setdefault("arguments", {})
             arguments[key.removeprefix("arguments.")] = _literal(text)
             continue
-        kind, value = _field(key).type, _literal(text)
+        # The types are types, not strings, since this file does not postpone annotations.
+        kind: Any = _field(key).type
+        value = _literal(text)
         if kind is float and type(value) is int:
             value = float(value)
         # A bool is an int to Python, and "--set=batch=true" a mistake.
-        if key == "arguments" or not isinstance(value, kind) or (
-            isinstance(value, bool) and kind is not bool
+        if (
+            key == "arguments"
+            or not isinstance(value, kind)
+            or (isinstance(value, bool) and kind is not bool)
         ):
             wanted = getattr(kind, "__name__", kind)
             raise UserError(f"--set={setting}: {key} takes {wanted}, not {text!r}")

@@ -1,10 +1,10 @@
 """The run folder: what a run was told, its history, its checkpoints, its curves.
 
-    run.json              recipe, flags, versions, commit, machine, timings
-    history.csv           one row an epoch; it is also the state that a run resumes from
-    last-0007.weights.h5  weights and optimizer after the last epoch in history.csv
-    best.weights.h5       weights of the epoch with the lowest validation loss
-    curves.png, events/   the history as a picture and for TensorBoard
+run.json              recipe, flags, versions, commit, machine, timings
+history.csv           one row an epoch; it is also the state that a run resumes from
+last-0007.weights.h5  weights and optimizer after the last epoch in history.csv
+best.weights.h5       weights of the epoch with the lowest validation loss
+curves.png, events/   the history as a picture and for TensorBoard
 """
 
 import csv

@@ -1,7 +1,7 @@
 """wideband-upsample: restores the treble of recordings.
 
-    wideband-upsample old.wav --model=runs/demo --output=restored.wav
-    wideband-upsample interviews/ --model=runs/demo --output=restored/
+wideband-upsample old.wav --model=runs/demo --output=restored.wav
+wideband-upsample interviews/ --model=runs/demo --output=restored/
 """
 
 from collections.abc import Sequence

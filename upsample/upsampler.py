@@ -60,7 +60,9 @@ class Upsampler:
         run = Path(run)
         folder, weights = (run, run / "best.weights.h5") if run.is_dir() else (run.parent, run)
         if not (folder / "run.json").is_file():
-            raise UserError(f"{run}: no run folder, nor a weights file in one (run.json is missing)")
+            raise UserError(
+                f"{run}: no run folder, nor a weights file in one (run.json is missing)"
+            )
         if not weights.is_file():
             raise UserError(f"{weights}: there is no such file; has the run finished an epoch?")
         recipe = json.loads((folder / "run.json").read_text())["recipe"]
@@ -108,7 +110,7 @@ class Upsampler:
             )
         n = audio.resampled_length(len(wave), sample_rate, self.sample_rate)
         low = audio.resample(wave, sample_rate, self.low_rate)
-        low = np.pad(low, (0, max(0, math.ceil(n / self.ratio) - len(low))))
+        low = np.pad(low, (0, max(0, math.ceil(n / self.ratio) - len(low), 1 - len(low))))
         return self.restore(self.interpolate(low, self.ratio))[:n], self.sample_rate
 
     def restore(self, interpolated: np.ndarray) -> np.ndarray:

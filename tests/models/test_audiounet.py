@@ -3,9 +3,7 @@
 import keras
 import numpy as np
 import pytest
-
 from wideband import models
-
 
 PARAMETERS = {"2017": 56_411_394, "2019": 70_977_154}
 FILTERS = {"2017": (128, 256, 512, 512), "2019": (128, 384, 512, 512)}

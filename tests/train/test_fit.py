@@ -10,8 +10,7 @@ import time
 
 import numpy as np
 import pytest
-
-from wideband.data_gen import degrade, shards
+from wideband.data_gen import shards
 
 SMALL = [
     "--recipe=demo",
@@ -22,25 +21,6 @@ SMALL = [
     "--set=epochs=4",
     "--set=steps_per_epoch=5",
 ]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """A finished dataset of chirps in noise, as wideband-prepare leaves it."""
-    folder = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    for split, count in (("train", 6), ("valid", 2), ("test", 2)):
-        examples = []
-        for number in range(count):
-            phase = np.cumsum(np.linspace(0.05, 2.5, 8192) * rng.uniform(0.5, 1.2))
-            high = (0.3 * np.sin(phase) + rng.normal(0, 0.01, 8192)).astype(np.float32)
-            low = degrade.decimate(high, 4)
-            examples.append(shards.Example(f"{split}{number}", "someone", "", 0.0, high, low))
-        shards.write(folder / f"{split}-00000.tfrecord", examples)
-    facts = {"sample_rate": 16000, "ratio": 4, "protocol": "decimate_spline"}
-    (folder / "dataset.json").write_text(json.dumps(facts))
-    (folder / "manifest.csv").write_text("split,path\n")
-    return folder
 
 
 def command(data, run, *flags):

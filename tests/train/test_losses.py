@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from wideband.train.losses import LOSSES, patch_rmse
 
 

@@ -1,7 +1,6 @@
 """The recipes: the published numbers, and what may be overridden."""
 
 import pytest
-
 from wideband import models
 from wideband.data_gen.command import UserError
 from wideband.train import recipes

@@ -1,0 +1,171 @@
+"""wideband-upsample on files and folders, good and bad."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+
+def upsample(*arguments):
+    command = [sys.executable, "-m", "wideband.upsample", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def tone(seconds, sample_rate, channels=1, hz=440.0):
+    instants = np.arange(round(seconds * sample_rate)) / sample_rate
+    wave = 0.3 * np.sin(2 * np.pi * hz * instants)
+    return np.stack([wave * (1 - 0.5 * k) for k in range(channels)], axis=1)
+
+
+def only_line(done):
+    """The one line that a refused user reads."""
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.replace("\r", "\n").splitlines() if "error" in line]
+    assert len(lines) == 1
+    assert "Traceback" not in done.stderr
+    return lines[0]
+
+
+def test_a_file_is_restored_by_a_run(run, tmp_path):
+    soundfile.write(tmp_path / "old.wav", tone(1, 4000), 4000)
+    done = upsample(tmp_path / "old.wav", f"--model={run}", f"--output={tmp_path / 'new.flac'}")
+    assert done.returncode == 0, done.stderr
+    info = soundfile.info(tmp_path / "new.flac")
+    assert (info.samplerate, info.frames, info.channels) == (16000, 16000, 1)
+    assert "1 of 1 restored at 16000 Hz" in done.stdout
+
+
+def test_a_folder_keeps_its_shape(tmp_path):
+    for name in ("a/one.wav", "b/two.flac", "three.mp3"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "in" / name, tone(0.5, 8000, 2), 8000)
+    done = upsample(tmp_path / "in", "--model=spline", "--ratio=2", f"--output={tmp_path / 'out'}")
+    assert done.returncode == 0, done.stderr
+    written = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")}
+    assert written == {"a/one.wav", "b/two.flac", "three.wav"}
+    wave, sample_rate = soundfile.read(tmp_path / "out" / "b" / "two.flac")
+    assert (wave.shape, sample_rate) == ((8000, 2), 16000)
+    np.testing.assert_allclose(wave[:, 1], 0.5 * wave[:, 0], atol=1e-3)
+
+
+def test_three_minutes_of_stereo_mp3_whose_treble_would_be_lost_are_refused(run, tmp_path):
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "song.mp3", rng.normal(0, 0.1, (180 * 44100, 2)), 44100)
+    line = only_line(
+        upsample(tmp_path / "song.mp3", f"--model={run}", f"--output={tmp_path}/o.wav")
+    )
+    assert "has treble up to" in line
+    assert "--force" in line
+    assert not (tmp_path / "o.wav").exists()
+
+
+def test_three_minutes_of_stereo_mp3_are_restored_when_forced(run, tmp_path):
+    soundfile.write(tmp_path / "song.mp3", tone(180, 44100, 2), 44100)
+    target = tmp_path / "song.wav"
+    done = upsample(tmp_path / "song.mp3", f"--model={run}", f"--output={target}", "--force")
+    assert done.returncode == 0, done.stderr
+    info = soundfile.info(target)
+    assert (info.samplerate, info.channels) == (16000, 2)
+    frames = soundfile.info(tmp_path / "song.mp3").frames
+    assert info.frames == (2 * frames * 16000 + 44100) // (2 * 44100)
+
+
+def test_a_hundred_samples_are_restored(tmp_path):
+    soundfile.write(tmp_path / "short.wav", tone(100 / 4000, 4000), 4000)
+    done = upsample(tmp_path / "short.wav", "--model=spline", f"--output={tmp_path / 'long.wav'}")
+    assert done.returncode == 0, done.stderr
+    assert soundfile.info(tmp_path / "long.wav").frames == 400
+
+
+def write_empty(path):
+    path.write_bytes(b"")
+
+
+def write_text(path):
+    path.write_text("this is no sound\n")
+
+
+def write_nan(path):
+    soundfile.write(path, np.array([0.1, np.nan] * 400), 4000, subtype="FLOAT")
+
+
+def write_slow(path):
+    soundfile.write(path, tone(1, 2000), 2000)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (write_empty, "the file is empty"),
+        (write_text, "not readable as audio"),
+        (write_nan, "NaN"),
+        (write_slow, "2000 Hz is below the 4000 Hz"),
+        (lambda path: None, "no such file"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_line(tmp_path, write, message):
+    write(tmp_path / "bad.wav")
+    line = only_line(
+        upsample(tmp_path / "bad.wav", "--model=spline", f"--output={tmp_path / 'out.wav'}")
+    )
+    assert message in line
+    assert "bad.wav" in line
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_good_files_are_restored_beside_a_bad_one_which_is_named(tmp_path):
+    soundfile.write(tmp_path / "good.wav", tone(0.5, 4000), 4000)
+    write_text(tmp_path / "bad.wav")
+    done = upsample(
+        tmp_path / "bad.wav", tmp_path / "good.wav", "--model=spline", f"--output={tmp_path}/out"
+    )
+    assert done.returncode == 1
+    assert "1 left out" in done.stderr
+    assert "bad.wav" in done.stderr
+    assert (tmp_path / "out" / "good.wav").is_file()
+
+
+def test_an_output_folder_that_cannot_be_written_is_refused_in_one_line(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(0.5, 4000), 4000)
+    (tmp_path / "file").write_text("a file, and so no folder")
+    line = only_line(
+        upsample(tmp_path / "a.wav", "--model=spline", f"--output={tmp_path / 'file' / 'o.wav'}")
+    )
+    assert "file" in line
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [("{in}/a.wav", "would be overwritten"), ("{in}/a.xyz/..", "would be overwritten")],
+)
+def test_an_input_is_never_overwritten(tmp_path, output, message):
+    soundfile.write(tmp_path / "a.wav", tone(0.5, 4000), 4000)
+    before = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "a.xyz").mkdir()
+    output = output.replace("{in}", str(tmp_path))
+    assert message in only_line(
+        upsample(tmp_path / "a.wav", "--model=spline", f"--output={output}")
+    )
+    assert (tmp_path / "a.wav").read_bytes() == before
+
+
+def test_two_inputs_never_become_one_file(tmp_path):
+    for name in ("a.wav", "a.mp3"):
+        soundfile.write(tmp_path / name, tone(0.5, 8000), 8000)
+    done = upsample(tmp_path, "--model=spline", "--ratio=2", f"--output={tmp_path / 'out'}")
+    assert "would both become" in only_line(done)
+
+
+def test_a_model_that_is_none_is_named_with_what_there_is(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(0.5, 4000), 4000)
+    line = only_line(upsample(tmp_path / "a.wav", "--model=splin", f"--output={tmp_path}/o.wav"))
+    assert "splin" in line
+    assert "spline" in line
+
+
+def test_no_input_is_an_error(tmp_path):
+    assert "name at least one" in only_line(
+        upsample("--model=spline", f"--output={tmp_path}/o.wav")
+    )
