@@ -1,14 +1,18 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# A folder of recordings; empty means the embedded corpus of synthetic speech.
+# A folder of recordings for `make demo`; without one it takes the embedded corpus.
 DATA ?=
-RUN ?= runs/demo
+RUN ?= runs/$(if $(DATA),own,demo)
 
 .PHONY: demo test lint clean
 
 demo: $(VENV)/demo.stamp
-	$(BIN)/wideband-demo
+	$(BIN)/wideband-prepare $(if $(DATA),--corpus=folder --source="$(DATA)",--corpus=demo) \
+		--ratio=4 --output="$(RUN)/data"
+	$(BIN)/wideband-train --recipe=demo --data="$(RUN)/data" --run="$(RUN)"
+	$(BIN)/wideband-evaluate --run="$(RUN)"
+
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest
 
@@ -17,10 +21,10 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-# One environment for every extra: each stamp says which extra was installed from which setup.cfg.
+# A stamp stands for one extra of setup.cfg, installed.
 $(VENV)/%.stamp: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	$(BIN)/python -m pip install --editable '.[$*]'
 	touch $@
 
 clean:

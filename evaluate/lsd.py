@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from absl import flags
 
 from ..data_gen.command import UserError, run_command
-from .folders import compare
 from .metrics import METRICS
 
 CONVENTIONS = [name for name in METRICS if name.startswith("lsd")]
@@ -31,6 +30,9 @@ _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
 
 def main(arguments: Sequence[str]) -> None:
     """Measures the folders that the flags name."""
+    # Reading audio takes SciPy, which --help does without.
+    from .folders import compare
+
     if arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
     with_cutoff = [name for name in CONVENTIONS if "cutoff_hz" in METRICS[name].needs]

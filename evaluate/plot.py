@@ -8,8 +8,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import librosa
 import numpy as np
-from matplotlib import mlab
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
@@ -46,12 +46,12 @@ def levels(wave: np.ndarray, sample_rate: int) -> np.ndarray:
         shape (frequencies, frames), from 0 to the Nyquist frequency; -200 dB at least.
     """
     window = 2 * round(0.016 * sample_rate)
-    wave = np.pad(wave, (0, max(0, window + 1 - len(wave))))
-    magnitudes, _, _ = mlab.specgram(
-        wave, NFFT=window, Fs=sample_rate, noverlap=window * 3 // 4, mode="magnitude"
+    wave = np.pad(wave, (0, max(0, window - len(wave))))
+    # A Hann window sums to half its length, and a sine of amplitude 1 fills half of that.
+    magnitudes = (
+        np.abs(librosa.stft(wave, n_fft=window, hop_length=window // 4, center=False)) * 4 / window
     )
-    # mlab's magnitude of a sine of amplitude 1 is 1/2.
-    return 20 * np.log10(np.maximum(2 * np.asarray(magnitudes, np.float64), 1e-10))
+    return 20 * np.log10(np.maximum(magnitudes, 1e-10))
 
 
 def top_level(waves: Iterable[np.ndarray], sample_rate: int) -> float:

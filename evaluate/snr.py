@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from absl import flags
 
 from ..data_gen.command import UserError, run_command
-from .folders import compare
 from .metrics import METRICS
 
 CONVENTIONS = [name for name in METRICS if "snr" in name]
@@ -28,6 +27,9 @@ _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
 
 def main(arguments: Sequence[str]) -> None:
     """Measures the folders that the flags name."""
+    # Reading audio takes SciPy, which --help does without.
+    from .folders import compare
+
     if arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
     compare(_REFERENCES.value, _ESTIMATES.value, _OUTPUT.value, _CONVENTION.value, seed=_SEED.value)

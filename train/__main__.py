@@ -41,9 +41,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     recipe_name, data, folder = _RECIPE.value, _DATA.value, _RUN.value
     if not (recipe_name and data and folder):
-        raise UserError(
-            "--recipe, --data and --run are needed; --recipe=list prints the recipes"
-        )
+        raise UserError("--recipe, --data and --run are needed; --recipe=list prints the recipes")
     overrides = recipes.parse_overrides(_SET.value)
     for flag in (_PRECISION, _XLA, _SEED):
         if flag.value is not None:

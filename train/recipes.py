@@ -72,6 +72,7 @@ _LAPTOP = replace(
     name="audiounet_laptop_4x",
     source="ours: the network of Kuleshov et al. 2017 at a quarter of its width",
     arguments={"width": 0.25},
+    loss="patch_rmse_lsd",
     batch=8,
     learning_rate=5e-4,
     schedule="cosine",

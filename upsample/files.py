@@ -72,11 +72,7 @@ def jobs(inputs: Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
 def _recordings(path: Path) -> list[tuple[Path, Path]]:
     """Lists a file, or the recordings in a folder, each with its name below it."""
     if path.is_dir():
-        found = sorted(
-            each
-            for each in path.rglob("*")
-            if each.suffix.lower() in audio.SUFFIXES and not each.name.startswith(".")
-        )
+        found = audio.find(path)
         if not found:
             raise UserError(f"{path}: no recordings ({', '.join(audio.SUFFIXES)}) in this folder")
         return [(each, each.relative_to(path)) for each in found]

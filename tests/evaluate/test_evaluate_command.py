@@ -1,0 +1,131 @@
+"""wideband-evaluate: a run beside its baselines on the test split, and the report of it."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from wideband.data_gen import degrade, shards
+from wideband.evaluate import metrics
+from wideband.upsample import Upsampler
+
+
+def evaluate(*flags):
+    command = [sys.executable, "-m", "wideband.evaluate", *map(str, flags)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def evaluated(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluated") / "run"
+    shutil.copytree(run, folder)
+    done = evaluate(f"--run={folder}", f"--recordings={folder / 'recordings'}")
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def rows(folder):
+    with (folder / "evaluation.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_recording_is_measured_for_every_system(evaluated):
+    table = rows(evaluated[0])
+    assert {(row["name"], row["system"]) for row in table} == {
+        (f"test{k}", system) for k in (0, 1) for system in ("spline", "sinc", "audiounet")
+    }
+    assert len(table) == 6
+
+
+def test_the_numbers_are_those_of_the_wave_degraded_and_upsampled(evaluated, data):
+    """Independently of the shards' low side: from the reference alone."""
+    folder, _ = evaluated
+    model = Upsampler.from_run(folder)
+    for example in shards.read(shards.files(data, "test")):
+        estimates = {
+            "spline": degrade.decimate_spline(example.high, 4),
+            "audiounet": model.restore(degrade.decimate_spline(example.high, 4)),
+        }
+        for system, estimate in estimates.items():
+            row = next(
+                row
+                for row in rows(folder)
+                if row["name"] == example.name and row["system"] == system
+            )
+            expected = {
+                "snr": metrics.snr(example.high, estimate),
+                "lsd": metrics.lsd(example.high, estimate),
+                "lsd_hf": metrics.lsd_hf(example.high, estimate, 2000, 16000),
+            }
+            for name, value in expected.items():
+                assert float(row[name]) == pytest.approx(value, rel=1e-3)
+
+
+def test_means_and_intervals_are_saved(evaluated):
+    folder, done = evaluated
+    summary = json.loads((folder / "evaluation.json").read_text())
+    values = [float(row["lsd"]) for row in rows(folder) if row["system"] == "audiounet"]
+    mean = summary["systems"]["audiounet"]["lsd"]
+    assert mean["mean"] == pytest.approx(np.mean(values))
+    assert mean["low"] <= mean["mean"] <= mean["high"]
+    assert f"{mean['mean']:.2f}" in done.stdout
+
+
+def test_the_last_line_says_where_to_look_and_listen(evaluated):
+    folder, done = evaluated
+    assert done.stdout.splitlines()[-1] == f"look and listen: {folder / 'report.html'}"
+
+
+def test_the_report_needs_nothing_outside_itself(evaluated):
+    page = (evaluated[0] / "report.html").read_text()
+    assert "http" not in page.replace("http://www.w3.org", "")
+    # Two recordings, each as low, spline, audiounet and reference.
+    assert page.count("<audio") == 8
+    assert page.count("data:audio/flac;base64,") == 8
+    assert "spline" in page
+    assert "wideband-evaluate --run=" in page
+
+
+def test_saved_recordings_give_the_same_numbers_by_the_separate_script(evaluated, tmp_path):
+    folder, _ = evaluated
+    command = [
+        *(sys.executable, "-m", "wideband.evaluate.lsd"),
+        f"--references={folder / 'recordings' / 'reference'}",
+        f"--estimates={folder / 'recordings' / 'audiounet'}",
+        f"--output={tmp_path / 'lsd.csv'}",
+        "--convention=lsd",
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    with (tmp_path / "lsd.csv").open(newline="") as file:
+        by_script = {row["name"]: float(row["lsd"]) for row in csv.DictReader(file)}
+    by_run = {
+        row["name"]: float(row["lsd"]) for row in rows(folder) if row["system"] == "audiounet"
+    }
+    assert by_script == pytest.approx(by_run, rel=1e-5)
+
+
+def test_saved_recordings_are_whole(evaluated):
+    wave, sample_rate = soundfile.read(evaluated[0] / "recordings" / "spline" / "test0.wav")
+    assert (len(wave), sample_rate) == (8192, 16000)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--run={tmp}"], "run.json is missing"),
+        (["--run={run}", "--data={tmp}"], "no finished dataset"),
+        (["--run={run}", "--baselines=cubic"], "'cubic'"),
+        (["--run={run}", "extra"], "'extra'"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused_in_one_line(run, tmp_path, flags, message):
+    done = evaluate(*(flag.format(run=run, tmp=tmp_path) for flag in flags))
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (run / "report.html").exists()

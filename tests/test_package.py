@@ -1,0 +1,152 @@
+"""The house's frame: packages, the directions of imports, the wheel, and quick help."""
+
+import ast
+import configparser
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = Path(__file__).parents[1]
+STAGES = ("data_gen", "models", "upsample", "evaluate", "train")
+# stage: the stages that it may know
+KNOWS = {
+    "data_gen": set(),
+    "models": set(),
+    "upsample": {"data_gen", "models"},
+    "evaluate": {"data_gen", "models", "upsample"},
+    "train": {"data_gen", "models", "upsample", "evaluate"},
+}
+COMMANDS = [
+    "wideband.data_gen",
+    "wideband.data_gen.inspect",
+    "wideband.train",
+    "wideband.evaluate",
+    "wideband.evaluate.snr",
+    "wideband.evaluate.lsd",
+    "wideband.upsample",
+]
+
+
+def packages():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return config["options"]["packages"].split()
+
+
+def imports(path):
+    """Names of what a module imports, relative ones resolved: `..models.x` is models."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield str(node.module).split(".")[0]
+        elif isinstance(node, ast.ImportFrom) and node.level == 2:
+            if node.module:
+                yield node.module.split(".")[0]
+            else:
+                yield from (alias.name for alias in node.names)
+
+
+def test_every_package_on_disk_is_in_the_wheels_list():
+    folders = {path.parent.relative_to(ROOT) for path in ROOT.glob("*/**/__init__.py")}
+    on_disk = {
+        "wideband." + ".".join(folder.parts) for folder in folders if folder.parts[0] in STAGES
+    }
+    assert set(packages()) == on_disk
+    assert len(on_disk) >= len(STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_imports_go_one_way(stage):
+    files = list((ROOT / stage).rglob("*.py"))
+    assert files
+    known = {name for path in files for name in imports(path)} & set(STAGES)
+    assert known - {stage} <= KNOWS[stage]
+    assert "wideband" not in {name for path in files for name in imports(path)}
+
+
+def test_networks_and_losses_run_on_every_backend():
+    files = [*(ROOT / "models").rglob("*.py"), ROOT / "train" / "losses.py"]
+    assert len(files) >= 3
+    for path in files:
+        assert not {"tensorflow", "jax", "torch"} & set(imports(path)), path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_does_not_wait_for_heavy_imports(command):
+    script = (
+        "import runpy, sys\n"
+        f"sys.argv = [{command!r}, '--help']\n"
+        "try:\n"
+        f"    runpy.run_module({command!r}, run_name='__main__')\n"
+        "except SystemExit:\n"
+        "    heavy = {'tensorflow', 'keras', 'matplotlib', 'scipy.signal', 'soundfile'}\n"
+        "    print('loaded:', sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "flags:" in done.stdout
+    assert done.stdout.splitlines()[-1] == "loaded: []", done.stderr
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The bin folder of an environment that holds the wheel, and the dependencies of this one."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    # A copy, so that building leaves nothing in the checkout.
+    for name in STAGES:
+        shutil.copytree(ROOT / name, folder / "tree" / name)
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder / "tree")
+    subprocess.run(
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, folder / "tree"],
+        check=True,
+    )
+    venv.create(folder / "env", with_pip=False)
+    site = Path(
+        sysconfig.get_path(
+            "purelib", vars={"base": str(folder / "env"), "platbase": str(folder / "env")}
+        )
+    )
+    wheel = next(folder.glob("wideband-*.whl"))
+    python = folder / "env" / "bin" / "python"
+    subprocess.run([*pip, "--python", python, "install", "--no-deps", wheel], check=True)
+    # Named in a .pth file, a folder is searched, but the editable install in it is not started.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "env" / "bin"
+
+
+def test_the_wheel_imports_and_runs_from_elsewhere(installed, tmp_path):
+    script = (
+        "import wideband.data_gen.pipeline, wideband.train.fit, wideband.evaluate.report\n"
+        "from wideband.upsample import Upsampler\n"
+        "from wideband import models\n"
+        "print(models.build('audiounet', width=0.02).count_params(), models.__file__)\n"
+    )
+    done = subprocess.run(
+        [installed / "python", "-c", script], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(installed.parent) in done.stdout
+    soundfile.write(tmp_path / "a.wav", np.zeros(400), 4000)
+    done = subprocess.run(
+        [installed / "wideband-upsample", "a.wav", "--model=spline", "--output=b.wav"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert soundfile.info(tmp_path / "b.wav").frames == 1600
+
+
+def test_the_wheel_holds_the_template_and_no_stray_top_level_names(installed):
+    site = next((installed.parent / "lib").glob("python*/site-packages"))
+    assert (site / "wideband" / "evaluate" / "report.html.j2").is_file()
+    assert not any((site / name).exists() for name in (*STAGES, "tests", "colab"))
