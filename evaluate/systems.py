@@ -11,9 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from ..data_gen import audio, interpolate, shards
-from ..data_gen.command import UserError
+from ..data_gen.command import UserError, replacing
 from ..upsample import Upsampler
-from . import metrics, report, summary
+from . import metrics, plot, report, summary
 
 # The metrics of the report: one SNR and one LSD of each school, and where the error lies.
 METRICS = ("snr", "segmental_snr", "lsd", "lsd_kuleshov", "lsd_lf", "lsd_hf")
@@ -35,7 +35,10 @@ def evaluate_run(
     baselines: Sequence[str] = ("spline", "sinc"),
     recordings: Path | None = None,
 ) -> str:
-    """Measures a run beside baselines and writes report.html, evaluation.csv and .json into it.
+    """Measures a run beside baselines and reports it in its folder.
+
+    Writes report.html, evaluation.csv with every recording, evaluation.json with the means, and
+    spectrograms.png of one recording.
 
     Args:
         run: the run folder.
@@ -74,6 +77,10 @@ def evaluate_run(
     curves = run / "curves.png"
     summary.write_csv(run / "evaluation.csv", outcome.rows)
     summary.write_systems(run / "evaluation.json", means, facts)
+    clip = outcome.clips[0]
+    with replacing(run / "spectrograms.png") as temporary:
+        pixels = plot.spectrograms(clip.waves, clip.sample_rate, cutoff_hz=model.low_rate / 2)
+        temporary.write_bytes(pixels)
     report.write(
         run / "report.html",
         facts,

@@ -9,7 +9,6 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-
 from wideband.data_gen import degrade, shards
 from wideband.evaluate import metrics
 from wideband.upsample import Upsampler
@@ -89,6 +88,7 @@ def test_the_report_needs_nothing_outside_itself(evaluated):
     assert page.count("data:audio/flac;base64,") == 8
     assert "spline" in page
     assert "wideband-evaluate --run=" in page
+    assert (evaluated[0] / "spectrograms.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_saved_recordings_give_the_same_numbers_by_the_separate_script(evaluated, tmp_path):

@@ -2,7 +2,15 @@
 
 import numpy as np
 import pytest
-from wideband.train.losses import LOSSES, patch_rmse
+import tensorflow as tf
+from wideband.evaluate import metrics
+from wideband.train.losses import (
+    LOSSES,
+    SPECTRAL_WEIGHT,
+    log_spectral_distance,
+    patch_rmse,
+    patch_rmse_lsd,
+)
 
 
 def test_patch_rmse_of_hand_made_numbers():
@@ -22,5 +30,39 @@ def test_patch_rmse_is_not_the_root_of_the_batch():
     assert abs(loss - whole) > 0.05
 
 
+@pytest.fixture
+def pair():
+    """Two patches of noise, and estimates of half and of two and a half times their level."""
+    reference = np.random.default_rng(1).normal(0, 0.1, (2, 8192, 1)).astype(np.float32)
+    return reference, reference * np.array([0.5, 2.5], np.float32)[:, np.newaxis, np.newaxis]
+
+
+def test_log_spectral_distance_is_the_modern_lsd(pair):
+    reference, estimate = pair
+    expected = [metrics.lsd(y[:, 0], p[:, 0]) for y, p in zip(reference, estimate, strict=True)]
+    actual = log_spectral_distance(reference, estimate, 2048, 512)
+    np.testing.assert_allclose(actual, expected, rtol=1e-3)
+    # A gain of g shifts every level by 2 log10(g).
+    np.testing.assert_allclose(actual, [2 * np.log10(2), 2 * np.log10(2.5)], rtol=1e-3)
+
+
+def test_the_spectral_term_is_added_at_two_resolutions(pair):
+    terms = [log_spectral_distance(*pair, *sizes) for sizes in ((512, 128), (2048, 512))]
+    expected = np.asarray(patch_rmse(*pair)) + SPECTRAL_WEIGHT * np.sum(terms, axis=0)
+    np.testing.assert_allclose(patch_rmse_lsd(*pair), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@pytest.mark.parametrize("level", [0.0, 1e-9, 0.1])
+def test_gradients_are_finite_even_for_silence_and_a_perfect_estimate(loss, level):
+    reference = tf.constant(level * np.sin(np.arange(4096.0))[np.newaxis, :, np.newaxis], "float32")
+    estimate = tf.Variable(reference)
+    with tf.GradientTape() as tape:
+        value = tf.reduce_mean(loss(reference, estimate))
+    assert np.isfinite(value)
+    assert np.isfinite(tape.gradient(value, estimate)).all()
+
+
 def test_losses_are_found_by_name():
     assert LOSSES["patch_rmse"] is patch_rmse
+    assert LOSSES["patch_rmse_lsd"] is patch_rmse_lsd
