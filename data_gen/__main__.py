@@ -1,7 +1,6 @@
 """Prepares a dataset: wideband-prepare --corpus=NAME --source=DIR --output=DIR."""
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from absl import flags
@@ -77,7 +76,6 @@ def main(arguments: Sequence[str]) -> None:
         ratio=FLAGS.ratio,
         protocol=FLAGS.protocol,
         patch=FLAGS.patch,
-        version=version("wideband"),
     )
     finished = (output / "manifest.csv").exists()
     description = prepare(recordings, output, settings, FLAGS.workers, FLAGS.strict)

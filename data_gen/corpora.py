@@ -11,13 +11,12 @@
 """
 
 import csv
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from .audio import SUFFIXES
+from . import audio
 from .command import UserError
 
 NAMES = ("folder", "manifest", "demo", "vctk", "ljspeech", "librispeech")
@@ -92,7 +91,7 @@ def recordings(
         found = _librispeech(source, subsets)
     found = sorted(found, key=lambda recording: recording.name)
     if not found:
-        raise UserError(f"{source}: no recordings found; looked for {', '.join(SUFFIXES)}")
+        raise UserError(f"{source}: no recordings found; looked for {', '.join(audio.SUFFIXES)}")
     return found
 
 
@@ -105,7 +104,7 @@ def _folder(source: Path, speaker_pattern: str | None) -> Iterator[Recording]:
         ) from error
     if not source.is_dir():
         raise UserError(f"{source}: there is no such folder")
-    for path in _audio_files(source):
+    for path in audio.find(source):
         relative = path.relative_to(source)
         name = relative.as_posix()
         if pattern is None:
@@ -117,14 +116,6 @@ def _folder(source: Path, speaker_pattern: str | None) -> Iterator[Recording]:
         if not speaker:
             raise UserError(f"speaker_pattern '{speaker_pattern}' finds no speaker in '{name}'")
         yield Recording(path, name, speaker)
-
-
-def _audio_files(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(parent) / name
 
 
 def _manifest(source: Path) -> list[Recording]:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,7 +54,6 @@ class Settings:
     ratio: int
     protocol: str
     patch: int
-    version: str
 
 
 class Measured(NamedTuple):
@@ -114,7 +114,11 @@ def prepare(
                 f"{counts(_left_out(measured))}"
             )
         _write_shards(in_order, plan(kept, settings), output)
-    description |= {"totals": _totals(kept), "left_out": _left_out(measured)}
+    description |= {
+        "totals": _totals(kept),
+        "left_out": _left_out(measured),
+        "version": version("wideband"),
+    }
     _write_json(output / "dataset.json", description)
     _write_manifest(output / "manifest.csv", measured)
     journal.unlink()

@@ -41,10 +41,7 @@ def _recordings(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder")
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        hidden = path.name.startswith(".")
-        if hidden or path.suffix.lower() not in audio.SUFFIXES or not path.is_file():
-            continue
+    for path in audio.find(folder):
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
             raise UserError(f"{path}: {found[name].name} has the same name; remove one of them")

@@ -235,7 +235,7 @@ def measured(*seconds, split="train", rate=RATE):
     ]
 
 
-SETTINGS = prepare.Settings("folder", "speaker", 0.1, 0.1, 0, RATE, 4, "sinc", 256, "0")
+SETTINGS = prepare.Settings("folder", "speaker", 0.1, 0.1, 0, RATE, 4, "sinc", 256)
 
 
 def planned(rows):
