@@ -112,13 +112,16 @@ def spectrograms(
     return _png(figure, dpi=160)
 
 
-def training_curves(history: Sequence[Mapping[str, Any]]) -> bytes:
+def training_curves(
+    history: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mapping[str, float]] | None = None
+) -> bytes:
     """Draws the course of a training, one panel per quantity.
 
     Args:
         history: one row per epoch, as read from history.csv: `epoch`, then any of `loss`,
             `val_loss`, `val_snr`, `val_lsd`, ...; a column `val_x` is drawn with its `x`. Values
             may be text; missing ones ("" or None) leave a gap.
+        baselines: name of a baseline -> column -> its value, drawn as a dashed line.
 
     Returns:
         a PNG.
@@ -149,6 +152,9 @@ def training_curves(history: Sequence[Mapping[str, Any]]) -> bytes:
                     # A dot per epoch while they can be told apart.
                     markersize=4 if len(epochs) <= 30 else 0,
                 )
+        for name, values in (baselines or {}).items():
+            if (value := values.get(f"val_{panel}")) is not None:
+                axis.axhline(value, label=f"{name}, validation", color=_GREY, lw=1.4, ls="--")
         metric = METRICS.get(panel)
         axis.set_title(f"{metric.label}, {metric.unit}" if metric else panel, fontsize=11)
         axis.set_xlabel("epoch", fontsize=10)

@@ -131,18 +131,21 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
 
-def systems_table(systems: Mapping[str, Mapping[str, Mean]]) -> str:
-    """Lays out systems side by side for a terminal, a metric per row.
+def systems_rows(systems: Mapping[str, Mapping[str, Mean]]) -> list[list[str]]:
+    """Puts systems side by side, a metric per row, for `text_table` or `markdown_table`.
 
     Args:
         systems: name of the system -> name of the metric -> mean; all have the same metrics.
+
+    Returns:
+        the header, then the rows.
     """
     names = next(iter(systems.values()))
     rows = [
         [metric_header(name), *(format_mean(name, means[name]) for means in systems.values())]
         for name in names
     ]
-    return text_table(["mean over files [95 % interval]", *systems], rows)
+    return [["mean over files [95 % interval]", *systems], *rows]
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

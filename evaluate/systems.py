@@ -37,8 +37,8 @@ def evaluate_run(
 ) -> str:
     """Measures a run beside baselines and reports it in its folder.
 
-    Writes report.html, evaluation.csv with every recording, evaluation.json with the means, and
-    spectrograms.png of one recording.
+    Writes report.html, evaluation.csv with every recording, evaluation.json and evaluation.md
+    with the means, and spectrograms.png of one recording.
 
     Args:
         run: the run folder.
@@ -75,8 +75,11 @@ def evaluate_run(
     }
     facts = _facts(record, data, split, outcome.rows, model, command)
     curves = run / "curves.png"
+    header, *rows = summary.systems_rows(means)
     summary.write_csv(run / "evaluation.csv", outcome.rows)
     summary.write_systems(run / "evaluation.json", means, facts)
+    with replacing(run / "evaluation.md") as temporary:
+        temporary.write_text(summary.markdown_table(header, rows) + "\n", encoding="utf-8")
     clip = outcome.clips[0]
     with replacing(run / "spectrograms.png") as temporary:
         pixels = plot.spectrograms(clip.waves, clip.sample_rate, cutoff_hz=model.low_rate / 2)
@@ -88,7 +91,7 @@ def evaluate_run(
         curves.read_bytes() if curves.is_file() else None,
         outcome.clips,
     )
-    return summary.systems_table(means)
+    return summary.text_table(header, rows)
 
 
 def apply(

@@ -2,6 +2,8 @@
 
 import ast
 import configparser
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -150,3 +152,49 @@ def test_the_wheel_holds_the_template_and_no_stray_top_level_names(installed):
     site = next((installed.parent / "lib").glob("python*/site-packages"))
     assert (site / "wideband" / "evaluate" / "report.html.j2").is_file()
     assert not any((site / name).exists() for name in (*STAGES, "tests", "colab"))
+
+
+MODULES = {
+    "wideband-prepare": "data_gen/__main__.py",
+    "wideband-train": "train/__main__.py",
+    "wideband-evaluate": "evaluate/__main__.py",
+    "wideband-upsample": "upsample/__main__.py",
+    "python -m wideband.data_gen.inspect": "data_gen/inspect.py",
+    "python -m wideband.evaluate.snr": "evaluate/snr.py",
+    "python -m wideband.evaluate.lsd": "evaluate/lsd.py",
+    "python -m wideband.models": "models/__main__.py",
+}
+DOCS = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("colab/*.ipynb"), ROOT / "Makefile"]
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_command_in_the_docs_exists_and_has_the_flags_it_is_given(path):
+    text = path.read_text()
+    if path.suffix == ".ipynb":
+        text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    lines = text.replace("\\\n", " ").splitlines()
+    commands = re.findall(
+        r"(wideband-(?!\d)\w+|python -m wideband[\w.]*)([^`|]*)", "\n".join(lines)
+    )
+    assert commands
+    for command, rest in commands:
+        defined = re.findall(r'DEFINE_\w+\(\s*"(\w+)"', (ROOT / MODULES[command]).read_text())
+        given = re.findall(r"--(\w+)", rest.splitlines()[0] if rest else "")
+        assert set(given) <= {*defined, "help"}, command
+
+
+@pytest.mark.parametrize("path", ROOT.glob("colab/*.ipynb"), ids=lambda path: path.name)
+def test_notebooks_are_clean_and_their_python_compiles(path):
+    notebook = json.loads(path.read_text())
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert cells
+    for cell in cells:
+        assert not cell["outputs"] and cell["execution_count"] is None
+        source = "".join(cell["source"])
+        compile(re.sub(r"^(\s*)[!%].*$", r"\1pass", source, flags=re.M), path.name, "exec")
+
+
+def test_every_link_in_the_docs_leads_to_a_file():
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", path.read_text()):
+            assert (path.parent / target).is_file(), f"{path.name}: {target}"

@@ -54,10 +54,12 @@ def main(arguments: Sequence[str]) -> None:
     run = fit(recipe, Path(data), Path(folder), sys.argv[1:])
     best = run.best
     print(
-        f"{run.epoch} epochs; the best is epoch {best['epoch']:.0f}: validation SNR "
-        f"{best['val_snr']:.2f} dB, LSD {best['val_lsd']:.3f}\n"
-        f"next: wideband-evaluate --run={folder}"
+        f"{run.epoch} epochs; the best is epoch {best['epoch']}, on validation data:\n"
+        f"  {recipe.model:10} SNR {best['val_snr']:6.2f} dB, LSD {best['val_lsd']:.3f}"
     )
+    for name, values in run.record["baselines"].items():
+        print(f"  {name:10} SNR {values['val_snr']:6.2f} dB, LSD {values['val_lsd']:.3f}")
+    print(f"next: wideband-evaluate --run={folder}")
 
 
 def run() -> None:

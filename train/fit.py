@@ -58,6 +58,9 @@ def fit(recipe: Recipe, data: Path, folder: Path, flags: list[str]) -> Run:
     upsampler = Upsampler(network, recipe.sample_rate, recipe.ratio, interpolation)
     validation = _validation_set(recipe, data)
 
+    baseline = Upsampler(interpolation, recipe.sample_rate, recipe.ratio)
+    run.record["baselines"] = {interpolation: _validate(baseline, validation, recipe)}
+
     total = steps * recipe.epochs
     with (
         tqdm(total=total, initial=steps * run.epoch, unit="step", desc=folder.name) as bar,
@@ -91,7 +94,7 @@ def fit(recipe: Recipe, data: Path, folder: Path, flags: list[str]) -> Run:
             for key, value in row.items():
                 tf.summary.scalar(key, value, step=epoch)
             with replacing(folder / "curves.png") as temporary:
-                temporary.write_bytes(plot.training_curves(run.rows))
+                temporary.write_bytes(plot.training_curves(run.rows, run.record["baselines"]))
             shown = {key: f"{row[key]:.4g}" for key in ("val_loss", "val_snr", "val_lsd")}
             bar.set_postfix(shown)
     return run

@@ -76,7 +76,7 @@ _LAPTOP = replace(
     batch=8,
     learning_rate=5e-4,
     schedule="cosine",
-    epochs=24,
+    epochs=20,
     steps_per_epoch=140,
     validation_seconds=60.0,
 )

@@ -55,6 +55,7 @@ def test_a_run_folder_holds_all_that_a_run_was_and_gave(finished, data):
     assert record["data"] == str(data)
     assert set(record["versions"]) >= {"wideband", "keras", "tensorflow", "python"}
     assert record["timings"]["epochs"] == 4
+    assert set(record["baselines"]["spline"]) == {"val_loss", "val_snr", "val_lsd"}
     assert record["timings"]["seconds"] > 0
     assert len(history(run)) == 4
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
@@ -71,7 +72,8 @@ def test_it_learns(finished):
 
 def test_the_command_says_what_came_out_and_what_comes_next(finished):
     run, done = finished
-    assert "validation SNR" in done.stdout
+    assert "audiounet  SNR" in done.stdout
+    assert "spline     SNR" in done.stdout
     assert f"wideband-evaluate --run={run}" in done.stdout
 
 
