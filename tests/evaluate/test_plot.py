@@ -130,6 +130,14 @@ def test_a_missing_value_leaves_a_gap():
     assert 0 < share(plot.training_curves(rows), "#D55E00") < share(whole, "#D55E00")
 
 
+def test_a_baseline_is_a_dashed_line_in_the_panel_of_its_metric():
+    rows = history(val_snr=2)
+    drawn = plot.training_curves(rows, {"spline": {"val_snr": 1.0}})
+    assert share(drawn, "#888888") > 1.2 * share(plot.training_curves(rows), "#888888")
+    elsewhere = {"spline": {"val_lsd": 1.0}}
+    assert plot.training_curves(rows, elsewhere) == plot.training_curves(rows)
+
+
 @pytest.mark.parametrize("rows", [[], history(), history(seconds=3)])
 def test_a_history_without_curves_is_refused(rows):
     with pytest.raises(ValueError, match="no curves"):
