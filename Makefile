@@ -1,7 +1,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# A folder of recordings for `make demo`; without one it takes the embedded corpus.
+# A folder of recordings for `make demo`; without one it takes the embedded corpus. A second folder
+# needs another RUN: make demo DATA=other RUN=runs/other
 DATA ?=
 RUN ?= runs/$(if $(DATA),own,demo)
 

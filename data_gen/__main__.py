@@ -1,5 +1,7 @@
 """Prepares a dataset: wideband-prepare --corpus=NAME --source=DIR --output=DIR."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,7 +80,14 @@ def main(arguments: Sequence[str]) -> None:
         patch=FLAGS.patch,
     )
     finished = (output / "manifest.csv").exists()
-    description = prepare(recordings, output, settings, FLAGS.workers, FLAGS.strict)
+    description = prepare(
+        recordings,
+        output,
+        settings,
+        FLAGS.workers,
+        FLAGS.strict,
+        shlex.join(["wideband-prepare", *sys.argv[1:]]),
+    )
     if finished:
         print(f"{output} was finished already.")
     for split, totals in description["totals"].items():
@@ -86,6 +95,10 @@ def main(arguments: Sequence[str]) -> None:
             f"{split:5}  {totals['recordings']:6} recordings  {totals['seconds'] / 60:8.1f} minutes"
             f"  {totals['speakers']:5} speakers"
         )
+    for split in ("valid", "test"):
+        if split in description["totals"]:
+            continue
+        print(f"{split:5}  no recordings; a larger corpus or --{split}_fraction would give some")
     print(
         f"left out: {counts(description['left_out'])}; each is named in {output / 'manifest.csv'}"
     )

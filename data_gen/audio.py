@@ -127,7 +127,17 @@ def write(path: Path, wave: np.ndarray, sample_rate: int, subtype: str | None = 
                 for start in range(0, len(wave), sample_rate):
                     file.write(wave[start : start + sample_rate])
         except (soundfile.LibsndfileError, ValueError) as error:
-            raise UserError(f"{path}: cannot be written: {error}") from error
+            told = getattr(error, "error_string", error)
+            raise UserError(
+                f"{path}: cannot be written with {channels} channel(s) at {sample_rate} Hz "
+                f"({str(told).rstrip('.')}); wav takes all"
+            ) from error
+
+
+def subtype(path: Path) -> str:
+    """Names the sample format of a recording, as libsndfile does: "PCM_16", "FLOAT", ..."""
+    with _open(path) as file:
+        return file.subtype
 
 
 def to_int16(wave: np.ndarray) -> np.ndarray:

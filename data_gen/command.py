@@ -68,9 +68,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Yields:
         the temporary path, removed again if the block fails.
+
+    Raises:
+        UserError: nothing can be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}); choose another place"
+        ) from error
     try:
         yield temporary
         temporary.replace(path)

@@ -186,6 +186,9 @@ def bandwidth_hz(levels_db: np.ndarray, bin_hz: float) -> float:
         the frequency in Hz: 0 if there is no content, that of the last bin if it goes all the way.
     """
     half = round(CLIFF_HALF_HZ / bin_hz)
+    if len(levels_db) < 6 * half:
+        # Too low a rate for either sign; speech needs all of it.
+        return float((len(levels_db) - 1) * bin_hz)
     # Medians and quartiles, so that a whistle or a hum is no content and no cliff. A tone takes
     # four bins.
     windows = np.lib.stride_tricks.sliding_window_view(levels_db, half)

@@ -81,6 +81,7 @@ def prepare(
     settings: Settings,
     workers: int | None = None,
     strict: bool = False,
+    command: str = "",
 ) -> dict:
     """Writes the dataset of a corpus, or continues where an earlier run was stopped.
 
@@ -90,6 +91,7 @@ def prepare(
         settings: how to make it.
         workers: processes that read and degrade; as many as there are cores by default.
         strict: stop at the first recording that would be left out.
+        command: the command line, for the record.
 
     Returns:
         the content of dataset.json: the settings, `totals` by split, and how many recordings
@@ -115,6 +117,7 @@ def prepare(
             )
         _write_shards(in_order, plan(kept, settings), output)
     description |= {
+        "command": command,
         "totals": _totals(kept),
         "left_out": _left_out(measured),
         "version": version("wideband"),
@@ -196,6 +199,11 @@ def _digest(recordings: Sequence[Recording]) -> str:
 def _start(output: Path, description: dict) -> None:
     """Writes dataset.json, or checks that the folder's own says the same, and tidies up."""
     path = output / "dataset.json"
+    if (output / "manifest.csv").exists() and not path.exists():
+        raise UserError(
+            f"{output}: has a manifest.csv that is no dataset's, and it would be overwritten; "
+            f"choose another --output"
+        )
     try:
         output.mkdir(parents=True, exist_ok=True)
         if not path.exists():

@@ -113,6 +113,14 @@ def describe(folder: Path) -> Description:
     return Description(facts["sample_rate"], facts["ratio"], facts["protocol"])
 
 
+def identity(folder: Path) -> dict:
+    """Reads what tells a dataset apart: its settings and a digest of its recordings."""
+    facts = json.loads((folder / "dataset.json").read_text())
+    return {
+        key: facts[key] for key in facts if key not in ("command", "totals", "left_out", "version")
+    }
+
+
 def files(folder: Path, split: str) -> list[Path]:
     """Lists the shards of a split in order.
 
@@ -121,5 +129,10 @@ def files(folder: Path, split: str) -> list[Path]:
     """
     paths = sorted(folder.glob(f"{split}-*.tfrecord"))
     if not paths:
-        raise UserError(f"{folder}: no shards of the {split} split")
+        raise UserError(
+            f"{folder}: no recordings in the {split} split; prepare a dataset with more recordings "
+            f"or a larger --{split}_fraction"
+            if split != "train"
+            else f"{folder}: no recordings in the train split"
+        )
     return paths

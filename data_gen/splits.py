@@ -75,7 +75,8 @@ def assign(
     """
     if rule not in RULES:
         raise UserError(f"there is no split rule '{rule}'; choose one of {', '.join(RULES)}")
-    if min(fractions) < 0 or sum(fractions) >= 1:
+    # In this form, since nan is neither below nor above.
+    if not (min(fractions) >= 0 and sum(fractions) < 1):
         raise UserError(
             f"valid and test fractions {fractions[0]:g} and {fractions[1]:g} should be at least 0 "
             "and leave something to train on"

@@ -1,6 +1,7 @@
 """Applies a run and its baselines to a split, measures what comes out and reports it."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -80,7 +81,7 @@ def evaluate_run(
     summary.write_systems(run / "evaluation.json", means, facts)
     with replacing(run / "evaluation.md") as temporary:
         temporary.write_text(summary.markdown_table(header, rows) + "\n", encoding="utf-8")
-    clip = outcome.clips[0]
+    clip = outcome.clips[-1]
     with replacing(run / "spectrograms.png") as temporary:
         pixels = plot.spectrograms(clip.waves, clip.sample_rate, cutoff_hz=model.low_rate / 2)
         temporary.write_bytes(pixels)
@@ -165,9 +166,10 @@ def _clip(
 
 
 def _save(folder: Path, example: shards.Example, wave: np.ndarray, sample_rate: int) -> None:
-    name = Path(example.name).with_suffix("")
+    # Other suffixes are kept, so that a.wav and a.flac stay two recordings.
+    name = example.name.removesuffix(".wav")
     if example.start_seconds:
-        name = name.with_name(f"{name.name}_{example.start_seconds:g}s")
+        name += f"_{example.start_seconds:g}s"
     # In float: rounding to 16 bits would fill the empty band of an estimate with noise.
     audio.write(folder / f"{name}.wav", wave, sample_rate, "FLOAT")
 
@@ -183,9 +185,8 @@ def _facts(
     recipe = record["recipe"]
     dataset = json.loads((data / "dataset.json").read_text())
     measured = [row for row in rows if row["system"] == recipe["model"]]
-    prepare = "wideband-prepare" + "".join(
-        f" --{key}={dataset[key]}" for key in ("corpus", "sample_rate", "ratio", "protocol", "seed")
-    )
+    timings = record.get("timings", {"epochs": 0, "seconds": 0.0})
+    train = shlex.join(["wideband-train", *record["flags"]])
     return report.Facts(
         title=f"{recipe['model']} at ratio {recipe['ratio']}",
         model=recipe["model"],
@@ -198,13 +199,13 @@ def _facts(
         protocol=dataset["protocol"],
         ratio=recipe["ratio"],
         sample_rate=recipe["sample_rate"],
-        training_seconds=record["timings"]["seconds"],
+        training_seconds=timings["seconds"],
         machine=record["machine"],
-        commands=[prepare, " ".join(["wideband-train", *record["flags"]]), command],
+        commands=[dataset["command"], train, command],
         versions=record["versions"],
         more={
             "Recipe": f"{recipe['name']}: {recipe['source']}",
-            "Epochs": str(record["timings"]["epochs"]),
+            "Epochs": str(timings["epochs"]),
             "Seed": str(recipe["seed"]),
         },
     )

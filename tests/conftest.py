@@ -22,7 +22,12 @@ def data(tmp_path_factory):
             phase = np.cumsum(np.linspace(0.05, 2.5, 8192) * rng.uniform(0.5, 1.2))
             high = (0.3 * np.sin(phase) + rng.normal(0, 0.01, 8192)).astype(np.float32)
             low = degrade.decimate(high, 4)
-            examples.append(shards.Example(f"{split}{number}", "someone", "", 0.0, high, low))
+            # Names as of a corpus that has one recording in two formats.
+            name = f"{split}{number // 2}.{('wav', 'flac')[number % 2]}"
+            examples.append(shards.Example(name, "someone", "", 0.0, high, low))
+        if split == "valid":
+            silence = np.zeros(8192, np.float32)
+            examples.append(shards.Example("silence.wav", "", "", 0.0, silence, silence[::4]))
         shards.write(folder / f"{split}-00000.tfrecord", examples)
     facts = {
         "corpus": "folder",
@@ -30,6 +35,7 @@ def data(tmp_path_factory):
         "ratio": 4,
         "protocol": "decimate_spline",
         "seed": 0,
+        "command": "wideband-prepare --corpus=folder",
     }
     (folder / "dataset.json").write_text(json.dumps(facts))
     (folder / "manifest.csv").write_text("split,path\n")

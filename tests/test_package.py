@@ -108,7 +108,16 @@ def installed(tmp_path_factory):
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / "tree")
     subprocess.run(
-        [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, folder / "tree"],
+        [
+            *pip,
+            "wheel",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "-w",
+            folder,
+            folder / "tree",
+        ],
         check=True,
     )
     venv.create(folder / "env", with_pip=False)
@@ -119,7 +128,9 @@ def installed(tmp_path_factory):
     )
     wheel = next(folder.glob("wideband-*.whl"))
     python = folder / "env" / "bin" / "python"
-    subprocess.run([*pip, "--python", python, "install", "--no-deps", wheel], check=True)
+    subprocess.run(
+        [*pip, "--python", python, "install", "--no-deps", "--no-index", wheel], check=True
+    )
     # Named in a .pth file, a folder is searched, but the editable install in it is not started.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return folder / "env" / "bin"

@@ -26,7 +26,9 @@ _PRECISION = flags.DEFINE_enum(
     "Number format; the mixed ones are faster on GPUs, TPUs and CPUs with AVX512-BF16.",
 )
 _XLA = flags.DEFINE_bool("xla", None, "Compiles the training step with XLA.")
-_SEED = flags.DEFINE_integer("seed", None, "Seed of weights, shuffling, gains and dropout.")
+_SEED = flags.DEFINE_integer(
+    "seed", None, "Seed of weights, shuffling, gains and dropout.", lower_bound=0
+)
 
 
 def main(arguments: Sequence[str]) -> None:

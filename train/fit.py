@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from .. import models
 from ..data_gen import degrade, pipeline, shards
 from ..data_gen.command import UserError, replacing
 from ..evaluate import metrics, plot
+from ..evaluate.summary import summarize
 from ..upsample import Upsampler
-from .losses import LOSSES
+from .losses import LOSSES, SPECTRAL_RESOLUTIONS, with_spectral_term
 from .recipes import Recipe
 from .run import Run
 
@@ -40,16 +42,14 @@ def fit(recipe: Recipe, data: Path, folder: Path, flags: list[str]) -> Run:
             longer finite.
     """
     _check(recipe, data)
-    if recipe.loss not in LOSSES:
-        raise UserError(f"loss {recipe.loss!r} is none of {', '.join(LOSSES)}")
-    run = Run(folder, recipe, {"data": str(data.absolute()), "flags": flags})
+    run = Run(folder, recipe, shards.identity(data), {"data": str(data.absolute()), "flags": flags})
     if run.finished:
         return run
     keras.utils.set_random_seed(recipe.seed)
     keras.mixed_precision.set_dtype_policy(recipe.precision)
-    network = models.build(recipe.model, **recipe.arguments)
+    network = _build(recipe)
     steps = recipe.steps_per_epoch or _count_steps(recipe, data)
-    network.compile(_optimizer(recipe, steps), LOSSES[recipe.loss], jit_compile=recipe.xla)
+    network.compile(_optimizer(recipe, steps), _loss(recipe), jit_compile=recipe.xla)
     if run.epoch:
         # Builds the optimizer's variables, which the checkpoint fills.
         network.optimizer.build(network.trainable_variables)
@@ -60,6 +60,7 @@ def fit(recipe: Recipe, data: Path, folder: Path, flags: list[str]) -> Run:
 
     baseline = Upsampler(interpolation, recipe.sample_rate, recipe.ratio)
     run.record["baselines"] = {interpolation: _validate(baseline, validation, recipe)}
+    run.save_record()
 
     total = steps * recipe.epochs
     with (
@@ -76,11 +77,13 @@ def fit(recipe: Recipe, data: Path, folder: Path, flags: list[str]) -> Run:
                 verbose=0,
                 callbacks=[_Bar(bar), _StopOnNan()],
             )
+            if "loss" not in fitted.history:
+                raise UserError(f"{data}: no recording has a patch of {recipe.patch} samples")
             loss = fitted.history["loss"][-1]
             if not math.isfinite(loss):
                 raise UserError(
-                    f"the loss became {loss} in epoch {epoch}; the weights up to epoch "
-                    f"{run.epoch} stand in {folder}; try a lower rate: "
+                    f"the loss became {loss} in epoch {epoch}; {folder} keeps the best weights of "
+                    f"the {run.epoch} epochs before; try a lower rate in another --run: "
                     f"--set=learning_rate={recipe.learning_rate / 3:.1g}"
                 )
             row = {
@@ -109,6 +112,33 @@ def _check(recipe: Recipe, data: Path) -> None:
                 f"{data} was prepared with {key}={have}, and the recipe wants {want}; prepare it "
                 f"with --{key}={want}, or train with --set={key}={have}"
             )
+
+
+def _build(recipe: Recipe) -> keras.Model:
+    try:
+        network = models.build(recipe.model, **recipe.arguments)
+    except ValueError as error:
+        raise UserError(f"--set=arguments: {error}") from error
+    if recipe.patch % network.multiple:
+        raise UserError(
+            f"patch {recipe.patch} is no multiple of the {network.multiple} samples that "
+            f"{recipe.model} works in"
+        )
+    return network
+
+
+def _loss(recipe: Recipe) -> Callable:
+    if recipe.loss not in LOSSES:
+        raise UserError(f"loss {recipe.loss!r} is none of {', '.join(LOSSES)}")
+    if recipe.spectral_weight == 0:
+        return LOSSES[recipe.loss]
+    longest = max(window for window, _ in SPECTRAL_RESOLUTIONS)
+    if recipe.patch <= longest // 2:
+        raise UserError(
+            f"patch {recipe.patch} is too short for the spectral term, which needs more than "
+            f"{longest // 2} samples; train with --set=spectral_weight=0"
+        )
+    return with_spectral_term(LOSSES[recipe.loss], recipe.spectral_weight)
 
 
 def _patches(recipe: Recipe, data: Path, epoch: int) -> tf.data.Dataset:
@@ -164,20 +194,18 @@ def _validate(
     upsampler: Upsampler, examples: list[shards.Example], recipe: Recipe
 ) -> dict[str, float]:
     """Means over whole recordings: the loss over patches, SNR in dB, and modern LSD."""
-    losses, snrs, lsds = [], [], []
+    loss, losses, snrs, lsds = _loss(recipe), [], [], []
     for example in examples:
         interpolated = upsampler.interpolate(example.low, recipe.ratio)
         estimate = upsampler.restore(interpolated)
         pad = (0, -len(estimate) % recipe.patch)
         cut = [np.pad(wave, pad).reshape(-1, recipe.patch, 1) for wave in (example.high, estimate)]
-        losses.append(float(keras.ops.mean(LOSSES[recipe.loss](*cut))))
+        losses.append(float(keras.ops.mean(loss(*cut))))
         snrs.append(metrics.snr(example.high, estimate))
         lsds.append(metrics.lsd(example.high, estimate))
-    return {
-        "val_loss": float(np.mean(losses)),
-        "val_snr": float(np.mean(snrs)),
-        "val_lsd": float(np.mean(lsds)),
-    }
+    # The SNR of a silent recording is not finite, and tells nothing.
+    columns = {"val_loss": losses, "val_snr": snrs, "val_lsd": lsds}
+    return {name: summarize(values).mean for name, values in columns.items()}
 
 
 class _Bar(keras.callbacks.Callback):

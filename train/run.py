@@ -25,33 +25,32 @@ class Run:
 
     Args:
         folder: made when it is missing.
-        recipe: what the run is told. A folder that was begun by another one is refused.
+        recipe: what the run is told. A folder that has epochs of another one is refused.
+        dataset: what tells the dataset apart (`shards.identity`); likewise.
         record: further facts for run.json.
 
     Raises:
-        UserError: the folder holds a run of another recipe.
+        UserError: the folder holds another run, or a damaged one.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe, record: dict) -> None:
+    def __init__(self, folder: Path, recipe: Recipe, dataset: dict, record: dict) -> None:
         self.folder = folder
         self.recipe = recipe
-        self.rows: list[dict[str, float]] = []
-        told = json.loads(json.dumps(dataclasses.asdict(recipe)))
-        path = folder / "run.json"
-        if path.is_file():
-            self.record = json.loads(path.read_text())
-            begun = self.record["recipe"]
-            differing = [key for key in told if told[key] != begun.get(key)]
-            if differing:
-                key = differing[0]
-                raise UserError(
-                    f"{folder} holds a run with {key}={begun.get(key)}, not {told[key]}; "
-                    f"choose another --run, or delete that folder"
-                )
-            self.rows = read_history(folder)
+        told = json.loads(json.dumps({"recipe": dataclasses.asdict(recipe), "dataset": dataset}))
+        self.rows = read_history(folder)
+        if self.rows:
+            self.record = _read_record(folder / "run.json")
+            for part, facts in told.items():
+                for key, value in facts.items():
+                    if self.record[part].get(key) != value:
+                        raise UserError(
+                            f"{folder} holds a run whose {part} has "
+                            f"{key}={self.record[part].get(key)}, not {value}; "
+                            f"choose another --run, or delete that folder"
+                        )
+            self.tidy()
         else:
-            self.record = {"recipe": told, **record, **_environment()}
-            self.save_record()
+            self.record = {**told, **record, **_environment()}
 
     @property
     def epoch(self) -> int:
@@ -83,6 +82,14 @@ class Run:
         """The file of the best weights."""
         return self.folder / "best.weights.h5"
 
+    def tidy(self) -> None:
+        """Removes what a killed run left: half-written files, and checkpoints of other epochs."""
+        for path in self.folder.glob("*last-*.weights.h5"):
+            if path != self.checkpoint:
+                path.unlink()
+        for path in self.folder.glob(".*.best.weights.h5"):
+            path.unlink()
+
     def save_record(self) -> None:
         """Writes run.json."""
         with replacing(self.folder / "run.json") as temporary:
@@ -97,7 +104,6 @@ class Run:
             row: the epoch's history; its names are the columns.
             model: the compiled network after the epoch.
         """
-        previous = self.checkpoint
         self.rows.append(row)
         with replacing(self.checkpoint) as temporary:
             model.save_weights(temporary)
@@ -114,7 +120,7 @@ class Run:
             writer = csv.DictWriter(file, list(row))
             writer.writeheader()
             writer.writerows(self.rows)
-        previous.unlink(missing_ok=True)
+        self.tidy()
         seconds = sum(row["seconds"] for row in self.rows)
         self.record["timings"] = {"epochs": self.epoch, "seconds": round(seconds, 1)}
         self.save_record()
@@ -130,6 +136,13 @@ def read_history(folder: Path) -> list[dict[str, float]]:
             {key: int(text) if text.isdigit() else float(text) for key, text in row.items()}
             for row in csv.DictReader(file)
         ]
+
+
+def _read_record(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged or missing; delete the folder and begin anew") from error
 
 
 def _environment() -> dict:

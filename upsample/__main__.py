@@ -24,7 +24,10 @@ _OUTPUT = flags.DEFINE_string(
     required=True,
 )
 _SAMPLE_RATE = flags.DEFINE_integer(
-    "sample_rate", 16000, "Rate to reach in Hz, where the model is an interpolation.", lower_bound=1
+    "sample_rate",
+    16000,
+    "Rate to reach in Hz, where the model is an interpolation.",
+    lower_bound=1000,
 )
 _RATIO = flags.DEFINE_integer(
     "ratio", 4, "Ratio of the rates, where the model is an interpolation.", lower_bound=2
@@ -44,12 +47,16 @@ def main(arguments: Sequence[str]) -> None:
 
     jobs = files.jobs([Path(argument) for argument in arguments], Path(_OUTPUT.value))
     if not files.is_interpolation(_MODEL.value):
+        for flag in (_SAMPLE_RATE, _RATIO):
+            if flag.present:
+                raise UserError(f"--{flag.name} is for interpolations; a run knows its own")
         quiet_tensorflow()
     upsampler = files.load(_MODEL.value, _SAMPLE_RATE.value, _RATIO.value)
     refused = []
     for source, target in tqdm(jobs, unit="file"):
         try:
-            files.upsample_file(upsampler, source, target, _FORCE.value)
+            if note := files.upsample_file(upsampler, source, target, _FORCE.value):
+                tqdm.write(note)
         except UserError as error:
             if len(jobs) == 1:
                 raise

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..data_gen import audio, interpolate, measure
 from ..data_gen.command import UserError
 from .upsampler import Upsampler
@@ -45,13 +47,18 @@ def jobs(inputs: Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
 
     Args:
         inputs: files, and folders that are searched for recordings.
-        output: a file when there is one input file and the name has an audio suffix, else a
-            folder, in which the folders of the inputs are kept.
+        output: a file when there is one input file and the name has a suffix, else a folder, in
+            which the folders of the inputs are kept.
 
     Raises:
-        UserError: an input is missing, a folder has no recordings, or two would become one file.
+        UserError: an input is missing, a folder has no recordings, two would become one file, or
+            the format cannot be written.
     """
-    if len(inputs) == 1 and inputs[0].is_file() and output.suffix.lower() in audio.SUFFIXES:
+    if len(inputs) == 1 and inputs[0].is_file() and output.suffix and not output.is_dir():
+        if output.suffix.lower() not in audio.SUFFIXES:
+            raise UserError(
+                f"{output}: cannot write this format; writable are {', '.join(audio.SUFFIXES)}"
+            )
         pairs = [(inputs[0], output)]
     else:
         pairs = [
@@ -85,14 +92,19 @@ def _target(path: Path) -> Path:
     return path if path.suffix.lower() in KEPT_SUFFIXES else path.with_suffix(".wav")
 
 
-def upsample_file(upsampler: Upsampler, source: Path, target: Path, force: bool = False) -> None:
+def upsample_file(upsampler: Upsampler, source: Path, target: Path, force: bool = False) -> str:
     """Restores one recording and writes it once it is whole.
+
+    The sample format (16, 24 bits, float) is kept where the container is.
 
     Args:
         upsampler: the model.
         source: the recording.
         target: the file to write.
         force: also upsample what has treble of its own, which the model then replaces.
+
+    Returns:
+        what the user should know of the outcome, or "".
 
     Raises:
         UserError: the recording cannot be read, is no audio, or has treble of its own.
@@ -109,4 +121,8 @@ def upsample_file(upsampler: Upsampler, source: Path, target: Path, force: bool 
         restored, restored_rate = upsampler.upsample(wave, sample_rate)
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
-    audio.write(target, restored, restored_rate)
+    kept = audio.subtype(source) if source.suffix.lower() == target.suffix.lower() else None
+    audio.write(target, restored, restored_rate, kept)
+    peak = float(np.abs(restored).max(initial=0))
+    floating = kept in ("FLOAT", "DOUBLE")
+    return f"{target}: peaks of {peak:.2f} were clipped at 1" if peak > 1 and not floating else ""

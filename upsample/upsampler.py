@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 WINDOW = 32768
 WINDOWS_AT_ONCE = 8
 
+# Low samples by which a wave is mirrored past its end.
+END_SAMPLES = 32
+
 
 class Upsampler:
     """Brings waves of any rate and length to a model's high rate and restores their treble.
@@ -44,6 +47,13 @@ class Upsampler:
         interpolation: str = "spline",
     ) -> None:
         self.network = None if isinstance(model, str) else model
+        if self.network is not None and (
+            self.network.wants != "interpolated" or self.network.context is None
+        ):
+            raise UserError(
+                f"{self.network.name}: only networks of bounded context that take an "
+                "interpolated wave can be applied to recordings yet"
+            )
         self.interpolate = interpolate.get(model if isinstance(model, str) else interpolation)
         self.sample_rate = sample_rate
         self.ratio = ratio
@@ -110,8 +120,13 @@ class Upsampler:
             )
         n = audio.resampled_length(len(wave), sample_rate, self.sample_rate)
         low = audio.resample(wave, sample_rate, self.low_rate)
-        low = np.pad(low, (0, max(0, math.ceil(n / self.ratio) - len(low), 1 - len(low))))
-        return self.restore(self.interpolate(low, self.ratio))[:n], self.sample_rate
+        if len(low) == 0:
+            low = wave[:1]
+        # Mirrored past the end: a spline that has nothing to follow there runs off.
+        pad = max(0, math.ceil(n / self.ratio) - len(low)) + END_SAMPLES
+        low = np.pad(low, (0, pad), mode="symmetric")
+        interpolated = self.interpolate(low, self.ratio)[:n]
+        return self.restore(interpolated), self.sample_rate
 
     def restore(self, interpolated: np.ndarray) -> np.ndarray:
         """Runs the network over a wave (n,) at the high rate; a baseline gives it back as it is."""

@@ -36,7 +36,9 @@ def rows(folder):
 def test_every_recording_is_measured_for_every_system(evaluated):
     table = rows(evaluated[0])
     assert {(row["name"], row["system"]) for row in table} == {
-        (f"test{k}", system) for k in (0, 1) for system in ("spline", "sinc", "audiounet")
+        (f"test0.{suffix}", system)
+        for suffix in ("wav", "flac")
+        for system in ("spline", "sinc", "audiounet")
     }
     assert len(table) == 6
 
@@ -104,14 +106,19 @@ def test_saved_recordings_give_the_same_numbers_by_the_separate_script(evaluated
     with (tmp_path / "lsd.csv").open(newline="") as file:
         by_script = {row["name"]: float(row["lsd"]) for row in csv.DictReader(file)}
     by_run = {
-        row["name"]: float(row["lsd"]) for row in rows(folder) if row["system"] == "audiounet"
+        row["name"].removesuffix(".wav"): float(row["lsd"])
+        for row in rows(folder)
+        if row["system"] == "audiounet"
     }
     assert by_script == pytest.approx(by_run, rel=1e-5)
 
 
-def test_saved_recordings_are_whole(evaluated):
-    wave, sample_rate = soundfile.read(evaluated[0] / "recordings" / "spline" / "test0.wav")
-    assert (len(wave), sample_rate) == (8192, 16000)
+def test_saved_recordings_are_whole_and_none_replaces_another(evaluated):
+    saved = sorted((evaluated[0] / "recordings" / "spline").iterdir())
+    assert [path.name for path in saved] == ["test0.flac.wav", "test0.wav"]
+    for path in saved:
+        wave, sample_rate = soundfile.read(path)
+        assert (len(wave), sample_rate) == (8192, 16000)
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,10 @@ def test_a_setting_of_the_wrong_form_is_refused(setting, message):
         {"model": "unet"},
         {"batch": 0},
         {"learning_rate": -1.0},
+        {"steps_per_epoch": 0},
+        {"patience": 0},
+        {"seed": -1},
+        {"spectral_weight": -0.1},
     ],
 )
 def test_a_value_that_cannot_work_is_refused(override):

@@ -127,6 +127,44 @@ def test_good_files_are_restored_beside_a_bad_one_which_is_named(tmp_path):
     assert (tmp_path / "out" / "good.wav").is_file()
 
 
+@pytest.mark.parametrize("subtype", ["PCM_24", "FLOAT", "PCM_16"])
+def test_the_sample_format_is_kept(tmp_path, subtype):
+    soundfile.write(tmp_path / "a.wav", tone(0.5, 4000), 4000, subtype=subtype)
+    done = upsample(tmp_path / "a.wav", "--model=spline", f"--output={tmp_path / 'b.wav'}")
+    assert done.returncode == 0, done.stderr
+    assert soundfile.info(tmp_path / "b.wav").subtype == subtype
+
+
+def test_clipped_peaks_are_reported_and_floats_keep_them(tmp_path):
+    soundfile.write(tmp_path / "float.wav", 4 * tone(0.5, 4000), 4000, "FLOAT")
+    soundfile.write(tmp_path / "loud.flac", np.sign(tone(0.5, 4000)), 4000)
+    done = upsample(
+        *(tmp_path / "float.wav", tmp_path / "loud.flac"),
+        *("--model=spline", f"--output={tmp_path / 'out'}"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "loud.flac: peaks of" in done.stdout + done.stderr
+    assert "float.wav: peaks" not in done.stdout + done.stderr
+    assert np.abs(soundfile.read(tmp_path / "out" / "float.wav")[0]).max() > 1.15
+
+
+@pytest.mark.parametrize("output", ["/proc/out.wav", "{tmp}/a.wav/out.wav", "{tmp}/out.m4a"])
+def test_an_output_that_cannot_be_written_is_refused_with_the_reason(tmp_path, output):
+    soundfile.write(tmp_path / "a.wav", tone(0.5, 4000), 4000)
+    output = output.format(tmp=tmp_path)
+    line = only_line(upsample(tmp_path / "a.wav", "--model=spline", f"--output={output}"))
+    assert f"error: {output}: cannot" in line
+    assert "writable are" in line or "choose another place" in line
+
+
+def test_rates_are_not_for_runs(run, tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(0.5, 4000), 4000)
+    line = only_line(
+        upsample(tmp_path / "a.wav", f"--model={run}", f"--output={tmp_path}/o.wav", "--ratio=2")
+    )
+    assert "--ratio is for interpolations" in line
+
+
 def test_an_output_folder_that_cannot_be_written_is_refused_in_one_line(tmp_path):
     soundfile.write(tmp_path / "a.wav", tone(0.5, 4000), 4000)
     (tmp_path / "file").write_text("a file, and so no folder")
