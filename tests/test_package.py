@@ -194,7 +194,7 @@ def test_every_command_in_the_docs_exists_and_has_the_flags_it_is_given(path):
         assert set(given) <= {*defined, "help"}, command
 
 
-@pytest.mark.parametrize("path", ROOT.glob("colab/*.ipynb"), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*ROOT.glob("colab/*.ipynb")], ids=lambda path: path.name)
 def test_notebooks_are_clean_and_their_python_compiles(path):
     notebook = json.loads(path.read_text())
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]

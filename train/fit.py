@@ -196,8 +196,7 @@ def _validate(
     """Means over whole recordings: the loss over patches, SNR in dB, and modern LSD."""
     loss, losses, snrs, lsds = _loss(recipe), [], [], []
     for example in examples:
-        interpolated = upsampler.interpolate(example.low, recipe.ratio)
-        estimate = upsampler.restore(interpolated)
+        estimate, _ = upsampler.upsample(example.low, upsampler.low_rate)
         pad = (0, -len(estimate) % recipe.patch)
         cut = [np.pad(wave, pad).reshape(-1, recipe.patch, 1) for wave in (example.high, estimate)]
         losses.append(float(keras.ops.mean(loss(*cut))))
