@@ -1,10 +1,9 @@
-"""Patches against plain NumPy: where they are cut, how they are shuffled, filtered and amplified."""
+"""Patches against plain NumPy: where they are cut, shuffled, filtered and amplified."""
 
 import json
 
 import numpy as np
 import pytest
-
 from wideband.data_gen import degrade, interpolate, pipeline, shards
 
 LENGTHS = (1000, 1512, 600, 100)

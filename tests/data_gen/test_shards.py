@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-
 from wideband.data_gen import shards
 from wideband.data_gen.command import UserError
 
