@@ -1,7 +1,5 @@
 """Prepares a dataset: wideband-prepare --corpus=NAME --source=DIR --output=DIR."""
 
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,14 +78,7 @@ def main(arguments: Sequence[str]) -> None:
         patch=FLAGS.patch,
     )
     finished = (output / "manifest.csv").exists()
-    description = prepare(
-        recordings,
-        output,
-        settings,
-        FLAGS.workers,
-        FLAGS.strict,
-        shlex.join(["wideband-prepare", *sys.argv[1:]]),
-    )
+    description = prepare(recordings, output, settings, FLAGS.workers, FLAGS.strict)
     if finished:
         print(f"{output} was finished already.")
     for split, totals in description["totals"].items():

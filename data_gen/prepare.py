@@ -81,7 +81,6 @@ def prepare(
     settings: Settings,
     workers: int | None = None,
     strict: bool = False,
-    command: str = "",
 ) -> dict:
     """Writes the dataset of a corpus, or continues where an earlier run was stopped.
 
@@ -91,7 +90,6 @@ def prepare(
         settings: how to make it.
         workers: processes that read and degrade; as many as there are cores by default.
         strict: stop at the first recording that would be left out.
-        command: the command line, for the record.
 
     Returns:
         the content of dataset.json: the settings, `totals` by split, and how many recordings
@@ -117,7 +115,6 @@ def prepare(
             )
         _write_shards(in_order, plan(kept, settings), output)
     description |= {
-        "command": command,
         "totals": _totals(kept),
         "left_out": _left_out(measured),
         "version": version("wideband"),

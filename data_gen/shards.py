@@ -116,9 +116,7 @@ def describe(folder: Path) -> Description:
 def identity(folder: Path) -> dict:
     """Reads what tells a dataset apart: its settings and a digest of its recordings."""
     facts = json.loads((folder / "dataset.json").read_text())
-    return {
-        key: facts[key] for key in facts if key not in ("command", "totals", "left_out", "version")
-    }
+    return {key: facts[key] for key in facts if key not in ("totals", "left_out", "version")}
 
 
 def files(folder: Path, split: str) -> list[Path]:

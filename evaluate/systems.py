@@ -186,7 +186,15 @@ def _facts(
     dataset = json.loads((data / "dataset.json").read_text())
     measured = [row for row in rows if row["system"] == recipe["model"]]
     timings = record.get("timings", {"epochs": 0, "seconds": 0.0})
-    train = shlex.join(["wideband-train", *record["flags"]])
+    flags = {"split": "split_rule"} | {
+        key: key
+        for key in (
+            *("corpus", "valid_fraction", "test_fraction", "seed"),
+            *("sample_rate", "ratio", "protocol", "patch"),
+        )
+    }
+    prepare = ["wideband-prepare", *(f"--{flag}={dataset[key]}" for flag, key in flags.items())]
+    train = ["wideband-train", *record["flags"]]
     return report.Facts(
         title=f"{recipe['model']} at ratio {recipe['ratio']}",
         model=recipe["model"],
@@ -201,7 +209,7 @@ def _facts(
         sample_rate=recipe["sample_rate"],
         training_seconds=timings["seconds"],
         machine=record["machine"],
-        commands=[dataset["command"], train, command],
+        commands=[shlex.join(prepare), shlex.join(train), command],
         versions=record["versions"],
         more={
             "Recipe": f"{recipe['name']}: {recipe['source']}",

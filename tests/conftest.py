@@ -35,7 +35,10 @@ def data(tmp_path_factory):
         "ratio": 4,
         "protocol": "decimate_spline",
         "seed": 0,
-        "command": "wideband-prepare --corpus=folder",
+        "split_rule": "speaker",
+        "valid_fraction": 0.05,
+        "test_fraction": 0.1,
+        "patch": 256,
     }
     (folder / "dataset.json").write_text(json.dumps(facts))
     (folder / "manifest.csv").write_text("split,path\n")

@@ -48,7 +48,7 @@ def test_a_dataset_tells_its_rates_and_protocol(data):
 
 def test_the_identity_holds_settings_and_no_results(tmp_path):
     facts = {"ratio": 4, "recordings_sha256": "x", "totals": {}, "left_out": {}, "version": "1"}
-    (tmp_path / "dataset.json").write_text(json.dumps(facts | {"command": "wideband-prepare"}))
+    (tmp_path / "dataset.json").write_text(json.dumps(facts))
     assert shards.identity(tmp_path) == {"ratio": 4, "recordings_sha256": "x"}
 
 

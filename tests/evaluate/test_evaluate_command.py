@@ -90,6 +90,8 @@ def test_the_report_needs_nothing_outside_itself(evaluated):
     assert page.count("<audio") == 8
     assert page.count("data:audio/flac;base64,") == 8
     assert "spline" in page
+    assert "wideband-prepare --split=speaker --corpus=folder" in page
+    assert "wideband-train --recipe=demo" in page
     assert "wideband-evaluate --run=" in page
     assert (evaluated[0] / "spectrograms.png").read_bytes().startswith(b"\x89PNG")
 
