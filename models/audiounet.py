@@ -12,7 +12,9 @@ Where the paper, the published code and its later states differ, and what stands
 """
 
 import keras
-from keras import layers, ops
+from keras import layers
+
+from .layers import Subpixel
 
 PAPER = "Kuleshov et al. 2017"
 
@@ -20,25 +22,6 @@ FILTERS = {"2017": (128, 256, 512, 512), "2019": (128, 384, 512, 512)}
 KERNELS = (65, 33, 17, 9)
 BOTTLENECK_FILTERS, BOTTLENECK_KERNEL = 512, 9
 LAST_KERNEL = 9
-
-
-@keras.saving.register_keras_serializable("wideband")
-class Subpixel(layers.Layer):
-    """Trades channels for samples: (batch, n, 2 c) to (batch, 2 n, c), by a plain reshape.
-
-    Source: SubPixel1D of the published code; paper, section 3.1 (the subpixel layer of Shi et
-    al. 2016 in one dimension).
-    """
-
-    def call(self, x):
-        """Reshapes (batch, n, 2 c) to (batch, 2 n, c)."""
-        batch, n, channels = ops.shape(x)
-        return ops.reshape(x, (batch, 2 * n, channels // 2))
-
-    def compute_output_shape(self, input_shape):
-        """Gives (batch, 2 n, c), n being None where it is open."""
-        batch, n, channels = input_shape
-        return batch, None if n is None else 2 * n, channels // 2
 
 
 @keras.saving.register_keras_serializable("wideband")

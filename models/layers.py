@@ -1,0 +1,181 @@
+"""What several papers share: the subpixel step, the TFiLM layer, and the U-Net around it."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+from keras import layers, ops
+
+LAST_KERNEL = 9
+BLOCKS = ("paper", "published")
+
+
+@keras.saving.register_keras_serializable("wideband")
+class Subpixel(layers.Layer):
+    """Trades channels for samples: (batch, n, 2 c) to (batch, 2 n, c), by a plain reshape.
+
+    Source: Kuleshov et al. 2017, section 3.1 (the subpixel layer of Shi et al. 2016 in one
+    dimension), and SubPixel1D of their code.
+    """
+
+    def call(self, x):
+        """Reshapes (batch, n, 2 c) to (batch, 2 n, c)."""
+        batch, n, channels = ops.shape(x)
+        return ops.reshape(x, (batch, 2 * n, channels // 2))
+
+    def compute_output_shape(self, input_shape):
+        """Gives (batch, 2 n, c), n being None where it is open."""
+        batch, n, channels = input_shape
+        return batch, None if n is None else 2 * n, channels // 2
+
+
+@keras.saving.register_keras_serializable("wideband")
+class TFiLM(layers.Layer):
+    """Scales each block of a sequence by what an LSTM makes of all blocks up to it.
+
+    (batch, n, c) is cut into n / block blocks. A block's maximum, (batch, n / block, c), goes
+    through an LSTM of c units, whose output multiplies all samples of the block, channel by
+    channel. It stands in any Keras model, behind any layer with an output (batch, n, c).
+
+    Source: Birnbaum et al. 2019, section 3.1. The paper writes a scale and a shift for each block;
+    the published code has the scale alone, and so has this layer.
+
+    Args:
+        block: samples of a block, at least 1. The length n must be a multiple of it.
+        **kwargs: of a Keras layer, such as `name` and `dtype`.
+
+    Raises:
+        ValueError: the block is not at least 1, or the length is no multiple of it.
+
+    Example:
+        >>> TFiLM(block=128)(keras.ops.ones((2, 4096, 16))).shape
+        TensorShape([2, 4096, 16])
+    """
+
+    def __init__(self, block: int, **kwargs) -> None:
+        if block < 1:
+            raise ValueError(f"a block has at least 1 sample, not {block}")
+        super().__init__(**kwargs)
+        self.block = block
+
+    def build(self, input_shape) -> None:
+        """Makes the pooling and what reads its blocks."""
+        batch, n, channels = input_shape
+        self.pool = layers.MaxPooling1D(self.block, dtype=self.dtype_policy)
+        self.sequence = self.make_sequence(channels)
+        self.sequence.build((batch, None if n is None else n // self.block, channels))
+
+    def make_sequence(self, channels: int) -> layers.Layer:
+        """Makes the layer (batch, blocks, c) to (batch, blocks, c) that gives the scales."""
+        return layers.LSTM(channels, return_sequences=True, dtype=self.dtype_policy)
+
+    def call(self, x, training=None):
+        """Scales x (batch, n, c) block by block."""
+        batch, n, channels = ops.shape(x)
+        if isinstance(n, int) and n % self.block:
+            raise ValueError(f"{n} samples are no multiple of the block of {self.block}")
+        # (batch, n / block, c)
+        scale = self.sequence(self.pool(x), training=training)
+        # (batch, n / block, block, c) times (batch, n / block, 1, c)
+        blocks = ops.reshape(x, (batch, n // self.block, self.block, channels))
+        return ops.reshape(blocks * ops.expand_dims(scale, 2), (batch, n, channels))
+
+    def compute_output_shape(self, input_shape):
+        """Gives the shape of the input."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        """Gives the constructor's arguments."""
+        return {**super().get_config(), "block": self.block}
+
+
+def film_unet(
+    x: keras.KerasTensor,
+    filters: Sequence[int],
+    kernels: Sequence[int],
+    bottleneck_filters: int,
+    bottleneck_kernel: int = 9,
+    *,
+    film: Callable[[int], layers.Layer] = TFiLM,
+    first_block: int = 128,
+    blocks: str = "paper",
+    dropout: float = 0.5,
+    last_stddev: float = 1e-3,
+) -> keras.KerasTensor:
+    """Builds a U-Net of dilated convolutions with a modulation behind each.
+
+    Source: Birnbaum et al. 2019, section 4 and figure 2; the order of the steps is that of
+    audiotfilm.py in kuleshov/audio-super-res.
+
+    Args:
+        x: (batch, n, 1); n is a multiple of 2 * first_block, and of 2 ** (len(filters) + 1).
+        filters: channels behind each level, both ways.
+        kernels: of each level, both ways.
+        bottleneck_filters: of the bottleneck.
+        bottleneck_kernel: of the bottleneck.
+        film: gives the modulation for blocks of so many samples.
+        first_block: samples of a block at the first level. It halves with every level, so that
+            each modulation on the way down runs n / (2 * first_block) steps.
+        blocks: "paper" mirrors the blocks on the way up, and so keeps the number of steps;
+            "published" keeps the bottleneck's block, as audiotfilm.py does by an oversight.
+        dropout: rate in the bottleneck and on the way up.
+        last_stddev: of the last convolution's initial weights.
+
+    Returns:
+        (batch, n, 1), without a skip from x.
+
+    Raises:
+        ValueError: `blocks` is unknown, or the first block is too short for so many levels.
+    """
+    if blocks not in BLOCKS:
+        raise ValueError(f"blocks {blocks!r} is none of {', '.join(BLOCKS)}")
+    if first_block % 2 ** len(filters):
+        raise ValueError(
+            f"a first block of {first_block} samples cannot halve {len(filters)} times"
+        )
+    skips = []
+    block = first_block
+    for count, kernel in zip(filters, kernels, strict=True):
+        # (batch, m, c) to (batch, m / 2, count)
+        x = _dilated(count, kernel)(x)
+        x = layers.MaxPooling1D(2)(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+        x = film(block)(x)
+        skips.append(x)
+        block //= 2
+
+    # (batch, m, c) to (batch, m / 2, bottleneck_filters)
+    x = _dilated(bottleneck_filters, bottleneck_kernel)(x)
+    x = layers.MaxPooling1D(2)(x)
+    x = layers.Dropout(dropout)(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    x = film(block)(x)
+
+    for count, kernel, skip in reversed(list(zip(filters, kernels, skips, strict=True))):
+        # (batch, m, c) to (batch, 2 m, count), then the skip's channels behind
+        x = _dilated(2 * count, kernel)(x)
+        x = layers.Dropout(dropout)(x)
+        x = layers.ReLU()(x)
+        x = Subpixel()(x)
+        if blocks == "paper":
+            block *= 2
+        x = film(block)(x)
+        x = layers.Concatenate()([x, skip])
+
+    # (batch, n / 2, 2 * filters[0]) to (batch, n / 2, 2) to (batch, n, 1)
+    x = layers.Conv1D(
+        2,
+        LAST_KERNEL,
+        padding="same",
+        kernel_initializer=keras.initializers.RandomNormal(stddev=last_stddev),
+    )(x)
+    return Subpixel()(x)
+
+
+def _dilated(filters: int, kernel: int) -> layers.Conv1D:
+    return layers.Conv1D(
+        filters,
+        kernel,
+        dilation_rate=2,
+        padding="same",
+        kernel_initializer=keras.initializers.Orthogonal(),
+    )
