@@ -1,4 +1,4 @@
-"""What several papers share: the subpixel step, the TFiLM layer, and the U-Net around it."""
+"""What several papers share: widths, the subpixel step, the TFiLM layer and the U-Net around it."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,6 +7,23 @@ from keras import layers, ops
 
 LAST_KERNEL = 9
 BLOCKS = ("paper", "published")
+
+
+def widen(counts: Sequence[int], width: float, divisor: int = 1) -> list[int]:
+    """Multiplies numbers of filters or units by a width.
+
+    Args:
+        counts: as published.
+        width: the multiplier.
+        divisor: the results are rounded to multiples of it.
+
+    Raises:
+        ValueError: the width leaves a layer without filters.
+    """
+    widened = [round(width * count / divisor) * divisor for count in counts]
+    if min(widened) < 1:
+        raise ValueError(f"width {width} leaves a layer without filters")
+    return widened
 
 
 @keras.saving.register_keras_serializable("wideband")
