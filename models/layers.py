@@ -105,6 +105,59 @@ class TFiLM(layers.Layer):
         return {**super().get_config(), "block": self.block}
 
 
+def unet(
+    x: keras.KerasTensor,
+    filters: Sequence[int],
+    kernels: Sequence[int],
+    bottleneck_filters: int,
+    bottleneck_kernel: int = 9,
+    *,
+    use_bias: bool = True,
+    dropout: float = 0.5,
+    last_initializer: str | keras.initializers.Initializer = "orthogonal",
+) -> keras.KerasTensor:
+    """Builds the U-Net of AudioUNet, without its skip from input to output.
+
+    Source: Kuleshov et al. 2017, section 3 and figure 1.
+
+    Args:
+        x: (batch, n, 1); n is a multiple of 2 ** (len(filters) + 1).
+        filters: channels behind each level, both ways.
+        kernels: of each level, both ways.
+        bottleneck_filters: of the bottleneck.
+        bottleneck_kernel: of the bottleneck.
+        use_bias: in the convolutions down and up; the bottleneck and the last one always have it.
+        dropout: rate in the bottleneck and on the way up.
+        last_initializer: of the last convolution.
+
+    Returns:
+        (batch, n, 1).
+    """
+    skips = []
+    for count, kernel in zip(filters, kernels, strict=True):
+        # (batch, m, c) to (batch, m / 2, count)
+        x = _conv(count, kernel, strides=2, use_bias=use_bias)(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+        skips.append(x)
+
+    # (batch, m, c) to (batch, m / 2, bottleneck_filters)
+    x = _conv(bottleneck_filters, bottleneck_kernel, strides=2)(x)
+    x = layers.Dropout(dropout)(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+
+    for count, kernel, skip in reversed(list(zip(filters, kernels, skips, strict=True))):
+        # (batch, m, c) to (batch, 2 m, count), then the skip's channels behind
+        x = _conv(2 * count, kernel, use_bias=use_bias)(x)
+        x = layers.Dropout(dropout)(x)
+        x = layers.ReLU()(x)
+        x = Subpixel()(x)
+        x = layers.Concatenate()([x, skip])
+
+    # (batch, n / 2, 2 * filters[0]) to (batch, n / 2, 2) to (batch, n, 1)
+    x = _conv(2, LAST_KERNEL, kernel_initializer=last_initializer)(x)
+    return Subpixel()(x)
+
+
 def film_unet(
     x: keras.KerasTensor,
     filters: Sequence[int],
@@ -189,10 +242,9 @@ def film_unet(
 
 
 def _dilated(filters: int, kernel: int) -> layers.Conv1D:
-    return layers.Conv1D(
-        filters,
-        kernel,
-        dilation_rate=2,
-        padding="same",
-        kernel_initializer=keras.initializers.Orthogonal(),
-    )
+    return _conv(filters, kernel, dilation_rate=2)
+
+
+def _conv(filters: int, kernel: int, **options) -> layers.Conv1D:
+    options = {"kernel_initializer": keras.initializers.Orthogonal(), **options}
+    return layers.Conv1D(filters, kernel, padding="same", **options)
