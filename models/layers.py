@@ -1,4 +1,4 @@
-"""What several papers share: widths, the subpixel step, the TFiLM layer and the U-Net around it."""
+"""What several papers share: widths, the subpixel step, the TFiLM layer and two U-Nets."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,6 +7,7 @@ from keras import layers, ops
 
 LAST_KERNEL = 9
 BLOCKS = ("paper", "published")
+STEPS = 32
 
 
 def widen(counts: Sequence[int], width: float, divisor: int = 1) -> list[int]:
@@ -156,6 +157,22 @@ def unet(
     # (batch, n / 2, 2 * filters[0]) to (batch, n / 2, 2) to (batch, n, 1)
     x = _conv(2, LAST_KERNEL, kernel_initializer=last_initializer)(x)
     return Subpixel()(x)
+
+
+def first_block(length: int, levels: int) -> int:
+    """Gives the block behind a `film_unet`'s first level for which its modulations run 32 steps.
+
+    Source: Birnbaum et al. 2019: 32 steps in patches of 8192 samples.
+
+    Args:
+        length: of the U-Net's input.
+        levels: of the U-Net.
+
+    Returns:
+        samples, such that the bottleneck's blocks have one sample or more: a length too short for
+        that gets fewer than 32 steps.
+    """
+    return max(length // (2 * STEPS), 2**levels)
 
 
 def film_unet(

@@ -1,0 +1,241 @@
+"""AFiLM: the TFiLM network with self-attention in place of its recurrent networks.
+
+Rakotonirina: Self-Attention for Audio Super-Resolution, MLSP 2021, arXiv:2108.11637. The published
+code is ncarraz/AFILM.
+
+Where the paper and the published code differ, and what stands here:
+- The code keeps the attention's dropout on at inference (`training=True` is written into its
+  layer), so that no two runs agree; here it acts in training only.
+- Like TFiLM's code, which it copies, it keeps the bottleneck's block length on the way up, so that
+  attention runs over 64, 128, 256 and 512 blocks there; the default here is 32 everywhere (for a
+  patch of 8192), and `blocks="published"` does as the code.
+- The paper says little of the transformer: 4 layers, 8 heads, 2048 hidden units. The rest is the
+  code's: its input is multiplied by the root of the channels before sinusoidal positions are
+  added, each layer normalizes behind its sum (epsilon 1e-6), dropout of 0.1 stands behind the
+  positions and both halves of a layer, and none stands on the attention weights.
+- The code's last convolution starts at Keras's "normal", a standard deviation of 0.05, where
+  TFiLM's has 0.001; so it does here.
+- The paper interpolates its input "bicubically", which for a wave is the cubic spline.
+"""
+
+import math
+
+import keras
+from keras import layers, ops
+
+from .layers import TFiLM, film_unet, first_block, widen
+
+PAPER = "Rakotonirina 2021"
+
+FILTERS = (128, 256, 512, 512)
+KERNELS = (65, 33, 17, 9)
+BOTTLENECK_FILTERS = 512
+DEPTH, HEADS, FEED_FORWARD = 4, 8, 2048
+
+
+@keras.saving.register_keras_serializable("wideband")
+class Transformer(layers.Layer):
+    """A stack of post-norm transformer layers: (batch, n, c) to (batch, n, c).
+
+    Source: transformer.py of ncarraz/AFILM; Vaswani et al. 2017, sections 3.1 to 3.5.
+
+    Args:
+        depth: number of layers.
+        heads: of the attention; c must be a multiple of it.
+        feed_forward: hidden units of a layer's second half.
+        dropout: rate behind the positions and behind both halves of a layer.
+        **kwargs: of a Keras layer, such as `name` and `dtype`.
+    """
+
+    def __init__(
+        self, depth: int, heads: int, feed_forward: int, dropout: float = 0.1, **kwargs
+    ) -> None:
+        super().__init__(**kwargs)
+        self.depth, self.heads, self.feed_forward = depth, heads, feed_forward
+        self.rate = dropout
+
+    def build(self, input_shape) -> None:
+        """Makes the layers of the stack."""
+        channels = input_shape[-1]
+        if channels % self.heads:
+            raise ValueError(f"{channels} channels do not divide among {self.heads} heads")
+        dtype = self.dtype_policy
+        self.first_dropout = layers.Dropout(self.rate, dtype=dtype)
+        # The bound of a dense layer's Glorot initializer, which Keras would take per head.
+        bound = math.sqrt(3 / channels)
+        self.stack = []
+        for _ in range(self.depth):
+            attention = layers.MultiHeadAttention(
+                self.heads,
+                channels // self.heads,
+                kernel_initializer=keras.initializers.RandomUniform(-bound, bound),
+                dtype=dtype,
+            )
+            attention.build(input_shape, input_shape)
+            hidden = layers.Dense(self.feed_forward, activation="relu", dtype=dtype)
+            hidden.build(input_shape)
+            out = layers.Dense(channels, dtype=dtype)
+            out.build((*input_shape[:-1], self.feed_forward))
+            norms = [layers.LayerNormalization(epsilon=1e-6, dtype=dtype) for _ in range(2)]
+            for norm in norms:
+                norm.build(input_shape)
+            dropouts = [layers.Dropout(self.rate, dtype=dtype) for _ in range(2)]
+            self.stack.append([attention, hidden, out, *norms, *dropouts])
+
+    def call(self, x, training=None):
+        """Runs x (batch, n, c) through the stack."""
+        n, channels = ops.shape(x)[1:]
+        x = math.sqrt(channels) * x + ops.cast(_positions(n, channels), x.dtype)
+        x = self.first_dropout(x, training=training)
+        for attention, hidden, out, norm1, norm2, dropout1, dropout2 in self.stack:
+            y = attention(x, x, training=training)
+            x = norm1(x + dropout1(y, training=training))
+            y = out(hidden(x))
+            x = norm2(x + dropout2(y, training=training))
+        return x
+
+    def compute_output_shape(self, input_shape):
+        """Gives the shape of the input."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        """Gives the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "depth": self.depth,
+            "heads": self.heads,
+            "feed_forward": self.feed_forward,
+            "dropout": self.rate,
+        }
+
+
+def _positions(n, channels: int):
+    """Sines in the even and cosines in the odd channels, (n, channels)."""
+    channel = ops.arange(channels)
+    pair = ops.cast(channel // 2 * 2, "float32")
+    step = ops.cast(ops.arange(n), "float32")
+    # (n, channels)
+    angle = step[:, None] * ops.exp(-math.log(10000.0) / channels * pair)
+    return ops.where(channel % 2 == 0, ops.sin(angle), ops.cos(angle))
+
+
+@keras.saving.register_keras_serializable("wideband")
+class AFiLM(TFiLM):
+    """Scales each block of a sequence by what a transformer makes of all blocks.
+
+    As `TFiLM`, with attention over the blocks' maxima in place of the LSTM.
+
+    Source: paper, section 3.2.
+
+    Args:
+        block: samples of a block. The length must be a multiple of it.
+        feed_forward: hidden units of the transformer's layers.
+        dropout: rate of the transformer; active in training only.
+        **kwargs: of a Keras layer, such as `name` and `dtype`.
+
+    Raises:
+        ValueError: the block is not at least 1, the length is no multiple of it, or the channels
+            are no multiple of 8.
+    """
+
+    def __init__(
+        self, block: int, feed_forward: int = FEED_FORWARD, dropout: float = 0.1, **kwargs
+    ) -> None:
+        super().__init__(block, **kwargs)
+        self.feed_forward, self.rate = feed_forward, dropout
+
+    def make_sequence(self, channels: int) -> layers.Layer:
+        """Makes the transformer that gives the scales."""
+        return Transformer(
+            DEPTH, HEADS, self.feed_forward, dropout=self.rate, dtype=self.dtype_policy
+        )
+
+    def get_config(self) -> dict:
+        """Gives the constructor's arguments."""
+        return {**super().get_config(), "feed_forward": self.feed_forward, "dropout": self.rate}
+
+
+@keras.saving.register_keras_serializable("wideband")
+class AFiLMNet(keras.Model):
+    """The AFiLM network: (batch, n, 1) interpolated to (batch, n, 1) restored.
+
+    n is a multiple of a block, which is patch / 32: 256 samples as published. Longer waves have
+    more blocks.
+
+    Source: paper, section 3 and figure 2; 134,723,842 parameters.
+
+    Args:
+        blocks: "paper", or "published" for the block lengths of the published code.
+        patch: samples of the training patches, of which every block is a 32nd. 256 samples, too
+            few for 32 blocks in the bottleneck, make 8.
+        width: multiplies every number of filters and hidden units, rounded to multiples of the
+            8 heads, for networks that a laptop can train.
+        dropout: rate in the bottleneck and on the way up; active in training only.
+        attention_dropout: rate in the transformers; active in training only.
+        name: of the Keras model.
+
+    Raises:
+        ValueError: `blocks` is unknown, the patch cannot be halved often enough, or the width
+            leaves a layer without filters.
+
+    Example:
+        >>> AFiLMNet(width=0.25)(keras.ops.zeros((1, 8192, 1))).shape
+        TensorShape([1, 8192, 1])
+    """
+
+    wants = "interpolated"
+    # Attention runs over all of the patch.
+    context = None
+
+    def __init__(
+        self,
+        blocks: str = "paper",
+        patch: int = 8192,
+        width: float = 1.0,
+        dropout: float = 0.5,
+        attention_dropout: float = 0.1,
+        name: str = "afilm",
+    ) -> None:
+        *filters, bottleneck, feed_forward = widen(
+            (*FILTERS, BOTTLENECK_FILTERS, FEED_FORWARD), width, HEADS
+        )
+
+        block = first_block(patch, len(FILTERS))
+
+        # === Functional Model ===
+        wave = keras.Input((None, 1), name="interpolated")  # (batch, n, 1)
+        x = film_unet(
+            wave,
+            filters,
+            KERNELS,
+            bottleneck,
+            film=lambda block: AFiLM(block, feed_forward, attention_dropout),
+            first_block=block,
+            blocks=blocks,
+            dropout=dropout,
+            last_stddev=0.05,
+        )
+        # In float32 even under mixed precision: half floats would round the wave itself.
+        x = layers.Add(dtype="float32")([x, wave])
+        super().__init__(wave, x, name=name)
+
+        # === Config ===
+        self.blocks, self.patch, self.width = blocks, patch, width
+        self.dropout, self.attention_dropout = dropout, attention_dropout
+        self.multiple = 2 * block
+
+    def get_config(self) -> dict:
+        """Gives the constructor's arguments, which are the whole configuration."""
+        return {
+            "blocks": self.blocks,
+            "patch": self.patch,
+            "width": self.width,
+            "dropout": self.dropout,
+            "attention_dropout": self.attention_dropout,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None) -> "AFiLMNet":
+        """Rebuilds the network from `get_config`."""
+        return cls(**config)

@@ -1,0 +1,106 @@
+"""TFiLM: a U-Net on the interpolated wave, modulated by recurrent networks.
+
+Birnbaum, Kuleshov, Enam, Koh, Ermon: Temporal FiLM: Capturing Long-Range Sequence Dependencies with
+Feature-Wise Modulations, NeurIPS 2019, arXiv:1909.06628. The published code is audiotfilm.py in
+kuleshov/audio-super-res. The layer itself is `layers.TFiLM`, the U-Net `layers.film_unet`.
+
+Where the paper and the published code differ, and what stands here:
+- The paper modulates by a scale and a shift; the code, and this network, by a scale alone.
+- In patches of 8192 samples every modulation runs over 32 blocks, both ways: that is the default.
+  In the code, the block length on the way up stays the bottleneck's 8, so that its modulations run
+  over 64, 128, 256 and 512 blocks; `blocks="published"` does the same. The number of parameters is
+  the same, the weights fit either, and the outputs differ.
+- Convolutions have stride 1 and dilation 2, and max-pooling halves the sequence. Pool and stride
+  are arguments of the code that it never uses; their default of 4 would not fit its subpixel step.
+- The bottleneck's order is that of the code: pooling, dropout, activation, modulation.
+- A copy of this network (tfilm.py in ncarraz/AFILM) starts the last convolution at a standard
+  deviation of 0.05 in place of 0.001, and repeats the block lengths of the code.
+"""
+
+import keras
+from keras import layers
+
+from .layers import film_unet, first_block, widen
+
+PAPER = "Birnbaum et al. 2019"
+
+FILTERS = (128, 256, 512, 512)
+KERNELS = (65, 33, 17, 9)
+BOTTLENECK_FILTERS = 512
+
+
+@keras.saving.register_keras_serializable("wideband")
+class TFiLMNet(keras.Model):
+    """The TFiLM network: (batch, n, 1) interpolated to (batch, n, 1) restored.
+
+    n is a multiple of a block, which is patch / 32: 256 samples as published. Longer waves have
+    more blocks.
+
+    Source: paper, section 4.2; 68,221,186 parameters, as a training log of the published code
+    prints (issue 47 of kuleshov/audio-super-res).
+
+    Args:
+        blocks: "paper", or "published" for the block lengths of the published code.
+        patch: samples of the training patches, of which every block is a 32nd. 256 samples, too
+            few for 32 blocks in the bottleneck, make 8.
+        width: multiplies every number of filters, for networks that a laptop can train.
+        dropout: rate in the bottleneck and on the way up; active in training only.
+        name: of the Keras model.
+
+    Raises:
+        ValueError: `blocks` is unknown, the patch cannot be halved often enough, or the width
+            leaves a layer without filters.
+
+    Example:
+        >>> TFiLMNet(width=0.25)(keras.ops.zeros((1, 8192, 1))).shape
+        TensorShape([1, 8192, 1])
+    """
+
+    wants = "interpolated"
+    # The LSTM runs over all of the patch.
+    context = None
+
+    def __init__(
+        self,
+        blocks: str = "paper",
+        patch: int = 8192,
+        width: float = 1.0,
+        dropout: float = 0.5,
+        name: str = "tfilm",
+    ) -> None:
+        *filters, bottleneck = widen((*FILTERS, BOTTLENECK_FILTERS), width)
+        block = first_block(patch, len(FILTERS))
+
+        # === Functional Model ===
+        wave = keras.Input((None, 1), name="interpolated")  # (batch, n, 1)
+        x = film_unet(
+            wave,
+            filters,
+            KERNELS,
+            bottleneck,
+            first_block=block,
+            blocks=blocks,
+            dropout=dropout,
+        )
+        # In float32 even under mixed precision: half floats would round the wave itself.
+        x = layers.Add(dtype="float32")([x, wave])
+        super().__init__(wave, x, name=name)
+
+        # === Config ===
+        self.blocks, self.patch, self.width, self.dropout = blocks, patch, width, dropout
+        self.multiple = 2 * block
+
+    def get_config(self) -> dict:
+        """Gives the constructor's arguments, which are the whole configuration."""
+        return {
+            "blocks": self.blocks,
+            "patch": self.patch,
+            "width": self.width,
+            "dropout": self.dropout,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None) -> "TFiLMNet":
+        """Rebuilds the network from `get_config`."""
+        return cls(**config)
