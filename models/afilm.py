@@ -129,6 +129,7 @@ class AFiLM(TFiLM):
 
     Args:
         block: samples of a block. The length must be a multiple of it.
+        depth: layers of the transformer.
         feed_forward: hidden units of the transformer's layers.
         dropout: rate of the transformer; active in training only.
         **kwargs: of a Keras layer, such as `name` and `dtype`.
@@ -139,20 +140,28 @@ class AFiLM(TFiLM):
     """
 
     def __init__(
-        self, block: int, feed_forward: int = FEED_FORWARD, dropout: float = 0.1, **kwargs
+        self,
+        block: int,
+        depth: int = DEPTH,
+        feed_forward: int = FEED_FORWARD,
+        dropout: float = 0.1,
+        **kwargs,
     ) -> None:
         super().__init__(block, **kwargs)
-        self.feed_forward, self.rate = feed_forward, dropout
+        self.depth, self.feed_forward, self.rate = depth, feed_forward, dropout
 
     def make_sequence(self, channels: int) -> layers.Layer:
         """Makes the transformer that gives the scales."""
-        return Transformer(
-            DEPTH, HEADS, self.feed_forward, dropout=self.rate, dtype=self.dtype_policy
-        )
+        return Transformer(self.depth, HEADS, self.feed_forward, self.rate, dtype=self.dtype_policy)
 
     def get_config(self) -> dict:
         """Gives the constructor's arguments."""
-        return {**super().get_config(), "feed_forward": self.feed_forward, "dropout": self.rate}
+        return {
+            **super().get_config(),
+            "depth": self.depth,
+            "feed_forward": self.feed_forward,
+            "dropout": self.rate,
+        }
 
 
 @keras.saving.register_keras_serializable("wideband")
@@ -168,6 +177,7 @@ class AFiLMNet(keras.Model):
         blocks: "paper", or "published" for the block lengths of the published code.
         patch: samples of the training patches, of which every block is a 32nd. 256 samples, too
             few for 32 blocks in the bottleneck, make 8.
+        depth: layers of every transformer; 4 as published.
         width: multiplies every number of filters and hidden units, rounded to multiples of the
             8 heads, for networks that a laptop can train.
         dropout: rate in the bottleneck and on the way up; active in training only.
@@ -191,6 +201,7 @@ class AFiLMNet(keras.Model):
         self,
         blocks: str = "paper",
         patch: int = 8192,
+        depth: int = DEPTH,
         width: float = 1.0,
         dropout: float = 0.5,
         attention_dropout: float = 0.1,
@@ -209,7 +220,7 @@ class AFiLMNet(keras.Model):
             filters,
             KERNELS,
             bottleneck,
-            film=lambda block: AFiLM(block, feed_forward, attention_dropout),
+            film=lambda block: AFiLM(block, depth, feed_forward, attention_dropout),
             first_block=block,
             blocks=blocks,
             dropout=dropout,
@@ -220,7 +231,7 @@ class AFiLMNet(keras.Model):
         super().__init__(wave, x, name=name)
 
         # === Config ===
-        self.blocks, self.patch, self.width = blocks, patch, width
+        self.blocks, self.patch, self.depth, self.width = blocks, patch, depth, width
         self.dropout, self.attention_dropout = dropout, attention_dropout
         self.multiple = 2 * block
 
@@ -229,6 +240,7 @@ class AFiLMNet(keras.Model):
         return {
             "blocks": self.blocks,
             "patch": self.patch,
+            "depth": self.depth,
             "width": self.width,
             "dropout": self.dropout,
             "attention_dropout": self.attention_dropout,
