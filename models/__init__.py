@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-# name: (module, class)
+# name: (module, class or function that builds one)
 _NETWORKS = {
     "audiounet": ("audiounet", "AudioUNet"),
     "tfilm": ("tfilm", "TFiLMNet"),
     "afilm": ("afilm", "AFiLMNet"),
     "dnn": ("dnn", "DNN"),
     "keras_unet": ("keras_unet", "KerasUNet"),
+    "tfnet": ("tfnet", "TFNet"),
+    "gionet": ("gionet", "GioNet"),
+    "gionet2": ("gionet", "gionet2"),
 }
 
 

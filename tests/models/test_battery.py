@@ -17,6 +17,9 @@ SMALL = {
     "afilm": {"width": 0.05},
     "dnn": {"patch": 256, "width": 0.2},
     "keras_unet": {"width": 0.05},
+    "tfnet": {"width": 0.05},
+    "gionet": {"width": 0.05},
+    "gionet2": {"width": 0.05},
 }
 PATCHES = (256, 8192)
 

@@ -1,0 +1,192 @@
+"""What the time-frequency papers share: the way into the spectrum, the replicator, the fusion.
+
+Everything here stays in float32 under mixed precision: half floats have no Fourier transform, and
+they would round the wave itself.
+"""
+
+from collections.abc import Callable
+
+import keras
+from keras import layers, ops
+
+FUSIONS = ("paper", "published")
+# Of a bin's magnitude. A patch of 8192 samples whose only content is the rounding noise of 16-bit
+# audio has magnitudes of about 4e-4: a bin below the floor holds nothing that can be heard.
+FLOOR = 1e-4
+
+Net = Callable[[keras.KerasTensor], keras.KerasTensor]
+
+
+@keras.saving.register_keras_serializable("wideband")
+class Magnitude(layers.Layer):
+    """Takes the magnitudes of a wave's spectrum: (batch, n, 1) to (batch, n / 2 + 1, 1).
+
+    They are those of an FFT without any factor: they grow with the length of the wave.
+
+    Source: spectral_transform in moodoki/tfnet.
+    """
+
+    def call(self, wave):
+        """Transforms the wave (batch, n, 1)."""
+        real, imaginary = ops.rfft(wave[:, :, 0])
+        # At an empty bin the slope of the root is infinite, and infinity times zero is NaN. Held
+        # above zero, the root's slope is finite, and the maximum passes none of it on.
+        power = ops.maximum(real**2 + imaginary**2, 1e-30)
+        return ops.expand_dims(ops.sqrt(power), -1)
+
+    def compute_output_shape(self, input_shape):
+        """Gives (batch, n / 2 + 1, 1), n being None where it is open."""
+        batch, n, _ = input_shape
+        return batch, None if n is None else n // 2 + 1, 1
+
+
+@keras.saving.register_keras_serializable("wideband")
+class Replicator(layers.Layer):
+    """Fills the empty treble with copies of the band: (batch, bins + 1, 1) to (batch, bins, 1).
+
+    The band is the lowest 1 / ratio of the bins without DC; it is repeated up to the highest bin.
+    Where the ratio does not divide the bins, the last copy is cut.
+
+    Source: Lim et al. 2018, the spectral replicator; spectral_copies in moodoki/tfnet, which
+    takes only ratios that divide the bins.
+
+    Args:
+        ratio: the high rate over the low rate, at least 1; 1 only takes DC away.
+        **kwargs: of a Keras layer, such as `name` and `dtype`.
+
+    Raises:
+        ValueError: the ratio is below 1.
+
+    Example:
+        >>> Replicator(2)(keras.ops.reshape(keras.ops.arange(5.0), (1, 5, 1)))[0, :, 0]
+        <tf.Tensor: shape=(4,), dtype=float32, numpy=array([1., 2., 1., 2.], dtype=float32)>
+    """
+
+    def __init__(self, ratio: int, **kwargs) -> None:
+        if ratio < 1:
+            raise ValueError(f"the ratio is at least 1, not {ratio}")
+        super().__init__(**kwargs)
+        self.ratio = ratio
+
+    def call(self, magnitude):
+        """Copies the band of the magnitudes (batch, bins + 1, 1)."""
+        bins = ops.shape(magnitude)[1] - 1
+        band = bins // self.ratio
+        return ops.take(magnitude, 1 + ops.arange(bins, dtype="int32") % band, axis=1)
+
+    def compute_output_shape(self, input_shape):
+        """Gives (batch, bins, 1), the bins being None where they are open."""
+        batch, bins, channels = input_shape
+        return batch, None if bins is None else bins - 1, channels
+
+    def get_config(self) -> dict:
+        """Gives the constructor's arguments."""
+        return {**super().get_config(), "ratio": self.ratio}
+
+
+@keras.saving.register_keras_serializable("wideband")
+class Fusion(layers.Layer):
+    """Joins a wave and an estimate of its magnitudes, bin by bin, by trained weights.
+
+    With Z the spectrum of the wave and m the estimate, the output's spectrum has the magnitudes
+    w |Z| + (1 - w) m and the phases of Z. The weight w = (tanh(v) + 1) / 2 of each bin is trained
+    as v. For waves of another length than the trained one, w is read off linearly along frequency.
+
+    Source: Lim et al. 2018, the spectral fusion layer; fusion in moodoki/tfnet.
+
+    Args:
+        bins: of the trained length, n / 2 + 1 for waves of n samples.
+        fusion: "paper" as above; in "published", as that code has it, w weighs the estimate and
+            1 - w the wave.
+        **kwargs: of a Keras layer, such as `name` and `dtype`.
+
+    Raises:
+        ValueError: `fusion` is unknown.
+    """
+
+    def __init__(self, bins: int, fusion: str = "paper", **kwargs) -> None:
+        if fusion not in FUSIONS:
+            raise ValueError(f"fusion {fusion!r} is none of {', '.join(FUSIONS)}")
+        super().__init__(**kwargs)
+        self.bins = bins
+        self.fusion = fusion
+
+    def build(self, input_shape) -> None:
+        """Makes the weights before their clamp."""
+        self.v = self.add_weight(shape=(self.bins, 1), initializer="glorot_uniform", name="v")
+
+    def call(self, inputs):
+        """Joins [wave (batch, n, 1), estimate (batch, n / 2 + 1, 1)] to (batch, n, 1)."""
+        wave, estimate = inputs
+        weight = self._weights(ops.shape(estimate)[1])
+        of_wave, of_estimate = (
+            (weight, 1 - weight) if self.fusion == "paper" else (1 - weight, weight)
+        )
+        # (batch, n / 2 + 1)
+        real, imaginary = ops.rfft(wave[:, :, 0])
+        # Magnitude times e^(i phase) is Z (of_wave + of_estimate * m / |Z|): no angle is taken. The
+        # angle of an empty bin has no derivative (atan2 gives NaN), and that of a nearly empty one
+        # a huge derivative. The floor bounds it, and lets silence stay silence.
+        power = ops.maximum(real**2 + imaginary**2, FLOOR**2)
+        gain = of_wave + of_estimate * estimate[:, :, 0] * ops.rsqrt(power)
+        return ops.expand_dims(ops.irfft((gain * real, gain * imaginary)), -1)
+
+    def _weights(self, bins):
+        """Reads w at so many bins from DC to half the rate, (bins,)."""
+        last = self.bins - 1
+        at = ops.arange(bins, dtype="float32") * (last / ops.cast(bins - 1, "float32"))
+        below = ops.floor(at)
+        above = ops.minimum(below + 1, last)
+        weights = (ops.tanh(self.v[:, 0]) + 1) / 2
+        lower, upper = (ops.take(weights, ops.cast(each, "int32")) for each in (below, above))
+        return lower + (at - below) * (upper - lower)
+
+    def compute_output_shape(self, input_shape):
+        """Gives the shape of the wave."""
+        return input_shape[0]
+
+    def get_config(self) -> dict:
+        """Gives the constructor's arguments."""
+        return {**super().get_config(), "bins": self.bins, "fusion": self.fusion}
+
+
+def time_frequency(
+    wave: keras.KerasTensor,
+    time_net: Net,
+    spectral_net: Net,
+    *,
+    ratio: int,
+    patch: int,
+    fusion: str,
+) -> keras.KerasTensor:
+    """Builds a time branch, a spectral branch and their fusion.
+
+    The branches are models inside the model, named "time" and "spectral".
+
+    Source: Lim et al. 2018, the figure of the architecture.
+
+    Args:
+        wave: (batch, n, 1).
+        time_net: builds the time branch, (batch, n, 1) to the same.
+        spectral_net: builds the spectral branch, (batch, n / 2, 1) to the same: the replicated
+            magnitudes without DC, which goes around it.
+        ratio: of the replicator.
+        patch: samples of the trained length, for which the fusion has its weights.
+        fusion: "paper" or "published", see `Fusion`.
+
+    Returns:
+        (batch, n, 1).
+    """
+    restored = _branch("time", time_net)(wave)
+    # (batch, n / 2 + 1, 1)
+    magnitude = Magnitude(dtype="float32")(wave)
+    # (batch, n / 2, 1)
+    estimate = _branch("spectral", spectral_net)(Replicator(ratio, dtype="float32")(magnitude))
+    # (batch, n / 2 + 1, 1)
+    estimate = layers.Concatenate(axis=1, dtype="float32")([magnitude[:, :1], estimate])
+    return Fusion(patch // 2 + 1, fusion, name="fusion", dtype="float32")([restored, estimate])
+
+
+def _branch(name: str, net: Net) -> keras.Model:
+    x = keras.Input((None, 1))
+    return keras.Model(x, net(x), name=name)

@@ -1,0 +1,403 @@
+"""TFNet against its published numbers and a slow network in plain NumPy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from wideband import models
+from wideband.models.spectral import Fusion, Magnitude, Replicator
+
+
+@pytest.fixture(scope="module")
+def full():
+    """The network at its published size."""
+    return models.build("tfnet")
+
+
+def randomized(seed=1, scale=0.3, **arguments):
+    """A small network with weights that let every part of it count."""
+    network = models.build("tfnet", width=0.03, **arguments)
+    rng = np.random.default_rng(seed)
+    network.set_weights(
+        [
+            rng.normal(0, scale, weight.shape) if weight.dtype == np.float32 else weight
+            for weight in network.get_weights()
+        ]
+    )
+    return network
+
+
+def convolutions(network, branch):
+    return [
+        layer
+        for layer in network.get_layer(branch).layers
+        if isinstance(layer, keras.layers.Conv1D)
+    ]
+
+
+def assert_close(actual, expected):
+    """Equal to 1e-4 of the loudest sample."""
+    expected = np.asarray(expected)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+# === The paper's figures ===
+
+
+def test_parameters_are_the_published_ones(full):
+    assert full.count_params() == 28_214_405
+
+
+@pytest.mark.parametrize("branch", ["time", "spectral"])
+def test_convolutions_have_the_published_kernels_strides_and_biases(full, branch):
+    expected = [
+        # (kernel, channels in, channels out), stride, bias
+        ((65, 1, 64), 2, False),
+        ((33, 64, 128), 2, False),
+        ((17, 128, 256), 2, False),
+        ((9, 256, 256), 2, False),
+        ((9, 256, 256), 2, True),
+        ((9, 256, 512), 1, False),
+        ((17, 512, 512), 1, False),
+        ((33, 512, 256), 1, False),
+        ((65, 256, 128), 1, False),
+        ((9, 128, 2), 1, True),
+    ]
+    layers = convolutions(full, branch)
+    assert [
+        (tuple(layer.kernel.shape), layer.strides[0], layer.use_bias) for layer in layers
+    ] == expected
+    assert all(layer.padding == "same" and layer.dilation_rate == (1,) for layer in layers)
+
+
+def test_every_bin_of_the_patch_has_a_fusion_weight_about_a_half(full):
+    (v,) = full.get_layer("fusion").get_weights()
+    assert v.shape == (4097, 1)
+    assert np.abs(np.tanh(v)).max() < 0.05
+    assert np.ptp(v) > 0
+
+
+def test_initial_weights_follow_the_published_code(full):
+    for branch in ("time", "spectral"):
+        *layers, last = convolutions(full, branch)
+        for layer in layers:
+            assert isinstance(layer.kernel_initializer, keras.initializers.Orthogonal)
+        assert isinstance(last.kernel_initializer, keras.initializers.GlorotUniform)
+
+
+def test_the_full_size_has_the_filters_of_audiounet():
+    network = models.build("tfnet", variant="full", width=1 / 16)
+    for branch in ("time", "spectral"):
+        filters = [layer.filters for layer in convolutions(network, branch)]
+        assert filters == [8, 16, 32, 32, 32, 64, 64, 32, 16, 2]
+
+
+def test_slim_and_the_fusion_of_the_paper_are_the_defaults():
+    config = models.build("tfnet", width=0.02).get_config()
+    assert (config["variant"], config["fusion"], config["patch"]) == ("slim", "paper", 8192)
+
+
+@pytest.mark.parametrize(("branch", "n"), [("time", 8192), ("spectral", 4096)])
+def test_inner_sequences_halve_and_double(branch, n):
+    network = models.build("tfnet", width=0.02)
+    inner = network.get_layer(branch)
+    probe = keras.Model(inner.inputs, [layer.output for layer in convolutions(network, branch)])
+    lengths = [output.shape[1] for output in probe([np.zeros((1, n, 1), np.float32)])]
+    assert lengths == [n // each for each in (2, 4, 8, 16, 32, 32, 16, 8, 4, 2)]
+
+
+# === The whole network ===
+
+
+@pytest.mark.parametrize("fusion", ["paper", "published"])
+@pytest.mark.parametrize(("variant", "ratio"), [("slim", 2), ("slim", 4), ("full", 3)])
+def test_output_equals_a_slow_numpy_network(variant, ratio, fusion):
+    network = randomized(variant=variant, ratio=ratio, fusion=fusion, patch=256)
+    wave = np.random.default_rng(2).normal(0, 0.3, (2, 256, 1))
+    expected = np.stack([_slow_tfnet(each, network, ratio, fusion) for each in wave])
+    assert_close(network(wave.astype(np.float32)), expected)
+
+
+def _slow_tfnet(wave, network, ratio, fusion):
+    """The network as the published code tells it, with angles, sum by sum."""
+    time, spectral, v = (
+        [np.asarray(weight, np.float64) for weight in network.get_layer(part).get_weights()]
+        for part in ("time", "spectral", "fusion")
+    )
+    restored = np.fft.rfft(_slow_unet(wave, time)[:, 0])
+    magnitude = np.abs(np.fft.rfft(wave[:, 0]))
+    band = (len(magnitude) - 1) // ratio
+    copied = [magnitude[1 + k % band] for k in range(len(magnitude) - 1)]
+    estimate = _slow_unet(np.array(copied)[:, None], spectral)[:, 0]
+    estimate = np.concatenate([magnitude[:1], estimate])
+    w = (np.tanh(v[0][:, 0]) + 1) / 2
+    if fusion == "published":
+        w = 1 - w
+    fused = w * np.abs(restored) + (1 - w) * estimate
+    phase = np.arctan2(restored.imag, restored.real)
+    return np.fft.irfft(fused * np.cos(phase) + 1j * fused * np.sin(phase))[:, None]
+
+
+def _slow_unet(x, weights):
+    weights, skips = iter(weights), []
+    for _ in range(4):
+        x = _leaky(_slow_conv(x, next(weights), 0, 2))
+        skips.append(x)
+    x = _leaky(_slow_conv(x, next(weights), next(weights), 2))
+    for skip in reversed(skips):
+        x = np.maximum(_slow_conv(x, next(weights), 0, 1), 0)
+        x = np.concatenate([_slow_subpixel(x), skip], axis=1)
+    return _slow_subpixel(_slow_conv(x, next(weights), next(weights), 1))
+
+
+def _slow_conv(x, kernel, bias, stride):
+    """TensorFlow's "same": the odd sample of padding goes to the end."""
+    size, steps = len(kernel), -(-len(x) // stride)
+    total = max((steps - 1) * stride + size - len(x), 0)
+    padded = np.pad(x, ((total // 2, total - total // 2), (0, 0)))
+    frames = [padded[step * stride : step * stride + size] for step in range(steps)]
+    return np.stack([np.tensordot(frame, kernel, 2) + bias for frame in frames])
+
+
+def _slow_subpixel(x):
+    """Sample 2 k comes from the first half of the channels of k, 2 k + 1 from the second."""
+    half = x.shape[1] // 2
+    out = np.empty((2 * len(x), half))
+    out[0::2], out[1::2] = x[:, :half], x[:, half:]
+    return out
+
+
+def _leaky(x):
+    return np.where(x > 0, x, 0.2 * x)
+
+
+def test_the_two_readings_of_the_fusion_swap_the_weight():
+    paper, published = randomized(fusion="paper"), randomized(fusion="published")
+    wave = np.random.default_rng(3).normal(0, 0.3, (1, 256, 1)).astype(np.float32)
+    assert np.abs(np.asarray(paper(wave) - published(wave))).max() > 0.01
+    (v,) = paper.get_layer("fusion").get_weights()
+    published.get_layer("fusion").set_weights([-v])
+    assert_close(published(wave), paper(wave))
+
+
+def test_phases_come_from_the_time_branch():
+    network = randomized(patch=256)
+    wave = np.random.default_rng(4).normal(0, 0.3, (1, 256, 1)).astype(np.float32)
+    output = np.fft.rfft(np.asarray(network(wave))[0, :, 0])
+    time = np.fft.rfft(np.asarray(network.get_layer("time")(wave))[0, :, 0])
+    # An estimate below zero turns a bin around; the line through it and zero stays.
+    sines = np.sin(np.angle(output) - np.angle(time))
+    loud = np.abs(output) > 1e-3 * np.abs(output).max()
+    assert np.count_nonzero(loud) > 100
+    np.testing.assert_allclose(sines[loud], 0, atol=1e-3)
+
+
+def test_dc_goes_around_the_spectral_branch():
+    network = randomized(fusion="paper", patch=256)
+    # All weight on the estimate.
+    network.get_layer("fusion").set_weights([np.full((129, 1), -20)])
+    wave = np.random.default_rng(5).normal(0.1, 0.3, (1, 256, 1)).astype(np.float32)
+    output = np.asarray(network(wave))
+    assert abs(output.sum()) == pytest.approx(abs(wave.sum()), rel=1e-4)
+
+
+def test_dropout_acts_in_the_branches_in_training_only():
+    network = randomized(patch=256)
+    wave = np.random.default_rng(6).normal(0, 0.3, (1, 256, 1)).astype(np.float32)
+    for branch in ("time", "spectral"):
+        dropouts = [
+            layer.rate
+            for layer in network.get_layer(branch).layers
+            if isinstance(layer, keras.layers.Dropout)
+        ]
+        assert dropouts == [0.5] * 5
+    np.testing.assert_array_equal(network(wave, training=False), network(wave, training=False))
+    once, again = (np.asarray(network(wave, training=True)) for _ in range(2))
+    assert np.any(once != again)
+
+
+def test_a_graph_of_open_length_gives_the_same_output():
+    network = randomized(ratio=3, patch=512)
+    wave = np.random.default_rng(7).normal(0, 0.3, (2, 256, 1)).astype(np.float32)
+    graph = tf.function(network, input_signature=[tf.TensorSpec((None, None, 1))])
+    assert_close(graph(wave), network(wave))
+
+
+# === The replicator ===
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"),
+    [
+        (1, [1, 2, 3, 4, 5, 6, 7, 8]),
+        (2, [1, 2, 3, 4, 1, 2, 3, 4]),
+        (3, [1, 2, 1, 2, 1, 2, 1, 2]),
+        (4, [1, 2, 1, 2, 1, 2, 1, 2]),
+        (8, [1, 1, 1, 1, 1, 1, 1, 1]),
+    ],
+)
+def test_the_replicator_repeats_the_band_without_dc(ratio, expected):
+    spectrum = np.arange(9, dtype=np.float32).reshape(1, 9, 1)
+    np.testing.assert_array_equal(np.asarray(Replicator(ratio)(spectrum))[0, :, 0], expected)
+
+
+@pytest.mark.parametrize("ratio", range(2, 9))
+def test_the_replicator_fills_a_whole_patch_at_every_ratio(ratio):
+    spectrum = np.random.default_rng(8).uniform(0, 1, (2, 4097, 1)).astype(np.float32)
+    band = spectrum[:, 1 : 1 + 4096 // ratio]
+    copies = np.asarray(Replicator(ratio)(spectrum))
+    assert copies.shape == (2, 4096, 1)
+    start = 0
+    while start < 4096:
+        piece = copies[:, start : start + band.shape[1]]
+        np.testing.assert_array_equal(piece, band[:, : piece.shape[1]])
+        start += band.shape[1]
+    # The last copy is whole, or cut by less than a bin for each copy.
+    assert 4096 - start > -band.shape[1]
+
+
+@pytest.mark.parametrize("ratio", range(2, 9))
+def test_a_tone_in_the_band_gets_a_line_in_every_copy(ratio):
+    bin_ = 7
+    tone = np.sin(2 * np.pi * bin_ * np.arange(8192) / 8192).astype(np.float32)
+    copies = np.asarray(Replicator(ratio)(Magnitude()(tone.reshape(1, -1, 1))))[0, :, 0]
+    band = 4096 // ratio
+    # Bin k stands at index k - 1, since DC is gone.
+    expected = [copy * band + bin_ - 1 for copy in range(ratio)]
+    np.testing.assert_array_equal(np.flatnonzero(copies > 1), expected)
+    np.testing.assert_allclose(copies[expected], 4096, rtol=1e-5)
+
+
+# === The fusion ===
+
+
+def fuse(wave, estimate, v, fusion="paper"):
+    layer = Fusion(len(v), fusion)
+    layer.build(None)
+    layer.set_weights([np.reshape(v, (-1, 1))])
+    return np.asarray(layer([wave.reshape(1, -1, 1), estimate.reshape(1, -1, 1)]))[0, :, 0]
+
+
+@pytest.mark.parametrize(("fusion", "sign"), [("paper", 1), ("published", -1)])
+def test_the_weight_goes_from_one_branch_to_the_other(fusion, sign):
+    rng = np.random.default_rng(9)
+    wave = rng.normal(0, 0.3, 64).astype(np.float32)
+    estimate = rng.uniform(1, 2, 33).astype(np.float32)
+    of_wave = fuse(wave, estimate, np.full(33, 20 * sign), fusion)
+    np.testing.assert_allclose(of_wave, wave, rtol=0, atol=1e-6)
+    of_estimate = fuse(wave, estimate, np.full(33, -20 * sign), fusion)
+    np.testing.assert_allclose(np.abs(np.fft.rfft(of_estimate)), estimate, rtol=1e-5)
+
+
+@pytest.mark.parametrize("trained", [17, 33, 65, 49])
+def test_other_lengths_read_the_weights_along_frequency(trained):
+    rng = np.random.default_rng(10)
+    v = rng.normal(0, 1, trained)
+    wave = rng.normal(0, 0.3, 64).astype(np.float32)
+    output = fuse(wave, np.zeros(33, np.float32), v)
+    w = np.interp(np.linspace(0, 1, 33), np.linspace(0, 1, trained), (np.tanh(v) + 1) / 2)
+    np.testing.assert_allclose(
+        np.abs(np.fft.rfft(output)), w * np.abs(np.fft.rfft(wave)), rtol=0, atol=1e-5
+    )
+
+
+def test_silence_in_the_time_branch_stays_silence():
+    output = fuse(np.zeros(64, np.float32), np.ones(33, np.float32), np.zeros(33))
+    np.testing.assert_array_equal(output, 0)
+
+
+# === No NaN ===
+
+HARD_WAVES = {
+    "silence": np.zeros(256),
+    "near silence": np.full(256, 1e-30),
+    "constant": np.full(256, 0.5),
+    "sine": 0.5 * np.sin(2 * np.pi * 16 * np.arange(256) / 256),
+    "highest frequency": 0.5 * np.cos(np.pi * np.arange(256)),
+    "impulse": np.eye(1, 256)[0],
+    "full scale": np.sign(np.sin(np.arange(256))),
+}
+
+
+def hard_batches():
+    """Each wave alone, and one of each in a batch."""
+    batches = {name: wave[None, :, None] for name, wave in HARD_WAVES.items()}
+    batches["all"] = np.concatenate(list(batches.values()))
+    return [pytest.param(batch.astype(np.float32), id=name) for name, batch in batches.items()]
+
+
+@pytest.mark.parametrize("batch", hard_batches())
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_training_on_empty_bins_stays_finite(batch, policy):
+    keras.mixed_precision.set_dtype_policy(policy)
+    try:
+        # As built: without biases, silence in is silence, and empty bins, in every layer.
+        network = models.build("tfnet", width=0.05, patch=256)
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    optimizer = keras.optimizers.Adam(1e-3)
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            output = network(batch, training=True)
+            error = tf.reduce_mean((output - 0.1) ** 2)
+        gradients = tape.gradient(error, network.trainable_variables)
+        assert np.isfinite(output).all()
+        assert all(np.isfinite(gradient).all() for gradient in gradients)
+        optimizer.apply(gradients, network.trainable_variables)
+    assert all(np.isfinite(weight).all() for weight in network.get_weights())
+
+
+def test_an_empty_bin_bounds_the_gradient_of_the_time_branch():
+    fusion = Fusion(129)
+    estimate = tf.ones((1, 129, 1))
+    for level in (0.0, 1e-30, 1e-10, 1e-6):
+        wave = level * tf.sin(tf.range(256, dtype=tf.float32))[None, :, None]
+        with tf.GradientTape() as tape:
+            tape.watch(wave)
+            output = tf.reduce_sum(fusion([wave, estimate]) ** 2 + fusion([wave, estimate]))
+        gradient = np.asarray(tape.gradient(output, wave))
+        assert np.isfinite(gradient).all()
+        assert np.abs(gradient).max() < 1e6
+
+
+def test_the_magnitude_of_an_empty_bin_has_a_gradient_of_zero():
+    wave = tf.zeros((1, 64, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(wave)
+        magnitude = Magnitude()(wave)
+    np.testing.assert_array_equal(tape.gradient(magnitude, wave), 0)
+    np.testing.assert_allclose(magnitude, 0, atol=1e-12)
+
+
+def test_mixed_precision_keeps_the_way_through_the_spectrum_exact():
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = models.build("tfnet", width=0.05, patch=256)
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    # With no weight on the estimate, fusion gives the time branch back.
+    network.get_layer("fusion").set_weights([np.full((129, 1), 20)])
+    wave = np.random.default_rng(11).normal(0, 0.3, (1, 256, 1)).astype(np.float32)
+    time = network.get_layer("time")(wave)
+    assert time.dtype == "bfloat16"
+    output = network(wave)
+    assert output.dtype == "float32"
+    np.testing.assert_allclose(output, tf.cast(time, tf.float32), rtol=0, atol=1e-6)
+
+
+# === Mistakes ===
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"variant": "fat"}, "'fat' is none of slim, full"),
+        ({"fusion": "code"}, "'code' is none of paper, published"),
+        ({"ratio": 0}, "the ratio is at least 1, not 0"),
+        ({"patch": 100}, "100 samples is no multiple of 64"),
+        ({"width": 0.001}, r"width 0\.001"),
+    ],
+)
+def test_a_wrong_argument_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.build("tfnet", **{"width": 0.02, **arguments})
