@@ -1,0 +1,102 @@
+"""The dense baseline against the published code's sizes and a slow network in plain NumPy."""
+
+import keras
+import numpy as np
+import pytest
+from wideband import models
+
+
+def layers_of(network, kind):
+    return [layer for layer in network.layers if isinstance(layer, kind)]
+
+
+def waves(n):
+    return np.random.default_rng(2).normal(0, 0.3, (2, n, 1)).astype(np.float32)
+
+
+def drawn(**arguments):
+    """A network whose weights and statistics let every part count."""
+    network = models.build("dnn", **arguments)
+    rng = np.random.default_rng(1)
+    for weight in network.weights:
+        spread = rng.normal(0, 0.3, weight.shape)
+        weight.assign(np.abs(spread) + 0.5 if "variance" in weight.path else spread)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("patch", "units"), [(8192, [1365, 4096, 4096, 8192]), (256, [42, 128, 128, 256])]
+)
+def test_layers_have_a_sixth_then_halves_of_the_patch(patch, units):
+    with keras.StatelessScope(initialize_variables=False):
+        network = models.build("dnn", patch=patch)
+    dense = layers_of(network, keras.layers.Dense)
+    assert [layer.units for layer in dense] == units
+    inputs = [patch, *units]
+    # A dense layer has weights and a bias, its normalization four numbers for each unit.
+    assert network.count_params() == sum(
+        units[at] * (inputs[at] + 1 + 4) for at in range(len(units))
+    )
+    assert (network.multiple, network.context) == (patch, patch)
+
+
+def test_dense_layers_start_near_zero():
+    network = models.build("dnn", patch=256)
+    for layer in layers_of(network, keras.layers.Dense):
+        assert np.std(layer.kernel) == pytest.approx(1e-7, rel=0.1)
+        assert not np.any(layer.bias)
+
+
+@pytest.mark.parametrize("skips", [True, False])
+@pytest.mark.parametrize("depth", [2, 4, 5])
+def test_output_equals_a_slow_numpy_network(depth, skips):
+    network = drawn(patch=48, depth=depth, skips=skips)
+    wave = waves(144)
+    expected = [
+        np.concatenate([_slow_dnn(frame, network, skips) for frame in each.reshape(3, 48)])
+        for each in wave
+    ]
+    assert np.std(expected - wave[..., 0]) > 0.1
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(network(wave)[..., 0], expected, rtol=0, atol=1e-4 * scale)
+
+
+def _slow_dnn(frame, network, skips):
+    """Dense, normalized by the stored statistics, leaky; and added where the code means to add."""
+    x = frame.astype(np.float64)
+    dense = layers_of(network, keras.layers.Dense)
+    norms = layers_of(network, keras.layers.BatchNormalization)
+    for number, (layer, norm) in enumerate(zip(dense, norms, strict=True)):
+        kernel, bias = (np.asarray(weight, np.float64) for weight in layer.weights)
+        gamma, beta, mean, variance = (np.asarray(weight, np.float64) for weight in norm.weights)
+        y = (x @ kernel + bias - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+        y = np.where(y > 0, y, 0.2 * y)
+        x = y + x if skips and 2 <= number < len(dense) - 1 else y
+    return frame + x
+
+
+def test_a_frame_is_restored_by_itself():
+    network = drawn(patch=64)
+    wave = waves(256)
+    calm = np.asarray(network(wave))
+    wave[:, 70] += 1
+    moved = np.any(np.asarray(network(wave)) != calm, axis=(0, 2)).reshape(4, 64)
+    assert moved.any(axis=1).tolist() == [False, True, False, False]
+    assert moved[1].all()
+
+
+def test_training_keeps_the_statistics_that_inference_reads():
+    network = models.build("dnn", patch=64, width=0.5)
+    mean = layers_of(network, keras.layers.BatchNormalization)[0].moving_mean
+    layers_of(network, keras.layers.Dense)[0].bias.assign(np.ones(mean.shape))
+    network(waves(256), training=True)
+    np.testing.assert_allclose(mean, 0.01, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"depth": 1}, "depth 1 is less than 2"), ({"patch": 256, "width": 0.001}, r"width 0\.001")],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.build("dnn", **arguments)
