@@ -1,6 +1,6 @@
 """The thesis's networks: TFNet's two branches with TFiLM's U-Nets in them, and what it compares.
 
-Bini: Deep Learning for Audio Super-Resolution, master's thesis, University of Milano-Bicocca, 2021.
+Bini: Deep Learning for Audio Super Resolution, master's thesis, University of Milano-Bicocca, 2021.
 Code and LaTeX source are giorgiobini/Deep-Learning-for-Audio-Super-Resolution. The thesis proposes
 `gionet` and trains TFNet and TFiLM beside it, cut to three levels for about the same size:
 

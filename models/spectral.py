@@ -11,7 +11,7 @@ from keras import layers, ops
 
 FUSIONS = ("paper", "published")
 # Of a bin's magnitude. A patch of 8192 samples whose only content is the rounding noise of 16-bit
-# audio has magnitudes of about 4e-4: a bin below the floor holds nothing that can be heard.
+# audio has magnitudes of about 8e-4: a bin below the floor holds nothing that can be heard.
 FLOOR = 1e-4
 
 Net = Callable[[keras.KerasTensor], keras.KerasTensor]

@@ -311,8 +311,9 @@ def test_a_short_patch_has_as_many_blocks_as_its_bottleneck_allows():
 # === No NaN ===
 
 
-@pytest.mark.parametrize("variant", ["gionet", "gionet2"])
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    ("variant", "policy"), [("gionet", "float32"), ("gionet2", "mixed_bfloat16")]
+)
 def test_training_on_empty_bins_stays_finite(variant, policy):
     keras.mixed_precision.set_dtype_policy(policy)
     try:
@@ -333,7 +334,7 @@ def test_training_on_empty_bins_stays_finite(variant, policy):
     assert all(np.isfinite(weight).all() for weight in network.get_weights())
 
 
-@pytest.mark.parametrize("variant", PARAMETERS)
+@pytest.mark.parametrize("variant", ["gionet2", "tfilmnet"])
 def test_mixed_precision_adds_the_wave_exactly(variant):
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     try:
