@@ -79,7 +79,8 @@ def _draw(layer, scale):
     """Gives a layer or a network weights that let every part count, and returns them."""
     rng = np.random.default_rng(1)
     for weight in layer.trainable_weights:
-        weight.assign(rng.normal(0, scale, weight.shape))
+        mean = 1 if weight.path.endswith("gamma") else 0
+        weight.assign(rng.normal(mean, scale, weight.shape))
     return [np.asarray(weight, np.float64) for weight in layer.trainable_weights]
 
 

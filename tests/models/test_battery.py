@@ -1,5 +1,6 @@
 """What every registered network must do; a new paper's own test file has only what is special."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from wideband import models
 SMALL = {
     "audiounet": {"width": 0.05},
     "tfilm": {"width": 0.05},
-    "afilm": {"width": 0.05},
+    "afilm": {"width": 0.05, "depth": 1},
     "dnn": {"patch": 256, "width": 0.2},
     "keras_unet": {"width": 0.05},
     "tfnet": {"width": 0.05},
@@ -85,7 +86,8 @@ def test_it_states_what_it_takes(name):
 def test_the_stated_context_bounds_what_an_output_sees(name):
     network = build(name)
     if network.context is None:
-        assert disturbed(network, 8192, 0).max() == 8191
+        # Far beyond any convolution's reach; a recurrent network's memory fades before the end.
+        assert disturbed(network, 8192, 0).max() > 4096
         return
     n, context = 4 * network.context, network.context
     reach = 0
@@ -135,7 +137,7 @@ def test_every_weight_gets_a_gradient(name):
 
 def test_dropout_acts_in_training_only(name):
     network = build(name)
-    if not any(isinstance(layer, keras.layers.Dropout) for layer in network.layers):
+    if not any("seed_generator" in variable.path for variable in network.variables):
         pytest.skip("no dropout")
     x = inputs(network, 256)
     np.testing.assert_array_equal(network(x, training=False), network(x, training=False))
@@ -155,17 +157,19 @@ def test_mixed_precision_trains(name, mixed_bfloat16):
 
 def test_jax_gives_the_output_of_tensorflow(name, tmp_path):
     network = build(name)
-    network.save(tmp_path / "network.keras")
+    network.save_weights(tmp_path / "network.weights.h5")
     np.save(tmp_path / "x.npy", inputs(network, 1024))
+    # The weights are read from the file: to draw them first would take most of the time.
     script = (
-        "import sys, numpy as np, keras, wideband.models as models\n"
+        "import json, sys, numpy as np, keras, wideband.models as models\n"
         "assert keras.backend.backend() == 'jax'\n"
-        "models.build(sys.argv[2], **eval(sys.argv[3]))\n"
-        "network = keras.saving.load_model(sys.argv[1] + '/network.keras')\n"
-        "np.save(sys.argv[1] + '/y.npy', network(np.load(sys.argv[1] + '/x.npy')))\n"
+        "with keras.StatelessScope(initialize_variables=False):\n"
+        "    network = models.build(sys.argv[1], **json.loads(sys.argv[2]))\n"
+        "network.load_weights('network.weights.h5')\n"
+        "np.save('y.npy', network.predict(np.load('x.npy'), verbose=0))\n"
     )
     subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path), name, repr(SMALL[name])],
+        [sys.executable, "-c", script, name, json.dumps(SMALL[name])],
         check=True,
         env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
         cwd=tmp_path,

@@ -1,0 +1,201 @@
+"""AFiLM against the paper's figures and a slow network in plain NumPy."""
+
+import keras
+import numpy as np
+import pytest
+from wideband import models
+from wideband.models.afilm import AFiLM, Transformer
+
+HEADS = 8
+
+
+@pytest.fixture(scope="module")
+def full():
+    """The network at the published size, without initial weights."""
+    with keras.StatelessScope(initialize_variables=False):
+        return models.build("afilm")
+
+
+def films(network):
+    return [layer for layer in network.layers if isinstance(layer, AFiLM)]
+
+
+def waves(n, channels=1):
+    return np.random.default_rng(2).normal(0, 0.3, (2, n, channels)).astype(np.float32)
+
+
+def test_parameters_are_the_published_ones(full):
+    assert full.count_params() == 134_723_842
+
+
+def test_convolutions_are_those_of_tfilm(full):
+    with keras.StatelessScope(initialize_variables=False):
+        tfilm = models.build("tfilm")
+    facts = [
+        [
+            (layer.kernel.shape, layer.strides, layer.dilation_rate, layer.use_bias)
+            for layer in network.layers
+            if isinstance(layer, keras.layers.Conv1D)
+        ]
+        for network in (full, tfilm)
+    ]
+    assert facts[0] == facts[1]
+    assert len(facts[0]) == 10
+
+
+def test_every_modulation_has_four_layers_of_eight_heads_and_2048_hidden_units(full):
+    channels = [128, 256, 512, 512, 512, 512, 512, 256, 128]
+    for layer, c in zip(films(full), channels, strict=True):
+        shapes = [tuple(weight.shape) for weight in layer.weights]
+        projection = [(c, 8, c // 8), (8, c // 8)]
+        assert shapes == 4 * [
+            *(3 * projection),
+            (8, c // 8, c),
+            (c,),
+            (c, 2048),
+            (2048,),
+            (2048, c),
+            (c,),
+            *(4 * [(c,)]),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "n", "steps"),
+    [
+        ({}, 8192, [32] * 9),
+        ({"blocks": "published"}, 8192, [32] * 5 + [64, 128, 256, 512]),
+        ({"patch": 256}, 256, [8] * 9),
+    ],
+)
+def test_attention_runs_over_the_stated_number_of_blocks(arguments, n, steps):
+    network = models.build("afilm", width=0.05, depth=1, **arguments)
+    lengths = [n // each for each in (2, 4, 8, 16, 32, 16, 8, 4, 2)]
+    blocks = [layer.block for layer in films(network)]
+    assert [m // block for m, block in zip(lengths, blocks, strict=True)] == steps
+
+
+def test_the_papers_blocks_are_the_default(full):
+    config = full.get_config()
+    assert (config["blocks"], config["patch"], config["depth"]) == ("paper", 8192, 4)
+
+
+def test_initial_weights_follow_the_published_code():
+    network = models.build("afilm", width=0.125, depth=1)
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv1D)]
+    assert all(
+        isinstance(layer.kernel_initializer, keras.initializers.Orthogonal)
+        for layer in convolutions[:-1]
+    )
+    assert np.std(convolutions[-1].kernel) == pytest.approx(0.05, rel=0.1)
+    # Dense layers (c, c): Glorot's uniform distribution, drawn anew for each.
+    query, _, key, _, value, _, out, *_ = (np.asarray(w) for w in films(network)[2].weights)
+    for kernel in (query, key, value, out):
+        assert np.abs(kernel).max() == pytest.approx(np.sqrt(6 / (64 + 64)), rel=0.01)
+    assert np.abs(np.corrcoef([query.ravel(), key.ravel(), value.ravel()]) - np.eye(3)).max() < 0.1
+
+
+# === The whole network and its transformer ===
+
+
+@pytest.mark.parametrize("blocks", ["paper", "published"])
+def test_output_equals_a_slow_numpy_network(blocks, slow):
+    network = models.build("afilm", blocks=blocks, width=0.05, depth=2)
+    weights = slow.draw(network, 0.05)
+    wave = waves(1024)
+    expected = [
+        slow.film_unet(each.astype(np.float64), weights, slow.blocks(blocks), _two_layers)
+        for each in wave
+    ]
+    assert np.std(expected - wave) > 0.1
+    slow.assert_close(network(wave), expected)
+
+
+def test_a_transformer_of_four_layers_equals_a_slow_numpy_one(slow):
+    layer = Transformer(4, HEADS, 20)
+    layer.build((None, None, 16))
+    weights = slow.draw(layer, 0.5)
+    x = waves(50, 16)
+    slow.assert_close(layer(x), [_slow_transformer(each, iter(weights), 4) for each in x])
+
+
+def _two_layers(x, weights):
+    return _slow_transformer(x, weights, 2)
+
+
+def _slow_transformer(x, weights, depth):
+    """Vaswani et al. 2017, section 3, with the normalization behind each sum."""
+    n, channels = x.shape
+    x = x * np.sqrt(channels)
+    for position in range(n):
+        for pair in range(0, channels, 2):
+            angle = position / 10000 ** (pair / channels)
+            x[position, pair] += np.sin(angle)
+            x[position, pair + 1] += np.cos(angle)
+    for _ in range(depth):
+        query, key, value, out, hidden, back, norm1, norm2 = (
+            (next(weights), next(weights)) for _ in range(8)
+        )
+        x = _normalized(x + _attention(x, query, key, value, out), *norm1)
+        y = np.maximum(x @ hidden[0] + hidden[1], 0) @ back[0] + back[1]
+        x = _normalized(x + y, *norm2)
+    return x
+
+
+def _attention(x, query, key, value, out):
+    total = np.zeros_like(x) + out[1]
+    for head in range(HEADS):
+        q, k, v = (x @ kernel[:, head] + bias[head] for kernel, bias in (query, key, value))
+        score = q @ k.T / np.sqrt(q.shape[1])
+        score = np.exp(score - score.max(axis=1, keepdims=True))
+        total += score / score.sum(axis=1, keepdims=True) @ v @ out[0][head]
+    return total
+
+
+def _normalized(x, gamma, beta):
+    mean, variance = x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)
+    return (x - mean) / np.sqrt(variance + 1e-6) * gamma + beta
+
+
+def test_a_graph_of_open_length_gives_the_same_output(slow):
+    layer = AFiLM(8, depth=1, feed_forward=12)
+    model = keras.Sequential([keras.Input((None, 16)), layer])
+    slow.draw(layer, 0.5)
+    x = waves(80, 16)
+    slow.assert_close(model.predict(x, verbose=0), layer(x))
+
+
+# === Dropout, which the published code never turns off ===
+
+
+def test_the_attentions_dropout_acts_in_training_only():
+    network = models.build("afilm", width=0.05, depth=1, dropout=0.0, attention_dropout=0.5)
+    x = waves(512)
+    np.testing.assert_array_equal(network(x), network(x))
+    assert np.any(np.asarray(network(x, training=True)) != np.asarray(network(x, training=True)))
+
+
+def test_dropout_stands_behind_the_positions_and_both_halves_of_a_layer():
+    layer = Transformer(3, HEADS, 20)
+    layer.build((None, None, 16))
+    parts = [layer.first_dropout, *(part for parts in layer.stack for part in parts)]
+    assert [part.rate for part in parts if isinstance(part, keras.layers.Dropout)] == [0.1] * 7
+    attentions = [part for part in parts if isinstance(part, keras.layers.MultiHeadAttention)]
+    assert [attention.dropout for attention in attentions] == [0.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"blocks": "code"}, "'code' is none of paper, published"),
+        ({"width": 0.001}, r"width 0\.001"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.build("afilm", **arguments)
+
+
+def test_channels_that_do_not_divide_among_the_heads_are_refused():
+    with pytest.raises(ValueError, match="12 channels do not divide among 8 heads"):
+        AFiLM(8)(waves(16, 12))

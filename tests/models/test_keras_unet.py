@@ -1,0 +1,146 @@
+"""The Keras project's U-Net against the published sizes and a slow network in plain NumPy."""
+
+import keras
+import numpy as np
+import pytest
+from wideband import models
+
+# levels: (channels in, channels out) of the convolutions of kernel 32
+CONVOLUTIONS = {
+    3: [
+        *((1, 64), (64, 128), (128, 256), (256, 256)),
+        *((256, 256), (384, 128), (192, 64), (96, 64)),
+        *((32, 64), (32, 64)),
+    ],
+    4: [
+        *((1, 64), (64, 128), (128, 128), (128, 256), (256, 256)),
+        *((256, 256), (384, 128), (192, 128), (192, 64), (96, 64)),
+        *((32, 64), (32, 64)),
+    ],
+    5: [
+        *((1, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256)),
+        *((256, 256), (384, 128), (192, 128), (192, 64), (96, 64), (96, 64)),
+        *((32, 64), (32, 64)),
+    ],
+}
+
+
+def layers_of(network, kind):
+    return [layer for layer in network.layers if isinstance(layer, kind)]
+
+
+def waves(n):
+    return np.random.default_rng(2).normal(0, 0.3, (2, n, 1)).astype(np.float32)
+
+
+def drawn(**arguments):
+    """A small network whose weights and statistics let every part count."""
+    network = models.build("keras_unet", width=0.03, **arguments)
+    rng = np.random.default_rng(1)
+    for weight in network.weights:
+        spread = rng.normal(0, 0.3, weight.shape)
+        weight.assign(np.abs(spread) + 0.5 if "variance" in weight.path else spread)
+    return network
+
+
+@pytest.mark.parametrize("levels", [3, 4, 5])
+def test_convolutions_have_the_published_kernels_and_strides(levels):
+    with keras.StatelessScope(initialize_variables=False):
+        network = models.build("keras_unet", levels=levels)
+    *layers, last = layers_of(network, keras.layers.Conv1D)
+    shapes = [(32, *channels) for channels in CONVOLUTIONS[levels]]
+    assert [tuple(layer.kernel.shape) for layer in layers] == shapes
+    assert tuple(last.kernel.shape) == (1, 32, 1)
+    strides = [layer.strides[0] for layer in layers]
+    assert strides == [2] * (levels + 1) + [1] * (levels + 3)
+    norms = layers_of(network, keras.layers.BatchNormalization)
+    normalized = [norm.gamma.shape[0] for norm in norms]
+    assert normalized == [channels for _, channels in CONVOLUTIONS[levels][:levels]]
+    assert network.count_params() == 33 + sum(
+        32 * before * after + after for before, after in CONVOLUTIONS[levels]
+    ) + 4 * sum(normalized)
+
+
+def test_the_network_of_the_last_stage_is_the_default():
+    config = models.build("keras_unet", width=0.03).get_config()
+    assert (config["ratio"], config["levels"], config["last_dropout"]) == (4, 3, True)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "lengths"),
+    [
+        (2, [512, 256, 128, 64, 64, 128, 256, 512, 1024, 2048]),
+        (4, [512, 256, 128, 64, 64, 128, 256, 512, 1024, 2048, 4096]),
+    ],
+)
+def test_inner_sequences_halve_and_double_up_to_the_high_rate(ratio, lengths):
+    network = models.build("keras_unet", ratio=ratio, width=0.03)
+    convolutions = layers_of(network, keras.layers.Conv1D)
+    probe = keras.Model(network.inputs, [layer.output for layer in convolutions])
+    outputs = probe([np.zeros((1, 1024, 1), np.float32)])
+    assert [output.shape[1] for output in outputs] == lengths
+
+
+@pytest.mark.parametrize(("levels", "ratio"), [(3, 4), (4, 2), (5, 8)])
+def test_output_equals_a_slow_numpy_network(levels, ratio, slow):
+    network = drawn(levels=levels, ratio=ratio)
+    wave = waves(128)
+    expected = [_slow_network(each.astype(np.float64), network, slow) for each in wave]
+    slow.assert_close(network(wave), expected)
+
+
+def _slow_network(wave, network, slow):
+    """The network as Project/model.py tells it, sum by sum, with the stored statistics."""
+    convolutions = iter(layers_of(network, keras.layers.Conv1D))
+    norms = iter(layers_of(network, keras.layers.BatchNormalization))
+
+    def conv(x, stride=1):
+        kernel, bias = (np.asarray(each, np.float64) for each in next(convolutions).weights)
+        return slow.conv(x, kernel, bias, stride)
+
+    def up(x):
+        return slow.subpixel(slow.leaky(conv(x), 0.3))
+
+    x, skips = wave, []
+    for norm, _ in zip(norms, range(network.levels), strict=False):
+        gamma, beta, mean, variance = (np.asarray(each, np.float64) for each in norm.weights)
+        x = (conv(x, 2) - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+        x = slow.leaky(x, 0.3)
+        skips.append(x)
+    x = slow.leaky(conv(x, 2), 0.3)
+    for skip in reversed(skips):
+        x = np.concatenate([up(x), skip], axis=1)
+    # One channel is added to each of many.
+    x = up(x) + wave
+    while len(x) < network.ratio * len(wave):
+        x = up(x)
+    return conv(x)
+
+
+@pytest.mark.parametrize(
+    ("last_dropout", "rates"), [(True, [0.5] * 6), (False, [0.5] * 4 + [0] * 2)]
+)
+def test_the_blocks_that_reach_the_high_rate_may_go_without_dropout(last_dropout, rates):
+    network = models.build("keras_unet", last_dropout=last_dropout, width=0.03)
+    assert [layer.rate for layer in layers_of(network, keras.layers.Dropout)] == rates
+
+
+def test_every_convolution_starts_orthogonal():
+    network = models.build("keras_unet", width=0.1)
+    for layer in layers_of(network, keras.layers.Conv1D):
+        kernel = np.asarray(layer.kernel).reshape(-1, layer.filters)
+        np.testing.assert_allclose(kernel.T @ kernel, np.eye(layer.filters), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"ratio": 6}, "ratio 6 is no power of 2 above 1"),
+        ({"ratio": 1}, "ratio 1 is no power of 2 above 1"),
+        ({"levels": 6}, "levels 6 is none of 3, 4, 5"),
+        ({"width": 0.001}, r"width 0\.001"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.build("keras_unet", **arguments)
