@@ -47,12 +47,10 @@ class Upsampler:
         interpolation: str = "spline",
     ) -> None:
         self.network = None if isinstance(model, str) else model
-        if self.network is not None and (
-            self.network.wants != "interpolated" or self.network.context is None
-        ):
+        if self.network is not None and self.network.wants != "interpolated":
             raise UserError(
-                f"{self.network.name}: only networks of bounded context that take an "
-                "interpolated wave can be applied to recordings yet"
+                f"{self.network.name} takes the low-rate wave itself, which neither training nor "
+                f"upsampling gives it yet; choose a network that takes an interpolated one"
             )
         self.interpolate = interpolate.get(model if isinstance(model, str) else interpolation)
         self.sample_rate = sample_rate
@@ -132,16 +130,25 @@ class Upsampler:
         """Runs the network over a wave (n,) at the high rate; a baseline gives it back as it is."""
         if self.network is None:
             return interpolated
-        context = self.network.context
-        hop = WINDOW - 2 * context
+        window, context = self._window()
+        hop = window - 2 * context
         count = math.ceil(len(interpolated) / hop)
         padded = np.zeros(count * hop + 2 * context, np.float32)
         padded[context : context + len(interpolated)] = interpolated
-        # (count, WINDOW), a view
-        windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::hop]
+        # (count, window), a view
+        windows = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
         restored = np.empty((count, hop), np.float32)
         for start in range(0, count, WINDOWS_AT_ONCE):
             some = windows[start : start + WINDOWS_AT_ONCE, :, np.newaxis]
             output = self.network.predict_on_batch(some)
             restored[start : start + WINDOWS_AT_ONCE] = output[:, context : context + hop, 0]
         return restored.reshape(-1)[: len(interpolated)]
+
+    def _window(self) -> tuple[int, int]:
+        """Samples that the network sees at once, and of these the context at either end."""
+        assert self.network is not None
+        if self.network.context is not None:
+            return WINDOW, self.network.context
+        # A network that sees all of its patch is given patches as in training, and of each the
+        # middle half is kept.
+        return self.network.patch, self.network.patch // 4

@@ -8,7 +8,7 @@ import soxr
 from wideband import models
 from wideband.data_gen import interpolate
 from wideband.data_gen.command import UserError
-from wideband.upsample import Upsampler
+from wideband.upsample import Upsampler, upsampler
 
 
 def noise(n, seed=0):
@@ -59,6 +59,30 @@ def test_the_start_of_a_wave_does_not_depend_on_its_length(network):
     # The spline and the context look ahead, and so the last samples may differ.
     settled = 4 * 21000 - network.context - 200
     np.testing.assert_allclose(part[:settled], whole[:settled], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in models.names() if name != "keras_unet"])
+def test_every_network_is_given_its_patches_and_leaves_no_seams(name):
+    network = models.build(name, width=0.05)
+    n = 3 * 8192 + 100
+    restored = Upsampler(network, 16000, 4).restore(noise(n))
+    assert restored.shape == (n,)
+    # The middle of the second window of the grid, by hand.
+    window, context = (
+        (network.patch, network.patch // 4)
+        if network.context is None
+        else (upsampler.WINDOW, network.context)
+    )
+    hop = window - 2 * context
+    padded = np.pad(noise(n), (context, 2 * upsampler.WINDOW))
+    output = np.asarray(network(padded[np.newaxis, hop : hop + window, np.newaxis]))[0, :, 0]
+    expected = output[context : context + hop][: max(0, n - hop)]
+    np.testing.assert_allclose(restored[hop : 2 * hop], expected, rtol=0, atol=1e-5)
+
+
+def test_a_network_that_wants_the_low_wave_is_refused_until_it_is_given_it():
+    with pytest.raises(UserError, match="takes the low-rate wave itself"):
+        Upsampler(models.build("keras_unet", width=0.05), 16000, 4)
 
 
 @pytest.mark.parametrize("sample_rate", [4000, 8000, 11025, 16000, 22050, 44100, 48000])
