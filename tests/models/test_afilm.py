@@ -181,7 +181,7 @@ def test_dropout_stands_behind_the_positions_and_both_halves_of_a_layer():
     parts = [layer.first_dropout, *(part for parts in layer.stack for part in parts)]
     assert [part.rate for part in parts if isinstance(part, keras.layers.Dropout)] == [0.1] * 7
     attentions = [part for part in parts if isinstance(part, keras.layers.MultiHeadAttention)]
-    assert [attention.dropout for attention in attentions] == [0.0] * 3
+    assert [attention.get_config()["dropout"] for attention in attentions] == [0.0] * 3
 
 
 @pytest.mark.parametrize(
