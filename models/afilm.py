@@ -34,16 +34,84 @@ DEPTH, HEADS, FEED_FORWARD = 4, 8, 2048
 
 
 @keras.saving.register_keras_serializable("wideband")
-class Transformer(layers.Layer):
-    """A stack of post-norm transformer layers: (batch, n, c) to (batch, n, c).
+class TransformerLayer(layers.Layer):
+    """Self-attention, then two dense layers, each added to its input and normalized behind.
 
-    Source: transformer.py of ncarraz/AFILM; Vaswani et al. 2017, sections 3.1 to 3.5.
+    (batch, n, c) to (batch, n, c). Source: Vaswani et al. 2017, sections 3.1 to 3.3; EncoderLayer
+    in ncarraz/AFILM.
+
+    Args:
+        heads: of the attention; c must be a multiple of it.
+        feed_forward: units of the first dense layer.
+        dropout: rate behind the attention and behind the dense layers.
+        **kwargs: of a Keras layer, such as `name` and `dtype`.
+
+    Raises:
+        ValueError: the channels do not divide among the heads.
+    """
+
+    def __init__(self, heads: int, feed_forward: int, dropout: float = 0.1, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.heads, self.feed_forward, self.rate = heads, feed_forward, dropout
+
+    def build(self, input_shape) -> None:
+        """Makes the layers inside."""
+        channels = input_shape[-1]
+        if channels % self.heads:
+            raise ValueError(f"{channels} channels do not divide among {self.heads} heads")
+        dtype = self.dtype_policy
+        # The bound of a dense layer's Glorot initializer, which Keras would take per head.
+        bound = math.sqrt(3 / channels)
+        self.attention = layers.MultiHeadAttention(
+            self.heads,
+            channels // self.heads,
+            kernel_initializer=keras.initializers.RandomUniform(-bound, bound),
+            dtype=dtype,
+        )
+        self.attention.build(input_shape, input_shape)
+        self.hidden = layers.Dense(self.feed_forward, activation="relu", dtype=dtype)
+        self.hidden.build(input_shape)
+        self.out = layers.Dense(channels, dtype=dtype)
+        self.out.build((*input_shape[:-1], self.feed_forward))
+        self.norm1 = layers.LayerNormalization(epsilon=1e-6, dtype=dtype)
+        self.norm1.build(input_shape)
+        self.norm2 = layers.LayerNormalization(epsilon=1e-6, dtype=dtype)
+        self.norm2.build(input_shape)
+        self.dropout1 = layers.Dropout(self.rate, dtype=dtype)
+        self.dropout2 = layers.Dropout(self.rate, dtype=dtype)
+
+    def call(self, x, training=None):
+        """Runs x (batch, n, c) through both halves."""
+        y = self.attention(x, x, training=training)
+        x = self.norm1(x + self.dropout1(y, training=training))
+        y = self.out(self.hidden(x))
+        return self.norm2(x + self.dropout2(y, training=training))
+
+    def compute_output_shape(self, input_shape):
+        """Gives the shape of the input."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        """Gives the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "heads": self.heads,
+            "feed_forward": self.feed_forward,
+            "dropout": self.rate,
+        }
+
+
+@keras.saving.register_keras_serializable("wideband")
+class Transformer(layers.Layer):
+    """A stack of transformer layers behind sinusoidal positions: (batch, n, c) to (batch, n, c).
+
+    Source: transformer.py in ncarraz/AFILM; Vaswani et al. 2017, sections 3.4 and 3.5.
 
     Args:
         depth: number of layers.
         heads: of the attention; c must be a multiple of it.
-        feed_forward: hidden units of a layer's second half.
-        dropout: rate behind the positions and behind both halves of a layer.
+        feed_forward: hidden units of every layer.
+        dropout: rate behind the positions and in every layer.
         **kwargs: of a Keras layer, such as `name` and `dtype`.
     """
 
@@ -53,45 +121,24 @@ class Transformer(layers.Layer):
         super().__init__(**kwargs)
         self.depth, self.heads, self.feed_forward = depth, heads, feed_forward
         self.rate = dropout
+        self.first_dropout = layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.stack = [
+            TransformerLayer(heads, feed_forward, dropout, dtype=self.dtype_policy)
+            for _ in range(depth)
+        ]
 
     def build(self, input_shape) -> None:
-        """Makes the layers of the stack."""
-        channels = input_shape[-1]
-        if channels % self.heads:
-            raise ValueError(f"{channels} channels do not divide among {self.heads} heads")
-        dtype = self.dtype_policy
-        self.first_dropout = layers.Dropout(self.rate, dtype=dtype)
-        # The bound of a dense layer's Glorot initializer, which Keras would take per head.
-        bound = math.sqrt(3 / channels)
-        self.stack = []
-        for _ in range(self.depth):
-            attention = layers.MultiHeadAttention(
-                self.heads,
-                channels // self.heads,
-                kernel_initializer=keras.initializers.RandomUniform(-bound, bound),
-                dtype=dtype,
-            )
-            attention.build(input_shape, input_shape)
-            hidden = layers.Dense(self.feed_forward, activation="relu", dtype=dtype)
-            hidden.build(input_shape)
-            out = layers.Dense(channels, dtype=dtype)
-            out.build((*input_shape[:-1], self.feed_forward))
-            norms = [layers.LayerNormalization(epsilon=1e-6, dtype=dtype) for _ in range(2)]
-            for norm in norms:
-                norm.build(input_shape)
-            dropouts = [layers.Dropout(self.rate, dtype=dtype) for _ in range(2)]
-            self.stack.append([attention, hidden, out, *norms, *dropouts])
+        """Makes the weights of the stack."""
+        for layer in self.stack:
+            layer.build(input_shape)
 
     def call(self, x, training=None):
         """Runs x (batch, n, c) through the stack."""
         n, channels = ops.shape(x)[1:]
         x = math.sqrt(channels) * x + ops.cast(_positions(n, channels), x.dtype)
         x = self.first_dropout(x, training=training)
-        for attention, hidden, out, norm1, norm2, dropout1, dropout2 in self.stack:
-            y = attention(x, x, training=training)
-            x = norm1(x + dropout1(y, training=training))
-            y = out(hidden(x))
-            x = norm2(x + dropout2(y, training=training))
+        for layer in self.stack:
+            x = layer(x, training=training)
         return x
 
     def compute_output_shape(self, input_shape):
