@@ -50,7 +50,7 @@ def _decimate(wave: np.ndarray, ratio: int, zero_phase: bool) -> np.ndarray:
 def decimate(wave: np.ndarray, ratio: int) -> np.ndarray:
     """Chebyshev I of order 8, ripple 0.05 dB, cutoff 0.8 / r, forwards and backwards; every r-th.
 
-    Source: Kuleshov et al. 2017, section 4.1, by SciPy's decimate as it stands today.
+    Source: Kuleshov et al. 2017, by SciPy's decimate as it stands today.
     """
     return _decimate(wave, ratio, zero_phase=True)
 
@@ -80,7 +80,7 @@ def sinc_down(wave: np.ndarray, ratio: int) -> np.ndarray:
 
 
 def fft_down(wave: np.ndarray, ratio: int) -> np.ndarray:
-    """Keeps the lowest 1/r of the whole wave's spectrum (Lim et al. 2018, section 2.1)."""
+    """Keeps the lowest 1/r of the whole wave's spectrum (Lim et al. 2018)."""
     return np.asarray(signal.resample(wave, len(wave) // ratio), np.float32)
 
 

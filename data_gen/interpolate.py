@@ -46,7 +46,7 @@ def sinc(low: np.ndarray, ratio: int) -> np.ndarray:
 
 
 def fft(low: np.ndarray, ratio: int) -> np.ndarray:
-    """Zeros appended to the spectrum of the whole wave (Lim et al. 2018, section 2.1)."""
+    """Zeros appended to the spectrum of the whole wave (Lim et al. 2018)."""
     return np.asarray(signal.resample(low, len(low) * ratio), np.float32)
 
 

@@ -132,7 +132,7 @@ def _by_recording(recordings: list[Recording], seed: int, fractions: Fractions) 
 
 
 def _vctk_single(recordings: list[Recording], seed: int, fractions: Fractions) -> list[Recording]:
-    """One speaker of VCTK (Kuleshov et al. 2017, section 4; see `SINGLE_FIRST_TEST`).
+    """One speaker of VCTK (Kuleshov et al. 2017; see `SINGLE_FIRST_TEST`).
 
     The 8 files that the papers call validation, and report their results on, are the test part.
     """
@@ -152,7 +152,7 @@ def _vctk_single(recordings: list[Recording], seed: int, fractions: Fractions) -
 
 
 def _vctk_multi(recordings: list[Recording], seed: int, fractions: Fractions) -> list[Recording]:
-    """The first 100 speakers of VCTK 0.80 and the last 9 (Kuleshov et al. 2017, section 4).
+    """The first 100 speakers of VCTK 0.80 and the last 9 (Kuleshov et al. 2017).
 
     Speaker s5, new in VCTK 0.92, is left out.
     """

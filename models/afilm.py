@@ -172,7 +172,7 @@ class AFiLM(TFiLM):
 
     As `TFiLM`, with attention over the blocks' maxima in place of the LSTM.
 
-    Source: paper, section 3.2.
+    Source: the paper.
 
     Args:
         block: samples of a block. The length must be a multiple of it.
@@ -218,7 +218,7 @@ class AFiLMNet(keras.Model):
     n is a multiple of a block, which is patch / 32: 256 samples as published. Longer waves have
     more blocks.
 
-    Source: paper, section 3 and figure 2; 134,723,842 parameters.
+    Source: the paper; 134,723,842 parameters.
 
     Args:
         blocks: "paper", or "published" for the block lengths of the published code.

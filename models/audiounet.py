@@ -28,7 +28,7 @@ LAST_KERNEL = 9
 class AudioUNet(keras.Model):
     """The AudioUNet: (batch, n, 1) interpolated to (batch, n, 1) restored, n a multiple of 32.
 
-    Source: paper, section 3 and figure 1; 56,411,394 parameters in the variant of 2017 and
+    Source: the paper; 56,411,394 parameters in the variant of 2017 and
     70,977,154 in that of 2019.
 
     Args:

@@ -31,7 +31,7 @@ def widen(counts: Sequence[int], width: float, divisor: int = 1) -> list[int]:
 class Subpixel(layers.Layer):
     """Trades channels for samples: (batch, n, 2 c) to (batch, 2 n, c), by a plain reshape.
 
-    Source: Kuleshov et al. 2017, section 3.1 (the subpixel layer of Shi et al. 2016 in one
+    Source: Kuleshov et al. 2017 (the subpixel layer of Shi et al. 2016 in one
     dimension), and SubPixel1D of their code.
     """
 
@@ -54,7 +54,7 @@ class TFiLM(layers.Layer):
     through an LSTM of c units, whose output multiplies all samples of the block, channel by
     channel. It stands in any Keras model, behind any layer with an output (batch, n, c).
 
-    Source: Birnbaum et al. 2019, section 3.1. The paper writes a scale and a shift for each block;
+    Source: Birnbaum et al. 2019. The paper writes a scale and a shift for each block;
     the published code has the scale alone, and so has this layer.
 
     Args:
@@ -119,7 +119,7 @@ def unet(
 ) -> keras.KerasTensor:
     """Builds the U-Net of AudioUNet, without its skip from input to output.
 
-    Source: Kuleshov et al. 2017, section 3 and figure 1.
+    Source: Kuleshov et al. 2017.
 
     Args:
         x: (batch, n, 1); n is a multiple of 2 ** (len(filters) + 1).
@@ -190,7 +190,7 @@ def film_unet(
 ) -> keras.KerasTensor:
     """Builds a U-Net of dilated convolutions with a modulation behind each.
 
-    Source: Birnbaum et al. 2019, section 4 and figure 2; the order of the steps is that of
+    Source: Birnbaum et al. 2019; the order of the steps is that of
     audiotfilm.py in kuleshov/audio-super-res.
 
     Args:

@@ -36,7 +36,7 @@ class TFiLMNet(keras.Model):
     n is a multiple of a block, which is patch / 32: 256 samples as published. Longer waves have
     more blocks.
 
-    Source: paper, section 4.2; 68,221,186 parameters, as a training log of the published code
+    Source: the paper; 68,221,186 parameters, as a training log of the published code
     prints (issue 47 of kuleshov/audio-super-res).
 
     Args:

@@ -41,7 +41,7 @@ KERNELS = (65, 33, 17, 9)
 class TFNet(keras.Model):
     """The TFNet: (batch, n, 1) interpolated to (batch, n, 1) restored, n a multiple of 64.
 
-    Source: paper, section 3; tfnet-2018.flags of the published code has the slim size, which has
+    Source: the paper; tfnet-2018.flags of the published code has the slim size, which has
     28,214,405 parameters. The full size has AudioUNet's filters in both branches.
 
     Args:

@@ -10,7 +10,7 @@ def patch_rmse(reference, estimate):
 
     sqrt(mean((estimate - reference)^2 + 1e-6)), which is not the root of the batch's mean square.
 
-    Source: create_objective() of Kuleshov's published code; the paper (section 3) writes the
+    Source: create_objective() of Kuleshov's published code; the paper writes the
     plain square error.
 
     Args:
