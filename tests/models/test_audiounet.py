@@ -12,7 +12,9 @@ FILTERS = {"2017": (128, 256, 512, 512), "2019": (128, 384, 512, 512)}
 @pytest.fixture(scope="module", params=PARAMETERS)
 def full(request):
     """A variant and its network at the published size."""
-    return request.param, models.build("audiounet", variant=request.param)
+    # Its shapes alone: drawing the initial weights takes many seconds.
+    with keras.StatelessScope(initialize_variables=False):
+        return request.param, models.build("audiounet", variant=request.param)
 
 
 def test_parameters_are_the_published_ones(full):
