@@ -29,10 +29,9 @@ from tqdm import tqdm
 
 from . import audio, degrade
 from .command import UserError, quiet_tensorflow, replacing
-from .corpora import Recording
+from .corpora import SPLITS, Recording
 from .measure import Facts, measure, unfit
 
-SPLITS = ("train", "valid", "test")
 PIECE_SECONDS = 60
 # Ten minutes at 16 kHz: a small corpus still has several shards, a large one not too many.
 SHARD_SAMPLES = 600 * 16000

@@ -14,14 +14,13 @@ Where the paper, the published code and its later states differ, and what stands
 import keras
 from keras import layers
 
-from .layers import Subpixel
+from .layers import LAST_KERNEL, unet, widen
 
 PAPER = "Kuleshov et al. 2017"
 
 FILTERS = {"2017": (128, 256, 512, 512), "2019": (128, 384, 512, 512)}
 KERNELS = (65, 33, 17, 9)
 BOTTLENECK_FILTERS, BOTTLENECK_KERNEL = 512, 9
-LAST_KERNEL = 9
 
 
 @keras.saving.register_keras_serializable("wideband")
@@ -57,42 +56,19 @@ class AudioUNet(keras.Model):
         variant = str(variant)
         if variant not in FILTERS:
             raise ValueError(f"variant {variant!r} is none of {', '.join(FILTERS)}")
-        filters = [round(width * count) for count in FILTERS[variant]]
-        bottleneck_filters = round(width * BOTTLENECK_FILTERS)
-        if min(filters) < 1:
-            raise ValueError(f"width {width} leaves a layer without filters")
+        *filters, bottleneck_filters = widen([*FILTERS[variant], BOTTLENECK_FILTERS], width)
 
         # === Functional Model ===
         wave = keras.Input((None, 1), name="interpolated")  # (batch, n, 1)
-        x, skips = wave, []
-        for count, kernel in zip(filters, KERNELS, strict=True):
-            # (batch, n, c) to (batch, n / 2, count)
-            x = _conv(count, kernel, strides=2)(x)
-            x = layers.LeakyReLU(negative_slope=0.2)(x)
-            skips.append(x)
-
-        # (batch, n / 16, c) to (batch, n / 32, bottleneck_filters)
-        x = _conv(bottleneck_filters, BOTTLENECK_KERNEL, strides=2)(x)
-        x = layers.Dropout(dropout)(x)
-        x = layers.LeakyReLU(negative_slope=0.2)(x)
-
-        levels = list(zip(filters, KERNELS, skips, strict=True))
-        for count, kernel, skip in reversed(levels):
-            # (batch, m, c) to (batch, 2 m, count), then the skip's channels behind
-            x = _conv(2 * count, kernel)(x)
-            x = layers.Dropout(dropout)(x)
-            x = layers.ReLU()(x)
-            x = Subpixel()(x)
-            x = layers.Concatenate()([x, skip])
-
-        # (batch, n / 2, c) to (batch, n / 2, 2) to (batch, n, 1)
-        x = layers.Conv1D(
-            2,
-            LAST_KERNEL,
-            padding="same",
-            kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3),
-        )(x)
-        x = Subpixel()(x)
+        x = unet(
+            wave,
+            filters,
+            KERNELS,
+            bottleneck_filters,
+            BOTTLENECK_KERNEL,
+            dropout=dropout,
+            last_initializer=keras.initializers.RandomNormal(stddev=1e-3),
+        )
         # In float32 even under mixed precision: half floats would round the wave itself.
         x = layers.Add(dtype="float32")([x, wave])
         super().__init__(wave, x, name=name)
@@ -115,16 +91,6 @@ class AudioUNet(keras.Model):
     def from_config(cls, config: dict, custom_objects=None) -> "AudioUNet":
         """Rebuilds the network from `get_config`."""
         return cls(**config)
-
-
-def _conv(filters: int, kernel: int, strides: int = 1) -> layers.Conv1D:
-    return layers.Conv1D(
-        filters,
-        kernel,
-        strides=strides,
-        padding="same",
-        kernel_initializer=keras.initializers.Orthogonal(),
-    )
 
 
 def _context() -> int:

@@ -37,7 +37,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from .layers import film_unet, unet, widen
+from .layers import film_unet, first_block, unet, widen
 from .spectral import time_frequency
 
 PAPER = "Bini 2021"
@@ -50,7 +50,6 @@ VARIANTS = {
     "tfilmnet": (("tfilm", (64, 128, 448)), None),
 }
 KERNELS = (65, 33, 17)
-STEPS = 32
 # From the wave, or its spectrum, to the bottleneck.
 HALVINGS = 2 ** (len(KERNELS) + 1)
 
@@ -103,8 +102,8 @@ class GioNet(keras.Model):
         if variant not in VARIANTS:
             raise ValueError(f"variant {variant!r} is none of {', '.join(VARIANTS)}")
         time, spectral = VARIANTS[variant]
-        time_block = _first_block(patch)
-        spectral_block = _first_block(patch // 2) if blocks == "paper" else time_block
+        time_block = first_block(patch, len(KERNELS))
+        spectral_block = first_block(patch // 2, len(KERNELS)) if blocks == "paper" else time_block
         multiple = _multiple(time[0], time_block)
         if spectral is not None:
             multiple = math.lcm(multiple, 2 * _multiple(spectral[0], spectral_block))
@@ -175,11 +174,6 @@ def _branch(
     y = net(x, filters, KERNELS, filters[-1], dropout=dropout)
     # In float32 even under mixed precision: half floats would round the wave itself.
     return layers.Add(dtype="float32")([x, y])
-
-
-def _first_block(length: int) -> int:
-    """Samples of a block behind the first level, for a branch of so many samples or bins."""
-    return max(length // (2 * STEPS), HALVINGS // 2)
 
 
 def _multiple(kind: str, first_block: int) -> int:
