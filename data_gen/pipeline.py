@@ -7,32 +7,43 @@ import numpy as np
 import tensorflow as tf
 
 from . import degrade, shards
+from .command import UserError
 
 SILENCE_FRAME = 256
 
+Pair = tuple[tf.Tensor, tf.Tensor]  # (low, high)
 
-def drop_silence(wave: tf.Tensor, *others: tf.Tensor, threshold_rms: float) -> list[tf.Tensor]:
-    """Drops the quiet frames of a wave, and the same frames of others in step with it.
 
-    Frames of 256 samples whose RMS lies below the threshold go; the rest closes up. The samples
-    past the last whole frame go too.
+def drop_silence(
+    low: tf.Tensor, high: tf.Tensor, threshold_rms: float, ratio: int = 1
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Drops the quiet frames of the high side, and the same frames of the low side.
+
+    Frames of 256 high samples whose RMS lies below the threshold go; the rest closes up. The
+    samples past the last whole frame go too.
 
     Source: Bini 2021, chapter 4: threshold 0.05, in the training of multi-speaker models only.
 
     Args:
-        wave: shape (n,), judged.
-        *others: shape (n,), filtered alike.
+        low: shape (n / ratio,).
+        high: shape (n,), judged.
         threshold_rms: from 0 to 1.
+        ratio: the rate of the high side over that of the low side, as given; it divides 256.
 
     Returns:
-        the filtered waves, in the order given.
+        both sides, filtered.
     """
-    frames = tf.signal.frame(wave, SILENCE_FRAME, SILENCE_FRAME)
+
+    def cut(wave: tf.Tensor, frame: int) -> tf.Tensor:
+        return tf.signal.frame(wave, frame, frame)
+
+    frames = cut(high, SILENCE_FRAME)
     keep = tf.sqrt(tf.reduce_mean(frames**2, axis=1)) >= threshold_rms
-    return [
-        tf.reshape(tf.boolean_mask(tf.signal.frame(each, SILENCE_FRAME, SILENCE_FRAME), keep), [-1])
-        for each in (wave, *others)
-    ]
+    low_frames = cut(low, SILENCE_FRAME // ratio)
+    return (
+        tf.reshape(tf.boolean_mask(low_frames, keep), [-1]),
+        tf.reshape(tf.boolean_mask(frames, keep), [-1]),
+    )
 
 
 def patches(
@@ -42,15 +53,16 @@ def patches(
     batch: int = 64,
     seed: int | None = 0,
     *,
+    wants: str = "interpolated",
     silence_rms: float = 0.0,
     gain_db: float = 0.0,
     shuffle_seconds: float = 600.0,
 ) -> tf.data.Dataset:
     """Cuts the waves of a dataset into (low, high) patches and batches them.
 
-    The low side is brought to the high rate by the dataset's protocol, over the whole wave, so
-    that patches have no borders of interpolation. The same arguments give the same batches; a
-    second pass over one dataset is shuffled anew.
+    For a network that `wants` an interpolated input, the low side is brought to the high rate by
+    the dataset's protocol, over the whole wave, so that patches have no borders of interpolation.
+    The same arguments give the same batches; a second pass over one dataset is shuffled anew.
 
     Args:
         shard_paths: shards of one dataset, as `shards.files` lists them.
@@ -58,39 +70,49 @@ def patches(
         stride: samples from one patch to the next; the patch's own length by default.
         batch: patches of a batch; the last one may be smaller.
         seed: of the shuffling and the gains. None keeps the order of the shards, for validation.
+        wants: "interpolated", or "low" for the low side at its own rate, in patches that are
+            shorter by the ratio.
         silence_rms: frames of 256 samples quieter than this are dropped first (`drop_silence`).
         gain_db: each patch is made louder or softer by a random gain of at most this many dB.
         shuffle_seconds: audio held in memory to draw patches from.
 
     Returns:
-        a dataset of pairs of float32 tensors of shape (batch, patch, 1).
+        a dataset of pairs of float32 tensors: (batch, patch, 1), or (batch, patch / ratio, 1) for
+        the low side where its own rate is wanted, and (batch, patch, 1).
+
+    Raises:
+        UserError: the low side cannot be cut as asked for.
     """
     stride = stride or patch
     description = shards.describe(Path(shard_paths[0]).parent)
     protocol, ratio = degrade.get(description.protocol), description.ratio
+    # The high side's rate over that of the network's input.
+    step = ratio if wants == "low" else 1
+    for name, length in {"patch": patch, "stride": stride}.items():
+        if length % step:
+            raise UserError(f"{name} {length} is no multiple of the ratio {ratio}")
     paths = [str(path) for path in shard_paths]
 
     def bring_up(low: np.ndarray) -> np.ndarray:
         return protocol.up(low, ratio)
 
-    def cut(record: tf.Tensor) -> tf.Tensor:
+    def cut(record: tf.Tensor) -> Pair:
         example = shards.parse(record)
         high = example["high"]
-        low = tf.numpy_function(bring_up, [example["low"]], tf.float32, stateful=False)
-        low = tf.ensure_shape(low, [None])
+        low = example["low"]
+        if wants == "interpolated":
+            low = tf.numpy_function(bring_up, [low], tf.float32, stateful=False)
+            low = tf.ensure_shape(low, [None])
         if silence_rms > 0:
-            high, low = drop_silence(high, low, threshold_rms=silence_rms)
-        # (2, n) to (2, patches, patch) to (patches, 2, patch)
-        pairs = tf.signal.frame(tf.stack([low, high]), patch, stride)
-        return tf.transpose(pairs, [1, 0, 2])
+            low, high = drop_silence(low, high, silence_rms, step)
+        # (n / step,) and (n,) to (patches, patch / step, 1) and (patches, patch, 1)
+        low = tf.signal.frame(low, patch // step, stride // step)
+        return low[..., tf.newaxis], tf.signal.frame(high, patch, stride)[..., tf.newaxis]
 
-    def amplify(pair: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    def amplify(pair: Pair, noise: tf.Tensor) -> Pair:
         decibels = tf.random.stateless_uniform([], tf.stack([noise, 0]), -gain_db, gain_db)
-        return pair * tf.pow(10.0, decibels / 20.0)
-
-    def finish(pairs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # (batch, 2, patch) to two of (batch, patch, 1)
-        return pairs[:, 0, :, tf.newaxis], pairs[:, 1, :, tf.newaxis]
+        gain = tf.pow(10.0, decibels / 20.0)
+        return pair[0] * gain, pair[1] * gain
 
     if seed is None:
         records = tf.data.TFRecordDataset(paths)
@@ -106,4 +128,4 @@ def patches(
     if gain_db > 0:
         noise = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
         dataset = tf.data.Dataset.zip((dataset, noise)).map(amplify)
-    return dataset.batch(batch).map(finish).prefetch(tf.data.AUTOTUNE)
+    return dataset.batch(batch).prefetch(tf.data.AUTOTUNE)

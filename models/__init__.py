@@ -9,7 +9,9 @@ where it sees all. Both count samples of the input; the output of a network that
 To add a paper, write its file and add a row to `_NETWORKS`.
 """
 
+from collections.abc import Callable
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,15 +45,25 @@ def build(name: str, **overrides) -> "keras.Model":
     Raises:
         ValueError: there is no such network, or it takes no such argument.
     """
-    if name not in _NETWORKS:
-        raise ValueError(f"no network is named {name!r}; there are {', '.join(names())}")
-    module, network = _NETWORKS[name]
+    network = _network(name)
     try:
-        return getattr(import_module(f".{module}", __name__), network)(**overrides)
+        return network(**overrides)
     except TypeError as error:
         raise ValueError(f"{name}: {error}") from error
+
+
+def arguments(name: str) -> list[str]:
+    """Lists the arguments of a network's constructor."""
+    return list(signature(_network(name)).parameters)
 
 
 def paper(name: str) -> str:
     """Names the paper of a network: authors and year."""
     return import_module(f".{_NETWORKS[name][0]}", __name__).PAPER
+
+
+def _network(name: str) -> Callable[..., "keras.Model"]:
+    if name not in _NETWORKS:
+        raise ValueError(f"no network is named {name!r}; there are {', '.join(names())}")
+    module, network = _NETWORKS[name]
+    return getattr(import_module(f".{module}", __name__), network)

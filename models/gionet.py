@@ -151,9 +151,8 @@ class GioNet(keras.Model):
         return cls(**config)
 
 
-def gionet2(**arguments) -> GioNet:
-    """Builds the thesis's second network, a TFiLM net in time and a U-Net in the spectrum."""
-    return GioNet(**{"variant": "gionet2", **arguments})
+# The thesis's second network: a TFiLM net in time and a U-Net in the spectrum.
+gionet2 = partial(GioNet, variant="gionet2")
 
 
 def _branch(

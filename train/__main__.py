@@ -34,6 +34,7 @@ _SEED = flags.DEFINE_integer(
 def main(arguments: Sequence[str]) -> None:
     """Trains, and prints what was reached and what to do next."""
     from . import recipes
+    from .recipe import parse_overrides
 
     if arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}; everything is a --flag here")
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str]) -> None:
     recipe_name, data, folder = _RECIPE.value, _DATA.value, _RUN.value
     if not (recipe_name and data and folder):
         raise UserError("--recipe, --data and --run are needed; --recipe=list prints the recipes")
-    overrides = recipes.parse_overrides(_SET.value)
+    overrides = parse_overrides(_SET.value)
     for flag in (_PRECISION, _XLA, _SEED):
         if flag.value is not None:
             overrides[flag.name] = flag.value

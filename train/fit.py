@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..evaluate import metrics, plot
 from ..evaluate.summary import summarize
 from ..upsample import Upsampler
 from .losses import LOSSES, SPECTRAL_RESOLUTIONS, with_spectral_term
-from .recipes import Recipe
+from .recipe import Recipe
 from .run import Run
 
 
@@ -42,6 +43,7 @@ def fit(recipe: Recipe, data: Path, folder: Path, flags: list[str]) -> Run:
             longer finite.
     """
     _check(recipe, data)
+    recipe = _complete(recipe)
     run = Run(folder, recipe, shards.identity(data), {"data": str(data.absolute()), "flags": flags})
     if run.finished:
         return run
@@ -72,7 +74,7 @@ def fit(recipe: Recipe, data: Path, folder: Path, flags: list[str]) -> Run:
             started = time.monotonic()
             _reseed(network, recipe.seed, epoch)
             fitted = network.fit(
-                _patches(recipe, data, epoch).repeat(),
+                _patches(recipe, data, epoch, network.wants).repeat(),
                 steps_per_epoch=steps,
                 verbose=0,
                 callbacks=[_Bar(bar), _StopOnNan()],
@@ -114,14 +116,29 @@ def _check(recipe: Recipe, data: Path) -> None:
             )
 
 
+def _complete(recipe: Recipe) -> Recipe:
+    """Hands ratio and patch to a network that is built for them."""
+    taken = models.arguments(recipe.model)
+    given = {key: getattr(recipe, key) for key in ("ratio", "patch") if key in taken}
+    for key, value in given.items():
+        if recipe.arguments.get(key, value) != value:
+            raise UserError(
+                f"--set=arguments.{key}={recipe.arguments[key]}: the recipe's {key} is {value}; "
+                f"change both at once with --set={key}={recipe.arguments[key]}"
+            )
+    return replace(recipe, arguments={**given, **recipe.arguments})
+
+
 def _build(recipe: Recipe) -> keras.Model:
     try:
         network = models.build(recipe.model, **recipe.arguments)
     except ValueError as error:
         raise UserError(f"--set=arguments: {error}") from error
-    if recipe.patch % network.multiple:
+    # In samples at the high rate.
+    multiple = network.multiple * (recipe.ratio if network.wants == "low" else 1)
+    if recipe.patch % multiple:
         raise UserError(
-            f"patch {recipe.patch} is no multiple of the {network.multiple} samples that "
+            f"patch {recipe.patch} is no multiple of the {multiple} samples that "
             f"{recipe.model} works in"
         )
     return network
@@ -141,7 +158,9 @@ def _loss(recipe: Recipe) -> Callable:
     return with_spectral_term(LOSSES[recipe.loss], recipe.spectral_weight)
 
 
-def _patches(recipe: Recipe, data: Path, epoch: int) -> tf.data.Dataset:
+def _patches(
+    recipe: Recipe, data: Path, epoch: int, wants: str = "interpolated"
+) -> tf.data.Dataset:
     # One number out of two, such that no two pairs share their shuffling.
     seed = int(np.random.SeedSequence([recipe.seed, epoch]).generate_state(1)[0])
     return pipeline.patches(
@@ -150,6 +169,7 @@ def _patches(recipe: Recipe, data: Path, epoch: int) -> tf.data.Dataset:
         recipe.stride,
         recipe.batch,
         seed,
+        wants=wants,
         silence_rms=recipe.silence_rms,
         gain_db=recipe.gain_db,
     )
@@ -170,7 +190,9 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, total - warmup, warmup_target=rate, warmup_steps=warmup
         )
-    return keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2)
+    elif recipe.schedule == "polynomial":
+        rate = keras.optimizers.schedules.PolynomialDecay(rate, 500_000, 1e-6, power=0.5)
+    return keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, recipe.epsilon)
 
 
 def _reseed(network: keras.Model, seed: int, epoch: int) -> None:

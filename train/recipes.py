@@ -1,69 +1,14 @@
 """Recipes: one row for one published result, or for one of our own.
 
-A run is fully told by its recipe and the overrides given to it. Rows say only what differs from
-their base.
+Rows say only what differs from their base.
 """
 
-import dataclasses
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from .. import models
-from ..data_gen import degrade
 from ..data_gen.command import UserError
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides how a network is trained."""
-
-    name: str
-    source: str  # paper and section, or where the choices come from
-    model: str  # one of models.names()
-    arguments: dict[str, Any] = field(default_factory=dict)  # of the network's constructor
-    sample_rate: int = 16000  # Hz, of the high side
-    ratio: int = 4
-    protocol: str = "decimate_spline"  # one of data_gen.degrade.PROTOCOLS
-    patch: int = 8192  # samples at the high rate
-    stride: int = 4096
-    batch: int = 64  # patches
-    silence_rms: float = 0.0  # frames quieter than this are dropped in training
-    gain_db: float = 0.0  # random gain of each patch, at most this many dB either way
-    loss: str = "patch_rmse"  # one of losses.LOSSES
-    spectral_weight: float = 0.0  # of the log-spectral term added to the loss, none in the papers
-    learning_rate: float = 3e-4  # of Adam
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    schedule: str = "constant"  # or "cosine": warmed up over 2 % of the steps, down to 0
-    epochs: int = 100
-    steps_per_epoch: int | None = None  # None: all patches once
-    patience: int | None = None  # stop after this many epochs without better loss or SNR
-    validation_seconds: float = 600.0  # taken evenly from the valid split
-    precision: str = "float32"  # or "mixed_float16" (GPU), "mixed_bfloat16" (TPU, newer CPUs)
-    xla: bool = False  # slower on CPUs for one-dimensional convolutions
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Checks what can be checked without a network."""
-        choices = {
-            "model": models.names(),
-            "protocol": list(degrade.PROTOCOLS),
-            "schedule": ["constant", "cosine"],
-            "precision": ["float32", "mixed_float16", "mixed_bfloat16"],
-        }
-        for key, allowed in choices.items():
-            if getattr(self, key) not in allowed:
-                raise UserError(f"{key} {getattr(self, key)!r} is none of {', '.join(allowed)}")
-        for key in ("patch", "stride", "batch", "learning_rate", "epochs", "validation_seconds"):
-            if getattr(self, key) <= 0:
-                raise UserError(f"{key} is {getattr(self, key)}; it must be above 0")
-        for key in ("steps_per_epoch", "patience"):
-            if getattr(self, key) is not None and getattr(self, key) < 1:
-                raise UserError(f"{key} is {getattr(self, key)}; it must be at least 1, or none")
-        for key in ("seed", "silence_rms", "gain_db", "spectral_weight"):
-            if getattr(self, key) < 0:
-                raise UserError(f"{key} is {getattr(self, key)}; it must not be below 0")
-
+from .recipe import Recipe, find_field
 
 _AUDIOUNET = Recipe(
     name="audiounet",
@@ -90,6 +35,26 @@ _LAPTOP = replace(
     validation_seconds=60.0,
 )
 
+# Equal budgets for all networks of docs/results.md: 2400 steps of 4 patches, at most 40 minutes
+# each on two CPU cores, by the loss and moments of Kuleshov's code.
+_COMPARISON = replace(
+    _AUDIOUNET,
+    name="compare",
+    source="ours: a quarter of the width, for the comparison of networks in docs/results.md",
+    batch=4,
+    learning_rate=5e-4,
+    schedule="cosine",
+    epochs=12,
+    steps_per_epoch=200,
+    validation_seconds=60.0,
+)
+
+# name, network and what else it is built with
+_COMPARED: list[tuple[str, str, dict[str, Any]]] = [
+    *((name, name, {}) for name in models.names()),
+    ("tfilm_published", "tfilm", {"blocks": "published"}),
+]
+
 _ROWS = [
     *(replace(_AUDIOUNET, name=f"audiounet_single_{ratio}x", ratio=ratio) for ratio in (2, 4, 6)),
     *(
@@ -108,6 +73,10 @@ _ROWS = [
         steps_per_epoch=100,
         learning_rate=1e-3,
         validation_seconds=30.0,
+    ),
+    *(
+        replace(_COMPARISON, name=f"compare_{name}", model=model, arguments={"width": 0.25, **more})
+        for name, model, more in _COMPARED
     ),
 ]
 
@@ -134,66 +103,7 @@ def get(name: str, /, **overrides: Any) -> Recipe:
         raise UserError(f"no recipe is named {name!r}; there are {', '.join(names())}")
     row = RECIPES[name]
     for key in overrides:
-        _field(key)
+        find_field(key)
     if "arguments" in overrides:
         overrides["arguments"] = {**row.arguments, **overrides["arguments"]}
     return replace(row, **overrides)
-
-
-def _field(key: str) -> dataclasses.Field:
-    """Finds a field that may be overridden."""
-    fields = {each.name: each for each in dataclasses.fields(Recipe) if each.name != "name"}
-    if key not in fields:
-        raise UserError(f"a recipe has no {key!r} to override; it has {', '.join(fields)}")
-    return fields[key]
-
-
-def parse_overrides(settings: list[str]) -> dict[str, Any]:
-    """Reads overrides from the command line.
-
-    Args:
-        settings: such as "batch=16", "patience=none" or "arguments.width=0.25".
-
-    Returns:
-        keyword arguments for `get`.
-
-    Raises:
-        UserError: a setting is malformed, names no field, or is not of the field's type.
-    """
-    overrides: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals:
-            raise UserError(f"--set={setting} is not of the form --set=field=value")
-        if key.startswith("arguments."):
-            arguments = overrides.setdefault("arguments", {})
-            arguments[key.removeprefix("arguments.")] = _literal(text)
-            continue
-        # The types are types, not strings, since this file does not postpone annotations.
-        kind: Any = _field(key).type
-        value = _literal(text)
-        if kind is float and type(value) is int:
-            value = float(value)
-        # A bool is an int to Python, and "--set=batch=true" a mistake.
-        if (
-            key == "arguments"
-            or not isinstance(value, kind)
-            or (isinstance(value, bool) and kind is not bool)
-        ):
-            wanted = getattr(kind, "__name__", kind)
-            raise UserError(f"--set={setting}: {key} takes {wanted}, not {text!r}")
-        overrides[key] = value
-    return overrides
-
-
-def _literal(text: str) -> Any:
-    """Reads a number, true, false or none; anything else is a string."""
-    words = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

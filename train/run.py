@@ -17,7 +17,7 @@ import subprocess
 from pathlib import Path
 
 from ..data_gen.command import UserError, replacing
-from .recipes import Recipe
+from .recipe import Recipe
 
 
 class Run:

@@ -24,16 +24,16 @@ END_SAMPLES = 32
 class Upsampler:
     """Brings waves of any rate and length to a model's high rate and restores their treble.
 
-    A wave is resampled to the model's low rate, interpolated to its high rate, and run through the
-    network in windows on a fixed grid that starts at sample zero. Every window carries the
-    network's context on either side, so the result has no seams and does not depend on the
-    length of the wave.
+    A wave is resampled to the model's low rate, interpolated to its high rate unless the network
+    wants it at its low rate, and run through the network in windows on a fixed grid that starts at
+    sample zero. Every window carries the network's context on either side, so the result has no
+    seams and does not depend on the length of the wave.
 
     Args:
         model: a network, or the name of an interpolation (`interpolate.METHODS`) as a baseline.
         sample_rate: the high rate in Hz.
         ratio: the high rate over the low rate.
-        interpolation: how the network's input is brought to the high rate.
+        interpolation: how the network's input is brought to the high rate, if it wants that.
 
     Example:
         >>> restored, sample_rate = Upsampler.from_run("runs/demo").upsample(wave, 4000)
@@ -47,11 +47,6 @@ class Upsampler:
         interpolation: str = "spline",
     ) -> None:
         self.network = None if isinstance(model, str) else model
-        if self.network is not None and self.network.wants != "interpolated":
-            raise UserError(
-                f"{self.network.name} takes the low-rate wave itself, which neither training nor "
-                f"upsampling gives it yet; choose a network that takes an interpolated one"
-            )
         self.interpolate = interpolate.get(model if isinstance(model, str) else interpolation)
         self.sample_rate = sample_rate
         self.ratio = ratio
@@ -123,26 +118,35 @@ class Upsampler:
         # Mirrored past the end: a spline that has nothing to follow there runs off.
         pad = max(0, math.ceil(n / self.ratio) - len(low)) + END_SAMPLES
         low = np.pad(low, (0, pad), mode="symmetric")
+        if self.network is not None and self.network.wants == "low":
+            return self.restore(low)[:n], self.sample_rate
         interpolated = self.interpolate(low, self.ratio)[:n]
         return self.restore(interpolated), self.sample_rate
 
-    def restore(self, interpolated: np.ndarray) -> np.ndarray:
-        """Runs the network over a wave (n,) at the high rate; a baseline gives it back as it is."""
+    def restore(self, wave: np.ndarray) -> np.ndarray:
+        """Runs the network over a wave (n,), at the rate that it wants, and gives the high rate's.
+
+        A baseline gives the wave back as it is.
+        """
         if self.network is None:
-            return interpolated
+            return wave
         window, context = self._window()
         hop = window - 2 * context
-        count = math.ceil(len(interpolated) / hop)
+        count = math.ceil(len(wave) / hop)
         padded = np.zeros(count * hop + 2 * context, np.float32)
-        padded[context : context + len(interpolated)] = interpolated
+        padded[context : context + len(wave)] = wave
         # (count, window), a view
         windows = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
-        restored = np.empty((count, hop), np.float32)
+        # Samples out for one sample in.
+        step = self.ratio if self.network.wants == "low" else 1
+        restored = np.empty((count, step * hop), np.float32)
         for start in range(0, count, WINDOWS_AT_ONCE):
             some = windows[start : start + WINDOWS_AT_ONCE, :, np.newaxis]
             output = self.network.predict_on_batch(some)
-            restored[start : start + WINDOWS_AT_ONCE] = output[:, context : context + hop, 0]
-        return restored.reshape(-1)[: len(interpolated)]
+            restored[start : start + WINDOWS_AT_ONCE] = output[
+                :, step * context : step * (context + hop), 0
+            ]
+        return restored.reshape(-1)[: step * len(wave)]
 
     def _window(self) -> tuple[int, int]:
         """Samples that the network sees at once, and of these the context at either end."""
