@@ -19,6 +19,9 @@ _RUN = flags.DEFINE_string("run", None, "Run folder to make or to continue.")
 _SET = flags.DEFINE_multi_string(
     "set", [], "Overrides a field of the recipe: --set=batch=16 --set=arguments.width=0.25."
 )
+_INITIAL = flags.DEFINE_string(
+    "initial_weights", None, "Run folder, or weights file in one, to start from (fine-tuning)."
+)
 _PRECISION = flags.DEFINE_enum(
     "precision",
     None,
@@ -54,7 +57,8 @@ def main(arguments: Sequence[str]) -> None:
     quiet_tensorflow()
     from .fit import fit
 
-    run = fit(recipe, Path(data), Path(folder), sys.argv[1:])
+    initial = Path(_INITIAL.value) if _INITIAL.value else None
+    run = fit(recipe, Path(data), Path(folder), sys.argv[1:], initial)
     best = run.best
     print(
         f"{run.epoch} epochs; the best is epoch {best['epoch']}, on validation data:\n"

@@ -1,5 +1,6 @@
 """The training loop: a recipe and a dataset in, a run folder out."""
 
+import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -18,12 +19,19 @@ from ..data_gen.command import UserError, replacing
 from ..evaluate import metrics, plot
 from ..evaluate.summary import summarize
 from ..upsample import Upsampler
+from ..upsample.upsampler import weights_file
 from .losses import LOSSES, SPECTRAL_RESOLUTIONS, with_spectral_term
 from .recipe import Recipe
 from .run import Run
 
 
-def fit(recipe: Recipe, data: Path, folder: Path, flags: list[str]) -> Run:
+def fit(
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    flags: list[str],
+    initial_weights: Path | None = None,
+) -> Run:
     """Trains a recipe on a dataset, or continues where a killed run stopped.
 
     An epoch's patches, gains and dropout follow from the seed and the epoch's number alone, so a
@@ -34,24 +42,29 @@ def fit(recipe: Recipe, data: Path, folder: Path, flags: list[str]) -> Run:
         data: folder of a prepared dataset.
         folder: the run folder.
         flags: the command line, for the record.
+        initial_weights: run folder, or weights file in one, of the network to start from. A
+            single-speaker network is so fine-tuned from a multi-speaker one (Bini 2021).
 
     Returns:
         the finished run.
 
     Raises:
-        UserError: dataset and recipe disagree, the folder holds another run, or the loss is no
-            longer finite.
+        UserError: dataset, recipe and initial weights disagree, the folder holds another run, or
+            the loss is no longer finite.
     """
     _check(recipe, data)
     recipe = _complete(recipe)
-    run = Run(folder, recipe, shards.identity(data), {"data": str(data.absolute()), "flags": flags})
+    facts = {"dataset": shards.identity(data), "initial_weights": _digest(recipe, initial_weights)}
+    run = Run(folder, recipe, facts, {"data": str(data.absolute()), "flags": flags})
     if run.finished:
         return run
     keras.utils.set_random_seed(recipe.seed)
     keras.mixed_precision.set_dtype_policy(recipe.precision)
     network = _build(recipe)
     steps = recipe.steps_per_epoch or _count_steps(recipe, data)
-    network.compile(_optimizer(recipe, steps), _loss(recipe), jit_compile=recipe.xla)
+    if initial_weights:
+        _start_from(network, initial_weights)
+    network.compile(optimizer(recipe, steps), _loss(recipe), jit_compile=recipe.xla)
     if run.epoch:
         # Builds the optimizer's variables, which the checkpoint fills.
         network.optimizer.build(network.trainable_variables)
@@ -144,6 +157,31 @@ def _build(recipe: Recipe) -> keras.Model:
     return network
 
 
+def _digest(recipe: Recipe, initial_weights: Path | None) -> dict[str, str]:
+    """Tells apart what a run starts from."""
+    if initial_weights is None:
+        if recipe.initial:
+            raise UserError(
+                f"{recipe.name} starts from a run of {recipe.initial}; name its folder by "
+                f"--initial_weights, or start from random weights with --set=initial=none"
+            )
+        return {}
+    _, weights = weights_file(initial_weights)
+    return {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
+
+
+def _start_from(network: keras.Model, run: Path) -> None:
+    trained = Upsampler.from_run(run).network
+    assert trained is not None
+    try:
+        network.set_weights(trained.get_weights())
+    except ValueError as error:
+        raise UserError(
+            f"--initial_weights={run}: the weights of that {trained.name} do not fit this "
+            f"{network.name}; give it the same model and arguments"
+        ) from error
+
+
 def _loss(recipe: Recipe) -> Callable:
     if recipe.loss not in LOSSES:
         raise UserError(f"loss {recipe.loss!r} is none of {', '.join(LOSSES)}")
@@ -182,7 +220,8 @@ def _count_steps(recipe: Recipe, data: Path) -> int:
     return steps
 
 
-def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """Builds a recipe's Adam and its schedule, for so many steps an epoch."""
     rate = recipe.learning_rate
     if recipe.schedule == "cosine":
         total = steps * recipe.epochs

@@ -23,6 +23,19 @@ def patch_rmse(reference, estimate):
     return ops.sqrt(ops.mean(ops.square(estimate - reference) + 1e-6, axis=(1, 2)))
 
 
+def mse(reference, estimate):
+    """Mean square error of each patch (TFNet, the Keras project).
+
+    Args:
+        reference: (batch, n, 1).
+        estimate: (batch, n, 1).
+
+    Returns:
+        (batch,).
+    """
+    return ops.mean(ops.square(estimate - reference), axis=(1, 2))
+
+
 def log_spectral_distance(reference, estimate, window: int, hop: int):
     """Log-spectral distance of each patch, by the modern convention of `evaluate.metrics.lsd`.
 
@@ -73,4 +86,4 @@ def with_spectral_term(loss: Callable, weight: float) -> Callable:
     return total
 
 
-LOSSES = {"patch_rmse": patch_rmse}
+LOSSES = {"patch_rmse": patch_rmse, "mse": mse}

@@ -46,6 +46,7 @@ class Recipe:
     steps_per_epoch: int | None = None  # None: all patches once
     patience: int | None = None  # stop after this many epochs without better loss or SNR
     validation_seconds: float = 600.0  # taken evenly from the valid split
+    initial: str | None = None  # the recipe whose run gives the first weights (--initial_weights)
     precision: str = "float32"  # or "mixed_float16" (GPU), "mixed_bfloat16" (TPU, newer CPUs)
     xla: bool = False  # slower on CPUs for one-dimensional convolutions
     seed: int = 0

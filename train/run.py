@@ -26,27 +26,27 @@ class Run:
     Args:
         folder: made when it is missing.
         recipe: what the run is told. A folder that has epochs of another one is refused.
-        dataset: what tells the dataset apart (`shards.identity`); likewise.
+        facts: name -> what tells the run's dataset and first weights apart; likewise.
         record: further facts for run.json.
 
     Raises:
         UserError: the folder holds another run, or a damaged one.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe, dataset: dict, record: dict) -> None:
+    def __init__(self, folder: Path, recipe: Recipe, facts: dict[str, dict], record: dict) -> None:
         self.folder = folder
         self.recipe = recipe
-        told = json.loads(json.dumps({"recipe": dataclasses.asdict(recipe), "dataset": dataset}))
+        told = json.loads(json.dumps({"recipe": dataclasses.asdict(recipe), **facts}))
         self.rows = read_history(folder)
         if self.rows:
             self.record = _read_record(folder / "run.json")
-            for part, facts in told.items():
-                for key, value in facts.items():
-                    if self.record[part].get(key) != value:
+            for part, wanted in told.items():
+                found = self.record.get(part, {})
+                for key in sorted(found.keys() | wanted):
+                    if found.get(key) != wanted.get(key):
                         raise UserError(
-                            f"{folder} holds a run whose {part} has "
-                            f"{key}={self.record[part].get(key)}, not {value}; "
-                            f"choose another --run, or delete that folder"
+                            f"{folder} holds a run whose {part} has {key}={found.get(key)}, not "
+                            f"{wanted.get(key)}; choose another --run, or delete that folder"
                         )
             self.tidy()
         else:

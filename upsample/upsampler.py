@@ -21,6 +21,20 @@ WINDOWS_AT_ONCE = 8
 END_SAMPLES = 32
 
 
+def weights_file(run: Path) -> tuple[Path, Path]:
+    """Finds a run's folder and its best weights, or those of a file that is named in it.
+
+    Raises:
+        UserError: it is no run folder, or the run has no weights yet.
+    """
+    folder, weights = (run, run / "best.weights.h5") if run.is_dir() else (run.parent, run)
+    if not (folder / "run.json").is_file():
+        raise UserError(f"{run}: no run folder, nor a weights file in one (run.json is missing)")
+    if not weights.is_file():
+        raise UserError(f"{weights}: there is no such file; has the run finished an epoch?")
+    return folder, weights
+
+
 class Upsampler:
     """Brings waves of any rate and length to a model's high rate and restores their treble.
 
@@ -60,14 +74,7 @@ class Upsampler:
         """
         from .. import models
 
-        run = Path(run)
-        folder, weights = (run, run / "best.weights.h5") if run.is_dir() else (run.parent, run)
-        if not (folder / "run.json").is_file():
-            raise UserError(
-                f"{run}: no run folder, nor a weights file in one (run.json is missing)"
-            )
-        if not weights.is_file():
-            raise UserError(f"{weights}: there is no such file; has the run finished an epoch?")
+        folder, weights = weights_file(Path(run))
         recipe = json.loads((folder / "run.json").read_text())["recipe"]
         network = models.build(recipe["model"], **recipe["arguments"])
         # XLA's one-dimensional convolutions are slower on CPUs, and it compiles for seconds.

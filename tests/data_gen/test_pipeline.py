@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from wideband.data_gen import degrade, interpolate, pipeline, shards
+from wideband.data_gen.command import UserError
 
 LENGTHS = (1000, 1512, 600, 100)
 
@@ -48,6 +49,27 @@ def test_patches_are_cut_from_every_wave_at_every_stride(ramps, patch, stride):
     expected = np.array([p for wave in waves for p in cut(wave, patch, stride or patch)])
     np.testing.assert_array_equal(high, expected)
     np.testing.assert_allclose(low, expected / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(("patch", "stride"), [(256, None), (512, 100)])
+def test_the_low_side_comes_at_its_own_rate_where_that_is_wanted(ramps, patch, stride):
+    paths, waves = ramps
+    low, high = collect(paths, patch, stride, batch=3, seed=None, wants="low")
+    expected = np.array([p for wave in waves for p in cut(wave, patch, stride or patch)])
+    np.testing.assert_array_equal(high, expected)
+    np.testing.assert_array_equal(low, expected[:, ::4] / 2)
+
+
+def test_the_low_side_at_its_own_rate_is_shuffled_filtered_and_amplified_in_step(ramps):
+    low, high = collect(ramps[0], 64, seed=1, gain_db=6.0, silence_rms=0.03, wants="low")
+    assert low.shape == (len(high), 16)
+    np.testing.assert_allclose(low, high[:, ::4] / 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("patch", "stride"), [(250, 256), (256, 250)])
+def test_a_low_side_that_cannot_be_cut_in_step_is_refused(ramps, patch, stride):
+    with pytest.raises(UserError, match="250 is no multiple of the ratio 4"):
+        pipeline.patches(ramps[0], patch, stride, wants="low")
 
 
 def test_patches_have_256_samples_by_default(ramps):
@@ -110,7 +132,7 @@ def test_quiet_frames_of_256_samples_are_dropped_from_both_sides():
     frames = rng.choice([-1.0, 1.0], (6, 256)) * levels[:, np.newaxis]
     high = np.append(frames.reshape(-1), np.full(100, 0.9)).astype(np.float32)
     low = np.arange(len(high), dtype=np.float32)
-    kept_high, kept_low = pipeline.drop_silence(high, low, threshold_rms=0.05)
+    kept_low, kept_high = pipeline.drop_silence(low, high, threshold_rms=0.05)
     keep = np.flatnonzero(levels >= 0.05)
     np.testing.assert_allclose(kept_high, frames[keep].reshape(-1), rtol=1e-6)
     np.testing.assert_array_equal(kept_low, low[: 6 * 256].reshape(6, 256)[keep].reshape(-1))

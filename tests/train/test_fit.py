@@ -14,7 +14,9 @@ import pytest
 from wideband.data_gen import shards
 from wideband.data_gen.command import UserError
 from wideband.train import recipes
-from wideband.train.fit import fit
+from wideband.train.fit import fit, optimizer
+from wideband.train.recipe import parse_overrides
+from wideband.upsample import Upsampler
 
 SMALL = [
     "--recipe=demo",
@@ -84,7 +86,6 @@ def test_the_command_says_what_came_out_and_what_comes_next(finished):
 
 def test_the_best_weights_are_those_of_the_lowest_validation_loss(finished, data):
     from wideband.train.losses import patch_rmse, with_spectral_term
-    from wideband.upsample import Upsampler
 
     run, _ = finished
     upsampler = Upsampler.from_run(run)
@@ -144,7 +145,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_weights(data, tmp
 def refuse(data, run, *settings):
     """The one line with which a run is refused, in this process: a command's start takes 4 s."""
     small = [flag.removeprefix("--set=") for flag in SMALL[1:]]
-    overrides = recipes.parse_overrides([*small, *settings])
+    overrides = parse_overrides([*small, *settings])
     with pytest.raises(UserError) as refused:
         fit(recipes.get("demo", **overrides), data, run, [])
     return str(refused.value)
@@ -160,6 +161,7 @@ def refuse(data, run, *settings):
         ("arguments.wdith=1", "wdith"),
         ("arguments.width=0", "width 0 leaves a layer without filters"),
         ("loss=mae", "loss 'mae' is none of patch_rmse"),
+        ("initial=demo", "starts from a run of demo; name its folder by --initial_weights"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_and_stands_in_nobodys_way(
@@ -173,7 +175,7 @@ def test_what_cannot_be_trained_is_refused_and_stands_in_nobodys_way(
 def test_a_refusal_is_one_line_of_the_command(data, tmp_path):
     done = train(data, tmp_path / "run", *SMALL, "--set=loss=mae")
     assert done.returncode == 1
-    assert done.stderr.strip() == "error: loss 'mae' is none of patch_rmse"
+    assert done.stderr.strip() == "error: loss 'mae' is none of patch_rmse, mse"
 
 
 def test_a_run_is_not_continued_by_another_recipe(finished, data):
@@ -193,6 +195,84 @@ def test_a_damaged_record_is_named(finished, data, tmp_path):
     run = shutil.copytree(finished[0], tmp_path / "run")
     (run / "run.json").write_text("{")
     assert "run.json: damaged" in refuse(data, run)
+
+
+def run_here(data, run, *settings, initial_weights=None):
+    """Trains in this process: a command's start takes seconds."""
+    small = [flag.removeprefix("--set=") for flag in SMALL[1:]]
+    overrides = parse_overrides([*small, "spectral_weight=0", *settings])
+    return fit(recipes.get("demo", **overrides), data, run, [], initial_weights)
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments"),
+    [
+        ("keras_unet", {"ratio": 4}),
+        ("tfilm", {"patch": 256}),
+        ("tfnet", {"ratio": 4, "patch": 256}),
+        ("gionet2", {"ratio": 4, "patch": 256}),
+        ("dnn", {"patch": 256}),
+    ],
+)
+def test_a_network_is_built_for_the_patch_and_the_ratio_of_its_recipe(
+    data, tmp_path, model, arguments
+):
+    # TFNet's narrowest branch.
+    width = 0.05
+    settings = ["patch=256", "stride=256", "epochs=1", f"model={model}", f"arguments.width={width}"]
+    trained = run_here(data, tmp_path / "run", *settings)
+    assert trained.record["recipe"]["arguments"] == {"width": width, **arguments}
+    assert np.isfinite(trained.best["val_snr"])
+    restored, _ = Upsampler.from_run(tmp_path / "run").upsample(np.zeros(500, np.float32), 4000)
+    assert restored.shape == (2000,)
+
+
+def test_a_network_of_another_ratio_than_its_recipe_is_refused(data, tmp_path):
+    message = refuse(data, tmp_path / "run", "model=tfnet", "arguments.ratio=2")
+    assert "the recipe's ratio is 4" in message
+
+
+def test_fine_tuning_starts_from_the_weights_of_another_run(finished, data, tmp_path):
+    # At a rate of next to nothing they stay what they were.
+    still = ["epochs=1", "learning_rate=1e-30", "schedule=constant", "initial=demo"]
+    tuned = run_here(data, tmp_path / "run", *still, initial_weights=finished[0])
+    wave = np.random.default_rng(0).normal(0, 0.1, 900).astype(np.float32)
+    first, second = (
+        Upsampler.from_run(run).upsample(wave, 4000)[0] for run in (finished[0], tmp_path / "run")
+    )
+    np.testing.assert_allclose(first, second, rtol=0, atol=1e-6)
+    assert len(tuned.record["initial_weights"]["sha256"]) == 64
+
+
+def test_a_fine_tuned_run_is_not_continued_without_its_first_weights(finished, data, tmp_path):
+    run_here(data, tmp_path / "run", "epochs=1", initial_weights=finished[0])
+    with pytest.raises(UserError, match="whose initial_weights has sha256="):
+        run_here(data, tmp_path / "run", "epochs=1")
+
+
+def test_first_weights_of_another_network_are_refused(finished, data, tmp_path):
+    with pytest.raises(UserError, match="of that audiounet do not fit this audiounet"):
+        run_here(data, tmp_path / "run", "arguments.width=0.05", initial_weights=finished[0])
+    with pytest.raises(UserError, match="of that audiounet do not fit this tfilm"):
+        run_here(data, tmp_path / "run", "model=tfilm", initial_weights=finished[0])
+
+
+def test_the_schedules_are_those_of_their_formulas():
+    cosine = optimizer(recipes.get("demo", epochs=10, learning_rate=1e-3), 100)
+    rise = 20
+    for step in (0, 10, 20, 500, 1000):
+        fall = 0.5 * (1 + np.cos(np.pi * (step - rise) / (1000 - rise)))
+        expected = 1e-3 * (step / rise if step < rise else fall)
+        cosine.iterations.assign(step)
+        assert float(cosine.learning_rate) == pytest.approx(expected, rel=1e-4, abs=1e-9)
+    recipe = recipes.get("demo", schedule="polynomial", learning_rate=3e-5, epsilon=1e-6)
+    polynomial = optimizer(recipe, 100)
+    assert polynomial.epsilon == 1e-6
+    for step in (0, 1000, 250_000, 499_999, 500_000, 600_000):
+        left = max(0.0, 1 - step / 500_000)
+        expected = 1e-6 + (3e-5 - 1e-6) * left**0.5
+        polynomial.iterations.assign(step)
+        assert float(polynomial.learning_rate) == pytest.approx(expected, rel=1e-3)
 
 
 def test_an_unknown_flag_is_refused(data, tmp_path):

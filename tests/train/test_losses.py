@@ -7,6 +7,7 @@ from wideband.evaluate import metrics
 from wideband.train.losses import (
     LOSSES,
     log_spectral_distance,
+    mse,
     patch_rmse,
     with_spectral_term,
 )
@@ -17,6 +18,12 @@ def test_patch_rmse_of_hand_made_numbers():
     estimate = np.array([[3.0, 4.0], [1.0, 1.0]])[..., np.newaxis]
     # sqrt((9 + 16) / 2 + 1e-6) and sqrt(0 + 1e-6), patch by patch.
     np.testing.assert_allclose(patch_rmse(reference, estimate), [12.500001**0.5, 1e-3], rtol=1e-6)
+
+
+def test_mse_is_the_mean_square_of_each_patch():
+    reference = np.array([[0.0, 0.0], [1.0, 1.0]])[..., np.newaxis]
+    estimate = np.array([[3.0, 4.0], [1.0, 1.0]])[..., np.newaxis]
+    np.testing.assert_allclose(mse(reference, estimate), [12.5, 0.0])
 
 
 def test_patch_rmse_is_not_the_root_of_the_batch():

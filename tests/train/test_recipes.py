@@ -4,6 +4,7 @@ import pytest
 from wideband import models
 from wideband.data_gen.command import UserError
 from wideband.train import recipes
+from wideband.train.recipe import parse_overrides
 
 
 @pytest.mark.parametrize("ratio", [2, 4, 6])
@@ -65,7 +66,7 @@ def test_settings_are_read_by_the_type_of_their_field():
         "schedule=constant",
         "arguments.width=0.5",
     ]
-    assert recipes.parse_overrides(settings) == {
+    assert parse_overrides(settings) == {
         "batch": 16,
         "gain_db": 3.0,
         "patience": None,
@@ -90,7 +91,7 @@ def test_settings_are_read_by_the_type_of_their_field():
 )
 def test_a_setting_of_the_wrong_form_is_refused(setting, message):
     with pytest.raises(UserError, match=message.replace("|", r"\|")):
-        recipes.parse_overrides([setting])
+        parse_overrides([setting])
 
 
 @pytest.mark.parametrize(
