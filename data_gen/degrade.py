@@ -88,6 +88,8 @@ PROTOCOLS: dict[str, Protocol] = {
     "decimate_spline": Protocol(decimate, "spline"),
     "decimate_lagged_spline": Protocol(decimate_lagged, "spline"),
     "subsample_spline": Protocol(subsample, "spline"),
+    # Kuleshov's way down, Lim's way up: as TFNet's code makes its data.
+    "decimate_fft": Protocol(decimate, "fft"),
     "sinc": Protocol(sinc_down, "sinc"),
     "fft": Protocol(fft_down, "fft"),
 }

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"unexpected argument {arguments[0]!r}; everything is a --flag here")
     if _RECIPE.value == "list":
         for name in recipes.names():
-            print(f"{name:22} {recipes.get(name).source}")
+            print(f"{name:23} {recipes.get(name).source}")
         return
     recipe_name, data, folder = _RECIPE.value, _DATA.value, _RUN.value
     if not (recipe_name and data and folder):
