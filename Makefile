@@ -43,7 +43,7 @@ $(RESULTS)/%/speed.json: $(NETWORKS:%=$(RESULTS)/%/evaluation.json)
 	$(BIN)/python -m wideband.evaluate.speed --run="$(RESULTS)/$*"
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .

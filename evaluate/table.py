@@ -23,9 +23,8 @@ _RUN = flags.DEFINE_multi_string(
     "run", None, "Run folder, in the order of the table; repeatable.", required=True
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", "table.md", "Markdown file. Where it has two lines <!-- table -->, only what stands "
-    "between them is replaced."
-)  # fmt: skip
+    "output", "table.md", "Markdown file; in one that exists, what stands between two marks."
+)
 MARK = "<!-- table -->\n"
 
 
@@ -95,9 +94,11 @@ def main(arguments: Sequence[str]) -> None:
     header, *body = rows([Path(run) for run in _RUN.value])
     table = summary.markdown_table(header, body) + "\n"
     output = Path(_OUTPUT.value)
-    old = output.read_text(encoding="utf-8") if output.is_file() else ""
+    old = output.read_text(encoding="utf-8") if output.is_file() else MARK * 2
     before, *rest = old.split(MARK)
-    text = f"{before}{MARK}{table}{MARK}{rest[1]}" if len(rest) == 2 else table
+    if len(rest) != 2:
+        raise UserError(f"{output}: two lines {MARK.strip()} must say where the table stands")
+    text = f"{before}{MARK}{table}{MARK}{rest[1]}"
     with replacing(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
     print(summary.text_table(header, body))

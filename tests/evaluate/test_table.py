@@ -53,6 +53,7 @@ def test_baselines_stand_once_and_every_run_under_its_folders_name(runs):
     header, _, *rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in (runs / "table.md").read_text().splitlines()
+        if line.startswith("|")
     ]
     assert header[1].startswith("SNR, dB") and header[-1] == "real-time factor"
     assert [row[0] for row in rows] == ["spline", "a", "b"]
@@ -70,6 +71,15 @@ def test_a_table_between_marks_is_replaced_and_the_rest_kept(runs):
     assert text.startswith("before\n<!-- table -->\n| system")
     assert text.endswith("|\n<!-- table -->\nafter\n")
     assert "old" not in text and text.count("spline") == 1
+
+
+def test_a_page_without_marks_is_left_alone(runs):
+    page = runs / "page.md"
+    page.write_text("mine")
+    done = command("table", f"--run={runs}/a", f"--output={page}")
+    assert done.returncode == 1
+    assert "two lines <!-- table -->" in done.stderr
+    assert page.read_text() == "mine"
 
 
 def test_runs_of_different_test_sets_do_not_share_a_table(runs):
