@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from ..data_gen.command import replacing
-from . import plot
+from . import figures
 from .metrics import METRICS
 from .summary import Mean, format_mean
 
@@ -139,7 +139,7 @@ def _clip(clip: Clip, facts: Facts) -> dict:
     waves = {
         title: wave[: round(CLIP_SECONDS * clip.sample_rate)] for title, wave in clip.waves.items()
     }
-    top_db = plot.top_level(waves.values(), clip.sample_rate)
+    top_db = figures.top_level(waves.values(), clip.sample_rate)
     cutoff_hz = facts.sample_rate / facts.ratio / 2
     return {
         "name": clip.name,
@@ -153,7 +153,7 @@ def _clip(clip: Clip, facts: Facts) -> dict:
                 ],
                 "audio": _data_uri(_flac(wave, clip.sample_rate), "audio/flac"),
                 "picture": _data_uri(
-                    plot.spectrograms({"": wave}, clip.sample_rate, top_db, cutoff_hz),
+                    figures.spectrograms({"": wave}, clip.sample_rate, top_db, cutoff_hz),
                     "image/png",
                 ),
             }

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from matplotlib import image
-from wideband.evaluate import plot
+from wideband.evaluate import figures
 
 SAMPLE_RATE = 8000
 
@@ -29,7 +29,7 @@ def share(png, colour, tolerance=0.05):
 
 @pytest.mark.parametrize(("amplitude", "expected"), [(1, 0), (0.5, -6.0206), (1e-3, -60)])
 def test_a_sine_has_its_level_at_its_frequency(amplitude, expected):
-    levels = plot.levels(sine(1000, amplitude), SAMPLE_RATE)
+    levels = figures.levels(sine(1000, amplitude), SAMPLE_RATE)
     hz = np.linspace(0, SAMPLE_RATE / 2, len(levels))
     peak = levels.mean(axis=1).argmax()
     assert len(hz) == 129  # windows of 32 ms
@@ -39,7 +39,7 @@ def test_a_sine_has_its_level_at_its_frequency(amplitude, expected):
 
 def test_a_high_tone_is_drawn_above_a_low_one():
     def brightest_row(hz):
-        picture = pixels(plot.spectrograms({"": sine(hz)}, SAMPLE_RATE, top_db=0))
+        picture = pixels(figures.spectrograms({"": sine(hz)}, SAMPLE_RATE, top_db=0))
         inside = picture[:, picture.shape[1] // 4 : picture.shape[1] // 2]
         # The tone alone is bright and not white.
         return ((inside[..., 0] > 0.9) & (inside[..., 2] < 0.9)).sum(axis=1).argmax()
@@ -49,15 +49,15 @@ def test_a_high_tone_is_drawn_above_a_low_one():
 
 def test_waves_side_by_side_share_their_colours():
     loud, faint = sine(1000), sine(1000, 0.01)
-    alone = plot.spectrograms({"": faint}, SAMPLE_RATE)
-    beside = plot.spectrograms({"": faint}, SAMPLE_RATE, plot.top_level([loud], SAMPLE_RATE))
+    alone = figures.spectrograms({"": faint}, SAMPLE_RATE)
+    beside = figures.spectrograms({"": faint}, SAMPLE_RATE, figures.top_level([loud], SAMPLE_RATE))
     assert pixels(beside).mean() < pixels(alone).mean()
-    assert plot.top_level([faint, loud], SAMPLE_RATE) == plot.top_level([loud], SAMPLE_RATE)
+    assert figures.top_level([faint, loud], SAMPLE_RATE) == figures.top_level([loud], SAMPLE_RATE)
 
 
 def test_what_lies_80_db_below_the_top_is_black():
     def brightness(top_db):
-        picture = pixels(plot.spectrograms({"": sine(1000, 0.1)}, SAMPLE_RATE, top_db))
+        picture = pixels(figures.spectrograms({"": sine(1000, 0.1)}, SAMPLE_RATE, top_db))
         height, width, _ = picture.shape
         return picture[height // 5 : height * 7 // 10, width // 4 : width // 2].max()
 
@@ -68,7 +68,7 @@ def test_what_lies_80_db_below_the_top_is_black():
 
 def test_every_wave_gets_a_panel():
     widths = [
-        pixels(plot.spectrograms({str(i): sine(1000) for i in range(n)}, SAMPLE_RATE)).shape[1]
+        pixels(figures.spectrograms({str(i): sine(1000) for i in range(n)}, SAMPLE_RATE)).shape[1]
         for n in (1, 4)
     ]
     assert widths[1] > 3 * widths[0]
@@ -76,8 +76,8 @@ def test_every_wave_gets_a_panel():
 
 def test_the_cutoff_is_drawn_where_the_input_ends():
     silence = {"": np.zeros(SAMPLE_RATE)}
-    without = pixels(plot.spectrograms(silence, SAMPLE_RATE))
-    with_line = pixels(plot.spectrograms(silence, SAMPLE_RATE, cutoff_hz=1000))
+    without = pixels(figures.spectrograms(silence, SAMPLE_RATE))
+    with_line = pixels(figures.spectrograms(silence, SAMPLE_RATE, cutoff_hz=1000))
     rows = np.unique(np.nonzero((without != with_line).any(axis=-1))[0])
     inside = without[:, without.shape[1] // 4 : without.shape[1] // 2]
     black = np.nonzero((inside < 0.05).all(axis=(1, 2)))[0]
@@ -90,7 +90,7 @@ def test_the_cutoff_is_drawn_where_the_input_ends():
 def test_silence_and_short_waves_are_drawn_without_a_warning(n):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        picture = pixels(plot.spectrograms({"silence": np.zeros(n)}, SAMPLE_RATE))
+        picture = pixels(figures.spectrograms({"silence": np.zeros(n)}, SAMPLE_RATE))
     # The panel is black.
     assert picture[picture.shape[0] // 2, picture.shape[1] // 2].max() < 0.05
 
@@ -103,42 +103,42 @@ def history(epochs=5, **columns):
 
 
 def test_a_column_with_its_validation_shares_a_panel():
-    one = plot.training_curves(history(loss=1, val_loss=2))
-    two = plot.training_curves(history(loss=1, val_snr=2))
+    one = figures.training_curves(history(loss=1, val_loss=2))
+    two = figures.training_curves(history(loss=1, val_snr=2))
     assert pixels(two).shape[1] == pytest.approx(2 * pixels(one).shape[1], abs=2)
 
 
 def test_training_and_validation_have_a_colour_each():
     blue, orange = "#0072B2", "#D55E00"
-    both = plot.training_curves(history(loss=1, val_loss=2))
+    both = figures.training_curves(history(loss=1, val_loss=2))
     assert share(both, blue) > 1e-3
     assert share(both, orange) > 1e-3
-    assert share(plot.training_curves(history(loss=1)), orange) == 0
-    assert share(plot.training_curves(history(val_snr=1)), blue) == 0
+    assert share(figures.training_curves(history(loss=1)), orange) == 0
+    assert share(figures.training_curves(history(val_snr=1)), blue) == 0
 
 
 def test_what_is_no_curve_is_passed_over():
-    plain = plot.training_curves(history(loss=1))
-    assert plot.training_curves(history(loss=1, seconds=9)) == plain
+    plain = figures.training_curves(history(loss=1))
+    assert figures.training_curves(history(loss=1, seconds=9)) == plain
 
 
 def test_a_missing_value_leaves_a_gap():
     rows = history(loss=1, val_loss=2)
     rows[2]["val_loss"] = ""
     rows[3]["val_loss"] = None
-    whole = plot.training_curves(history(loss=1, val_loss=2))
-    assert 0 < share(plot.training_curves(rows), "#D55E00") < share(whole, "#D55E00")
+    whole = figures.training_curves(history(loss=1, val_loss=2))
+    assert 0 < share(figures.training_curves(rows), "#D55E00") < share(whole, "#D55E00")
 
 
 def test_a_baseline_is_a_dashed_line_in_the_panel_of_its_metric():
     rows = history(val_snr=2)
-    drawn = plot.training_curves(rows, {"spline": {"val_snr": 1.0}})
-    assert share(drawn, "#888888") > 1.2 * share(plot.training_curves(rows), "#888888")
+    drawn = figures.training_curves(rows, {"spline": {"val_snr": 1.0}})
+    assert share(drawn, "#888888") > 1.2 * share(figures.training_curves(rows), "#888888")
     elsewhere = {"spline": {"val_lsd": 1.0}}
-    assert plot.training_curves(rows, elsewhere) == plot.training_curves(rows)
+    assert figures.training_curves(rows, elsewhere) == figures.training_curves(rows)
 
 
 @pytest.mark.parametrize("rows", [[], history(), history(seconds=3)])
 def test_a_history_without_curves_is_refused(rows):
     with pytest.raises(ValueError, match="no curves"):
-        plot.training_curves(rows)
+        figures.training_curves(rows)
