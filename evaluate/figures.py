@@ -1,15 +1,17 @@
-"""Pictures for reports and run folders: spectrograms and training curves, as PNG bytes.
+"""Pictures for reports and run folders: spectrograms, curves and weights, as PNG bytes.
 
 Colours are from scales that hold for colour-blind readers and in grey: magma for spectrograms,
-blue and orange of Okabe and Ito for curves.
+those of Okabe and Ito for curves.
 """
 
 import io
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import librosa
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
@@ -18,7 +20,9 @@ from .metrics import METRICS
 
 RANGE_DB = 80.0
 
-_TRAINING, _VALIDATION = "#0072B2", "#D55E00"
+# Okabe and Ito; their yellow is too faint on white.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+_TRAINING, _VALIDATION = _COLOURS[:2]
 _GREY = "#888888"
 # Columns of a history that are no curves.
 _NO_CURVES = ("epoch", "step", "steps", "seconds")
@@ -159,11 +163,60 @@ def training_curves(
         axis.set_title(f"{metric.label}, {metric.unit}" if metric else panel, fontsize=11)
         axis.set_xlabel("epoch", fontsize=10)
         axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axis.tick_params(labelsize=9.5, color=_GREY)
-        axis.grid(alpha=0.25)
-        axis.spines[["top", "right"]].set_visible(False)
+        _tidy(axis)
         axis.legend(fontsize=9.5, frameon=False)
     return _png(figure, dpi=130)
+
+
+def fusion_weights(
+    weights: Mapping[str, np.ndarray], hz: np.ndarray, cutoffs_hz: Mapping[str, float]
+) -> bytes:
+    """Draws fusion weights, a column per network: their distribution, and them along frequency.
+
+    Args:
+        weights: name of the network -> weight on its time branch, in [0, 1], shape (bins,).
+        hz: frequencies of the bins, ascending at equal distances, shape (bins,).
+        cutoffs_hz: name of the network -> where its input's band ends.
+
+    Returns:
+        a PNG.
+    """
+    figure = Figure(figsize=(4.4 * len(weights) + 0.3, 5.6), layout="constrained")
+    axes = figure.subplots(2, len(weights), sharey="row", squeeze=False)
+    # An odd number of bins, over about 250 Hz.
+    span = 2 * round(125 / hz[1]) + 1 if len(hz) > 1 else 1
+    for column, colour, (name, values) in zip(
+        axes.T, itertools.cycle(_COLOURS), weights.items(), strict=False
+    ):
+        distribution, course = column
+        shares = np.full(len(values), 100 / len(values))
+        distribution.hist(values, np.linspace(0, 1, 41), weights=shares, color=colour)
+        distribution.axvline(values.mean(), color="black", lw=1.4, ls="--")
+        distribution.set_title(f"{name}: mean {values.mean():.2f}", fontsize=11)
+        distribution.set_xlabel("weight on the time branch", fontsize=10)
+        distribution.set_xlim(0, 1)
+        course.plot(hz / 1000, values, ".", markersize=2, color=colour, alpha=0.25)
+        padded = np.pad(values, span // 2, mode="edge")
+        smooth = np.convolve(padded, np.full(span, 1 / span), mode="valid")
+        course.plot(hz / 1000, smooth, color="black", lw=1.6, label="mean over 250 Hz")
+        course.axvline(
+            cutoffs_hz[name] / 1000, color=_GREY, lw=1.4, ls="--", label="end of the input's band"
+        )
+        course.set_xlabel("kHz", fontsize=10)
+        course.set_xlim(0, hz[-1] / 1000)
+        course.set_ylim(-0.02, 1.02)
+        for axis in column:
+            _tidy(axis)
+    axes[0, 0].set_ylabel("share of the bins, %", fontsize=10)
+    axes[1, 0].set_ylabel("weight on the time branch", fontsize=10)
+    axes[1, -1].legend(fontsize=9, loc="best")
+    return _png(figure, dpi=130)
+
+
+def _tidy(axis: Axes) -> None:
+    axis.tick_params(labelsize=9.5, color=_GREY)
+    axis.grid(alpha=0.25)
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _number(value: Any) -> float:
