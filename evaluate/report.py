@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from ..data_gen.command import replacing
-from . import figures
+from . import bands, figures
 from .metrics import METRICS
 from .summary import Mean, format_mean
 
@@ -84,6 +84,7 @@ def render(
         left_out=sum(mean.left_out for means in systems.values() for mean in means.values()),
         rows=_table(systems),
         curves=curves and _data_uri(curves, "image/png"),
+        errors=_errors(clips, facts),
         clips=[_clip(clip, facts) for clip in clips],
         clip_seconds=CLIP_SECONDS,
     )
@@ -133,6 +134,21 @@ def _table(systems: Mapping[str, Mapping[str, Mean]]) -> list[dict]:
             cells.append({"value": value, "interval": interval, "best": mean.mean == best})
         rows.append({"system": system, "cells": cells})
     return rows
+
+
+def _errors(clips: Sequence[Clip], facts: Facts) -> str | None:
+    """Draws the mean over the clips of the levels' errors, where clips have a reference."""
+    errors: dict[str, list[np.ndarray]] = {}
+    for clip in clips:
+        for title, wave in clip.waves.items():
+            if title != "reference" and "reference" in clip.waves:
+                error = bands.level_differences(clip.waves["reference"], wave)
+                errors.setdefault(title, []).append(error)
+    if not errors:
+        return None
+    means = {title: np.mean(each, axis=0) for title, each in errors.items()}
+    picture = figures.differences(means, facts.sample_rate, facts.sample_rate / facts.ratio / 2)
+    return _data_uri(picture, "image/png")
 
 
 def _clip(clip: Clip, facts: Facts) -> dict:

@@ -142,3 +142,82 @@ def test_a_baseline_is_a_dashed_line_in_the_panel_of_its_metric():
 def test_a_history_without_curves_is_refused(rows):
     with pytest.raises(ValueError, match="no curves"):
         figures.training_curves(rows)
+
+
+def ink(png, colour):
+    """Rows and columns of the pixels that have this colour."""
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.nonzero((np.abs(pixels(png) - rgb) < 0.02).all(axis=-1))
+
+
+BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+
+
+def test_every_run_has_its_colour_in_every_panel():
+    runs = {"a": history(val_snr=1), "b": history(val_snr=2), "c": history(epochs=2, val_lsd=3)}
+    picture = figures.histories(runs)
+    half = pixels(picture).shape[1] // 2
+    # The legend lies below the panels.
+    panels = {
+        colour: {bool(x > half) for y, x in zip(*ink(picture, colour), strict=True) if y < 330}
+        for colour in (BLUE, ORANGE, GREEN)
+    }
+    assert panels == {BLUE: {False}, ORANGE: {False}, GREEN: {True}}
+
+
+def test_runs_share_their_axes():
+    low, high = history(val_snr=1), history(val_snr=8)
+    rows = {
+        colour: ink(figures.histories({"a": low, "b": high}), colour)[0]
+        for colour in (BLUE, ORANGE)
+    }
+    above = {colour: each[each < 330].mean() for colour, each in rows.items()}
+    assert above[ORANGE] < above[BLUE] - 50
+
+
+def test_a_run_without_curves_is_refused_beside_others():
+    with pytest.raises(ValueError, match="no curves"):
+        figures.histories({"a": history(loss=1), "b": []})
+
+
+def test_a_fainter_estimate_lies_below_zero_from_its_frequency_on():
+    error = np.zeros(1025)
+    error[513:] = -20
+    drawn = figures.differences({"a": error, "b": np.full(1025, 10.0)}, SAMPLE_RATE)
+    rows, columns = ink(drawn, BLUE)
+    _, orange = ink(drawn, ORANGE)
+    right = columns > (orange.min() + orange.max()) / 2
+    # The legend stands above.
+    curve = rows > 60
+    assert rows[right & curve].mean() > rows[~right & curve].mean() + 100
+
+
+def test_a_comparison_colours_every_estimate_and_not_the_reference():
+    rng = np.random.default_rng(0)
+    clean = 0.1 * rng.standard_normal(SAMPLE_RATE)
+    waves = {
+        "reference": clean,
+        "half": 0.5 * clean,
+        "noisy": clean + 0.01 * rng.random(SAMPLE_RATE),
+    }
+    drawn = figures.comparison(waves, SAMPLE_RATE, 1000)
+    height, width, _ = pixels(drawn).shape
+    for colour, third in ((BLUE, 1), (ORANGE, 2)):
+        rows, columns = ink(drawn, colour)
+        waveform = columns[rows < height // 4]
+        # The scale of the colours takes a little of the last third.
+        assert third * width / 3.4 < waveform.min() < waveform.max() < (third + 1) * width / 3
+    assert share(drawn, GREEN) == 0
+    with pytest.raises(ValueError, match="must be equal"):
+        figures.comparison({"reference": clean, "short": clean[:-1]}, SAMPLE_RATE)
+
+
+def test_weights_are_counted_where_they_lie():
+    def place(value):
+        hz = np.linspace(0, 8000, 129)
+        picture = figures.fusion_weights({"net": np.full(129, value)}, hz, {"net": 2000.0})
+        rows, columns = ink(picture, BLUE)
+        return columns[rows < pixels(picture).shape[0] // 2].mean()
+
+    left, middle, right = (place(value) for value in (0.21, 0.51, 0.91))
+    assert middle - left == pytest.approx(0.75 * (right - middle), rel=0.05)

@@ -72,8 +72,8 @@ def test_groups_of_one_file_are_files():
 
 
 def test_a_group_whose_files_are_left_out_is_not_drawn():
-    values = [1.0, 2.0, math.nan, 4.0, math.inf]
-    mean = summary.summarize(values, groups=["a", "a", "b", "c", "b"])
+    values = [math.nan, 1.0, 2.0, 4.0, math.inf]
+    mean = summary.summarize(values, groups=["b", "a", "a", "c", "b"])
     assert mean == summary.summarize([1.0, 2.0, 4.0], groups=["a", "a", "c"])._replace(left_out=2)
 
 
