@@ -1,170 +1,115 @@
-"""Pictures for reports and run folders: spectrograms and training curves, as PNG bytes.
+"""Command: pictures of estimates beside their reference, or of several trainings.
 
-Colours are from scales that hold for colour-blind readers and in grey: magma for spectrograms,
-blue and orange of Okabe and Ito for curves.
+    python -m wideband.evaluate.plot --references=a.wav --estimates=spline=a_spline.wav \
+        --estimates=net=a_net.wav --cutoff_hz=2000 --output=a.png
+    python -m wideband.evaluate.plot --run=runs/tfnet --run=runs/gionet --output=curves.png
+
+The first draws waves, spectrograms, how much louder or fainter than the reference the estimates
+are along frequency, and their LSD by band. The second draws the runs' histories over each other.
 """
 
-import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import librosa
-import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-from PIL import Image
+from absl import flags
 
-from .metrics import METRICS
+from ..data_gen.command import UserError, replacing, run_command
+from .named import named
 
-RANGE_DB = 80.0
+if TYPE_CHECKING:
+    import numpy as np
 
-_TRAINING, _VALIDATION = "#0072B2", "#D55E00"
-_GREY = "#888888"
-# Columns of a history that are no curves.
-_NO_CURVES = ("epoch", "step", "steps", "seconds")
-
-
-def _png(figure: Figure, dpi: int) -> bytes:
-    drawn, packed = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi)
-    # A palette makes a spectrogram four times smaller; 128 colours are more than it shows.
-    picture = Image.open(drawn).convert("RGB").quantize(128, method=Image.Quantize.FASTOCTREE)
-    picture.save(packed, format="png", optimize=True)
-    return packed.getvalue()
-
-
-def levels(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Short-time levels of a wave, in dB of a full-scale sine's amplitude.
-
-    Windows of 32 ms (Hann), every 8 ms.
-
-    Args:
-        wave: shape (n,).
-        sample_rate: in Hz.
-
-    Returns:
-        shape (frequencies, frames), from 0 to the Nyquist frequency; -200 dB at least.
-    """
-    window = 2 * round(0.016 * sample_rate)
-    wave = np.pad(wave, (0, max(0, window - len(wave))))
-    # A Hann window sums to half its length, and a sine of amplitude 1 fills half of that.
-    magnitudes = (
-        np.abs(librosa.stft(wave, n_fft=window, hop_length=window // 4, center=False)) * 4 / window
-    )
-    return 20 * np.log10(np.maximum(magnitudes, 1e-10))
+_REFERENCES = flags.DEFINE_string("references", None, "Recording to compare with.")
+_ESTIMATES = flags.DEFINE_multi_string(
+    "estimates", [], "Estimate of it, as FILE or NAME=FILE; repeatable."
+)
+_RUN = flags.DEFINE_multi_string(
+    "run", [], "Run folder of wideband-train, or NAME=FOLDER, to draw the history of; repeatable."
+)
+_OUTPUT = flags.DEFINE_string("output", None, "PNG file to write.", required=True)
+_CUTOFF_HZ = flags.DEFINE_float(
+    "cutoff_hz", None, "Highest frequency of the input, to be marked.", lower_bound=0
+)
+_START_SECONDS = flags.DEFINE_float("start_seconds", 0, "Where to begin.", lower_bound=0)
+_SECONDS = flags.DEFINE_float("seconds", 10, "How much to draw at most.", lower_bound=0.01)
 
 
-def top_level(waves: Iterable[np.ndarray], sample_rate: int) -> float:
-    """The level that all but a thousandth of the points of some spectrograms stay below.
-
-    Returns:
-        a level in dB, -100 at least: silence is drawn dark.
-    """
-    tops = [np.quantile(levels(wave, sample_rate), 0.999) for wave in waves]
-    return float(max(-100.0, *tops))
-
-
-def spectrograms(
-    waves: Mapping[str, np.ndarray],
-    sample_rate: int,
-    top_db: float | None = None,
-    cutoff_hz: float | None = None,
-) -> bytes:
-    """Draws spectrograms side by side, on one scale of colours.
-
-    Args:
-        waves: title -> wave of shape (n,).
-        sample_rate: of all waves, in Hz.
-        top_db: level of the brightest colour, to compare several pictures; by default that of
-            these waves (`top_level`). The darkest is `RANGE_DB` lower.
-        cutoff_hz: where the input's band ends, drawn as a dashed line.
-
-    Returns:
-        a PNG.
-    """
-    if top_db is None:
-        top_db = top_level(waves.values(), sample_rate)
-    figure = Figure(figsize=(3.6 * len(waves) + 0.4, 2.7), layout="constrained")
-    axes = figure.subplots(1, len(waves), sharey=True, squeeze=False)[0]
-    for axis, (title, wave) in zip(axes, waves.items(), strict=True):
-        seconds = len(wave) / sample_rate
-        axis.imshow(
-            levels(wave, sample_rate),
-            origin="lower",
-            aspect="auto",
-            cmap="magma",
-            vmin=top_db - RANGE_DB,
-            vmax=top_db,
-            extent=(0, seconds, 0, sample_rate / 2000),
-        )
-        if cutoff_hz is not None:
-            axis.axhline(cutoff_hz / 1000, color="white", lw=0.8, ls=(0, (4, 4)), aa=False)
-        axis.set_title(title, fontsize=10)
-        axis.set_xlabel("seconds", fontsize=9)
-        axis.xaxis.set_major_locator(MaxNLocator(6, integer=seconds > 3))
-        axis.tick_params(labelsize=9, color=_GREY)
-        axis.spines[:].set_visible(False)
-    axes[0].set_ylabel("kHz", fontsize=9)
-    bar = figure.colorbar(axes[-1].images[0], ax=list(axes), pad=0.02, aspect=24)
-    bar.set_label("dB", fontsize=9)
-    bar.ax.tick_params(labelsize=8, color=_GREY)
-    bar.outline.set_visible(False)
-    return _png(figure, dpi=160)
+def main(arguments: Sequence[str]) -> None:
+    """Draws what the flags name."""
+    if arguments:
+        raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
+    output = Path(_OUTPUT.value)
+    if output.suffix.lower() != ".png":
+        raise UserError(f"--output={output}: must end in .png")
+    reference, estimates, runs = _REFERENCES.value, _ESTIMATES.value, _RUN.value
+    if bool(reference) != bool(estimates) or bool(reference) == bool(runs):
+        raise UserError("give either --references and --estimates, or --run")
+    picture = _comparison(Path(reference)) if reference else _histories()
+    with replacing(output) as temporary:
+        temporary.write_bytes(picture)
 
 
-def training_curves(
-    history: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mapping[str, float]] | None = None
-) -> bytes:
-    """Draws the course of a training, one panel per quantity.
+def _comparison(reference_path: Path) -> bytes:
+    from . import figures
 
-    Args:
-        history: one row per epoch, as read from history.csv: `epoch`, then any of `loss`,
-            `val_loss`, `val_snr`, `val_lsd`, ...; a column `val_x` is drawn with its `x`. Values
-            may be text; missing ones ("" or None) leave a gap.
-        baselines: name of a baseline -> column -> its value, drawn as a dashed line.
-
-    Returns:
-        a PNG.
-
-    Raises:
-        ValueError: the history has no rows or no curves.
-    """
-    columns = [name for name in history[0] if name not in _NO_CURVES] if history else []
-    if not columns:
-        raise ValueError("the history holds no curves")
-    panels = list(dict.fromkeys(name.removeprefix("val_") for name in columns))
-    epochs = [float(row.get("epoch", i)) for i, row in enumerate(history)]
-    figure = Figure(figsize=(3.9 * len(panels), 3.1), layout="constrained")
-    for axis, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for name, label, colour, marker in (
-            (panel, "training", _TRAINING, "s"),
-            (f"val_{panel}", "validation", _VALIDATION, "o"),
-        ):
-            if name in columns:
-                values = [_number(row[name]) for row in history]
-                axis.plot(
-                    epochs,
-                    values,
-                    label=label,
-                    color=colour,
-                    lw=1.8,
-                    marker=marker,
-                    # A dot per epoch while they can be told apart.
-                    markersize=4 if len(epochs) <= 30 else 0,
-                )
-        for name, values in (baselines or {}).items():
-            if (value := values.get(f"val_{panel}")) is not None:
-                axis.axhline(value, label=f"{name}, validation", color=_GREY, lw=1.4, ls="--")
-        metric = METRICS.get(panel)
-        axis.set_title(f"{metric.label}, {metric.unit}" if metric else panel, fontsize=11)
-        axis.set_xlabel("epoch", fontsize=10)
-        axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axis.tick_params(labelsize=9.5, color=_GREY)
-        axis.grid(alpha=0.25)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(fontsize=9.5, frameon=False)
-    return _png(figure, dpi=130)
+    paths = {"reference": reference_path, **_estimates()}
+    recordings = {name: _read(path) for name, path in paths.items()}
+    reference, sample_rate = recordings["reference"]
+    for name, (wave, rate) in recordings.items():
+        if rate != sample_rate:
+            raise UserError(
+                f"{paths[name]}: has {rate} Hz, the reference {sample_rate} Hz; resample one of "
+                "them"
+            )
+        if len(wave) != len(reference):
+            raise UserError(
+                f"{paths[name]}: is {abs(len(wave) - len(reference))} samples "
+                f"{'longer' if len(wave) > len(reference) else 'shorter'} than the reference; both "
+                "need the same length"
+            )
+    waves = {name: wave for name, (wave, _) in recordings.items()}
+    try:
+        return figures.comparison(waves, sample_rate, _CUTOFF_HZ.value)
+    except ValueError as error:
+        raise UserError(f"{reference_path}: {error}") from error
 
 
-def _number(value: Any) -> float:
-    return float("nan") if value in ("", None) else float(value)
+def _estimates() -> dict[str, Path]:
+    estimates = named(_ESTIMATES.value)
+    if "reference" in estimates:
+        raise UserError("--estimates: 'reference' is the name of the reference; write NAME=PATH")
+    return estimates
+
+
+def _read(path: Path) -> "tuple[np.ndarray, int]":
+    """Reads the part of a recording that is to be drawn, mixed down to (n,)."""
+    from ..data_gen import audio
+
+    sample_rate = audio.info(path).sample_rate
+    start = round(_START_SECONDS.value * sample_rate)
+    wave, _ = audio.read(path, start, start + round(_SECONDS.value * sample_rate))
+    if not len(wave):
+        raise UserError(f"{path}: ends before --start_seconds={_START_SECONDS.value:g}")
+    return audio.mono(wave), sample_rate
+
+
+def _histories() -> bytes:
+    from . import figures
+
+    histories = {}
+    for name, run in named(_RUN.value).items():
+        path = run / "history.csv"
+        if not path.is_file():
+            raise UserError(f"{path}: there is no such file; has the run finished an epoch?")
+        with path.open(newline="") as file:
+            histories[name] = list(csv.DictReader(file))
+    try:
+        return figures.histories(histories)
+    except ValueError as error:
+        raise UserError(f"{', '.join(_RUN.value)}: {error}") from error
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from ..data_gen.command import replacing
-from . import plot
+from . import bands, figures
 from .metrics import METRICS
 from .summary import Mean, format_mean
 
@@ -84,6 +84,7 @@ def render(
         left_out=sum(mean.left_out for means in systems.values() for mean in means.values()),
         rows=_table(systems),
         curves=curves and _data_uri(curves, "image/png"),
+        errors=_errors(clips, facts),
         clips=[_clip(clip, facts) for clip in clips],
         clip_seconds=CLIP_SECONDS,
     )
@@ -135,11 +136,26 @@ def _table(systems: Mapping[str, Mapping[str, Mean]]) -> list[dict]:
     return rows
 
 
+def _errors(clips: Sequence[Clip], facts: Facts) -> str | None:
+    """Draws the mean over the clips of the levels' errors, where clips have a reference."""
+    errors: dict[str, list[np.ndarray]] = {}
+    for clip in clips:
+        for title, wave in clip.waves.items():
+            if title != "reference" and "reference" in clip.waves:
+                error = bands.level_differences(clip.waves["reference"], wave)
+                errors.setdefault(title, []).append(error)
+    if not errors:
+        return None
+    means = {title: np.mean(each, axis=0) for title, each in errors.items()}
+    picture = figures.differences(means, facts.sample_rate, facts.sample_rate / facts.ratio / 2)
+    return _data_uri(picture, "image/png")
+
+
 def _clip(clip: Clip, facts: Facts) -> dict:
     waves = {
         title: wave[: round(CLIP_SECONDS * clip.sample_rate)] for title, wave in clip.waves.items()
     }
-    top_db = plot.top_level(waves.values(), clip.sample_rate)
+    top_db = figures.top_level(waves.values(), clip.sample_rate)
     cutoff_hz = facts.sample_rate / facts.ratio / 2
     return {
         "name": clip.name,
@@ -153,7 +169,7 @@ def _clip(clip: Clip, facts: Facts) -> dict:
                 ],
                 "audio": _data_uri(_flac(wave, clip.sample_rate), "audio/flac"),
                 "picture": _data_uri(
-                    plot.spectrograms({"": wave}, clip.sample_rate, top_db, cutoff_hz),
+                    figures.spectrograms({"": wave}, clip.sample_rate, top_db, cutoff_hz),
                     "image/png",
                 ),
             }

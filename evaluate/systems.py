@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ..data_gen import audio, interpolate, shards
 from ..data_gen.command import UserError, replacing
 from ..upsample import Upsampler
-from . import metrics, plot, report, summary
+from . import figures, metrics, report, summary
 
 # The metrics of the report: one SNR and one LSD of each school, and where the error lies.
 METRICS = ("snr", "segmental_snr", "lsd", "lsd_kuleshov", "lsd_lf", "lsd_hf")
@@ -83,7 +83,7 @@ def evaluate_run(
         temporary.write_text(summary.markdown_table(header, rows) + "\n", encoding="utf-8")
     clip = outcome.clips[-1]
     with replacing(run / "spectrograms.png") as temporary:
-        pixels = plot.spectrograms(clip.waves, clip.sample_rate, cutoff_hz=model.low_rate / 2)
+        pixels = figures.spectrograms(clip.waves, clip.sample_rate, cutoff_hz=model.low_rate / 2)
         temporary.write_bytes(pixels)
     report.write(
         run / "report.html",

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from .. import models
 from ..data_gen import degrade, pipeline, shards
 from ..data_gen.command import UserError, replacing
-from ..evaluate import metrics, plot
+from ..evaluate import figures, metrics
 from ..evaluate.summary import summarize
 from ..upsample import Upsampler
 from ..upsample.upsampler import weights_file
@@ -112,7 +112,7 @@ def fit(
             for key, value in row.items():
                 tf.summary.scalar(key, value, step=epoch)
             with replacing(folder / "curves.png") as temporary:
-                temporary.write_bytes(plot.training_curves(run.rows, run.record["baselines"]))
+                temporary.write_bytes(figures.training_curves(run.rows, run.record["baselines"]))
             shown = {key: f"{row[key]:.4g}" for key in ("val_loss", "val_snr", "val_lsd")}
             bar.set_postfix(shown)
     return run

@@ -1,144 +1,96 @@
-"""The pictures, judged by their pixels."""
+"""Pictures of estimates and of trainings, through the real command."""
 
-import io
-import warnings
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from matplotlib import image
-from wideband.evaluate import plot
+from wideband.data_gen import audio
+from wideband.evaluate import figures
 
 SAMPLE_RATE = 8000
 
 
-def sine(hz, amplitude=1.0, seconds=1.0):
-    return amplitude * np.sin(
-        2 * np.pi * hz * np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+def noise(seed, n=6000):
+    return (0.1 * np.random.default_rng(seed).standard_normal(n)).astype(np.float32)
+
+
+def plot(folder, *flags):
+    return subprocess.run(
+        [sys.executable, "-m", "wideband.evaluate.plot", "--output=out/a.png", *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
     )
 
 
-def pixels(png):
-    return image.imread(io.BytesIO(png), format="png")[..., :3]
+@pytest.fixture
+def folder(tmp_path):
+    for seed, name in enumerate(["clean", "spline", "net"]):
+        audio.write(tmp_path / f"{name}.wav", noise(seed), SAMPLE_RATE, "FLOAT")
+    audio.write(tmp_path / "short.wav", noise(0, 5990), SAMPLE_RATE)
+    audio.write(tmp_path / "slow.wav", noise(0), 4000)
+    for run, value in (("tfnet", 2.0), ("gionet", 3.0)):
+        (tmp_path / run).mkdir()
+        lines = ["epoch,step,loss,val_loss,seconds", f"1,5,{value},{value + 1},9", "2,10,1.0,1.5,9"]
+        (tmp_path / run / "history.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
 
 
-def share(png, colour, tolerance=0.05):
-    """Share of the pixels that have nearly this colour."""
-    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    return float((np.abs(pixels(png) - rgb) < tolerance).all(axis=-1).mean())
+def test_estimates_are_drawn_beside_their_reference(folder):
+    flags = ["--references=clean.wav", "--estimates=spline.wav", "--estimates=ours=net.wav"]
+    done = plot(folder, *flags, "--cutoff_hz=1000")
+    assert done.returncode == 0, done.stderr
+    waves = {"reference": noise(0), "spline": noise(1), "ours": noise(2)}
+    expected = figures.comparison(waves, SAMPLE_RATE, 1000)
+    assert (folder / "out" / "a.png").read_bytes() == expected
 
 
-@pytest.mark.parametrize(("amplitude", "expected"), [(1, 0), (0.5, -6.0206), (1e-3, -60)])
-def test_a_sine_has_its_level_at_its_frequency(amplitude, expected):
-    levels = plot.levels(sine(1000, amplitude), SAMPLE_RATE)
-    hz = np.linspace(0, SAMPLE_RATE / 2, len(levels))
-    peak = levels.mean(axis=1).argmax()
-    assert len(hz) == 129  # windows of 32 ms
-    assert hz[peak] == 1000
-    assert levels[peak] == pytest.approx(expected, abs=0.01)
+def test_a_part_of_the_recordings_is_drawn_where_asked(folder):
+    flags = ["--references=clean.wav", "--estimates=net.wav"]
+    done = plot(folder, *flags, "--start_seconds=0.25", "--seconds=0.5")
+    assert done.returncode == 0, done.stderr
+    waves = {"reference": noise(0)[2000:6000], "net": noise(2)[2000:6000]}
+    assert (folder / "out" / "a.png").read_bytes() == figures.comparison(waves, SAMPLE_RATE)
 
 
-def test_a_high_tone_is_drawn_above_a_low_one():
-    def brightest_row(hz):
-        picture = pixels(plot.spectrograms({"": sine(hz)}, SAMPLE_RATE, top_db=0))
-        inside = picture[:, picture.shape[1] // 4 : picture.shape[1] // 2]
-        # The tone alone is bright and not white.
-        return ((inside[..., 0] > 0.9) & (inside[..., 2] < 0.9)).sum(axis=1).argmax()
-
-    assert brightest_row(3000) < brightest_row(2000) < brightest_row(1000)
-
-
-def test_waves_side_by_side_share_their_colours():
-    loud, faint = sine(1000), sine(1000, 0.01)
-    alone = plot.spectrograms({"": faint}, SAMPLE_RATE)
-    beside = plot.spectrograms({"": faint}, SAMPLE_RATE, plot.top_level([loud], SAMPLE_RATE))
-    assert pixels(beside).mean() < pixels(alone).mean()
-    assert plot.top_level([faint, loud], SAMPLE_RATE) == plot.top_level([loud], SAMPLE_RATE)
+def test_histories_of_runs_are_drawn_over_each_other(folder):
+    done = plot(folder, "--run=tfnet", "--run=thesis=gionet")
+    assert done.returncode == 0, done.stderr
+    histories = {
+        name: [
+            {"epoch": 1, "loss": value, "val_loss": value + 1},
+            {"epoch": 2, "loss": 1.0, "val_loss": 1.5},
+        ]
+        for name, value in (("tfnet", 2.0), ("thesis", 3.0))
+    }
+    # The column of steps and that of seconds are no curves.
+    assert (folder / "out" / "a.png").read_bytes() == figures.histories(histories)
 
 
-def test_what_lies_80_db_below_the_top_is_black():
-    def brightness(top_db):
-        picture = pixels(plot.spectrograms({"": sine(1000, 0.1)}, SAMPLE_RATE, top_db))
-        height, width, _ = picture.shape
-        return picture[height // 5 : height * 7 // 10, width // 4 : width // 2].max()
-
-    # The tone lies at -20 dB.
-    assert brightness(top_db=61) < 0.05
-    assert brightness(top_db=50) > 0.1
+WAVES = ["--references=clean.wav", "--estimates=net.wav"]
 
 
-def test_every_wave_gets_a_panel():
-    widths = [
-        pixels(plot.spectrograms({str(i): sine(1000) for i in range(n)}, SAMPLE_RATE)).shape[1]
-        for n in (1, 4)
-    ]
-    assert widths[1] > 3 * widths[0]
-
-
-def test_the_cutoff_is_drawn_where_the_input_ends():
-    silence = {"": np.zeros(SAMPLE_RATE)}
-    without = pixels(plot.spectrograms(silence, SAMPLE_RATE))
-    with_line = pixels(plot.spectrograms(silence, SAMPLE_RATE, cutoff_hz=1000))
-    rows = np.unique(np.nonzero((without != with_line).any(axis=-1))[0])
-    inside = without[:, without.shape[1] // 4 : without.shape[1] // 2]
-    black = np.nonzero((inside < 0.05).all(axis=(1, 2)))[0]
-    assert len(rows) <= 3
-    # A quarter of the way up from the bottom.
-    assert (black.max() - rows.mean()) / np.ptp(black) == pytest.approx(0.25, abs=0.01)
-
-
-@pytest.mark.parametrize("n", [1, 50, 4000])
-def test_silence_and_short_waves_are_drawn_without_a_warning(n):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        picture = pixels(plot.spectrograms({"silence": np.zeros(n)}, SAMPLE_RATE))
-    # The panel is black.
-    assert picture[picture.shape[0] // 2, picture.shape[1] // 2].max() < 0.05
-
-
-def history(epochs=5, **columns):
-    return [
-        {"epoch": epoch, **{name: str(start / epoch) for name, start in columns.items()}}
-        for epoch in range(1, epochs + 1)
-    ]
-
-
-def test_a_column_with_its_validation_shares_a_panel():
-    one = plot.training_curves(history(loss=1, val_loss=2))
-    two = plot.training_curves(history(loss=1, val_snr=2))
-    assert pixels(two).shape[1] == pytest.approx(2 * pixels(one).shape[1], abs=2)
-
-
-def test_training_and_validation_have_a_colour_each():
-    blue, orange = "#0072B2", "#D55E00"
-    both = plot.training_curves(history(loss=1, val_loss=2))
-    assert share(both, blue) > 1e-3
-    assert share(both, orange) > 1e-3
-    assert share(plot.training_curves(history(loss=1)), orange) == 0
-    assert share(plot.training_curves(history(val_snr=1)), blue) == 0
-
-
-def test_what_is_no_curve_is_passed_over():
-    plain = plot.training_curves(history(loss=1))
-    assert plot.training_curves(history(loss=1, seconds=9)) == plain
-
-
-def test_a_missing_value_leaves_a_gap():
-    rows = history(loss=1, val_loss=2)
-    rows[2]["val_loss"] = ""
-    rows[3]["val_loss"] = None
-    whole = plot.training_curves(history(loss=1, val_loss=2))
-    assert 0 < share(plot.training_curves(rows), "#D55E00") < share(whole, "#D55E00")
-
-
-def test_a_baseline_is_a_dashed_line_in_the_panel_of_its_metric():
-    rows = history(val_snr=2)
-    drawn = plot.training_curves(rows, {"spline": {"val_snr": 1.0}})
-    assert share(drawn, "#888888") > 1.2 * share(plot.training_curves(rows), "#888888")
-    elsewhere = {"spline": {"val_lsd": 1.0}}
-    assert plot.training_curves(rows, elsewhere) == plot.training_curves(rows)
-
-
-@pytest.mark.parametrize("rows", [[], history(), history(seconds=3)])
-def test_a_history_without_curves_is_refused(rows):
-    with pytest.raises(ValueError, match="no curves"):
-        plot.training_curves(rows)
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ([], ["--references", "--run"]),
+        (["--references=clean.wav"], ["--estimates"]),
+        ([*WAVES, "--run=tfnet"], ["either"]),
+        ([*WAVES, "--estimates=short.wav"], ["short.wav", "10 samples shorter"]),
+        ([*WAVES, "--estimates=slow.wav"], ["slow.wav", "4000 Hz", "8000 Hz"]),
+        ([*WAVES, "--estimates=reference=spline.wav"], ["'reference'"]),
+        ([*WAVES, "--estimates=nowhere.wav"], ["nowhere.wav", "no such file"]),
+        ([*WAVES, "--start_seconds=9"], ["clean.wav", "--start_seconds=9"]),
+        ([*WAVES, "--output=out/a.jpg"], ["a.jpg", ".png"]),
+        ([*WAVES, "more.wav"], ["'more.wav'"]),
+        (["--run=nowhere"], ["nowhere/history.csv"]),
+    ],
+)
+def test_what_cannot_be_drawn_is_told_in_one_line(folder, flags, words):
+    done = plot(folder, *flags)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert all(word in done.stderr for word in words), done.stderr
+    assert not (folder / "out").exists()

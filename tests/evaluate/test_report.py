@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import soundfile
-from wideband.evaluate import report
+from wideband.evaluate import bands, figures, report
 from wideband.evaluate.metrics import METRICS
 from wideband.evaluate.summary import Mean, summarize
 
@@ -148,10 +148,31 @@ def test_the_players_hold_the_waves_in_their_order():
         np.testing.assert_allclose(heard, wave, atol=2**-15)
 
 
+def test_the_errors_along_frequency_are_drawn_where_there_is_a_reference():
+    def drawn(*clips):
+        images = Page(render(curves=None, clips=clips)).all("img")
+        return [each["src"] for each in images if each["alt"].startswith("Mean level error")]
+
+    one = clip()
+    errors = {
+        title: bands.level_differences(one.waves["reference"], wave)
+        for title, wave in one.waves.items()
+        if title != "reference"
+    }
+    expected = figures.differences(errors, SAMPLE_RATE, 1000)
+    assert [content(each, "image/png") for each in drawn(one)] == [expected]
+    assert drawn(one, one) == drawn(one)
+    assert drawn(clip(waves={"spline": one.waves["spline"]})) == []
+
+
 def test_every_player_has_a_picture_of_its_own():
     one = clip()
     page = Page(render(curves=None, clips=[one]))
-    pictures = [content(picture["src"], "image/png") for picture in page.all("img")]
+    pictures = [
+        content(picture["src"], "image/png")
+        for picture in page.all("img")
+        if picture["alt"].startswith("Spectrogram")
+    ]
     assert len(set(pictures)) == len(one.waves)
     assert all(picture.startswith(b"\x89PNG") for picture in pictures)
 

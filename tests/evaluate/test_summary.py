@@ -47,6 +47,89 @@ def test_many_files_are_drawn_in_blocks_of_bounded_size():
     assert low < values.mean() < high
 
 
+def test_groups_are_drawn_whole():
+    rng = np.random.default_rng(4)
+    groups = np.repeat(["a", "b", "c", "d", "e", "f"], [1, 2, 3, 4, 5, 6])
+    values = rng.normal(size=21) + np.repeat(rng.normal(0, 3, size=6), [1, 2, 3, 4, 5, 6])
+    # A draw in plain words: six groups, and all files of those.
+    means = [
+        np.concatenate([values[groups == group] for group in rng.choice(list("abcdef"), 6)]).mean()
+        for _ in range(20_000)
+    ]
+    expected = np.quantile(means, [0.025, 0.975])
+    ours = summary.bootstrap_mean_interval(values, samples=20_000, groups=groups)
+    assert ours == pytest.approx(tuple(expected), abs=0.02 * np.ptp(expected))
+    # Files that hang together tell less than as many that do not.
+    alone = summary.bootstrap_mean_interval(values, samples=20_000)
+    assert np.ptp(ours) > 1.3 * np.ptp(alone)
+
+
+def test_groups_of_one_file_are_files():
+    values = np.random.default_rng(5).normal(size=30)
+    groups = [f"{number:02}" for number in range(30)]
+    expected = summary.bootstrap_mean_interval(values)
+    assert summary.bootstrap_mean_interval(values, groups=groups) == expected
+
+
+def test_a_group_whose_files_are_left_out_is_not_drawn():
+    values = [math.nan, 1.0, 2.0, 4.0, math.inf]
+    mean = summary.summarize(values, groups=["b", "a", "a", "c", "b"])
+    assert mean == summary.summarize([1.0, 2.0, 4.0], groups=["a", "a", "c"])._replace(left_out=2)
+
+
+def test_a_difference_is_real_where_its_interval_leaves_zero_out():
+    hard = np.random.default_rng(6).normal(10, 5, size=40)
+    step = np.random.default_rng(7).normal(0.5, 0.2, size=40)
+    values = {"old": hard, "new": hard + step}
+    found = summary.difference("snr", "old", "new", values)
+    assert found.mean.mean == pytest.approx(step.mean())
+    assert (found.mean.files, found.mean.left_out) == (40, 0)
+    # Student's interval of a mean.
+    half_width = stats.t(39).ppf(0.975) * step.std(ddof=1) / math.sqrt(40)
+    assert found.mean.low == pytest.approx(step.mean() - half_width, abs=0.1 * half_width)
+    assert found.mean.high == pytest.approx(step.mean() + half_width, abs=0.1 * half_width)
+    assert (found.better, found.verdict) == ("new", "new better")
+    assert summary.difference("snr", "new", "old", values).better == "new"
+    # Of an LSD, less is better.
+    assert summary.difference("lsd", "old", "new", values).better == "old"
+
+
+@pytest.mark.parametrize(("files", "groups"), [(8, 8), (60, 60), (60, 10)])
+def test_equal_systems_look_different_as_often_as_the_interval_says(files, groups):
+    rng = np.random.default_rng(8)
+    group = np.arange(files) % groups
+    found = 0
+    for seed in range(400):
+        values = {"a": rng.normal(size=files), "b": rng.normal(size=files)}
+        # What the files of a group have in common.
+        values["b"] += 2 * rng.normal(size=groups)[group]
+        difference = summary.difference("snr", "a", "b", values, seed, group)
+        found += difference.better is not None
+    # Binomial: 5 % of 400 is 20, with a standard deviation of 4.4.
+    assert 7 <= found <= 33
+
+
+def test_a_difference_of_nothing_and_one_of_few_files_are_not_real():
+    same = np.arange(9.0)
+    assert summary.difference("snr", "a", "b", {"a": same, "b": same}).verdict == (
+        "no real difference"
+    )
+    few = {"a": np.zeros(5), "b": np.ones(5)}
+    assert summary.difference("snr", "a", "b", few).verdict == "too few files to tell"
+    more = {"a": np.zeros(6), "b": np.ones(6)}
+    assert summary.difference("snr", "a", "b", more).verdict == "b better"
+    groups = list("aabbcc")
+    grouped = summary.difference("snr", "a", "b", more, groups=groups)
+    assert (grouped.better, grouped.verdict) == (None, "too few groups to tell")
+
+
+def test_a_difference_is_written_with_its_signs():
+    values = {"a": np.array([math.inf]), "b": np.array([math.inf])}
+    assert summary.format_difference(summary.difference("snr", "a", "b", values)) == "-"
+    found = summary.difference("snr", "a", "b", {"a": np.zeros(7), "b": np.full(7, 1.5)})
+    assert summary.format_difference(found) == "+1.50 [+1.50, +1.50]"
+
+
 def test_one_file_has_no_spread():
     assert summary.summarize([2.5]) == Mean(2.5, 2.5, 2.5, 1, 0)
 
