@@ -1,15 +1,19 @@
 """Compares a folder of estimates with a folder of references, file by file."""
 
-from collections.abc import Sequence
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from tqdm import tqdm
 
 from ..data_gen import audio
 from ..data_gen.command import UserError
-from . import metrics, summary
+from . import alignment, metrics, summary
+from .metric_base import validate_wave
 
 _WORKERS = 4  # each holds one pair of recordings in memory
 
@@ -51,21 +55,31 @@ def _recordings(folder: Path) -> dict[str, Path]:
     return found
 
 
+class Measured(NamedTuple):
+    """What one pair gave."""
+
+    row: dict[str, Any]  # name, sample_rate (Hz), seconds, then name of the metric -> value
+    not_applicable: dict[str, str]  # name of a metric -> why it is not defined for this pair
+
+
 def measure(
-    pair: Pair, names: Sequence[str] | None = None, cutoff_hz: float | None = None
-) -> dict[str, Any]:
+    pair: Pair, names: Sequence[str], cutoff_hz: float | None = None, align: bool = False
+) -> Measured:
     """Measures one pair.
 
     Args:
         pair: the recordings.
-        names: keys of `metrics.METRICS`; by default all that can be computed.
+        names: keys of `metrics.METRICS`.
         cutoff_hz: for the metrics that need it.
+        align: undo a delay of the estimate and cut both to what they have in common, instead of
+            refusing the pair; the row then holds `delay_samples`.
 
     Returns:
-        `name`, `sample_rate` (Hz), `seconds`, then name of the metric -> value.
+        the metrics, nan where one is not defined.
 
     Raises:
-        UserError: a recording cannot be read, or rates, channels or lengths differ.
+        UserError: a recording cannot be read; rates or channels differ; or lengths differ or the
+            estimate is delayed, and it is not to be aligned.
     """
     reference, sample_rate = audio.read(pair.reference)
     estimate, estimate_rate = audio.read(pair.estimate)
@@ -74,26 +88,56 @@ def measure(
             f"{pair.name}: the estimate has {estimate_rate} Hz, the reference {sample_rate} Hz; "
             "resample one of them"
         )
-    if difference := len(estimate) - len(reference):
-        raise UserError(
-            f"{pair.name}: the estimate is {abs(difference)} samples "
-            f"{'longer' if difference > 0 else 'shorter'} than the reference "
-            f"({len(estimate)} against {len(reference)}); both need the same length"
-        )
+    facts: dict[str, Any] = {"name": pair.name, "sample_rate": sample_rate}
     try:
-        values = metrics.evaluate(reference, estimate, sample_rate, cutoff_hz, names)
+        delay = _delay(reference, estimate, sample_rate, align)
+        if align:
+            reference, estimate = alignment.align(reference, estimate, delay)
+        values, not_applicable = {}, {}
+        for name in names:
+            try:
+                values[name] = metrics.measure(name, reference, estimate, sample_rate, cutoff_hz)
+            except metrics.NotApplicableError as error:
+                values[name], not_applicable[name] = math.nan, str(error)
     except ValueError as error:
         raise UserError(f"{pair.name}: {error}") from error
-    seconds = round(len(reference) / sample_rate, 3)
-    return {"name": pair.name, "sample_rate": sample_rate, "seconds": seconds, **values}
+    facts["seconds"] = round(len(reference) / sample_rate, 3)
+    if align:
+        facts["delay_samples"] = delay
+    return Measured({**facts, **values}, not_applicable)
+
+
+def _delay(reference: np.ndarray, estimate: np.ndarray, sample_rate: int, align: bool) -> int:
+    """Checks two waves (n, channels) and gives the estimate's delay, 0 unless it may be undone."""
+    difference = len(estimate) - len(reference)
+    if difference and not align:
+        raise ValueError(
+            f"the estimate is {abs(difference)} samples "
+            f"{'longer' if difference > 0 else 'shorter'} than the reference "
+            f"({len(estimate)} against {len(reference)}); mend it, or measure with --align what "
+            "they have in common"
+        )
+    validate_wave("reference", reference)
+    validate_wave("estimate", estimate)
+    if reference.shape[1] != estimate.shape[1]:
+        # Refused by every metric, in words of its own.
+        metrics.validate(reference, estimate)
+    delay = alignment.delay(reference, estimate, sample_rate)
+    if delay and not align:
+        raise ValueError(
+            f"the estimate comes {abs(delay)} samples {'late' if delay > 0 else 'early'}; mend "
+            "it, or measure with --align, which undoes the delay"
+        )
+    return delay
 
 
 def compare(
     references: str,
     estimates: str,
     output: str,
-    names: Sequence[str] | None = None,
+    names: Sequence[str],
     cutoff_hz: float | None = None,
+    align: bool = False,
     seed: int = 0,
 ) -> None:
     """Measures two folders, writes a CSV with a row per file and a summary, prints a table.
@@ -102,21 +146,29 @@ def compare(
         references: folder of references.
         estimates: folder of estimates of the same names.
         output: the CSV file; the summary is written beside it, with the suffix .json.
-        names: keys of `metrics.METRICS`; by default all that can be computed.
+        names: keys of `metrics.METRICS`.
         cutoff_hz: for the metrics that need it.
+        align: as in `measure`.
         seed: of the bootstrap.
 
     Raises:
-        UserError: the folders do not match or a pair cannot be measured; nothing is written then.
+        UserError: the folders do not match, a pair cannot be measured, or a package is missing;
+            nothing is written then.
     """
     table = Path(output)
     if table.suffix.lower() != ".csv":
         raise UserError(f"--output={output}: must end in .csv")
+    metrics.require(names)
     pairs = pair(Path(references), Path(estimates))
     with ThreadPoolExecutor(_WORKERS) as pool:
-        measured = pool.map(lambda each: measure(each, names, cutoff_hz), pairs)
+        measured = pool.map(lambda each: measure(each, names, cutoff_hz, align), pairs)
         # A bar only where someone watches.
-        rows = list(tqdm(measured, total=len(pairs), unit="file", disable=None))
+        measured = list(tqdm(measured, total=len(pairs), unit="file", disable=None))
+    rows = [each.row for each in measured]
+    not_applicable: dict[str, Counter[str]] = defaultdict(Counter)
+    for each in measured:
+        for name, reason in each.not_applicable.items():
+            not_applicable[name][reason] += 1
     means = summary.summarize_rows(rows, seed)
     summary.write_csv(table, rows)
     summary.write_summary(
@@ -128,20 +180,34 @@ def compare(
         seconds=round(sum(row["seconds"] for row in rows), 3),
         sample_rates=sorted({row["sample_rate"] for row in rows}),
         cutoff_hz=cutoff_hz,
+        align=align,
+        not_applicable=not_applicable,
         seed=seed,
     )
-    header = ["metric", "mean [95 % interval]", "files", "left out"]
-    print(
-        summary.text_table(
-            header,
-            [
-                [
-                    summary.metric_header(name),
-                    summary.format_mean(name, mean),
-                    str(mean.files),
-                    str(mean.left_out),
-                ]
-                for name, mean in means.items()
-            ],
+    print(_table(means, not_applicable))
+    for name, reasons in not_applicable.items():
+        for reason, files in reasons.items():
+            label = metrics.METRICS[name].label
+            print(f"{label} does not apply to {files} of {len(rows)} files: {reason}")
+    if align:
+        delays = [row["delay_samples"] for row in rows]
+        shifted = [delay for delay in delays if delay]
+        print(
+            f"{len(shifted)} of {len(rows)} estimates were delayed"
+            + (f", by {min(shifted)} to {max(shifted)} samples" if shifted else "")
         )
+
+
+def _table(means: Mapping[str, summary.Mean], not_applicable: Mapping[str, Counter[str]]) -> str:
+    def text(name: str, mean: summary.Mean) -> str:
+        if not mean.files and not_applicable.get(name, Counter()).total() == mean.left_out:
+            return "does not apply"
+        return summary.format_mean(name, mean)
+
+    return summary.text_table(
+        ["metric", "mean [95 % interval]", "files", "left out"],
+        [
+            [summary.metric_header(name), text(name, mean), str(mean.files), str(mean.left_out)]
+            for name, mean in means.items()
+        ],
     )

@@ -1,4 +1,4 @@
-"""Command: the log-spectral distance of a folder of estimates from a folder of references.
+"""Command: log-spectral and phase distances of a folder of estimates from their references.
 
 python -m wideband.evaluate.lsd --references=clean --estimates=upsampled --output=lsd.csv
 """
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from absl import flags
 
 from ..data_gen.command import UserError, run_command
-from .metrics import METRICS
+from . import phase_metrics, spectral_metrics
 
-CONVENTIONS = [name for name in METRICS if name.startswith("lsd")]
+LSD, PHASE = spectral_metrics.METRICS, phase_metrics.METRICS
 
 _REFERENCES = flags.DEFINE_string("references", None, "Folder of references.", required=True)
 _ESTIMATES = flags.DEFINE_string(
@@ -20,10 +20,19 @@ _OUTPUT = flags.DEFINE_string(
     "output", "lsd.csv", "CSV file to write, one row per file; the summary goes beside it as .json."
 )
 _CONVENTION = flags.DEFINE_multi_enum(
-    "convention", None, CONVENTIONS, "Convention to measure by; repeatable. Default: all."
+    "convention",
+    None,
+    [*LSD, *PHASE],
+    "Convention to measure by; repeatable. Default: every LSD, but none of the phase distances.",
 )
 _CUTOFF_HZ = flags.DEFINE_float(
     "cutoff_hz", None, "Highest frequency of the input, for lsd_lf and lsd_hf.", lower_bound=0
+)
+_ALIGN = flags.DEFINE_bool(
+    "align",
+    False,
+    "Undo a delay of an estimate, found by cross-correlation, and cut both to what they have in "
+    "common; without it such pairs are an error.",
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
 
@@ -35,19 +44,19 @@ def main(arguments: Sequence[str]) -> None:
 
     if arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
-    with_cutoff = [name for name in CONVENTIONS if "cutoff_hz" in METRICS[name].needs]
+    needing_cutoff = {name for name, metric in LSD.items() if "cutoff_hz" in metric.needs}
+    names = _CONVENTION.value or list(LSD)
     if _CUTOFF_HZ.value is None:
-        if wanted := set(_CONVENTION.value or ()) & set(with_cutoff):
+        if wanted := needing_cutoff & set(_CONVENTION.value or ()):
             raise UserError(f"--convention={min(wanted)} needs --cutoff_hz, half the input's rate")
-        measurable = [name for name in CONVENTIONS if name not in with_cutoff]
-    else:
-        measurable = CONVENTIONS
+        names = [name for name in names if name not in needing_cutoff]
     compare(
         _REFERENCES.value,
         _ESTIMATES.value,
         _OUTPUT.value,
-        _CONVENTION.value or measurable,
+        names,
         _CUTOFF_HZ.value,
+        _ALIGN.value,
         _SEED.value,
     )
 

@@ -1,4 +1,4 @@
-"""Command: the signal-to-noise ratio of a folder of estimates against a folder of references.
+"""Command: signal-to-noise ratios and mean square errors of a folder of estimates.
 
 python -m wideband.evaluate.snr --references=clean --estimates=upsampled --output=snr.csv
 """
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from absl import flags
 
 from ..data_gen.command import UserError, run_command
-from .metrics import METRICS
+from .wave_metrics import METRICS
 
-CONVENTIONS = [name for name in METRICS if "snr" in name]
+CONVENTIONS = list(METRICS)
 
 _REFERENCES = flags.DEFINE_string("references", None, "Folder of references.", required=True)
 _ESTIMATES = flags.DEFINE_string(
@@ -22,6 +22,12 @@ _OUTPUT = flags.DEFINE_string(
 _CONVENTION = flags.DEFINE_multi_enum(
     "convention", CONVENTIONS, CONVENTIONS, "Convention to measure by; repeatable."
 )
+_ALIGN = flags.DEFINE_bool(
+    "align",
+    False,
+    "Undo a delay of an estimate, found by cross-correlation, and cut both to what they have in "
+    "common; without it such pairs are an error.",
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
 
 
@@ -32,7 +38,14 @@ def main(arguments: Sequence[str]) -> None:
 
     if arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
-    compare(_REFERENCES.value, _ESTIMATES.value, _OUTPUT.value, _CONVENTION.value, seed=_SEED.value)
+    compare(
+        _REFERENCES.value,
+        _ESTIMATES.value,
+        _OUTPUT.value,
+        _CONVENTION.value,
+        align=_ALIGN.value,
+        seed=_SEED.value,
+    )
 
 
 if __name__ == "__main__":

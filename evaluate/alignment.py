@@ -1,0 +1,78 @@
+"""How many samples an estimate comes late, by cross-correlation, and how to undo it.
+
+A zero-phase low-pass, an interpolation through the samples, noise and hum leave the correlation's
+peak at lag 0. A delay moves it, and then a shift makes the waves fit better. Both must hold before
+a delay is believed: the peak of a wave of low pitch is flat, and that of unrelated waves lies
+anywhere.
+"""
+
+import numpy as np
+from scipy import fft
+
+MAX_SECONDS = 1.0  # longest delay that is looked for, either way
+
+# By how much a shift must lower the error that is left after the best gain. Measured on speech at
+# 16 kHz, ratios 2 to 8: at most 0.01 dB for aligned estimates, also in noise 10 dB above them, and
+# 0.6 dB for unrelated sentences; 0.75 dB (noisy recordings) to 16 dB for Kuleshov's one-way filter.
+# The zero-order hold, which lags by half a low sample, reaches 3.5 dB.
+_CLEAR_DB = 0.7
+# Where single precision ends.
+_SMALLEST = 1e-6
+
+
+def delay(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> int:
+    """Estimates by how many samples the estimate comes later than the reference.
+
+    Gain and polarity do not matter. All channels are taken to have one delay.
+
+    Args:
+        reference: shape (n, channels), finite.
+        estimate: shape (m, channels), finite.
+        sample_rate: of both, in Hz.
+
+    Returns:
+        a delay of at most `MAX_SECONDS`, negative for an estimate that comes early; 0 where no
+        shift makes the waves fit clearly better, as when they have less than a fifth in common.
+    """
+    energy = np.sqrt(float(np.vdot(reference, reference)) * float(np.vdot(estimate, estimate)))
+    if energy == 0:
+        return 0
+    most = min(round(MAX_SECONDS * sample_rate), max(len(reference), len(estimate)) - 1)
+    left_over = 1 - (_cross_correlation(reference, estimate, most) / energy) ** 2
+    left_over = np.maximum(left_over, _SMALLEST)
+    best = int(np.argmin(left_over))
+    clear = 10 * np.log10(left_over[most] / left_over[best]) > _CLEAR_DB
+    return best - most if clear else 0
+
+
+def align(reference: np.ndarray, estimate: np.ndarray, delay: int) -> tuple[np.ndarray, np.ndarray]:
+    """Undoes a delay and cuts both waves to what they have in common.
+
+    Args:
+        reference: shape (n, channels).
+        estimate: shape (m, channels).
+        delay: samples by which the estimate comes later.
+    """
+    reference, estimate = reference[max(0, -delay) :], estimate[max(0, delay) :]
+    n = min(len(reference), len(estimate))
+    return reference[:n], estimate[:n]
+
+
+def _cross_correlation(reference: np.ndarray, estimate: np.ndarray, most: int) -> np.ndarray:
+    """Sums reference[i] * estimate[i + lag], for lags from -most to most, over all channels.
+
+    The reference is taken in pieces, so that memory does not grow with the recording.
+
+    Returns:
+        shape (2 * most + 1,).
+    """
+    piece = min(len(reference), max(2 * most, 1))
+    size = fft.next_fast_len(piece + 2 * most, real=True)
+    missing = max(0, len(reference) - len(estimate))
+    padded = np.pad(estimate, ((most, most + piece + missing), (0, 0)))
+    total = np.zeros(size // 2 + 1, np.complex128)
+    for start in range(0, len(reference), piece):
+        y = fft.rfft(reference[start : start + piece], size, axis=0)
+        p = fft.rfft(padded[start : start + piece + 2 * most], size, axis=0)
+        total += np.sum(np.conj(y) * p, axis=1)
+    return fft.irfft(total, size)[: 2 * most + 1]
