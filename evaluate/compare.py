@@ -42,6 +42,9 @@ _RESAMPLE = flags.DEFINE_enum(
     ["file", "folder"],
     "What the bootstrap draws: files, or the folders that they lie in, where each is a speaker's.",
 )
+_ALIGN = flags.DEFINE_bool(
+    "align", False, "Undo delays and cut each pair to what it has in common, instead of refusing."
+)
 _ALL_PAIRS = flags.DEFINE_bool("all_pairs", False, "Compare every system with every other.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
 
@@ -127,7 +130,9 @@ def _measure(systems: dict[str, Path], metrics: Sequence[str]) -> list[dict[str,
     pairs = [folders.pair(Path(_REFERENCES.value), path) for path in systems.values()]
     jobs = [pair for of_file in zip(*pairs, strict=True) for pair in of_file]
     with ThreadPoolExecutor(_WORKERS) as pool:
-        measured = pool.map(lambda pair: folders.measure(pair, metrics, _CUTOFF_HZ.value), jobs)
+        measured = pool.map(
+            lambda pair: folders.measure(pair, metrics, _CUTOFF_HZ.value, _ALIGN.value).row, jobs
+        )
         # A bar only where someone watches.
         results = iter(tqdm(measured, total=len(jobs), unit="file", disable=None))
         rows = []
