@@ -7,7 +7,8 @@ multiples of the hop, power limited to 1e-8 from below.
 import librosa
 import numpy as np
 
-from .metrics import FLOOR, HOP, WINDOW, validate
+from .metric_base import validate
+from .spectral_metrics import FLOOR, HOP, WINDOW
 
 # Lower and upper end in Hz, and what mostly lies there in speech. Sounds spread over several
 # bands, and speakers differ: these are bands, not phonemes.

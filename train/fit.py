@@ -133,12 +133,11 @@ def _complete(recipe: Recipe) -> Recipe:
     """Hands ratio and patch to a network that is built for them."""
     taken = models.arguments(recipe.model)
     given = {key: getattr(recipe, key) for key in ("ratio", "patch") if key in taken}
-    for key, value in given.items():
-        if recipe.arguments.get(key, value) != value:
-            raise UserError(
-                f"--set=arguments.{key}={recipe.arguments[key]}: the recipe's {key} is {value}; "
-                f"change both at once with --set={key}={recipe.arguments[key]}"
-            )
+    if recipe.arguments.get("ratio", recipe.ratio) != recipe.ratio:
+        raise UserError(
+            f"--set=arguments.ratio={recipe.arguments['ratio']}: the recipe's ratio is "
+            f"{recipe.ratio}; change that, and the network's follows"
+        )
     return replace(recipe, arguments={**given, **recipe.arguments})
 
 

@@ -20,7 +20,7 @@ SCHEDULES = {
 class Recipe:
     """Everything that decides how a network is trained.
 
-    Ratio and patch go to the networks that are built for them; `arguments` need not repeat them.
+    Ratio and patch go to the networks that are built for them; `arguments` may have another patch.
     """
 
     name: str
