@@ -5,8 +5,8 @@ that Mozilla released. Facts from mozilla/DeepSpeech at v0.9.3, training/deepspe
 util/feeding.py (features), util/config.py (sizes), util/flags.py (windows, clip, dropout),
 train.py (layers, names of variables), util/checkpoints.py (names of files).
 
-Where this differs: the three dense layers, and the one after the LSTM, work on all frames of a
-batch; the network ends with the logarithm of the softmax, which loss and decoders want.
+What is written otherwise here, with the same outputs: the first layer, which sees a frame with nine
+on either side, is a convolution; the network ends with the logarithm of the softmax.
 """
 
 import json

@@ -20,6 +20,13 @@ from ..data_gen import shards
 from ..data_gen.command import UserError, replacing
 from . import ctc, deepspeech, summary
 
+try:
+    import jiwer
+except ImportError as error:
+    raise UserError(
+        "the training measures word error rates by jiwer; pip install 'wideband[evaluate]'"
+    ) from error
+
 VALIDATION_BEAM_WIDTH = 16
 
 
@@ -122,10 +129,6 @@ def utterances(data: Path, split: str) -> list[Utterance]:
 
 def word_error_rate(network: keras.Model, spoken: list[Utterance]) -> float:
     """Measures a network, by a narrow search, since a wide one takes long."""
-    try:
-        import jiwer
-    except ImportError as error:
-        raise UserError("pip install 'wideband[evaluate]'") from error
     heard = deepspeech.hear(network, [each.features for each in spoken])
     texts = ctc.beam_search(heard, VALIDATION_BEAM_WIDTH)
     return jiwer.wer(["".join(ctc.ALPHABET[c] for c in each.classes) for each in spoken], texts)
