@@ -23,13 +23,11 @@ import math
 import keras
 from keras import layers, ops
 
-from .layers import TFiLM, film_unet, first_block, widen
+from .layers import Network, TFiLM, add_wave, film_unet, first_block, widen
+from .tfilm import BOTTLENECK_FILTERS, FILTERS, KERNELS
 
 PAPER = "Rakotonirina 2021"
 
-FILTERS = (128, 256, 512, 512)
-KERNELS = (65, 33, 17, 9)
-BOTTLENECK_FILTERS = 512
 DEPTH, HEADS, FEED_FORWARD = 4, 8, 2048
 
 
@@ -212,28 +210,26 @@ class AFiLM(TFiLM):
 
 
 @keras.saving.register_keras_serializable("wideband")
-class AFiLMNet(keras.Model):
+class AFiLMNet(Network):
     """The AFiLM network: (batch, n, 1) interpolated to (batch, n, 1) restored.
 
-    n is a multiple of a block, which is patch / 32: 256 samples as published. Longer waves have
-    more blocks.
+    As `tfilm.TFiLMNet`, with attention over the blocks in place of the LSTMs.
 
     Source: the paper; 134,723,842 parameters.
 
     Args:
-        blocks: "paper", or "published" for the block lengths of the published code.
-        patch: samples of the training patches, of which every block is a 32nd. 256 samples, too
-            few for 32 blocks in the bottleneck, make 8.
+        blocks: "paper" or "published", as in `tfilm.TFiLMNet`.
+        patch: samples of the training patches. They make the blocks, as in `tfilm.TFiLMNet`, and
+            so what n must be a multiple of.
         depth: layers of every transformer; 4 as published.
         width: multiplies every number of filters and hidden units, rounded to multiples of the
             8 heads, for networks that a laptop can train.
-        dropout: rate in the bottleneck and on the way up; active in training only.
+        dropout: rate in the U-Net's bottleneck and on its way up; active in training only.
         attention_dropout: rate in the transformers; active in training only.
         name: of the Keras model.
 
     Raises:
-        ValueError: `blocks` is unknown, the patch cannot be halved often enough, or the width
-            leaves a layer without filters.
+        ValueError: as in `tfilm.TFiLMNet`.
 
     Example:
         >>> AFiLMNet(width=0.25)(keras.ops.zeros((1, 8192, 1))).shape
@@ -257,7 +253,6 @@ class AFiLMNet(keras.Model):
         *filters, bottleneck, feed_forward = widen(
             (*FILTERS, BOTTLENECK_FILTERS, FEED_FORWARD), width, HEADS
         )
-
         block = first_block(patch, len(FILTERS))
 
         # === Functional Model ===
@@ -273,28 +268,9 @@ class AFiLMNet(keras.Model):
             dropout=dropout,
             last_stddev=0.05,
         )
-        # In float32 even under mixed precision: half floats would round the wave itself.
-        x = layers.Add(dtype="float32")([x, wave])
-        super().__init__(wave, x, name=name)
+        super().__init__(wave, add_wave(x, wave), name=name)
 
         # === Config ===
         self.blocks, self.patch, self.depth, self.width = blocks, patch, depth, width
         self.dropout, self.attention_dropout = dropout, attention_dropout
         self.multiple = 2 * block
-
-    def get_config(self) -> dict:
-        """Gives the constructor's arguments, which are the whole configuration."""
-        return {
-            "blocks": self.blocks,
-            "patch": self.patch,
-            "depth": self.depth,
-            "width": self.width,
-            "dropout": self.dropout,
-            "attention_dropout": self.attention_dropout,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> "AFiLMNet":
-        """Rebuilds the network from `get_config`."""
-        return cls(**config)

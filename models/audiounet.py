@@ -12,9 +12,8 @@ Where the paper, the published code and its later states differ, and what stands
 """
 
 import keras
-from keras import layers
 
-from .layers import LAST_KERNEL, unet, widen
+from .layers import LAST_KERNEL, Network, add_wave, check_choice, unet, widen
 
 PAPER = "Kuleshov et al. 2017"
 
@@ -24,7 +23,7 @@ BOTTLENECK_FILTERS, BOTTLENECK_KERNEL = 512, 9
 
 
 @keras.saving.register_keras_serializable("wideband")
-class AudioUNet(keras.Model):
+class AudioUNet(Network):
     """The AudioUNet: (batch, n, 1) interpolated to (batch, n, 1) restored, n a multiple of 32.
 
     Source: the paper; 56,411,394 parameters in the variant of 2017 and
@@ -54,8 +53,7 @@ class AudioUNet(keras.Model):
         name: str = "audiounet",
     ) -> None:
         variant = str(variant)
-        if variant not in FILTERS:
-            raise ValueError(f"variant {variant!r} is none of {', '.join(FILTERS)}")
+        check_choice("variant", variant, FILTERS)
         *filters, bottleneck_filters = widen([*FILTERS[variant], BOTTLENECK_FILTERS], width)
 
         # === Functional Model ===
@@ -69,28 +67,12 @@ class AudioUNet(keras.Model):
             dropout=dropout,
             last_initializer=keras.initializers.RandomNormal(stddev=1e-3),
         )
-        # In float32 even under mixed precision: half floats would round the wave itself.
-        x = layers.Add(dtype="float32")([x, wave])
-        super().__init__(wave, x, name=name)
+        super().__init__(wave, add_wave(x, wave), name=name)
 
         # === Config ===
         self.variant, self.width, self.dropout = variant, width, dropout
         self.multiple = 2 ** (len(filters) + 1)
         self.context = _context()
-
-    def get_config(self) -> dict:
-        """Gives the constructor's arguments, which are the whole configuration."""
-        return {
-            "variant": self.variant,
-            "width": self.width,
-            "dropout": self.dropout,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> "AudioUNet":
-        """Rebuilds the network from `get_config`."""
-        return cls(**config)
 
 
 def _context() -> int:

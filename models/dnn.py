@@ -18,13 +18,13 @@ What the code says, what it does, and what stands here:
 import keras
 from keras import layers
 
-from .layers import widen
+from .layers import Network, add_wave, widen
 
 PAPER = "Kuleshov, code of 2017"
 
 
 @keras.saving.register_keras_serializable("wideband")
-class DNN(keras.Model):
+class DNN(Network):
     """The dense baseline: (batch, n, 1) interpolated to (batch, n, 1) restored.
 
     n is a multiple of `patch`; an output sample sees its own frame of so many samples.
@@ -71,25 +71,8 @@ class DNN(keras.Model):
             y = layers.LeakyReLU(negative_slope=0.2)(y)
             x = layers.Add()([y, x]) if skips and x.shape == y.shape else y
         x = layers.Reshape((-1, 1))(x)  # (batch, n, 1)
-        # In float32 even under mixed precision: half floats would round the wave itself.
-        x = layers.Add(dtype="float32")([x, wave])
-        super().__init__(wave, x, name=name)
+        super().__init__(wave, add_wave(x, wave), name=name)
 
         # === Config ===
         self.patch, self.depth, self.skips, self.width = patch, depth, skips, width
         self.multiple = self.context = patch
-
-    def get_config(self) -> dict:
-        """Gives the constructor's arguments, which are the whole configuration."""
-        return {
-            "patch": self.patch,
-            "depth": self.depth,
-            "skips": self.skips,
-            "width": self.width,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> "DNN":
-        """Rebuilds the network from `get_config`."""
-        return cls(**config)

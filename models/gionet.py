@@ -35,9 +35,17 @@ from collections.abc import Sequence
 from functools import partial
 
 import keras
-from keras import layers
 
-from .layers import film_unet, first_block, unet, widen
+from .layers import (
+    Network,
+    add_wave,
+    check_choice,
+    check_patch,
+    film_unet,
+    first_block,
+    unet,
+    widen,
+)
 from .spectral import time_frequency
 
 PAPER = "Bini 2021"
@@ -55,7 +63,7 @@ HALVINGS = 2 ** (len(KERNELS) + 1)
 
 
 @keras.saving.register_keras_serializable("wideband")
-class GioNet(keras.Model):
+class GioNet(Network):
     """A network of the thesis: (batch, n, 1) interpolated to (batch, n, 1) restored.
 
     n is a multiple of the attribute `multiple`: 256 at the published patch, 512 with the published
@@ -99,16 +107,14 @@ class GioNet(keras.Model):
         dropout: float = 0.5,
         name: str = "",
     ) -> None:
-        if variant not in VARIANTS:
-            raise ValueError(f"variant {variant!r} is none of {', '.join(VARIANTS)}")
+        check_choice("variant", variant, VARIANTS)
         time, spectral = VARIANTS[variant]
         time_block = first_block(patch, len(KERNELS))
         spectral_block = first_block(patch // 2, len(KERNELS)) if blocks == "paper" else time_block
         multiple = _multiple(time[0], time_block)
         if spectral is not None:
             multiple = math.lcm(multiple, 2 * _multiple(spectral[0], spectral_block))
-        if patch < 1 or patch % multiple:
-            raise ValueError(f"a patch of {patch} samples is no multiple of {multiple}")
+        check_patch(patch, multiple)
 
         # === Functional Model ===
         branch = partial(_branch, blocks=blocks, width=width, dropout=dropout)
@@ -132,24 +138,6 @@ class GioNet(keras.Model):
         self.patch, self.width, self.dropout = patch, width, dropout
         self.multiple = multiple
 
-    def get_config(self) -> dict:
-        """Gives the constructor's arguments, which are the whole configuration."""
-        return {
-            "variant": self.variant,
-            "ratio": self.ratio,
-            "fusion": self.fusion,
-            "blocks": self.blocks,
-            "patch": self.patch,
-            "width": self.width,
-            "dropout": self.dropout,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> "GioNet":
-        """Rebuilds the network from `get_config`."""
-        return cls(**config)
-
 
 # The thesis's second network: a TFiLM net in time and a U-Net in the spectrum.
 gionet2 = partial(GioNet, variant="gionet2")
@@ -170,9 +158,7 @@ def _branch(
     net = unet
     if kind == "tfilm":
         net = partial(film_unet, first_block=first_block, blocks=blocks, last_stddev=0.05)
-    y = net(x, filters, KERNELS, filters[-1], dropout=dropout)
-    # In float32 even under mixed precision: half floats would round the wave itself.
-    return layers.Add(dtype="float32")([x, y])
+    return add_wave(net(x, filters, KERNELS, filters[-1], dropout=dropout), x)
 
 
 def _multiple(kind: str, first_block: int) -> int:

@@ -22,7 +22,7 @@ import math
 import keras
 from keras import layers
 
-from .layers import Subpixel, widen
+from .layers import Network, Subpixel, add_wave, check_choice, widen
 
 PAPER = "Sut 2022"
 
@@ -34,7 +34,7 @@ KERNEL = 32
 
 
 @keras.saving.register_keras_serializable("wideband")
-class KerasUNet(keras.Model):
+class KerasUNet(Network):
     """The Keras project's U-Net: (batch, n, 1) at the low rate to (batch, ratio n, 1) restored.
 
     n is a multiple of 2 ** (levels + 1). `multiple` and `context` count samples at the low rate,
@@ -72,8 +72,7 @@ class KerasUNet(keras.Model):
     ) -> None:
         if ratio < 2 or ratio & (ratio - 1):
             raise ValueError(f"ratio {ratio} is no power of 2 above 1")
-        if levels not in DOWN:
-            raise ValueError(f"levels {levels} is none of {', '.join(map(str, DOWN))}")
+        check_choice("levels", levels, DOWN)
         bottleneck, last = widen((BOTTLENECK_FILTERS, LAST_FILTERS), width, 2)
 
         # === Functional Model ===
@@ -95,8 +94,7 @@ class KerasUNet(keras.Model):
             x = _upsample(x, count, dropout)
             x = layers.Concatenate()([x, skips.pop()])
         # (batch, n / 2, c) to (batch, n, last / 2); the wave is added to every channel
-        x = _upsample(x, last, dropout)
-        x = layers.Add(dtype="float32")([x, wave])
+        x = add_wave(_upsample(x, last, dropout), wave)
 
         # (batch, n, c) to (batch, ratio n, last / 2)
         for _ in range(round(math.log2(ratio))):
@@ -112,22 +110,6 @@ class KerasUNet(keras.Model):
         self.width, self.dropout = width, dropout
         self.multiple = 2 ** (levels + 1)
         self.context = _context(levels, ratio)
-
-    def get_config(self) -> dict:
-        """Gives the constructor's arguments, which are the whole configuration."""
-        return {
-            "ratio": self.ratio,
-            "levels": self.levels,
-            "last_dropout": self.last_dropout,
-            "width": self.width,
-            "dropout": self.dropout,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> "KerasUNet":
-        """Rebuilds the network from `get_config`."""
-        return cls(**config)
 
 
 def _conv(filters: int, strides: int = 1) -> layers.Conv1D:

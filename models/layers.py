@@ -1,6 +1,7 @@
-"""What several papers share: widths, the subpixel step, the TFiLM layer and two U-Nets."""
+"""What several papers share: networks' duties, the subpixel step, the TFiLM layer, two U-Nets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from inspect import signature
 
 import keras
 from keras import layers, ops
@@ -8,6 +9,49 @@ from keras import layers, ops
 LAST_KERNEL = 9
 BLOCKS = ("paper", "published")
 STEPS = 32
+
+
+class Network(keras.Model):
+    """A functional Keras model whose constructor's arguments are its whole configuration.
+
+    The constructor of a paper's network ends with keras.Model's, then keeps each of its own
+    arguments as an attribute of the same name, and states `multiple` and `context`.
+
+    Attributes:
+        wants: "interpolated", the wave at the high rate, or "low", the wave at the low rate.
+        multiple: samples of the input that its lengths must divide by.
+        context: samples of the input on either side that an output sample can see; None for all.
+    """
+
+    wants: str
+    multiple: int
+    context: int | None
+
+    def get_config(self) -> dict:
+        """Gives the constructor's arguments, from which Keras rebuilds the network."""
+        return {
+            argument: getattr(self, argument) for argument in signature(self.__init__).parameters
+        }
+
+
+def add_wave(x: keras.KerasTensor, wave: keras.KerasTensor) -> keras.KerasTensor:
+    """Adds the wave (batch, n, 1) to what a network made of it, (batch, n, c), channel by channel.
+
+    In float32 even under mixed precision: half floats would round the wave itself.
+    """
+    return layers.Add(dtype="float32")([x, wave])
+
+
+def check_choice(what: str, value: str | int, choices: Iterable[str | int]) -> None:
+    """Raises a ValueError for an argument that is none of the choices."""
+    if value not in choices:
+        raise ValueError(f"{what} {value!r} is none of {', '.join(map(str, choices))}")
+
+
+def check_patch(patch: int, multiple: int) -> None:
+    """Raises a ValueError for a patch that is no multiple of so many samples."""
+    if patch < 1 or patch % multiple:
+        raise ValueError(f"a patch of {patch} samples is no multiple of {multiple}")
 
 
 def widen(counts: Sequence[int], width: float, divisor: int = 1) -> list[int]:
@@ -213,8 +257,7 @@ def film_unet(
     Raises:
         ValueError: `blocks` is unknown, or the first block is too short for so many levels.
     """
-    if blocks not in BLOCKS:
-        raise ValueError(f"blocks {blocks!r} is none of {', '.join(BLOCKS)}")
+    check_choice("blocks", blocks, BLOCKS)
     if first_block % 2 ** len(filters):
         raise ValueError(
             f"a first block of {first_block} samples cannot halve {len(filters)} times"

@@ -9,6 +9,8 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
+from .layers import check_choice
+
 FUSIONS = ("paper", "published")
 # Of a bin's magnitude. A patch of 8192 samples whose only content is the rounding noise of 16-bit
 # audio has magnitudes of about 8e-4: a bin below the floor holds nothing that can be heard.
@@ -105,8 +107,7 @@ class Fusion(layers.Layer):
     """
 
     def __init__(self, bins: int, fusion: str = "paper", **kwargs) -> None:
-        if fusion not in FUSIONS:
-            raise ValueError(f"fusion {fusion!r} is none of {', '.join(FUSIONS)}")
+        check_choice("fusion", fusion, FUSIONS)
         super().__init__(**kwargs)
         self.bins = bins
         self.fusion = fusion

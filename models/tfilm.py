@@ -18,9 +18,8 @@ Where the paper and the published code differ, and what stands here:
 """
 
 import keras
-from keras import layers
 
-from .layers import film_unet, first_block, widen
+from .layers import Network, add_wave, film_unet, first_block, widen
 
 PAPER = "Birnbaum et al. 2019"
 
@@ -30,7 +29,7 @@ BOTTLENECK_FILTERS = 512
 
 
 @keras.saving.register_keras_serializable("wideband")
-class TFiLMNet(keras.Model):
+class TFiLMNet(Network):
     """The TFiLM network: (batch, n, 1) interpolated to (batch, n, 1) restored.
 
     n is a multiple of a block, which is patch / 32: 256 samples as published. Longer waves have
@@ -82,25 +81,8 @@ class TFiLMNet(keras.Model):
             blocks=blocks,
             dropout=dropout,
         )
-        # In float32 even under mixed precision: half floats would round the wave itself.
-        x = layers.Add(dtype="float32")([x, wave])
-        super().__init__(wave, x, name=name)
+        super().__init__(wave, add_wave(x, wave), name=name)
 
         # === Config ===
         self.blocks, self.patch, self.width, self.dropout = blocks, patch, width, dropout
         self.multiple = 2 * block
-
-    def get_config(self) -> dict:
-        """Gives the constructor's arguments, which are the whole configuration."""
-        return {
-            "blocks": self.blocks,
-            "patch": self.patch,
-            "width": self.width,
-            "dropout": self.dropout,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> "TFiLMNet":
-        """Rebuilds the network from `get_config`."""
-        return cls(**config)

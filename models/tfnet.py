@@ -28,7 +28,7 @@ from functools import partial
 
 import keras
 
-from .layers import unet, widen
+from .layers import Network, check_choice, check_patch, unet, widen
 from .spectral import time_frequency
 
 PAPER = "Lim et al. 2018"
@@ -38,7 +38,7 @@ KERNELS = (65, 33, 17, 9)
 
 
 @keras.saving.register_keras_serializable("wideband")
-class TFNet(keras.Model):
+class TFNet(Network):
     """The TFNet: (batch, n, 1) interpolated to (batch, n, 1) restored, n a multiple of 64.
 
     Source: the paper; tfnet-2018.flags of the published code has the slim size, which has
@@ -76,13 +76,11 @@ class TFNet(keras.Model):
         dropout: float = 0.5,
         name: str = "tfnet",
     ) -> None:
-        if variant not in FILTERS:
-            raise ValueError(f"variant {variant!r} is none of {', '.join(FILTERS)}")
+        check_choice("variant", variant, FILTERS)
         filters = widen(FILTERS[variant], width)
         # The spectral branch, half as long as the wave, halves once more than there are levels.
         multiple = 2 * 2 ** (len(filters) + 1)
-        if patch < 1 or patch % multiple:
-            raise ValueError(f"a patch of {patch} samples is no multiple of {multiple}")
+        check_patch(patch, multiple)
 
         # === Functional Model ===
         branch = partial(
@@ -102,20 +100,3 @@ class TFNet(keras.Model):
         self.variant, self.ratio, self.fusion, self.patch = variant, ratio, fusion, patch
         self.width, self.dropout = width, dropout
         self.multiple = multiple
-
-    def get_config(self) -> dict:
-        """Gives the constructor's arguments, which are the whole configuration."""
-        return {
-            "variant": self.variant,
-            "ratio": self.ratio,
-            "fusion": self.fusion,
-            "patch": self.patch,
-            "width": self.width,
-            "dropout": self.dropout,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> "TFNet":
-        """Rebuilds the network from `get_config`."""
-        return cls(**config)

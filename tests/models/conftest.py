@@ -1,21 +1,105 @@
-"""Slow NumPy references of what several networks are made of, written from the papers."""
+"""What the tests of several networks share: small tools, and slow NumPy references."""
 
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from wideband import models
+
+
+@pytest.fixture
+def policy(request):
+    """Networks built in the test have this dtype policy, mixed_bfloat16 where none is named."""
+    policy = getattr(request, "param", "mixed_bfloat16")
+    keras.mixed_precision.set_dtype_policy(policy)
+    yield policy
+    keras.mixed_precision.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="session")
+def outline():
+    """Builds a network without initial weights: to draw them can take many seconds."""
+
+    def build(name, **arguments):
+        with keras.StatelessScope(initialize_variables=False):
+            return models.build(name, **arguments)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def drawn():
+    """Builds a network with weights that let every part of it count."""
+
+    def build(name, **arguments):
+        network = models.build(name, **arguments)
+        _draw(network, 0.3)
+        return network
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def waves():
+    """Draws two waves of n samples, (2, n, channels)."""
+    return lambda n, channels=1: (
+        np.random.default_rng(2).normal(0, 0.3, (2, n, channels)).astype(np.float32)
+    )
+
+
+@pytest.fixture(scope="session")
+def layers_of():
+    """Lists the layers of a kind in a network, its convolutions where no kind is named."""
+    return lambda network, kind=keras.layers.Conv1D: [
+        layer for layer in network.layers if isinstance(layer, kind)
+    ]
+
+
+@pytest.fixture(scope="session")
+def lengths(layers_of):
+    """Lists the lengths of the sequences behind a network's convolutions for n samples."""
+
+    def lengths(network, n):
+        probe = keras.Model(network.inputs, [layer.output for layer in layers_of(network)])
+        return [output.shape[1] for output in probe([np.zeros((1, n, 1), np.float32)])]
+
+    return lengths
+
+
+@pytest.fixture(scope="session")
+def assert_training_stays_finite():
+    """Trains a network for a step on each of the batches."""
+
+    def train(network, batches):
+        optimizer = keras.optimizers.Adam(1e-3)
+        for batch in batches:
+            with tf.GradientTape() as tape:
+                output = network(batch, training=True)
+                error = tf.reduce_mean((output - 0.1) ** 2)
+            gradients = tape.gradient(error, network.trainable_variables)
+            assert np.isfinite(output).all()
+            assert all(np.isfinite(gradient).all() for gradient in gradients)
+            optimizer.apply(gradients, network.trainable_variables)
+        assert all(np.isfinite(weight).all() for weight in network.get_weights())
+
+    return train
 
 
 @pytest.fixture(scope="session")
 def slow():
-    """Functions on waves (n, channels), sum by sum."""
+    """Functions on waves (n, channels), sum by sum, written from the papers."""
     return SimpleNamespace(
         conv=_conv,
         pool=_pool,
         leaky=_leaky,
         subpixel=_subpixel,
+        lstm=_lstm,
+        unet=_unet,
         film_unet=_film_unet,
         blocks=_blocks,
+        time_frequency=_time_frequency,
         draw=_draw,
         assert_close=_assert_close,
     )
@@ -48,14 +132,45 @@ def _subpixel(x):
     return out
 
 
-def _blocks(blocks):
-    """Block lengths in patches of 8192: four levels down, the bottleneck, four levels up."""
-    return [128, 64, 32, 16, 8, *((16, 32, 64, 128) if blocks == "paper" else (8, 8, 8, 8))]
+def _lstm(x, weights):
+    """Hochreiter and Schmidhuber's equations with a forget gate; gates in the order i, f, c, o."""
+    kernel, recurrent, bias = next(weights), next(weights), next(weights)
+    state, cell, out = np.zeros(len(recurrent)), np.zeros(len(recurrent)), []
+    for step in x:
+        i, f, c, o = np.split(step @ kernel + state @ recurrent + bias, 4)
+        cell = cell / (1 + np.exp(-f)) + np.tanh(c) / (1 + np.exp(-i))
+        state = np.tanh(cell) / (1 + np.exp(-o))
+        out.append(state)
+    return np.stack(out)
+
+
+def _unet(x, weights, levels=4, use_bias=True):
+    """The network of Kuleshov et al. 2017 without its skip from input to output."""
+    weights, skips = iter(weights), []
+
+    def conv(x, stride=1, use_bias=True):
+        return _conv(x, next(weights), next(weights) if use_bias else 0, stride)
+
+    for _ in range(levels):
+        x = _leaky(conv(x, 2, use_bias), 0.2)
+        skips.append(x)
+    x = _leaky(conv(x, 2), 0.2)
+    for skip in reversed(skips):
+        x = _subpixel(np.maximum(conv(x, 1, use_bias), 0))
+        x = np.concatenate([x, skip], axis=1)
+    return _subpixel(conv(x))
+
+
+def _blocks(reading, first=128, levels=4):
+    """Block lengths on the way down, in the bottleneck, and on the way up."""
+    down = [first >> level for level in range(levels)]
+    bottleneck = first >> levels
+    return [*down, bottleneck, *(down[::-1] if reading == "paper" else [bottleneck] * levels)]
 
 
 def _film_unet(wave, weights, blocks, scales):
     """The network of Birnbaum et al. 2019; `scales` turns blocks' maxima into their scales."""
-    weights, blocks = iter(weights), iter(blocks)
+    weights, levels, blocks = iter(weights), len(blocks) // 2, iter(blocks)
 
     def conv(x, dilation=2):
         return _conv(x, next(weights), next(weights), dilation=dilation)
@@ -65,7 +180,7 @@ def _film_unet(wave, weights, blocks, scales):
         return x * np.repeat(scales(_pool(x, block), weights), block, axis=0)
 
     x, skips = wave, []
-    for _ in range(4):
+    for _ in range(levels):
         x = film(_leaky(_pool(conv(x), 2), 0.2))
         skips.append(x)
     x = film(_leaky(_pool(conv(x), 2), 0.2))
@@ -75,12 +190,33 @@ def _film_unet(wave, weights, blocks, scales):
     return wave + _subpixel(conv(x, dilation=1))
 
 
+def _time_frequency(wave, network, time_net, spectral_net, ratio, fusion):
+    """The network of Lim et al. 2018 as its code tells it, with angles; nets take x and weights."""
+    time, spectral, (v,) = (
+        [np.asarray(weight, np.float64) for weight in network.get_layer(part).trainable_weights]
+        for part in ("time", "spectral", "fusion")
+    )
+    restored = np.fft.rfft(time_net(wave, time)[:, 0])
+    magnitude = np.abs(np.fft.rfft(wave[:, 0]))
+    band = (len(magnitude) - 1) // ratio
+    copied = [magnitude[1 + k % band] for k in range(len(magnitude) - 1)]
+    estimate = spectral_net(np.array(copied)[:, None], spectral)[:, 0]
+    estimate = np.concatenate([magnitude[:1], estimate])
+    w = (np.tanh(v[:, 0]) + 1) / 2
+    if fusion == "published":
+        w = 1 - w
+    fused = w * np.abs(restored) + (1 - w) * estimate
+    phase = np.arctan2(restored.imag, restored.real)
+    return np.fft.irfft(fused * np.cos(phase) + 1j * fused * np.sin(phase))[:, None]
+
+
 def _draw(layer, scale):
-    """Gives a layer or a network weights that let every part count, and returns them."""
+    """Gives a layer or a network weights that let every part count; returns the trained ones."""
     rng = np.random.default_rng(1)
-    for weight in layer.trainable_weights:
-        mean = 1 if weight.path.endswith("gamma") else 0
-        weight.assign(rng.normal(mean, scale, weight.shape))
+    # The rest are the seeds of dropout.
+    for weight in (weight for weight in layer.weights if weight.dtype == "float32"):
+        values = rng.normal(1 if weight.path.endswith("gamma") else 0, scale, weight.shape)
+        weight.assign(np.abs(values) + 0.5 if weight.path.endswith("variance") else values)
     return [np.asarray(weight, np.float64) for weight in layer.trainable_weights]
 
 

@@ -10,42 +10,30 @@ HEADS = 8
 
 
 @pytest.fixture(scope="module")
-def full():
-    """The network at the published size, without initial weights."""
-    with keras.StatelessScope(initialize_variables=False):
-        return models.build("afilm")
-
-
-def films(network):
-    return [layer for layer in network.layers if isinstance(layer, AFiLM)]
-
-
-def waves(n, channels=1):
-    return np.random.default_rng(2).normal(0, 0.3, (2, n, channels)).astype(np.float32)
+def full(outline):
+    """The network at the published size."""
+    return outline("afilm")
 
 
 def test_parameters_are_the_published_ones(full):
     assert full.count_params() == 134_723_842
 
 
-def test_convolutions_are_those_of_tfilm(full):
-    with keras.StatelessScope(initialize_variables=False):
-        tfilm = models.build("tfilm")
+def test_convolutions_are_those_of_tfilm(full, outline, layers_of):
     facts = [
         [
             (layer.kernel.shape, layer.strides, layer.dilation_rate, layer.use_bias)
-            for layer in network.layers
-            if isinstance(layer, keras.layers.Conv1D)
+            for layer in layers_of(network)
         ]
-        for network in (full, tfilm)
+        for network in (full, outline("tfilm"))
     ]
     assert facts[0] == facts[1]
     assert len(facts[0]) == 10
 
 
-def test_every_modulation_has_four_layers_of_eight_heads_and_2048_hidden_units(full):
+def test_every_modulation_has_four_layers_of_eight_heads_and_2048_hidden_units(full, layers_of):
     channels = [128, 256, 512, 512, 512, 512, 512, 256, 128]
-    for layer, c in zip(films(full), channels, strict=True):
+    for layer, c in zip(layers_of(full, AFiLM), channels, strict=True):
         shapes = [tuple(weight.shape) for weight in layer.weights]
         projection = [(c, 8, c // 8), (8, c // 8)]
         assert shapes == 4 * [
@@ -68,10 +56,10 @@ def test_every_modulation_has_four_layers_of_eight_heads_and_2048_hidden_units(f
         ({"patch": 256}, 256, [8] * 9),
     ],
 )
-def test_attention_runs_over_the_stated_number_of_blocks(arguments, n, steps):
+def test_attention_runs_over_the_stated_number_of_blocks(arguments, n, steps, layers_of):
     network = models.build("afilm", width=0.05, depth=1, **arguments)
     lengths = [n // each for each in (2, 4, 8, 16, 32, 16, 8, 4, 2)]
-    blocks = [layer.block for layer in films(network)]
+    blocks = [layer.block for layer in layers_of(network, AFiLM)]
     assert [m // block for m, block in zip(lengths, blocks, strict=True)] == steps
 
 
@@ -80,16 +68,15 @@ def test_the_papers_blocks_are_the_default(full):
     assert (config["blocks"], config["patch"], config["depth"]) == ("paper", 8192, 4)
 
 
-def test_initial_weights_follow_the_published_code():
+def test_initial_weights_follow_the_published_code(layers_of):
     network = models.build("afilm", width=0.125, depth=1)
-    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv1D)]
-    assert all(
-        isinstance(layer.kernel_initializer, keras.initializers.Orthogonal)
-        for layer in convolutions[:-1]
-    )
-    assert np.std(convolutions[-1].kernel) == pytest.approx(0.05, rel=0.1)
+    *layers, last = layers_of(network)
+    for layer in layers:
+        assert isinstance(layer.kernel_initializer, keras.initializers.Orthogonal)
+    assert np.std(last.kernel) == pytest.approx(0.05, rel=0.1)
     # Dense layers (c, c): Glorot's uniform distribution, drawn anew for each.
-    query, _, key, _, value, _, out, *_ = (np.asarray(w) for w in films(network)[2].weights)
+    weights = layers_of(network, AFiLM)[2].weights
+    query, _, key, _, value, _, out, *_ = (np.asarray(weight) for weight in weights)
     for kernel in (query, key, value, out):
         assert np.abs(kernel).max() == pytest.approx(np.sqrt(6 / (64 + 64)), rel=0.01)
     assert np.abs(np.corrcoef([query.ravel(), key.ravel(), value.ravel()]) - np.eye(3)).max() < 0.1
@@ -99,7 +86,7 @@ def test_initial_weights_follow_the_published_code():
 
 
 @pytest.mark.parametrize("blocks", ["paper", "published"])
-def test_output_equals_a_slow_numpy_network(blocks, slow):
+def test_output_equals_a_slow_numpy_network(blocks, slow, waves):
     network = models.build("afilm", blocks=blocks, width=0.05, depth=2)
     weights = slow.draw(network, 0.05)
     wave = waves(1024)
@@ -111,7 +98,7 @@ def test_output_equals_a_slow_numpy_network(blocks, slow):
     slow.assert_close(network(wave), expected)
 
 
-def test_a_transformer_of_four_layers_equals_a_slow_numpy_one(slow):
+def test_a_transformer_of_four_layers_equals_a_slow_numpy_one(slow, waves):
     layer = Transformer(4, HEADS, 20)
     layer.build((None, None, 16))
     weights = slow.draw(layer, 0.5)
@@ -157,7 +144,7 @@ def _normalized(x, gamma, beta):
     return (x - mean) / np.sqrt(variance + 1e-6) * gamma + beta
 
 
-def test_a_graph_of_open_length_gives_the_same_output(slow):
+def test_a_graph_of_open_length_gives_the_same_output(slow, waves):
     layer = AFiLM(8, depth=1, feed_forward=12)
     model = keras.Sequential([keras.Input((None, 16)), layer])
     slow.draw(layer, 0.5)
@@ -168,7 +155,7 @@ def test_a_graph_of_open_length_gives_the_same_output(slow):
 # === Dropout, which the published code never turns off ===
 
 
-def test_the_attentions_dropout_acts_in_training_only():
+def test_the_attentions_dropout_acts_in_training_only(waves):
     network = models.build("afilm", width=0.05, depth=1, dropout=0.0, attention_dropout=0.5)
     x = waves(512)
     np.testing.assert_array_equal(network(x), network(x))
@@ -197,6 +184,6 @@ def test_wrong_arguments_are_refused(arguments, message):
         models.build("afilm", **arguments)
 
 
-def test_channels_that_do_not_divide_among_the_heads_are_refused():
+def test_channels_that_do_not_divide_among_the_heads_are_refused(waves):
     with pytest.raises(ValueError, match="12 channels do not divide among 8 heads"):
         AFiLM(8)(waves(16, 12))

@@ -25,13 +25,6 @@ SMALL = {
 PATCHES = (256, 8192)
 
 
-@pytest.fixture
-def mixed_bfloat16():
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
-    yield
-    keras.mixed_precision.set_dtype_policy("float32")
-
-
 @pytest.fixture(params=models.names())
 def name(request):
     return request.param
@@ -144,7 +137,7 @@ def test_dropout_acts_in_training_only(name):
     assert np.any(np.asarray(network(x, training=True)) != np.asarray(network(x, training=True)))
 
 
-def test_mixed_precision_trains(name, mixed_bfloat16):
+def test_mixed_precision_trains(name, policy):
     network = models.build(name, **SMALL[name])
     assert any(layer.compute_dtype == "bfloat16" for layer in network.layers)
     network.compile("adam", "mse", jit_compile=False)
@@ -153,6 +146,13 @@ def test_mixed_precision_trains(name, mixed_bfloat16):
     assert np.isfinite(loss)
     assert all(weight.dtype == "float32" for weight in network.trainable_variables)
     assert any(np.any(a != b) for a, b in zip(before, network.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["audiounet", "tfilm", "afilm", "dnn"])
+def test_the_wave_is_added_in_float32_under_mixed_precision(name, policy):
+    network = models.build(name, **SMALL[name])
+    network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
+    np.testing.assert_array_equal(network(waves(256)), waves(256))
 
 
 def test_jax_gives_the_output_of_tensorflow(name, tmp_path):

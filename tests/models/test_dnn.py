@@ -6,30 +6,11 @@ import pytest
 from wideband import models
 
 
-def layers_of(network, kind):
-    return [layer for layer in network.layers if isinstance(layer, kind)]
-
-
-def waves(n):
-    return np.random.default_rng(2).normal(0, 0.3, (2, n, 1)).astype(np.float32)
-
-
-def drawn(**arguments):
-    """A network whose weights and statistics let every part count."""
-    network = models.build("dnn", **arguments)
-    rng = np.random.default_rng(1)
-    for weight in network.weights:
-        spread = rng.normal(0, 0.3, weight.shape)
-        weight.assign(np.abs(spread) + 0.5 if "variance" in weight.path else spread)
-    return network
-
-
 @pytest.mark.parametrize(
     ("patch", "units"), [(8192, [1365, 4096, 4096, 8192]), (256, [42, 128, 128, 256])]
 )
-def test_layers_have_a_sixth_then_halves_of_the_patch(patch, units):
-    with keras.StatelessScope(initialize_variables=False):
-        network = models.build("dnn", patch=patch)
+def test_layers_have_a_sixth_then_halves_of_the_patch(patch, units, outline, layers_of):
+    network = outline("dnn", patch=patch)
     dense = layers_of(network, keras.layers.Dense)
     assert [layer.units for layer in dense] == units
     inputs = [patch, *units]
@@ -40,7 +21,7 @@ def test_layers_have_a_sixth_then_halves_of_the_patch(patch, units):
     assert (network.multiple, network.context) == (patch, patch)
 
 
-def test_dense_layers_start_near_zero():
+def test_dense_layers_start_near_zero(layers_of):
     network = models.build("dnn", patch=256)
     for layer in layers_of(network, keras.layers.Dense):
         assert np.std(layer.kernel) == pytest.approx(1e-7, rel=0.1)
@@ -49,23 +30,22 @@ def test_dense_layers_start_near_zero():
 
 @pytest.mark.parametrize("skips", [True, False])
 @pytest.mark.parametrize("depth", [2, 4, 5])
-def test_output_equals_a_slow_numpy_network(depth, skips):
-    network = drawn(patch=48, depth=depth, skips=skips)
+def test_output_equals_a_slow_numpy_network(depth, skips, drawn, slow, waves, layers_of):
+    network = drawn("dnn", patch=48, depth=depth, skips=skips)
+    dense = layers_of(network, keras.layers.Dense)
+    norms = layers_of(network, keras.layers.BatchNormalization)
     wave = waves(144)
     expected = [
-        np.concatenate([_slow_dnn(frame, network, skips) for frame in each.reshape(3, 48)])
+        np.concatenate([_slow_dnn(frame, dense, norms, skips) for frame in each.reshape(3, 48)])
         for each in wave
     ]
     assert np.std(expected - wave[..., 0]) > 0.1
-    scale = np.abs(expected).max()
-    np.testing.assert_allclose(network(wave)[..., 0], expected, rtol=0, atol=1e-4 * scale)
+    slow.assert_close(network(wave)[..., 0], expected)
 
 
-def _slow_dnn(frame, network, skips):
+def _slow_dnn(frame, dense, norms, skips):
     """Dense, normalized by the stored statistics, leaky; and added where the code means to add."""
     x = frame.astype(np.float64)
-    dense = layers_of(network, keras.layers.Dense)
-    norms = layers_of(network, keras.layers.BatchNormalization)
     for number, (layer, norm) in enumerate(zip(dense, norms, strict=True)):
         kernel, bias = (np.asarray(weight, np.float64) for weight in layer.weights)
         gamma, beta, mean, variance = (np.asarray(weight, np.float64) for weight in norm.weights)
@@ -75,8 +55,8 @@ def _slow_dnn(frame, network, skips):
     return frame + x
 
 
-def test_a_frame_is_restored_by_itself():
-    network = drawn(patch=64)
+def test_a_frame_is_restored_by_itself(drawn, waves):
+    network = drawn("dnn", patch=64)
     wave = waves(256)
     calm = np.asarray(network(wave))
     wave[:, 70] += 1
@@ -85,7 +65,7 @@ def test_a_frame_is_restored_by_itself():
     assert moved[1].all()
 
 
-def test_training_keeps_the_statistics_that_inference_reads():
+def test_training_keeps_the_statistics_that_inference_reads(waves, layers_of):
     network = models.build("dnn", patch=64, width=0.5)
     mean = layers_of(network, keras.layers.BatchNormalization)[0].moving_mean
     layers_of(network, keras.layers.Dense)[0].bias.assign(np.ones(mean.shape))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from wideband import models
+from wideband.models.layers import TFiLM
 
 PARAMETERS = {
     "gionet": 24_032_005,
@@ -22,23 +23,9 @@ BRANCHES = {
 
 
 @pytest.fixture(scope="module", params=PARAMETERS)
-def full(request):
-    """A variant and its network at the published size, without initial weights."""
-    with keras.StatelessScope(initialize_variables=False):
-        return request.param, models.build("gionet", variant=request.param)
-
-
-def small(variant, seed=1, **arguments):
-    """A small network with weights that let every part of it count."""
-    network = models.build("gionet", variant=variant, width=0.03, **arguments)
-    rng = np.random.default_rng(seed)
-    network.set_weights(
-        [
-            rng.normal(0, 0.3, weight.shape) if weight.dtype == np.float32 else weight
-            for weight in network.get_weights()
-        ]
-    )
-    return network
+def full(request, outline):
+    """A variant and its network at the published size."""
+    return request.param, outline("gionet", variant=request.param)
 
 
 def branch(network, name):
@@ -46,22 +33,10 @@ def branch(network, name):
     return network if network.variant == "tfilmnet" else network.get_layer(name)
 
 
-def layers_of(network, name, kind):
-    return [layer for layer in branch(network, name).layers if isinstance(layer, kind)]
-
-
-def blocks_of(network, name):
-    return [layer.block for layer in branch(network, name).layers if hasattr(layer, "block")]
-
-
-def waves(n, seed=2):
-    return np.random.default_rng(seed).normal(0, 0.3, (2, n, 1)).astype(np.float32)
-
-
-def assert_close(actual, expected):
-    """Equal to 1e-4 of the loudest sample."""
-    expected = np.asarray(expected)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+@pytest.fixture
+def blocks_of(layers_of):
+    """Lists the block lengths of a branch."""
+    return lambda network, name: [layer.block for layer in layers_of(branch(network, name), TFiLM)]
 
 
 # === The thesis's figures ===
@@ -72,7 +47,7 @@ def test_parameters_are_the_published_ones(full):
     assert network.count_params() == PARAMETERS[variant]
 
 
-def test_convolutions_have_the_published_kernels_strides_and_dilations(full):
+def test_convolutions_have_the_published_kernels_strides_and_dilations(full, layers_of):
     variant, network = full
     for name, (kind, (f1, f2, f3)) in BRANCHES[variant].items():
         expected = [
@@ -85,7 +60,7 @@ def test_convolutions_have_the_published_kernels_strides_and_dilations(full):
             (65, 2 * f2, 2 * f1),
             (9, 2 * f1, 2),
         ]
-        layers = layers_of(network, name, keras.layers.Conv1D)
+        layers = layers_of(branch(network, name))
         assert [tuple(layer.kernel.shape) for layer in layers] == expected
         assert all(layer.use_bias and layer.padding == "same" for layer in layers)
         strides = [layer.strides[0] for layer in layers]
@@ -96,14 +71,10 @@ def test_convolutions_have_the_published_kernels_strides_and_dilations(full):
             assert (strides, dilations) == ([1] * 8, [2] * 7 + [1])
 
 
-def test_modulations_are_lstms_of_the_channels_behind_every_tfilm_convolution(full):
+def test_modulations_are_lstms_of_the_channels_behind_every_tfilm_convolution(full, layers_of):
     variant, network = full
     for name, (kind, (f1, f2, f3)) in BRANCHES[variant].items():
-        units = [
-            layer.sequence.units
-            for layer in branch(network, name).layers
-            if hasattr(layer, "sequence")
-        ]
+        units = [layer.sequence.units for layer in layers_of(branch(network, name), TFiLM)]
         assert units == ([f1, f2, f3, f3, f3, f2, f1] if kind == "tfilm" else [])
 
 
@@ -114,7 +85,7 @@ def test_modulations_are_lstms_of_the_channels_behind_every_tfilm_convolution(fu
         ("published", [32, 32, 32, 32, 64, 128, 256], [16, 16, 16, 16, 32, 64, 128]),
     ],
 )
-def test_modulations_run_over_the_stated_number_of_blocks(blocks, time, spectral):
+def test_modulations_run_over_the_stated_number_of_blocks(blocks, time, spectral, blocks_of):
     network = models.build("gionet", blocks=blocks, width=0.02)
     for name, n, steps in (("time", 8192, time), ("spectral", 4096, spectral)):
         lengths = [n // each for each in (2, 4, 8, 16, 8, 4, 2)]
@@ -138,10 +109,10 @@ def test_the_texts_readings_are_the_defaults():
 
 
 @pytest.mark.parametrize(("kind", "spread"), [("gionet", 0.05), ("tfnet", None)])
-def test_the_last_convolution_starts_as_in_the_code(kind, spread):
+def test_the_last_convolution_starts_as_in_the_code(kind, spread, layers_of):
     network = models.build("gionet", variant=kind, width=1 / 4)
     for name in ("time", "spectral"):
-        *inner, last = layers_of(network, name, keras.layers.Conv1D)
+        *inner, last = layers_of(branch(network, name))
         assert all(
             isinstance(layer.kernel_initializer, keras.initializers.Orthogonal) for layer in inner
         )
@@ -157,122 +128,44 @@ def test_the_last_convolution_starts_as_in_the_code(kind, spread):
 
 @pytest.mark.parametrize("reading", ["paper", "published"])
 @pytest.mark.parametrize("variant", ["gionet", "gionet2", "tfnet"])
-def test_output_equals_a_slow_numpy_network(variant, reading):
-    network = small(variant, fusion=reading, blocks=reading, patch=1024)
+def test_output_equals_a_slow_numpy_network(variant, reading, drawn, slow, waves):
+    readings = {"fusion": reading, "blocks": reading}
+    network = drawn("gionet", variant=variant, width=0.03, patch=1024, **readings)
+    (time_kind, _), (spectral_kind, _) = BRANCHES[variant].values()
+    # The code gives the spectral branch the blocks of the time branch, the text as many blocks.
+    time = _slow_branch(slow, time_kind, reading, 1024)
+    spectral = _slow_branch(slow, spectral_kind, reading, 512 if reading == "paper" else 1024)
     wave = waves(1024)
-    expected = [_slow_network(each.astype(np.float64), network) for each in wave]
-    assert_close(network(wave), expected)
+    expected = [
+        slow.time_frequency(each.astype(np.float64), network, time, spectral, 4, reading)
+        for each in wave
+    ]
+    slow.assert_close(network(wave), expected)
 
 
 @pytest.mark.parametrize("blocks", ["paper", "published"])
-def test_tfilmnet_equals_a_slow_numpy_network(blocks):
-    network = small("tfilmnet", blocks=blocks, patch=1024)
+def test_tfilmnet_equals_a_slow_numpy_network(blocks, slow, waves):
+    network = models.build("gionet", variant="tfilmnet", blocks=blocks, width=0.03, patch=1024)
+    weights = slow.draw(network, 0.3)
     wave = waves(1024)
-    weights = [np.asarray(weight, np.float64) for weight in network.trainable_weights]
-    expected = [
-        _slow_branch("tfilm", each.astype(np.float64), weights, 1024, blocks) for each in wave
-    ]
-    assert_close(network(wave), expected)
+    net = _slow_branch(slow, "tfilm", blocks, 1024)
+    slow.assert_close(network(wave), [net(each.astype(np.float64), weights) for each in wave])
 
 
-def _slow_network(wave, network):
-    """The network as the thesis's code tells it, with angles, sum by sum."""
-    time, spectral, v = (
-        [np.asarray(weight, np.float64) for weight in network.get_layer(part).trainable_weights]
-        for part in ("time", "spectral", "fusion")
-    )
-    (time_kind, _), (spectral_kind, _) = BRANCHES[network.variant].values()
-    blocks = network.blocks
-    n = len(wave)
-    restored = np.fft.rfft(_slow_branch(time_kind, wave, time, n, blocks)[:, 0])
-    magnitude = np.abs(np.fft.rfft(wave[:, 0]))
-    band = n // 2 // 4
-    bins = np.concatenate([magnitude[1 : 1 + band]] * 4)[:, None]
-    # The code gives the spectral branch the blocks of the time branch, the text as many blocks.
-    sized = n // 2 if blocks == "paper" else n
-    estimate = _slow_branch(spectral_kind, bins, spectral, sized, blocks)[:, 0]
-    estimate = np.concatenate([magnitude[:1], estimate])
-    w = (np.tanh(v[0][:, 0]) + 1) / 2
-    if network.fusion == "published":
-        w = 1 - w
-    fused = w * np.abs(restored) + (1 - w) * estimate
-    phase = np.arctan2(restored.imag, restored.real)
-    return np.fft.irfft(fused * np.cos(phase) + 1j * fused * np.sin(phase))[:, None]
-
-
-def _slow_branch(kind, x, weights, sized, blocks):
-    """A branch; `sized` samples make 32 blocks, at every level that is modulated."""
-    weights, skips, start = iter(weights), [], x
-    for level in range(3):
-        x = _leaky(_slow_down(kind, x, weights))
-        x = _slow_film(kind, x, weights, sized // 64 >> level)
-        skips.append(x)
-    x = _leaky(_slow_down(kind, x, weights))
-    x = _slow_film(kind, x, weights, sized // 64 >> 3)
-    for level in (2, 1, 0):
-        dilation = 2 if kind == "tfilm" else 1
-        x = np.maximum(_slow_conv(x, next(weights), next(weights), 1, dilation), 0)
-        x = _slow_subpixel(x)
-        x = _slow_film(kind, x, weights, sized // 64 >> (level if blocks == "paper" else 3))
-        x = np.concatenate([x, skips[level]], axis=1)
-    return start + _slow_subpixel(_slow_conv(x, next(weights), next(weights), 1, 1))
-
-
-def _slow_down(kind, x, weights):
+def _slow_branch(slow, kind, blocks, n):
+    """A branch of three levels whose blocks make 32 steps for n samples."""
     if kind == "unet":
-        return _slow_conv(x, next(weights), next(weights), 2, 1)
-    x = _slow_conv(x, next(weights), next(weights), 1, 2)
-    return np.maximum(x[0::2], x[1::2])
-
-
-def _slow_film(kind, x, weights, block):
-    if kind == "unet":
-        return x
-    kernel, recurrent, bias = next(weights), next(weights), next(weights)
-    units = x.shape[1]
-    hidden, cell = np.zeros(units), np.zeros(units)
-    out = np.empty_like(x)
-    for start in range(0, len(x), block):
-        peak = x[start : start + block].max(axis=0)
-        gates = peak @ kernel + hidden @ recurrent + bias
-        into, forget, fresh, outof = np.split(gates, 4)
-        cell = _sigmoid(forget) * cell + _sigmoid(into) * np.tanh(fresh)
-        hidden = _sigmoid(outof) * np.tanh(cell)
-        out[start : start + block] = hidden * x[start : start + block]
-    return out
-
-
-def _slow_conv(x, kernel, bias, stride, dilation):
-    """TensorFlow's "same": the odd sample of padding goes to the end."""
-    reach, steps = (len(kernel) - 1) * dilation + 1, -(-len(x) // stride)
-    total = max((steps - 1) * stride + reach - len(x), 0)
-    padded = np.pad(x, ((total // 2, total - total // 2), (0, 0)))
-    frames = [padded[step * stride : step * stride + reach : dilation] for step in range(steps)]
-    return np.stack([np.tensordot(frame, kernel, 2) + bias for frame in frames])
-
-
-def _slow_subpixel(x):
-    """Sample 2 k comes from the first half of the channels of k, 2 k + 1 from the second."""
-    half = x.shape[1] // 2
-    out = np.empty((2 * len(x), half))
-    out[0::2], out[1::2] = x[:, :half], x[:, half:]
-    return out
-
-
-def _leaky(x):
-    return np.where(x > 0, x, 0.2 * x)
-
-
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
+        return lambda x, weights: x + slow.unet(x, weights, levels=3)
+    blocks = slow.blocks(blocks, n // 64, levels=3)
+    return lambda x, weights: slow.film_unet(x, weights, blocks, slow.lstm)
 
 
 @pytest.mark.parametrize("variant", PARAMETERS)
-def test_dropout_acts_in_every_branch_in_training_only(variant):
-    network = small(variant, patch=256)
+def test_dropout_acts_in_every_branch_in_training_only(variant, drawn, waves, layers_of):
+    network = drawn("gionet", variant=variant, width=0.03, patch=256)
     for name in BRANCHES[variant]:
-        rates = [layer.rate for layer in layers_of(network, name, keras.layers.Dropout)]
-        assert rates == [0.5] * 4
+        dropouts = layers_of(branch(network, name), keras.layers.Dropout)
+        assert [layer.rate for layer in dropouts] == [0.5] * 4
     wave = waves(256)
     np.testing.assert_array_equal(network(wave, training=False), network(wave, training=False))
     once, again = (np.asarray(network(wave, training=True)) for _ in range(2))
@@ -284,17 +177,16 @@ def test_dropout_acts_in_every_branch_in_training_only(variant):
 
 @pytest.mark.parametrize("variant", PARAMETERS)
 @pytest.mark.parametrize("blocks", ["paper", "published"])
-def test_a_patch_suits_the_network_that_was_built_for_it(variant, blocks):
+def test_a_patch_suits_the_network_that_was_built_for_it(variant, blocks, outline, waves):
     for patch in (256, 1024, 8192, 16384):
-        with keras.StatelessScope(initialize_variables=False):
-            network = models.build("gionet", variant=variant, blocks=blocks, patch=patch)
+        network = outline("gionet", variant=variant, blocks=blocks, patch=patch)
         assert patch % network.multiple == 0
     network = models.build("gionet", variant=variant, blocks=blocks, patch=256, width=0.02)
     assert network(waves(256)).shape == (2, 256, 1)
 
 
 @pytest.mark.parametrize("variant", PARAMETERS)
-def test_every_multiple_runs_and_less_does_not(variant):
+def test_every_multiple_runs_and_less_does_not(variant, waves):
     network = models.build("gionet", variant=variant, blocks="published", width=0.02)
     n = 3 * network.multiple
     assert network(waves(n)).shape == (2, n, 1)
@@ -302,7 +194,7 @@ def test_every_multiple_runs_and_less_does_not(variant):
         network(waves(n - network.multiple // 2))
 
 
-def test_a_short_patch_has_as_many_blocks_as_its_bottleneck_allows():
+def test_a_short_patch_has_as_many_blocks_as_its_bottleneck_allows(blocks_of):
     network = models.build("gionet", patch=256, width=0.02)
     assert blocks_of(network, "time") == [8, 4, 2, 1, 2, 4, 8]
     assert blocks_of(network, "spectral") == [8, 4, 2, 1, 2, 4, 8]
@@ -312,35 +204,20 @@ def test_a_short_patch_has_as_many_blocks_as_its_bottleneck_allows():
 
 
 @pytest.mark.parametrize(
-    ("variant", "policy"), [("gionet", "float32"), ("gionet2", "mixed_bfloat16")]
+    ("variant", "policy"),
+    [("gionet", "float32"), ("gionet2", "mixed_bfloat16")],
+    indirect=["policy"],
 )
-def test_training_on_empty_bins_stays_finite(variant, policy):
-    keras.mixed_precision.set_dtype_policy(policy)
-    try:
-        network = models.build("gionet", variant=variant, width=0.03, patch=256)
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
+def test_training_on_empty_bins_stays_finite(variant, policy, assert_training_stays_finite):
+    network = models.build("gionet", variant=variant, width=0.03, patch=256)
     silence, sine = np.zeros(256), 0.5 * np.sin(2 * np.pi * 16 * np.arange(256) / 256)
     batch = np.stack([silence, sine, silence + 0.5])[..., None].astype(np.float32)
-    optimizer = keras.optimizers.Adam(1e-3)
-    for some in (batch[:1], batch):
-        with tf.GradientTape() as tape:
-            output = network(some, training=True)
-            error = tf.reduce_mean((output - 0.1) ** 2)
-        gradients = tape.gradient(error, network.trainable_variables)
-        assert np.isfinite(output).all()
-        assert all(np.isfinite(gradient).all() for gradient in gradients)
-        optimizer.apply(gradients, network.trainable_variables)
-    assert all(np.isfinite(weight).all() for weight in network.get_weights())
+    assert_training_stays_finite(network, [batch[:1], batch])
 
 
 @pytest.mark.parametrize("variant", ["gionet2", "tfilmnet"])
-def test_mixed_precision_adds_the_wave_exactly(variant):
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
-    try:
-        network = models.build("gionet", variant=variant, width=0.02, patch=256)
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
+def test_mixed_precision_adds_the_wave_exactly(variant, policy, waves):
+    network = models.build("gionet", variant=variant, width=0.02, patch=256)
     network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
     if variant != "tfilmnet":
         # All weight on the time branch, which without weights is the wave.

@@ -25,29 +25,10 @@ CONVOLUTIONS = {
 }
 
 
-def layers_of(network, kind):
-    return [layer for layer in network.layers if isinstance(layer, kind)]
-
-
-def waves(n):
-    return np.random.default_rng(2).normal(0, 0.3, (2, n, 1)).astype(np.float32)
-
-
-def drawn(**arguments):
-    """A small network whose weights and statistics let every part count."""
-    network = models.build("keras_unet", width=0.03, **arguments)
-    rng = np.random.default_rng(1)
-    for weight in network.weights:
-        spread = rng.normal(0, 0.3, weight.shape)
-        weight.assign(np.abs(spread) + 0.5 if "variance" in weight.path else spread)
-    return network
-
-
 @pytest.mark.parametrize("levels", [3, 4, 5])
-def test_convolutions_have_the_published_kernels_and_strides(levels):
-    with keras.StatelessScope(initialize_variables=False):
-        network = models.build("keras_unet", levels=levels)
-    *layers, last = layers_of(network, keras.layers.Conv1D)
+def test_convolutions_have_the_published_kernels_and_strides(levels, outline, layers_of):
+    network = outline("keras_unet", levels=levels)
+    *layers, last = layers_of(network)
     shapes = [(32, *channels) for channels in CONVOLUTIONS[levels]]
     assert [tuple(layer.kernel.shape) for layer in layers] == shapes
     assert tuple(last.kernel.shape) == (1, 32, 1)
@@ -67,32 +48,32 @@ def test_the_network_of_the_last_stage_is_the_default():
 
 
 @pytest.mark.parametrize(
-    ("ratio", "lengths"),
+    ("ratio", "expected"),
     [
         (2, [512, 256, 128, 64, 64, 128, 256, 512, 1024, 2048]),
         (4, [512, 256, 128, 64, 64, 128, 256, 512, 1024, 2048, 4096]),
     ],
 )
-def test_inner_sequences_halve_and_double_up_to_the_high_rate(ratio, lengths):
+def test_inner_sequences_halve_and_double_up_to_the_high_rate(ratio, expected, lengths):
     network = models.build("keras_unet", ratio=ratio, width=0.03)
-    convolutions = layers_of(network, keras.layers.Conv1D)
-    probe = keras.Model(network.inputs, [layer.output for layer in convolutions])
-    outputs = probe([np.zeros((1, 1024, 1), np.float32)])
-    assert [output.shape[1] for output in outputs] == lengths
+    assert lengths(network, 1024) == expected
 
 
 @pytest.mark.parametrize(("levels", "ratio"), [(3, 4), (4, 2), (5, 8)])
-def test_output_equals_a_slow_numpy_network(levels, ratio, slow):
-    network = drawn(levels=levels, ratio=ratio)
+def test_output_equals_a_slow_numpy_network(levels, ratio, drawn, slow, waves, layers_of):
+    network = drawn("keras_unet", levels=levels, ratio=ratio, width=0.03)
+    norms = layers_of(network, keras.layers.BatchNormalization)
     wave = waves(128)
-    expected = [_slow_network(each.astype(np.float64), network, slow) for each in wave]
+    expected = [
+        _slow_network(each.astype(np.float64), layers_of(network), norms, ratio, slow)
+        for each in wave
+    ]
     slow.assert_close(network(wave), expected)
 
 
-def _slow_network(wave, network, slow):
+def _slow_network(wave, convolutions, norms, ratio, slow):
     """The network as Project/model.py tells it, sum by sum, with the stored statistics."""
-    convolutions = iter(layers_of(network, keras.layers.Conv1D))
-    norms = iter(layers_of(network, keras.layers.BatchNormalization))
+    convolutions = iter(convolutions)
 
     def conv(x, stride=1):
         kernel, bias = (np.asarray(each, np.float64) for each in next(convolutions).weights)
@@ -102,7 +83,7 @@ def _slow_network(wave, network, slow):
         return slow.subpixel(slow.leaky(conv(x), 0.3))
 
     x, skips = wave, []
-    for norm, _ in zip(norms, range(network.levels), strict=False):
+    for norm in norms:
         gamma, beta, mean, variance = (np.asarray(each, np.float64) for each in norm.weights)
         x = (conv(x, 2) - mean) / np.sqrt(variance + 1e-3) * gamma + beta
         x = slow.leaky(x, 0.3)
@@ -112,7 +93,7 @@ def _slow_network(wave, network, slow):
         x = np.concatenate([up(x), skip], axis=1)
     # One channel is added to each of many.
     x = up(x) + wave
-    while len(x) < network.ratio * len(wave):
+    while len(x) < ratio * len(wave):
         x = up(x)
     return conv(x)
 
@@ -120,14 +101,13 @@ def _slow_network(wave, network, slow):
 @pytest.mark.parametrize(
     ("last_dropout", "rates"), [(True, [0.5] * 6), (False, [0.5] * 4 + [0] * 2)]
 )
-def test_the_blocks_that_reach_the_high_rate_may_go_without_dropout(last_dropout, rates):
+def test_the_blocks_that_reach_the_high_rate_may_go_without_dropout(last_dropout, rates, layers_of):
     network = models.build("keras_unet", last_dropout=last_dropout, width=0.03)
     assert [layer.rate for layer in layers_of(network, keras.layers.Dropout)] == rates
 
 
-def test_every_convolution_starts_orthogonal():
-    network = models.build("keras_unet", width=0.1)
-    for layer in layers_of(network, keras.layers.Conv1D):
+def test_every_convolution_starts_orthogonal(layers_of):
+    for layer in layers_of(models.build("keras_unet", width=0.1)):
         kernel = np.asarray(layer.kernel).reshape(-1, layer.filters)
         np.testing.assert_allclose(kernel.T @ kernel, np.eye(layer.filters), atol=1e-5)
 

@@ -33,20 +33,10 @@ def test_a_tfilm_layer_scales_blocks_by_an_lstm_of_their_maxima(slow):
     layer.build((None, 24, 3))
     weights = slow.draw(layer, 0.7)
     x = waves(24, 3)
-    expected = [wave * np.repeat(_slow_lstm(slow.pool(wave, 4), *weights), 4, axis=0) for wave in x]
+    expected = [
+        wave * np.repeat(slow.lstm(slow.pool(wave, 4), iter(weights)), 4, axis=0) for wave in x
+    ]
     slow.assert_close(layer(x), expected)
-
-
-def _slow_lstm(x, kernel, recurrent, bias):
-    """Hochreiter and Schmidhuber's equations with a forget gate; gates in the order i, f, c, o."""
-    units = len(recurrent)
-    state, cell, out = np.zeros(units), np.zeros(units), []
-    for step in x:
-        i, f, c, o = np.split(step @ kernel + state @ recurrent + bias, 4)
-        cell = cell / (1 + np.exp(-f)) + np.tanh(c) / (1 + np.exp(-i))
-        state = np.tanh(cell) / (1 + np.exp(-o))
-        out.append(state)
-    return np.stack(out)
 
 
 def test_a_tfilm_layer_has_the_weights_of_an_lstm_and_no_more():

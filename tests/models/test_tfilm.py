@@ -8,22 +8,17 @@ from wideband.models.layers import TFiLM
 
 
 @pytest.fixture(scope="module")
-def full():
-    """The network at the published size, without initial weights."""
-    with keras.StatelessScope(initialize_variables=False):
-        return models.build("tfilm")
-
-
-def layers_of(network, kind):
-    return [layer for layer in network.layers if isinstance(layer, kind)]
+def full(outline):
+    """The network at the published size."""
+    return outline("tfilm")
 
 
 def test_parameters_are_the_published_ones(full):
     assert full.count_params() == 68_221_186
 
 
-def test_convolutions_have_the_published_kernels_and_dilation(full):
-    layers = layers_of(full, keras.layers.Conv1D)
+def test_convolutions_have_the_published_kernels_and_dilation(full, layers_of):
+    layers = layers_of(full)
     assert [tuple(layer.kernel.shape) for layer in layers] == [
         # kernel, channels in, channels out
         (65, 1, 128),
@@ -42,15 +37,16 @@ def test_convolutions_have_the_published_kernels_and_dilation(full):
     assert all(layer.padding == "same" for layer in layers)
 
 
-def test_sequences_are_halved_by_max_pooling_after_five_convolutions(full):
+def test_sequences_are_halved_by_max_pooling_after_five_convolutions(full, layers_of):
     pools = layers_of(full, keras.layers.MaxPooling1D)
     assert [(pool.pool_size, pool.strides) for pool in pools] == [((2,), (2,))] * 5
 
 
-def test_every_modulation_is_an_lstm_of_the_channels_before_it(full):
-    units = [layer.sequence.units for layer in layers_of(full, TFiLM)]
+def test_every_modulation_is_an_lstm_of_the_channels_before_it(full, layers_of):
+    sequences = [layer.sequence for layer in layers_of(full, TFiLM)]
+    units = [sequence.units for sequence in sequences]
     assert units == [128, 256, 512, 512, 512, 512, 512, 256, 128]
-    assert all(layer.sequence.return_sequences for layer in layers_of(full, TFiLM))
+    assert all(sequence.return_sequences for sequence in sequences)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +59,7 @@ def test_every_modulation_is_an_lstm_of_the_channels_before_it(full):
         ({"patch": 256}, 256, [8] * 9),
     ],
 )
-def test_modulations_run_over_the_stated_number_of_blocks(arguments, n, steps):
+def test_modulations_run_over_the_stated_number_of_blocks(arguments, n, steps, layers_of):
     network = models.build("tfilm", width=0.02, **arguments)
     films = layers_of(network, TFiLM)
     probe = keras.Model(network.inputs, [layer.input for layer in films])
@@ -79,49 +75,36 @@ def test_the_papers_blocks_and_patch_are_the_defaults(full):
     assert full.multiple == 256
 
 
-def test_initial_weights_follow_the_published_code():
-    network = models.build("tfilm", width=0.25)
-    convolutions = layers_of(network, keras.layers.Conv1D)
-    for layer in convolutions[:-1]:
+def test_initial_weights_follow_the_published_code(layers_of):
+    *layers, last = layers_of(models.build("tfilm", width=0.25))
+    for layer in layers:
         assert isinstance(layer.kernel_initializer, keras.initializers.Orthogonal)
-    assert np.std(convolutions[-1].kernel) == pytest.approx(1e-3, rel=0.1)
+    assert np.std(last.kernel) == pytest.approx(1e-3, rel=0.1)
 
 
 @pytest.mark.parametrize("blocks", ["paper", "published"])
-def test_output_equals_a_slow_numpy_network(blocks, slow):
+def test_output_equals_a_slow_numpy_network(blocks, slow, waves):
     network = models.build("tfilm", blocks=blocks, width=0.03)
     weights = slow.draw(network, 0.3)
-    wave = np.random.default_rng(2).normal(0, 0.3, (2, 1024, 1)).astype(np.float32)
+    wave = waves(1024)
     expected = [
-        slow.film_unet(each.astype(np.float64), weights, slow.blocks(blocks), _slow_lstm)
+        slow.film_unet(each.astype(np.float64), weights, slow.blocks(blocks), slow.lstm)
         for each in wave
     ]
     assert np.std(expected - wave) > 0.1
     slow.assert_close(network(wave), expected)
 
 
-def _slow_lstm(x, weights):
-    """An LSTM that takes its weights where the network's walk stands; gates i, f, c, o."""
-    kernel, recurrent, bias = next(weights), next(weights), next(weights)
-    state, cell, out = np.zeros(len(recurrent)), np.zeros(len(recurrent)), []
-    for step in x:
-        i, f, c, o = np.split(step @ kernel + state @ recurrent + bias, 4)
-        cell = cell / (1 + np.exp(-f)) + np.tanh(c) / (1 + np.exp(-i))
-        state = np.tanh(cell) / (1 + np.exp(-o))
-        out.append(state)
-    return np.stack(out)
-
-
-def test_weights_fit_either_reading_and_outputs_differ(slow):
+def test_weights_fit_either_reading_and_outputs_differ(slow, waves):
     paper, published = (
         models.build("tfilm", blocks=blocks, width=0.03) for blocks in ("paper", "published")
     )
     published.set_weights(slow.draw(paper, 0.3))
-    wave = np.random.default_rng(3).normal(0, 0.3, (1, 1024, 1)).astype(np.float32)
+    wave = waves(1024)
     assert np.abs(np.asarray(paper(wave)) - np.asarray(published(wave))).max() > 0.01
 
 
-def test_dropout_stands_in_the_bottleneck_and_on_the_way_up(full):
+def test_dropout_stands_in_the_bottleneck_and_on_the_way_up(full, layers_of):
     kinds = [type(layer).__name__ for layer in full.layers]
     steps = [kinds[at - 1 : at + 2] for at, kind in enumerate(kinds) if kind == "Dropout"]
     assert steps == [["MaxPooling1D", "Dropout", "LeakyReLU"]] + [["Conv1D", "Dropout", "ReLU"]] * 4
@@ -139,14 +122,3 @@ def test_dropout_stands_in_the_bottleneck_and_on_the_way_up(full):
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         models.build("tfilm", **arguments)
-
-
-def test_the_wave_is_added_in_float32_under_mixed_precision():
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
-    try:
-        network = models.build("tfilm", width=0.02)
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
-    network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
-    wave = np.random.default_rng(2).normal(0, 0.3, (1, 256, 1)).astype(np.float32)
-    np.testing.assert_array_equal(np.asarray(network(wave)), wave)

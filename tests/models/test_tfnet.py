@@ -1,5 +1,7 @@
 """TFNet against its published numbers and a slow network in plain NumPy."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -14,33 +16,6 @@ def full():
     return models.build("tfnet")
 
 
-def randomized(seed=1, scale=0.3, **arguments):
-    """A small network with weights that let every part of it count."""
-    network = models.build("tfnet", width=0.03, **arguments)
-    rng = np.random.default_rng(seed)
-    network.set_weights(
-        [
-            rng.normal(0, scale, weight.shape) if weight.dtype == np.float32 else weight
-            for weight in network.get_weights()
-        ]
-    )
-    return network
-
-
-def convolutions(network, branch):
-    return [
-        layer
-        for layer in network.get_layer(branch).layers
-        if isinstance(layer, keras.layers.Conv1D)
-    ]
-
-
-def assert_close(actual, expected):
-    """Equal to 1e-4 of the loudest sample."""
-    expected = np.asarray(expected)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
-
-
 # === The paper's figures ===
 
 
@@ -49,7 +24,7 @@ def test_parameters_are_the_published_ones(full):
 
 
 @pytest.mark.parametrize("branch", ["time", "spectral"])
-def test_convolutions_have_the_published_kernels_strides_and_biases(full, branch):
+def test_convolutions_have_the_published_kernels_strides_and_biases(full, branch, layers_of):
     expected = [
         # (kernel, channels in, channels out), stride, bias
         ((65, 1, 64), 2, False),
@@ -63,7 +38,7 @@ def test_convolutions_have_the_published_kernels_strides_and_biases(full, branch
         ((65, 256, 128), 1, False),
         ((9, 128, 2), 1, True),
     ]
-    layers = convolutions(full, branch)
+    layers = layers_of(full.get_layer(branch))
     assert [
         (tuple(layer.kernel.shape), layer.strides[0], layer.use_bias) for layer in layers
     ] == expected
@@ -77,18 +52,18 @@ def test_every_bin_of_the_patch_has_a_fusion_weight_about_a_half(full):
     assert np.ptp(v) > 0
 
 
-def test_initial_weights_follow_the_published_code(full):
+def test_initial_weights_follow_the_published_code(full, layers_of):
     for branch in ("time", "spectral"):
-        *layers, last = convolutions(full, branch)
+        *layers, last = layers_of(full.get_layer(branch))
         for layer in layers:
             assert isinstance(layer.kernel_initializer, keras.initializers.Orthogonal)
         assert isinstance(last.kernel_initializer, keras.initializers.GlorotUniform)
 
 
-def test_the_full_size_has_the_filters_of_audiounet():
+def test_the_full_size_has_the_filters_of_audiounet(layers_of):
     network = models.build("tfnet", variant="full", width=1 / 16)
     for branch in ("time", "spectral"):
-        filters = [layer.filters for layer in convolutions(network, branch)]
+        filters = [layer.filters for layer in layers_of(network.get_layer(branch))]
         assert filters == [8, 16, 32, 32, 32, 64, 64, 32, 16, 2]
 
 
@@ -98,12 +73,9 @@ def test_slim_and_the_fusion_of_the_paper_are_the_defaults():
 
 
 @pytest.mark.parametrize(("branch", "n"), [("time", 8192), ("spectral", 4096)])
-def test_inner_sequences_halve_and_double(branch, n):
-    network = models.build("tfnet", width=0.02)
-    inner = network.get_layer(branch)
-    probe = keras.Model(inner.inputs, [layer.output for layer in convolutions(network, branch)])
-    lengths = [output.shape[1] for output in probe([np.zeros((1, n, 1), np.float32)])]
-    assert lengths == [n // each for each in (2, 4, 8, 16, 32, 32, 16, 8, 4, 2)]
+def test_inner_sequences_halve_and_double(branch, n, lengths):
+    network = models.build("tfnet", width=0.02).get_layer(branch)
+    assert lengths(network, n) == [n // each for each in (2, 4, 8, 16, 32, 32, 16, 8, 4, 2)]
 
 
 # === The whole network ===
@@ -111,78 +83,30 @@ def test_inner_sequences_halve_and_double(branch, n):
 
 @pytest.mark.parametrize("fusion", ["paper", "published"])
 @pytest.mark.parametrize(("variant", "ratio"), [("slim", 2), ("slim", 4), ("full", 3)])
-def test_output_equals_a_slow_numpy_network(variant, ratio, fusion):
-    network = randomized(variant=variant, ratio=ratio, fusion=fusion, patch=256)
-    wave = np.random.default_rng(2).normal(0, 0.3, (2, 256, 1))
-    expected = np.stack([_slow_tfnet(each, network, ratio, fusion) for each in wave])
-    assert_close(network(wave.astype(np.float32)), expected)
+def test_output_equals_a_slow_numpy_network(variant, ratio, fusion, drawn, slow, waves):
+    network = drawn("tfnet", width=0.03, variant=variant, ratio=ratio, fusion=fusion, patch=256)
+    branch = partial(slow.unet, use_bias=False)
+    wave = waves(256)
+    expected = [
+        slow.time_frequency(each.astype(np.float64), network, branch, branch, ratio, fusion)
+        for each in wave
+    ]
+    slow.assert_close(network(wave), expected)
 
 
-def _slow_tfnet(wave, network, ratio, fusion):
-    """The network as the published code tells it, with angles, sum by sum."""
-    time, spectral, v = (
-        [np.asarray(weight, np.float64) for weight in network.get_layer(part).get_weights()]
-        for part in ("time", "spectral", "fusion")
-    )
-    restored = np.fft.rfft(_slow_unet(wave, time)[:, 0])
-    magnitude = np.abs(np.fft.rfft(wave[:, 0]))
-    band = (len(magnitude) - 1) // ratio
-    copied = [magnitude[1 + k % band] for k in range(len(magnitude) - 1)]
-    estimate = _slow_unet(np.array(copied)[:, None], spectral)[:, 0]
-    estimate = np.concatenate([magnitude[:1], estimate])
-    w = (np.tanh(v[0][:, 0]) + 1) / 2
-    if fusion == "published":
-        w = 1 - w
-    fused = w * np.abs(restored) + (1 - w) * estimate
-    phase = np.arctan2(restored.imag, restored.real)
-    return np.fft.irfft(fused * np.cos(phase) + 1j * fused * np.sin(phase))[:, None]
-
-
-def _slow_unet(x, weights):
-    weights, skips = iter(weights), []
-    for _ in range(4):
-        x = _leaky(_slow_conv(x, next(weights), 0, 2))
-        skips.append(x)
-    x = _leaky(_slow_conv(x, next(weights), next(weights), 2))
-    for skip in reversed(skips):
-        x = np.maximum(_slow_conv(x, next(weights), 0, 1), 0)
-        x = np.concatenate([_slow_subpixel(x), skip], axis=1)
-    return _slow_subpixel(_slow_conv(x, next(weights), next(weights), 1))
-
-
-def _slow_conv(x, kernel, bias, stride):
-    """TensorFlow's "same": the odd sample of padding goes to the end."""
-    size, steps = len(kernel), -(-len(x) // stride)
-    total = max((steps - 1) * stride + size - len(x), 0)
-    padded = np.pad(x, ((total // 2, total - total // 2), (0, 0)))
-    frames = [padded[step * stride : step * stride + size] for step in range(steps)]
-    return np.stack([np.tensordot(frame, kernel, 2) + bias for frame in frames])
-
-
-def _slow_subpixel(x):
-    """Sample 2 k comes from the first half of the channels of k, 2 k + 1 from the second."""
-    half = x.shape[1] // 2
-    out = np.empty((2 * len(x), half))
-    out[0::2], out[1::2] = x[:, :half], x[:, half:]
-    return out
-
-
-def _leaky(x):
-    return np.where(x > 0, x, 0.2 * x)
-
-
-def test_the_two_readings_of_the_fusion_swap_the_weight():
-    paper, published = randomized(fusion="paper"), randomized(fusion="published")
-    wave = np.random.default_rng(3).normal(0, 0.3, (1, 256, 1)).astype(np.float32)
+def test_the_two_readings_of_the_fusion_swap_the_weight(drawn, slow, waves):
+    paper = drawn("tfnet", width=0.03, fusion="paper")
+    published = drawn("tfnet", width=0.03, fusion="published")
+    wave = waves(256)
     assert np.abs(np.asarray(paper(wave) - published(wave))).max() > 0.01
     (v,) = paper.get_layer("fusion").get_weights()
     published.get_layer("fusion").set_weights([-v])
-    assert_close(published(wave), paper(wave))
+    slow.assert_close(published(wave), paper(wave))
 
 
-def test_phases_come_from_the_time_branch():
-    network = randomized(patch=256)
-    wave = np.random.default_rng(4).normal(0, 0.3, (1, 256, 1)).astype(np.float32)
+def test_phases_come_from_the_time_branch(drawn, waves):
+    network = drawn("tfnet", width=0.03, patch=256)
+    wave = waves(256)
     output = np.fft.rfft(np.asarray(network(wave))[0, :, 0])
     time = np.fft.rfft(np.asarray(network.get_layer("time")(wave))[0, :, 0])
     # An estimate below zero turns a bin around; the line through it and zero stays.
@@ -192,35 +116,31 @@ def test_phases_come_from_the_time_branch():
     np.testing.assert_allclose(sines[loud], 0, atol=1e-3)
 
 
-def test_dc_goes_around_the_spectral_branch():
-    network = randomized(fusion="paper", patch=256)
+def test_dc_goes_around_the_spectral_branch(drawn, waves):
+    network = drawn("tfnet", width=0.03, fusion="paper", patch=256)
     # All weight on the estimate.
     network.get_layer("fusion").set_weights([np.full((129, 1), -20)])
-    wave = np.random.default_rng(5).normal(0.1, 0.3, (1, 256, 1)).astype(np.float32)
+    wave = waves(256)[:1] + 0.1
     output = np.asarray(network(wave))
     assert abs(output.sum()) == pytest.approx(abs(wave.sum()), rel=1e-4)
 
 
-def test_dropout_acts_in_the_branches_in_training_only():
-    network = randomized(patch=256)
-    wave = np.random.default_rng(6).normal(0, 0.3, (1, 256, 1)).astype(np.float32)
+def test_dropout_acts_in_the_branches_in_training_only(drawn, waves, layers_of):
+    network = drawn("tfnet", width=0.03, patch=256)
     for branch in ("time", "spectral"):
-        dropouts = [
-            layer.rate
-            for layer in network.get_layer(branch).layers
-            if isinstance(layer, keras.layers.Dropout)
-        ]
-        assert dropouts == [0.5] * 5
+        dropouts = layers_of(network.get_layer(branch), keras.layers.Dropout)
+        assert [layer.rate for layer in dropouts] == [0.5] * 5
+    wave = waves(256)
     np.testing.assert_array_equal(network(wave, training=False), network(wave, training=False))
     once, again = (np.asarray(network(wave, training=True)) for _ in range(2))
     assert np.any(once != again)
 
 
-def test_a_graph_of_open_length_gives_the_same_output():
-    network = randomized(ratio=3, patch=512)
-    wave = np.random.default_rng(7).normal(0, 0.3, (2, 256, 1)).astype(np.float32)
+def test_a_graph_of_open_length_gives_the_same_output(drawn, slow, waves):
+    network = drawn("tfnet", width=0.03, ratio=3, patch=512)
+    wave = waves(256)
     graph = tf.function(network, input_signature=[tf.TensorSpec((None, None, 1))])
-    assert_close(graph(wave), network(wave))
+    slow.assert_close(graph(wave), network(wave))
 
 
 # === The replicator ===
@@ -327,24 +247,10 @@ def hard_batches():
 
 
 @pytest.mark.parametrize("batch", hard_batches())
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_training_on_empty_bins_stays_finite(batch, policy):
-    keras.mixed_precision.set_dtype_policy(policy)
-    try:
-        # As built: without biases, silence in is silence, and empty bins, in every layer.
-        network = models.build("tfnet", width=0.05, patch=256)
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
-    optimizer = keras.optimizers.Adam(1e-3)
-    for _ in range(3):
-        with tf.GradientTape() as tape:
-            output = network(batch, training=True)
-            error = tf.reduce_mean((output - 0.1) ** 2)
-        gradients = tape.gradient(error, network.trainable_variables)
-        assert np.isfinite(output).all()
-        assert all(np.isfinite(gradient).all() for gradient in gradients)
-        optimizer.apply(gradients, network.trainable_variables)
-    assert all(np.isfinite(weight).all() for weight in network.get_weights())
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"], indirect=True)
+def test_training_on_empty_bins_stays_finite(batch, policy, assert_training_stays_finite):
+    # As built: without biases, silence in is silence, and empty bins, in every layer.
+    assert_training_stays_finite(models.build("tfnet", width=0.05, patch=256), [batch] * 3)
 
 
 def test_an_empty_bin_bounds_the_gradient_of_the_time_branch():
@@ -369,15 +275,11 @@ def test_the_magnitude_of_an_empty_bin_has_a_gradient_of_zero():
     np.testing.assert_allclose(magnitude, 0, atol=1e-12)
 
 
-def test_mixed_precision_keeps_the_way_through_the_spectrum_exact():
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
-    try:
-        network = models.build("tfnet", width=0.05, patch=256)
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
+def test_mixed_precision_keeps_the_way_through_the_spectrum_exact(policy, waves):
+    network = models.build("tfnet", width=0.05, patch=256)
     # With no weight on the estimate, fusion gives the time branch back.
     network.get_layer("fusion").set_weights([np.full((129, 1), 20)])
-    wave = np.random.default_rng(11).normal(0, 0.3, (1, 256, 1)).astype(np.float32)
+    wave = waves(256)
     time = network.get_layer("time")(wave)
     assert time.dtype == "bfloat16"
     output = network(wave)
