@@ -96,8 +96,10 @@ class PocketSphinx:
             decoder = self._decoders.get_nowait()
         except queue.Empty:
             decoder = self._decoder(**self._search, loglevel="FATAL")
+        # So that the text depends on this wave alone: noise that was heard is forgotten, and, as
+        # the wave comes as a whole, the mean cepstrum that is subtracted is its own.
+        decoder.reinit_feat()
         decoder.start_utt()
-        # As a whole, so that its mean cepstrum is its own, not that of what was heard before.
         decoder.process_raw(audio.to_int16(wave).tobytes(), full_utt=True)
         decoder.end_utt()
         hypothesis = decoder.hyp()

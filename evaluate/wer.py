@@ -155,7 +155,7 @@ def _match(
             strangers.append(name)
         elif line in found:
             raise UserError(f"{path}: {found[line].name} has the same transcript; remove one")
-        elif line in texts:
+        else:
             found[line] = path
     problems = []
     if strangers:

@@ -5,6 +5,7 @@ import shlex
 import sys
 
 import numpy as np
+import pocketsphinx
 import pytest
 from wideband.data_gen import audio, synthesize
 from wideband.data_gen.command import UserError
@@ -18,16 +19,16 @@ public <sentence> = please dial <digit>+ | the brave (sailor | baker) moved <dig
 """
 
 
+def say(name, text):
+    """A wave at 16 kHz by a voice of the demo corpus."""
+    voice = next(voice for voice in synthesize.VOICES if voice.name == name)
+    with synthesize._espeak() as speak:
+        return audio.resample(*speak(voice, text), 16000)
+
+
 @pytest.fixture(scope="module")
 def speech():
-    """Each sentence by a voice of the demo corpus, at 16 kHz."""
-    voice = next(voice for voice in synthesize.VOICES if voice.name == "leo")
-    waves = []
-    with synthesize._espeak() as speak:
-        for sentence in SENTENCES:
-            wave, sample_rate = speak(voice, sentence)
-            waves.append(audio.resample(wave, sample_rate, 16000))
-    return waves
+    return [say("leo", sentence) for sentence in SENTENCES]
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +52,33 @@ def test_pocketsphinx_understands_what_its_grammar_allows(guided, speech):
     assert guided.name.endswith("en-us, grammar sentences.jsgf")
 
 
-def test_pocketsphinx_hears_each_recording_as_if_it_were_the_first(guided, grammar, speech):
+def fresh(grammar, wave):
+    """What a decoder that has heard nothing yet makes of a whole wave."""
+    decoder = pocketsphinx.Decoder(lm=None, jsgf=grammar, loglevel="FATAL")
+    decoder.start_utt()
+    decoder.process_raw(np.rint(wave * 32768).astype(np.int16).tobytes(), full_utt=True)
+    decoder.end_utt()
+    return decoder.hyp().hypstr
+
+
+def test_pocketsphinx_hears_each_recording_as_if_it_were_the_first(tmp_path):
     """Whatever came before it, and whichever decoder is free."""
-    rng = np.random.default_rng(0)
-    quiet = [wave * rng.uniform(0.05, 0.2) + rng.normal(0, 1e-4, len(wave)) for wave in speech]
-    mixed = [quiet[1], speech[0], quiet[0], speech[1]] * 2
-    alone = [
-        next(iter(recognizers.create("pocketsphinx", grammar=grammar).transcribe([wave])))
-        for wave in mixed[:4]
-    ]
-    assert list(guided.transcribe(mixed)) == alone * 2
+    grammar = tmp_path / "digits.jsgf"
+    digits = "zero | one | two | three | four | five | six | seven | eight | nine"
+    grammar.write_text(f"#JSGF V1.0;\ngrammar digits;\npublic <digits> = ({digits})+;\n")
+    lines = {
+        "leo": "three, five, nine.",
+        "gus": "seven, two, zero.",
+        "anna": "Please dial three five nine.",
+        "egon": "seven two zero.",
+    }
+    waves = [say(voice, text) for voice, text in lines.items()]
+    expected = [fresh(str(grammar), wave) for wave in waves]
+    assert len(set(expected)) == 4
+    recognizer = recognizers.create("pocketsphinx", grammar=str(grammar))
+    one_by_one = [next(iter(recognizer.transcribe([wave]))) for wave in waves]
+    assert one_by_one == expected
+    assert list(recognizer.transcribe(waves[::-1] * 2)) == expected[::-1] * 2
 
 
 def test_pocketsphinx_knows_english_without_a_grammar(speech):

@@ -176,6 +176,12 @@ def test_a_recording_without_transcript_and_the_reverse_are_named(
     assert "1 transcripts have no recording (p2/a.wav)" in line
 
 
+def test_two_recordings_of_one_transcript_are_named(tmp_path, folder, transcripts, hear):
+    audio.write(folder / "p1" / "b.x.flac.wav", tone(3000), 16000)
+    line = refused(tmp_path, transcripts, folder, hear)
+    assert "b.x.wav has the same transcript" in line or "b.x.flac.wav has the same" in line
+
+
 def test_a_program_that_fails_names_the_recording(tmp_path, folder, transcripts, hear):
     audio.write(folder / "p1" / "b.x.wav", np.zeros(100), 16000)
     line = refused(tmp_path, transcripts, folder, hear)
