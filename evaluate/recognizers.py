@@ -65,7 +65,9 @@ class PocketSphinx:
         self._search = {}
         self.name = f"pocketsphinx {version('pocketsphinx')}, en-us"
         if grammar is not None:
-            self._search = {"lm": None, "jsgf": grammar}
+            # A second pass over what the first one left is for trigrams; over the loops of a
+            # grammar it takes many times the recording's length.
+            self._search = {"lm": None, "jsgf": grammar, "bestpath": False}
             self.name += f", grammar {Path(grammar).name}"
         # Decoders at rest. One serves a thread at a time, and works outside Python's lock.
         self._decoders = queue.LifoQueue()
