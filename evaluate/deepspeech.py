@@ -244,6 +244,9 @@ class DeepSpeech:
         beam_width: int = ctc.BEAM_WIDTH,
         batch: int = 16,
     ) -> None:
+        self.name = f"deepspeech, {network.count_params():,} parameters, beam {beam_width}"
+        if scorer is not None:
+            self.name += f", scorer {scorer.name}"
         self.network = network
         self.scorer = scorer
         self.beam_width = beam_width

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,15 +33,26 @@ def pair(references: Path, estimates: Path) -> list[Pair]:
         UserError: a folder is missing or holds no recordings, one name stands for two recordings,
             or a recording has no counterpart.
     """
-    left, right = _recordings(references), _recordings(estimates)
+    left, right = recordings(references), recordings(estimates)
     for names, folder in ((left.keys() - right, estimates), (right.keys() - left, references)):
         if names:
-            shown = ", ".join(sorted(names)[:5]) + (", ..." if len(names) > 5 else "")
-            raise UserError(f"{folder}: {len(names)} recordings have no counterpart here: {shown}")
+            raise UserError(
+                f"{folder}: {len(names)} recordings have no counterpart here: {some(names)}"
+            )
     return [Pair(name, left[name], right[name]) for name in sorted(left)]
 
 
-def _recordings(folder: Path) -> dict[str, Path]:
+def some(names: Collection[str]) -> str:
+    """Lists names for a message, the first five."""
+    return ", ".join(sorted(names)[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def recordings(folder: Path) -> dict[str, Path]:
+    """Finds the recordings of a folder by their path within, without suffix.
+
+    Raises:
+        UserError: the folder is missing or holds none, or one name stands for two recordings.
+    """
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder")
     found: dict[str, Path] = {}

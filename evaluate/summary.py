@@ -72,14 +72,37 @@ def bootstrap_mean_interval(
         np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1]
     )
     sums, counts = np.bincount(members, values), np.bincount(members)
+    return bootstrap_ratio_interval(sums, counts, seed, samples, level)
+
+
+def bootstrap_ratio_interval(
+    sums: Sequence[float] | np.ndarray,
+    counts: Sequence[float] | np.ndarray,
+    seed: int = 0,
+    samples: int = SAMPLES,
+    level: float = LEVEL,
+) -> tuple[float, float]:
+    """The percentile bootstrap interval of a ratio of sums, such as all errors by all words.
+
+    Args:
+        sums: of each file, finite, such as its errors.
+        counts: of each file, above zero, such as its words.
+        seed: of the draws.
+        samples: number of draws.
+        level: share of the draws' ratios that the interval holds.
+
+    Returns:
+        its lower and upper end; both are the ratio itself when there is only one file.
+    """
+    sums, counts = np.asarray(sums, np.float64), np.asarray(counts, np.float64)
     rng = np.random.default_rng(seed)
     # As many draws at once as take 32 MB.
     block = max(1, 2**22 // len(sums))
-    means = []
+    ratios = []
     for done in range(0, samples, block):
         drawn = rng.integers(len(sums), size=(min(block, samples - done), len(sums)))
-        means.append(sums[drawn].sum(1) / counts[drawn].sum(1))
-    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
+        ratios.append(sums[drawn].sum(1) / counts[drawn].sum(1))
+    low, high = np.quantile(np.concatenate(ratios), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
@@ -302,6 +325,17 @@ def write_comparison(
     ]
     means = {system: _entries(each) for system, each in systems.items()}
     _write_json(path, {**facts, "interval": _INTERVAL, "systems": means, "differences": entries})
+
+
+def write_word_errors(path: Path, systems: Mapping[str, Mapping[str, Any]], **facts: Any) -> None:
+    """Writes the word errors of several systems as JSON.
+
+    Args:
+        path: of the file.
+        systems: name of the system -> what `word_errors.total` tells of it.
+        **facts: further entries, such as the recognizer.
+    """
+    _write_json(path, {**facts, "interval": _INTERVAL, "systems": systems})
 
 
 def _entries(means: Mapping[str, Mean]) -> dict[str, dict[str, Any]]:
