@@ -10,6 +10,8 @@ RUN ?= runs/$(if $(DATA),own,demo)
 # manifest.csv. PRECISION=mixed_bfloat16 halves the time on CPUs with AVX512-BF16.
 PRECISION ?= float32
 RESULTS ?= runs/results
+# docs/results.md has its table from TABLE=docs/results.md.
+TABLE ?= $(RESULTS)/table.md
 NETWORKS = dnn keras_unet audiounet tfilm tfilm_published afilm tfnet gionet gionet2
 
 .PHONY: demo results test lint clean
@@ -22,9 +24,9 @@ demo: $(VENV)/demo.stamp
 
 results: $(NETWORKS:%=$(RESULTS)/%/speed.json)
 	$(BIN)/python -m wideband.evaluate.table $(NETWORKS:%=--run="$(RESULTS)/%") \
-		--output=docs/results.md
+		--output="$(TABLE)"
 	$(BIN)/python -m wideband.evaluate.fusion $(addprefix --run="$(RESULTS)/,tfnet" gionet" gionet2") \
-		--output=docs/fusion.png
+		--output="$(TABLE:.md=_fusion.png)"
 
 $(RESULTS)/data/manifest.csv: | $(VENV)/demo.stamp
 	$(BIN)/wideband-prepare --ratio=4 --output="$(RESULTS)/data" $(if $(DATA),--source="$(DATA)" \
