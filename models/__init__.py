@@ -1,10 +1,10 @@
 """The networks: a paper is one file, and every network is built by its name.
 
-A network is a keras.Model that states, as plain attributes, what it `wants` ("interpolated": the
-wave at the high rate, or "low": at the low rate), the `multiple` that its input lengths must
-divide by, and its `context`: how many samples on either side an output sample can see, or None
-where it sees all. Both count samples of the input; the output of a network that wants "low" has
-`ratio` times as many.
+A network is a `layers.Network`, a keras.Model that states, as plain attributes, what it `wants`
+("interpolated": the wave at the high rate, or "low": at the low rate), the `multiple` that its
+input lengths must divide by, and its `context`: how many samples on either side an output sample
+can see, or None where it sees all. Both count samples of the input; the output of a network that
+wants "low" has `ratio` times as many.
 
 To add a paper, write its file and add a row to `_NETWORKS`.
 """

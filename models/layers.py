@@ -1,4 +1,4 @@
-"""What several papers share: networks' duties, the subpixel step, the TFiLM layer, two U-Nets."""
+"""What several papers share: the base of all networks, some steps and layers, two U-Nets."""
 
 from collections.abc import Callable, Iterable, Sequence
 from inspect import signature
@@ -15,12 +15,7 @@ class Network(keras.Model):
     """A functional Keras model whose constructor's arguments are its whole configuration.
 
     The constructor of a paper's network ends with keras.Model's, then keeps each of its own
-    arguments as an attribute of the same name, and states `multiple` and `context`.
-
-    Attributes:
-        wants: "interpolated", the wave at the high rate, or "low", the wave at the low rate.
-        multiple: samples of the input that its lengths must divide by.
-        context: samples of the input on either side that an output sample can see; None for all.
+    arguments as an attribute of the same name. Those below are told of in `wideband.models`.
     """
 
     wants: str
