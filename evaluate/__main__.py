@@ -22,6 +22,13 @@ _BASELINES = flags.DEFINE_list("baselines", ["spline", "sinc"], "Interpolations 
 _RECORDINGS = flags.DEFINE_string(
     "recordings", None, "Folder to write references and estimates to, for the other scripts."
 )
+_WER = flags.DEFINE_bool("wer", False, "Measure the word error rate, too: a minute and more.")
+_RECOGNIZER = flags.DEFINE_string(
+    "recognizer", "pocketsphinx", "For --wer, as in python -m wideband.evaluate.wer."
+)
+_DEEPSPEECH_CHECKPOINT = flags.DEFINE_string(
+    "deepspeech_checkpoint", None, "For --recognizer=deepspeech."
+)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -29,8 +36,14 @@ def main(arguments: Sequence[str]) -> None:
     if arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}; did you mean --run={arguments[0]}?")
     quiet_tensorflow()
+    from . import recognizers
     from .systems import evaluate_run
 
+    recognizer = None
+    if _WER.value:
+        checkpoint = _DEEPSPEECH_CHECKPOINT.value
+        settings = {"deepspeech_checkpoint": checkpoint} if checkpoint else {}
+        recognizer = recognizers.create(_RECOGNIZER.value, **settings)
     folder = Path(_RUN.value)
     table = evaluate_run(
         folder,
@@ -39,6 +52,7 @@ def main(arguments: Sequence[str]) -> None:
         _SPLIT.value,
         _BASELINES.value,
         Path(_RECORDINGS.value) if _RECORDINGS.value else None,
+        recognizer,
     )
     print(f"{table}\nlook and listen: {folder / 'report.html'}")
 

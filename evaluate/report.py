@@ -14,6 +14,8 @@ from ..data_gen.command import replacing
 from . import bands, figures
 from .metrics import METRICS
 from .summary import Mean, format_mean
+from .word_errors import Heard
+from .word_errors import table as word_table
 
 CLIP_SECONDS = 5.0
 
@@ -56,6 +58,7 @@ def render(
     systems: Mapping[str, Mapping[str, Mean]],
     curves: bytes | None,
     clips: Sequence[Clip],
+    heard: Heard | None = None,
 ) -> str:
     """Renders the page.
 
@@ -65,6 +68,8 @@ def render(
             systems have the same metrics.
         curves: training curves as PNG.
         clips: recordings to listen to; the first `CLIP_SECONDS` of each are taken.
+
+        heard: the words that a recognizer understood of the references and the systems.
 
     Returns:
         HTML that refers to nothing outside itself.
@@ -83,6 +88,7 @@ def render(
         metrics={name: METRICS[name] for name in names},
         left_out=sum(mean.left_out for means in systems.values() for mean in means.values()),
         rows=_table(systems),
+        words=heard and (heard.recognizer, *word_table(heard.totals)),
         curves=curves and _data_uri(curves, "image/png"),
         errors=_errors(clips, facts),
         clips=[_clip(clip, facts) for clip in clips],
@@ -96,9 +102,10 @@ def write(
     systems: Mapping[str, Mapping[str, Mean]],
     curves: bytes | None,
     clips: Sequence[Clip],
+    heard: Heard | None = None,
 ) -> None:
     """Renders the page into a file, under a temporary name until it is complete."""
-    page = render(facts, systems, curves, clips)
+    page = render(facts, systems, curves, clips, heard)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 

@@ -285,17 +285,20 @@ def write_summary(path: Path, means: Mapping[str, Mean], **facts: Any) -> None:
     _write_json(path, {**facts, "interval": _INTERVAL, "metrics": _entries(means)})
 
 
-def write_systems(path: Path, systems: Mapping[str, Mapping[str, Mean]], facts: Any) -> None:
+def write_systems(
+    path: Path, systems: Mapping[str, Mapping[str, Mean]], facts: Any, **more: Any
+) -> None:
     """Writes the means of several systems as JSON.
 
     Args:
         path: of the file.
         systems: name of the system -> name of the metric -> mean.
         facts: a dataclass, such as `report.Facts`.
+        **more: further entries, such as word errors.
     """
     entries = {system: _entries(means) for system, means in systems.items()}
     facts = dataclasses.asdict(facts)
-    _write_json(path, {"facts": facts, "interval": _INTERVAL, "systems": entries})
+    _write_json(path, {"facts": facts, "interval": _INTERVAL, "systems": entries, **more})
 
 
 def write_comparison(

@@ -13,8 +13,10 @@ from tqdm import tqdm
 
 from ..data_gen import audio, interpolate, shards
 from ..data_gen.command import UserError, replacing
+from ..data_gen.prepare import PIECE_SECONDS
 from ..upsample import Upsampler
-from . import figures, metrics, report, summary
+from . import figures, metrics, report, summary, word_errors
+from .recognizers import Recognizer
 
 # The metrics of the report: one SNR and one LSD of each school, and where the error lies.
 METRICS = ("snr", "segmental_snr", "lsd", "lsd_kuleshov", "lsd_lf", "lsd_hf")
@@ -26,6 +28,7 @@ class Outcome(NamedTuple):
 
     rows: list[dict[str, Any]]  # name, speaker, seconds, system, then the metrics
     clips: list[report.Clip]
+    words: list[dict[str, Any]]  # system and file, then what `word_errors.score` tells
 
 
 def evaluate_run(
@@ -35,6 +38,7 @@ def evaluate_run(
     split: str = "test",
     baselines: Sequence[str] = ("spline", "sinc"),
     recordings: Path | None = None,
+    recognizer: Recognizer | None = None,
 ) -> str:
     """Measures a run beside baselines and reports it in its folder.
 
@@ -48,9 +52,10 @@ def evaluate_run(
         split: "train", "valid" or "test".
         baselines: names of interpolations.
         recordings: as in `apply`.
+        recognizer: as in `apply`; what it understood goes to wer.csv.
 
     Returns:
-        a table of the means for a terminal.
+        tables of the means for a terminal.
 
     Raises:
         UserError: there is no such run, dataset or interpolation, or they do not fit.
@@ -69,7 +74,7 @@ def evaluate_run(
                 f"{recipe[key]}; choose another --data"
             )
     systems = {name: Upsampler(name, model.sample_rate, model.ratio) for name in baselines}
-    outcome = apply({**systems, recipe["model"]: model}, data, split, recordings)
+    outcome = apply({**systems, recipe["model"]: model}, data, split, recordings, recognizer)
     means = {
         system: summary.summarize_rows([row for row in outcome.rows if row["system"] == system])
         for system in (*baselines, recipe["model"])
@@ -77,10 +82,18 @@ def evaluate_run(
     facts = _facts(record, data, split, outcome.rows, model, command)
     curves = run / "curves.png"
     header, *rows = summary.systems_rows(means)
+    tables = [(header, rows)]
     summary.write_csv(run / "evaluation.csv", outcome.rows)
-    summary.write_systems(run / "evaluation.json", means, facts)
+    heard = None
+    if recognizer:
+        summary.write_csv(run / "wer.csv", outcome.words)
+        heard = word_errors.Heard(recognizer.name, outcome.words)
+        tables.append(word_errors.table(heard.totals))
+    words = {"recognizer": heard.recognizer, "systems": heard.totals} if heard else None
+    summary.write_systems(run / "evaluation.json", means, facts, word_errors=words)
     with replacing(run / "evaluation.md") as temporary:
-        temporary.write_text(summary.markdown_table(header, rows) + "\n", encoding="utf-8")
+        text = "\n\n".join(summary.markdown_table(*each) for each in tables)
+        temporary.write_text(text + "\n", encoding="utf-8")
     clip = outcome.clips[-1]
     with replacing(run / "spectrograms.png") as temporary:
         pixels = figures.spectrograms(clip.waves, clip.sample_rate, cutoff_hz=model.low_rate / 2)
@@ -91,12 +104,17 @@ def evaluate_run(
         means,
         curves.read_bytes() if curves.is_file() else None,
         outcome.clips,
+        heard,
     )
-    return summary.text_table(header, rows)
+    return "\n\n".join(summary.text_table(*each) for each in tables)
 
 
 def apply(
-    systems: dict[str, Upsampler], data: Path, split: str, recordings: Path | None = None
+    systems: dict[str, Upsampler],
+    data: Path,
+    split: str,
+    recordings: Path | None = None,
+    recognizer: Recognizer | None = None,
 ) -> Outcome:
     """Upsamples the low side of every recording of a split by every system, and measures.
 
@@ -106,19 +124,28 @@ def apply(
         split: "train", "valid" or "test".
         recordings: folder to write the references and every system's estimates to, as wav in
             float, for other scripts.
+        recognizer: hears the references and the estimates of all whole recordings with a text.
 
     Returns:
-        the metrics of each recording and system, and some clips spread over the split.
+        the metrics of each recording and system, some clips spread over the split, and the words.
+
+    Raises:
+        UserError: something is to be recognized, and no recording has a text.
     """
     description = shards.describe(data)
     paths = shards.files(data, split)
-    total = sum(1 for _ in shards.read(paths))
+    total, spoken = 0, 0
+    for example in shards.read(paths):
+        total += 1
+        spoken += recognizer is not None and _is_spoken(example, description.sample_rate)
+    if recognizer and not spoken:
+        raise UserError(f"{data}: no recording of the {split} split has a text to recognize")
     shown = {round(k * (total - 1) / max(1, CLIPS - 1)) for k in range(CLIPS)}
     sample_rate, cutoff_hz = (
         description.sample_rate,
         description.sample_rate / description.ratio / 2,
     )
-    outcome = Outcome([], [])
+    outcome = Outcome([], [], [])
     with ThreadPoolExecutor() as pool:
         examples = tqdm(shards.read(paths), total=total, unit="file", desc=f"{split} split")
         for number, example in enumerate(examples):
@@ -145,10 +172,30 @@ def apply(
             )
             if number in shown:
                 outcome.clips.append(_clip(example, estimates, scores, sample_rate))
+            if recognizer and _is_spoken(example, sample_rate):
+                waves = {"reference": example.high, **estimates}
+                outcome.words.extend(_recognize(waves, example, sample_rate, recognizer))
             if recordings:
                 for name, wave in {"reference": example.high, **estimates}.items():
                     _save(recordings / name, example, wave, sample_rate)
     return outcome
+
+
+def _is_spoken(example: shards.Example, sample_rate: int) -> bool:
+    """Whether a text is known, and the wave holds all of it: longer ones stand in pieces."""
+    whole = example.start_seconds == 0 and len(example.high) < PIECE_SECONDS * sample_rate
+    return whole and bool(word_errors.normalize(example.text))
+
+
+def _recognize(
+    waves: Mapping[str, np.ndarray],
+    example: shards.Example,
+    sample_rate: int,
+    recognizer: Recognizer,
+) -> list[dict[str, Any]]:
+    recordings = {system: (wave, float(sample_rate)) for system, wave in waves.items()}
+    scored = word_errors.score(recordings, dict.fromkeys(waves, example.text), recognizer)
+    return [{"system": row.pop("name"), "name": example.name, **row} for row in scored]
 
 
 def _clip(

@@ -96,7 +96,7 @@ def main(arguments: Sequence[str]) -> None:
         normalization=word_errors.normalization(),
         seed=_SEED.value,
     )
-    print(f"{summary.text_table(*_table(totals))}\nrecognizer: {recognizer.name}")
+    print(f"{summary.text_table(*word_errors.table(totals))}\nrecognizer: {recognizer.name}")
 
 
 def _read(transcripts: Path, split: str | None) -> tuple[dict[str, str], set[str]]:
@@ -164,27 +164,6 @@ def _match(
     if problems:
         raise UserError(f"{folder} and {transcripts}: {'; '.join(problems)}")
     return {line: found[line] for line in texts}
-
-
-def _table(totals: Mapping[str, Mapping[str, float]]) -> tuple[list[str], list[list[str]]]:
-    header = [
-        "system",
-        "WER [95 % interval]",
-        "files",
-        "words",
-        "substituted",
-        "deleted",
-        "inserted",
-    ]
-    counts = ("files", "words", "substitutions", "deletions", "insertions")
-    return header, [
-        [
-            system,
-            f"{total['wer']:.3f} [{total['low']:.3f}, {total['high']:.3f}]",
-            *(str(total[name]) for name in counts),
-        ]
-        for system, total in totals.items()
-    ]
 
 
 if __name__ == "__main__":

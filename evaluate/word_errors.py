@@ -82,6 +82,22 @@ def count(reference: str, hypothesis: str) -> dict[str, int | float]:
     }
 
 
+class Heard:
+    """What a recognizer made of several systems.
+
+    Args:
+        recognizer: its name.
+        rows: of `score`, with the name of the `system`.
+    """
+
+    def __init__(self, recognizer: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        self.recognizer = recognizer
+        systems = dict.fromkeys(row["system"] for row in rows)
+        self.totals = {
+            system: total([row for row in rows if row["system"] == system]) for system in systems
+        }
+
+
 def score(
     recordings: Mapping[str, Path | tuple[np.ndarray, float]],
     transcripts: Mapping[str, str],
@@ -95,7 +111,7 @@ def score(
             resampled to the recognizer's rate.
         transcripts: name -> what is said there.
         recognizer: of `recognizers.create`.
-        title: heads the progress bar.
+        title: heads the progress bar, which needs one.
 
     Returns:
         a row per recording: `name`, `reference` and `hypothesis` as normalised, and what `count`
@@ -109,7 +125,7 @@ def score(
         raise UserError(f"{len(wordless)} transcripts have no words: {some(wordless)}")
     rows, names = [], list(recordings)
     # A bar only where someone watches.
-    with tqdm(total=len(names), unit="file", desc=title, disable=None) as bar:
+    with tqdm(total=len(names), unit="file", desc=title, disable=None if title else True) as bar:
         for start in range(0, len(names), _BATCH):
             batch = names[start : start + _BATCH]
             waves = [_wave(recordings[name], recognizer.sample_rate) for name in batch]
@@ -152,3 +168,23 @@ def total(rows: Sequence[Mapping[str, Any]], seed: int = 0) -> dict[str, int | f
         "low": low,
         "high": high,
     }
+
+
+def table(totals: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Lays the totals of systems out, for `summary.text_table` or `markdown_table`.
+
+    Args:
+        totals: name of the system -> `total` of its recordings.
+
+    Returns:
+        the header, and a row for each system.
+    """
+    counts = ("files", "words", *ERRORS)
+    return ["system", "WER [95 % interval]", *counts], [
+        [
+            system,
+            f"{each['wer']:.3f} [{each['low']:.3f}, {each['high']:.3f}]",
+            *(str(each[name]) for name in counts),
+        ]
+        for system, each in totals.items()
+    ]

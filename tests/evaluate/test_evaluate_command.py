@@ -139,3 +139,48 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(run, tmp_path, flags, m
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not (run / "report.html").exists()
+
+
+@pytest.fixture
+def speaking(data, tmp_path):
+    """The dataset with a text for each recording but the last, and a program that hears one."""
+    folder = shutil.copytree(data, tmp_path / "data")
+    first, second = shards.read(shards.files(data, "test"))
+    long = np.zeros(60 * 16000, np.float32)
+    examples = [
+        first._replace(text="Hello, world!"),
+        second,
+        # A piece of a recording whose text is longer than the piece.
+        second._replace(name="long.wav", text="hello and more", high=long, low=long[::4]),
+    ]
+    shards.write(folder / "test-00000.tfrecord", examples)
+    program = tmp_path / "hear.py"
+    program.write_text("print('hello word')")
+    return folder, f"cmd:{sys.executable} {program} {{}}"
+
+
+def test_words_are_recognized_where_a_recording_has_a_text(run, speaking, tmp_path):
+    folder, (data, recognizer) = tmp_path / "run", speaking
+    shutil.copytree(run, folder)
+    flags = (f"--data={data}", "--wer", f"--recognizer={recognizer}", "--baselines=spline")
+    done = evaluate(f"--run={folder}", *flags)
+    assert done.returncode == 0, done.stderr
+    with (folder / "wer.csv").open(newline="") as file:
+        words = list(csv.DictReader(file))
+    assert [(row["system"], row["name"]) for row in words] == [
+        (system, "test0.wav") for system in ("reference", "spline", "audiounet")
+    ]
+    assert {(row["reference"], row["hypothesis"]) for row in words} == {
+        ("hello world", "hello word")
+    }
+    record = json.loads((folder / "evaluation.json").read_text())["word_errors"]
+    assert record["systems"]["reference"]["wer"] == 0.5
+    assert record["recognizer"] == recognizer
+    assert "Word error rate" in (folder / "report.html").read_text()
+    assert done.stdout.count("0.500 [0.500, 0.500]") == 3
+
+
+def test_without_texts_there_are_no_words_to_measure(evaluated, speaking):
+    done = evaluate(f"--run={evaluated[0]}", "--wer", f"--recognizer={speaking[1]}")
+    assert done.returncode == 1
+    assert "no recording of the test split has a text" in done.stderr
