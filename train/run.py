@@ -48,9 +48,9 @@ class Run:
                             f"{folder} holds a run whose {part} has {key}={found.get(key)}, not "
                             f"{wanted.get(key)}; choose another --run, or delete that folder"
                         )
-            self.tidy()
         else:
             self.record = {**told, **record, **_environment()}
+        self.tidy()
 
     @property
     def epoch(self) -> int:
@@ -87,8 +87,9 @@ class Run:
         for path in self.folder.glob("*last-*.weights.h5"):
             if path != self.checkpoint:
                 path.unlink()
-        for path in self.folder.glob(".*.best.weights.h5"):
-            path.unlink()
+        for name in ("run.json", "history.csv", "curves.png", self.best_weights.name):
+            for path in self.folder.glob(f".*.{name}"):
+                path.unlink()
 
     def save_record(self) -> None:
         """Writes run.json."""

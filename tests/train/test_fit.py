@@ -117,6 +117,19 @@ def test_a_run_killed_twice_ends_with_the_history_of_one_that_never_was(finished
     assert [path.name for path in run.glob("last-*")] == ["last-0004.weights.h5"]
 
 
+@pytest.mark.parametrize(
+    "name", ["run.json", "history.csv", "curves.png", "best.weights.h5", "last-0005.weights.h5"]
+)
+def test_what_was_half_written_at_a_kill_is_removed(finished, data, tmp_path, name):
+    run = shutil.copytree(finished[0], tmp_path / "run")
+    (run / f".12345.{name}").write_text("half of")
+    small = [flag.removeprefix("--set=") for flag in SMALL[1:]]
+    fit(recipes.get("demo", **parse_overrides(small)), data, run, [])
+    assert sorted(path.name for path in run.iterdir()) == sorted(
+        path.name for path in finished[0].iterdir()
+    )
+
+
 def test_a_finished_run_is_not_trained_again(finished, data):
     run, _ = finished
     before = (run / "best.weights.h5").stat().st_mtime_ns
