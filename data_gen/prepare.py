@@ -40,6 +40,14 @@ SHARD_SAMPLES = 600 * 16000
 MARGIN_SECONDS = 1
 
 
+def is_whole(start_seconds: float, n: int, sample_rate: int) -> bool:
+    """Whether a wave of n samples in a shard is all of its recording, and not a piece of it.
+
+    A piece has the text of the whole recording.
+    """
+    return start_seconds == 0 and n < PIECE_SECONDS * sample_rate
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What the bytes of a dataset depend on, besides the recordings."""

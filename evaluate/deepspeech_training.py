@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from ..data_gen import shards
 from ..data_gen.command import UserError, replacing
+from ..data_gen.prepare import is_whole
 from . import ctc, deepspeech, summary
 
 try:
@@ -116,9 +117,8 @@ def utterances(data: Path, split: str) -> list[Utterance]:
     for example in tqdm(shards.read(shards.files(data, split)), f"hearing {split}", unit="wave"):
         features = deepspeech.mfcc(tf.constant(example.high)).numpy()
         classes = ctc.spell(example.text)
-        # A piece of a recording that was cut has the text of the whole.
-        cut = example.start_seconds > 0 or len(example.high) >= 60 * deepspeech.SAMPLE_RATE
-        if classes is not None and not cut and ctc.frames_needed(classes) <= len(features):
+        whole = is_whole(example.start_seconds, len(example.high), deepspeech.SAMPLE_RATE)
+        if classes is not None and whole and ctc.frames_needed(classes) <= len(features):
             found.append(Utterance(features, classes))
     if not found:
         raise UserError(

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..data_gen import audio, interpolate, shards
 from ..data_gen.command import UserError, replacing
-from ..data_gen.prepare import PIECE_SECONDS
+from ..data_gen.prepare import is_whole
 from ..upsample import Upsampler
 from . import figures, metrics, report, summary, word_errors
 from .recognizers import Recognizer
@@ -182,8 +182,8 @@ def apply(
 
 
 def _is_spoken(example: shards.Example, sample_rate: int) -> bool:
-    """Whether a text is known, and the wave holds all of it: longer ones stand in pieces."""
-    whole = example.start_seconds == 0 and len(example.high) < PIECE_SECONDS * sample_rate
+    """Whether a text is known, and the wave holds all of it."""
+    whole = is_whole(example.start_seconds, len(example.high), sample_rate)
     return whole and bool(word_errors.normalize(example.text))
 
 
