@@ -4,11 +4,10 @@ Spectra are those of the modern LSD (`metrics.lsd`): window 2048, hop 512, frame
 multiples of the hop, power limited to 1e-8 from below.
 """
 
-import librosa
 import numpy as np
 
 from .metric_base import validate
-from .spectral_metrics import FLOOR, HOP, WINDOW
+from .spectral_metrics import log10_ratio, power_spectra
 
 # Lower and upper end in Hz, and what mostly lies there in speech. Sounds spread over several
 # bands, and speakers differ: these are bands, not phonemes.
@@ -24,11 +23,11 @@ BANDS = (
 )
 
 
-def _levels(wave: np.ndarray) -> np.ndarray:
-    """Powers in log10, shape (WINDOW // 2 + 1, frames)."""
-    padded = np.pad(np.asarray(wave, np.float64), WINDOW // 2, mode="reflect")
-    spectrum = librosa.stft(padded, n_fft=WINDOW, hop_length=HOP, center=False)
-    return np.log10(np.maximum(np.abs(spectrum) ** 2, FLOOR))
+def _log_ratios(reference: np.ndarray, estimate: np.ndarray) -> np.ndarray:
+    """The estimate's power over the reference's in log10, shape (frames, 1025)."""
+    validate(reference, estimate)
+    powers = power_spectra(np.asarray(reference, np.float64), np.asarray(estimate, np.float64))
+    return np.concatenate([log10_ratio(p, y) for y, p in powers])
 
 
 def level_differences(reference: np.ndarray, estimate: np.ndarray) -> np.ndarray:
@@ -44,8 +43,7 @@ def level_differences(reference: np.ndarray, estimate: np.ndarray) -> np.ndarray
     Raises:
         ValueError: the waves cannot be compared.
     """
-    validate(reference, estimate)
-    return 10 * (_levels(estimate) - _levels(reference)).mean(axis=1)
+    return 10 * _log_ratios(reference, estimate).mean(axis=0)
 
 
 def lsd_by_band(
@@ -66,13 +64,12 @@ def lsd_by_band(
     Raises:
         ValueError: the waves cannot be compared.
     """
-    validate(reference, estimate)
-    squares = (_levels(reference) - _levels(estimate)) ** 2
-    hz = np.linspace(0, sample_rate / 2, len(squares))
+    squares = _log_ratios(reference, estimate) ** 2
+    hz = np.linspace(0, sample_rate / 2, squares.shape[1])
     distances = {}
     for band in BANDS:
         low, high, _ = band
         if low < hz[-1]:
             inside = (hz >= low) & ((hz < high) | (hz[-1] <= high) & (hz == hz[-1]))
-            distances[band] = float(np.mean(np.sqrt(squares[inside].mean(axis=0))))
+            distances[band] = float(np.mean(np.sqrt(squares[:, inside].mean(axis=1))))
     return distances

@@ -51,7 +51,7 @@ def lsd(reference: np.ndarray, estimate: np.ndarray) -> float:
     Returns:
         0 for a perfect estimate, also of silence.
     """
-    return _frame_distance(reference, estimate, _log10_ratio)
+    return _frame_distance(reference, estimate, log10_ratio)
 
 
 @mean_over_channels
@@ -73,7 +73,7 @@ def lsd_lf(
         ValueError: the cutoff leaves one of the bands empty.
     """
     band = slice(None, _first_high_bin(cutoff_hz, sample_rate))
-    return _frame_distance(reference, estimate, _log10_ratio, band=band)
+    return _frame_distance(reference, estimate, log10_ratio, band=band)
 
 
 @mean_over_channels
@@ -82,7 +82,7 @@ def lsd_hf(
 ) -> float:
     """The modern LSD above the input's cutoff: what had to be invented. See `lsd_lf`."""
     band = slice(_first_high_bin(cutoff_hz, sample_rate), None)
-    return _frame_distance(reference, estimate, _log10_ratio, band=band)
+    return _frame_distance(reference, estimate, log10_ratio, band=band)
 
 
 @mean_over_channels
@@ -171,7 +171,7 @@ def lsd_tfnet(reference: np.ndarray, estimate: np.ndarray, patch: int = PATCH) -
         0 for a perfect estimate, also of silence.
     """
     spectra = (np.fft.fft(patches(wave, patch)) for wave in (reference, estimate))
-    ratio = _log10_ratio(*(_power(spectrum) for spectrum in spectra))
+    ratio = log10_ratio(*(_power(spectrum) for spectrum in spectra))
     return float(np.mean(np.sqrt(np.mean(ratio**2, axis=1))))
 
 
@@ -194,14 +194,16 @@ def spectra(
         yield np.fft.rfft(y[block] * hann), np.fft.rfft(p[block] * hann)
 
 
-def _power_spectra(
+def power_spectra(
     reference: np.ndarray, estimate: np.ndarray, window: int = WINDOW, hop: int = HOP
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields the powers of `spectra`."""
     for y, p in spectra(reference, estimate, window, hop):
         yield _power(y), _power(p)
 
 
-def _log10_ratio(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+def log10_ratio(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Divides powers, limited to `FLOOR` from below, in log10."""
     return np.log10(np.maximum(y, FLOOR) / np.maximum(p, FLOOR))
 
 
@@ -224,14 +226,14 @@ def _frame_distance(
     """The root of the mean square over frequency, then the mean over time."""
     roots = [
         np.sqrt(np.mean(log_ratio(y[:, band], p[:, band]) ** 2, axis=1))
-        for y, p in _power_spectra(reference, estimate, window, hop)
+        for y, p in power_spectra(reference, estimate, window, hop)
     ]
     return float(np.mean(np.concatenate(roots)))
 
 
 def _kuleshov(reference: np.ndarray, estimate: np.ndarray) -> float:
     frames, squares = 0, np.zeros(WINDOW // 2 + 1)
-    for y, p in _power_spectra(reference, estimate):
+    for y, p in power_spectra(reference, estimate):
         squares += np.sum(_ln_ratio(y, p) ** 2, axis=0)
         frames += len(y)
     return min(float(np.mean(np.sqrt(squares / frames + 1e-8))), 10.0)
