@@ -4,7 +4,7 @@ A wave is float32 in [-1, 1], shape `(n, channels)` as read and `(n,)` once it i
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,9 @@ import soxr
 from .command import UserError, replacing
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
+
+# Bytes of a sample in the widest format.
+WIDEST_BYTES = 8
 
 
 class Info(NamedTuple):
@@ -113,24 +116,57 @@ def write(path: Path, wave: np.ndarray, sample_rate: int, subtype: str | None = 
     Raises:
         UserError: the format cannot be written, or not at this rate or channel count.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{path}: cannot write this format; writable are {', '.join(SUFFIXES)}")
     channels = wave.shape[1] if wave.ndim == 2 else 1
+    with writer(path, sample_rate, channels, subtype, frames=len(wave)) as put:
+        put(wave)
+
+
+@contextmanager
+def writer(
+    path: Path, sample_rate: int, channels: int, subtype: str | None = None, frames: int = 0
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """Writes a recording piece by piece, under a temporary name until the block ends well.
+
+    Args:
+        path: as in `write`.
+        sample_rate: in Hz.
+        channels: of the pieces.
+        subtype: as in `write`.
+        frames: how many samples there will be, as far as known: a wav of more than 4 GiB needs
+            another header (RF64).
+
+    Yields:
+        a function that takes the next piece, (k,) or (k, channels).
+
+    Raises:
+        UserError: as `write`.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UserError(f"{path}: cannot write this format; writable are {', '.join(SUFFIXES)}")
     # The one suffix that soundfile does not know for writing.
-    container = "AIFF" if path.suffix.lower() == ".aif" else None
+    container = "AIFF" if suffix == ".aif" else None
+    if suffix == ".wav" and frames * channels * WIDEST_BYTES >= 2**32:
+        container = "RF64"
     with replacing(path) as temporary:
         try:
             with soundfile.SoundFile(
                 temporary, "w", sample_rate, channels, subtype, format=container
             ) as file:
-                # libsndfile's Vorbis encoder overruns its stack when given a minute at once.
-                for start in range(0, len(wave), sample_rate):
-                    file.write(wave[start : start + sample_rate])
+
+                def put(piece: np.ndarray) -> None:
+                    # libsndfile's Vorbis encoder overruns its stack when given a minute at once.
+                    for start in range(0, len(piece), sample_rate):
+                        file.write(piece[start : start + sample_rate])
+
+                yield put
         except (soundfile.LibsndfileError, ValueError) as error:
+            if isinstance(error, UserError):
+                raise
             told = getattr(error, "error_string", error)
             raise UserError(
-                f"{path}: cannot be written with {channels} channel(s) at {sample_rate} Hz "
-                f"({str(told).rstrip('.')}); wav takes all"
+                f"{path}: cannot be written with {channels} channel(s) at {sample_rate} Hz"
+                f"{' as ' + subtype if subtype else ''} ({str(told).rstrip('.')}); wav takes all"
             ) from error
 
 

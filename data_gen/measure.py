@@ -98,6 +98,15 @@ def measure(path: Path) -> Facts:
     )
 
 
+def wave_bandwidth_hz(wave: np.ndarray, sample_rate: int) -> float:
+    """Finds where the content of a mono wave (n,) ends, as `measure` does; 0 if there is none."""
+    levels = _MeanLevels(sample_rate)
+    step = BLOCK_SECONDS * sample_rate
+    for start in range(0, len(wave), step):
+        levels.add(wave[start : start + step])
+    return bandwidth_hz(levels.levels_db(), levels.bin_hz)
+
+
 def unfit(facts: Facts, sample_rate: int, patch: int) -> str:
     """Tells why a recording should not be trained on.
 

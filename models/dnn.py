@@ -47,6 +47,8 @@ class DNN(Network):
     """
 
     wants = "interpolated"
+    # A frame is seen as a whole, and nothing beside it.
+    context = None
 
     def __init__(
         self,
@@ -75,4 +77,4 @@ class DNN(Network):
 
         # === Config ===
         self.patch, self.depth, self.skips, self.width = patch, depth, skips, width
-        self.multiple = self.context = patch
+        self.multiple = patch

@@ -1,9 +1,11 @@
 """wideband-upsample: restores the treble of recordings.
 
 wideband-upsample old.wav --model=runs/demo --output=restored.wav
-wideband-upsample interviews/ --model=runs/demo --output=restored/
+wideband-upsample interviews/ --model=runs/2x --model=runs/4x --output=restored/
+wideband-upsample - --model=runs/demo --input_rate=4000 --output=- <raw.pcm >restored.pcm
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,17 +13,41 @@ from absl import flags
 
 from ..data_gen.command import UserError, quiet_tensorflow, run_command
 
-_MODEL = flags.DEFINE_string(
+_MODEL = flags.DEFINE_multi_string(
     "model",
     None,
-    "A run folder, a weights file in one, or an interpolation such as `spline`.",
+    "A run folder, a weights file in one, or an interpolation such as `spline`. Given several "
+    "times, each recording gets the one that begins where its content ends.",
     required=True,
 )
 _OUTPUT = flags.DEFINE_string(
     "output",
     None,
-    "The file to write, or the folder when there are several inputs.",
+    "The file to write, the folder when there are several inputs, or - for raw samples on the "
+    "standard output.",
     required=True,
+)
+_FORMAT = flags.DEFINE_enum(
+    "format", None, ["wav", "flac", "ogg"], "Of the files in a folder; by default the input's."
+)
+_SUBTYPE = flags.DEFINE_string(
+    "subtype", None, "Sample format such as PCM_16, PCM_24 or FLOAT; by default the input's."
+)
+_KEEP_LOW_BAND = flags.DEFINE_bool(
+    "keep_low_band", True, "Takes the band that the recording has from it, unchanged."
+)
+_PEAK = flags.DEFINE_enum(
+    "peak",
+    "clip",
+    ["clip", "normalize", "float"],
+    "What becomes of peaks above 1: they are clipped, the recording is made quieter, or it is "
+    "written in float, which holds them.",
+)
+_PARALLEL = flags.DEFINE_integer(
+    "parallel", 2, "How many recordings are restored at once.", lower_bound=1
+)
+_SKIP_EXISTING = flags.DEFINE_bool(
+    "skip_existing", False, "Leaves out the recordings whose output is there already."
 )
 _SAMPLE_RATE = flags.DEFINE_integer(
     "sample_rate",
@@ -32,38 +58,62 @@ _SAMPLE_RATE = flags.DEFINE_integer(
 _RATIO = flags.DEFINE_integer(
     "ratio", 4, "Ratio of the rates, where the model is an interpolation.", lower_bound=2
 )
+_INPUT_RATE = flags.DEFINE_integer(
+    "input_rate", None, "Rate in Hz of raw samples on the standard input.", lower_bound=1
+)
+_CHANNELS = flags.DEFINE_integer(
+    "channels", 1, "Channels of raw samples.", lower_bound=1, upper_bound=8
+)
+_PCM = flags.DEFINE_enum(
+    "pcm", "s16", ["s16", "f32"], "Raw samples, little-endian: whole numbers or floats."
+)
 _FORCE = flags.DEFINE_bool(
-    "force", False, "Upsamples even recordings whose own treble the model would replace."
+    "force", False, "Restores even recordings whose band does not end where the model begins."
 )
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Upsamples every input; those that cannot be read are named at the end."""
+    """Restores every input; those that cannot be read are named at the end."""
     if not arguments:
         raise UserError("name at least one recording or folder; see wideband-upsample --help")
-    from tqdm import tqdm
+    from . import batch, files, restore
 
-    from . import files
-
-    jobs = files.jobs([Path(argument) for argument in arguments], Path(_OUTPUT.value))
-    if not files.is_interpolation(_MODEL.value):
+    raw = [files.STANDARD in arguments, _OUTPUT.value == files.STANDARD]
+    if any(raw) and not (all(raw) and len(arguments) == 1):
+        raise UserError("raw samples go from - to --output=-, and nothing else goes with them")
+    if any(raw) != (_INPUT_RATE.value is not None):
+        raise UserError(
+            "--input_rate tells the rate of raw samples, which have no header; a file has"
+        )
+    suffix = f".{_FORMAT.value}" if _FORMAT.value else None
+    jobs = [] if any(raw) else files.jobs(arguments, Path(_OUTPUT.value), suffix)
+    if not all(map(restore.is_interpolation, _MODEL.value)):
         for flag in (_SAMPLE_RATE, _RATIO):
             if flag.present:
                 raise UserError(f"--{flag.name} is for interpolations; a run knows its own")
         quiet_tensorflow()
-    upsampler = files.load(_MODEL.value, _SAMPLE_RATE.value, _RATIO.value)
-    refused = []
-    for source, target in tqdm(jobs, unit="file"):
-        try:
-            if note := files.upsample_file(upsampler, source, target, _FORCE.value):
-                tqdm.write(note)
-        except UserError as error:
-            if len(jobs) == 1:
-                raise
-            refused.append(error)
-            tqdm.write(f"left out: {error}")
-    done = len(jobs) - len(refused)
-    print(f"{done} of {len(jobs)} restored at {upsampler.sample_rate} Hz in {_OUTPUT.value}")
+    upsamplers = [restore.load(model, _SAMPLE_RATE.value, _RATIO.value) for model in _MODEL.value]
+    settings = restore.Settings(_KEEP_LOW_BAND.value, _PEAK.value, _SUBTYPE.value, _FORCE.value)
+    if any(raw):
+        told = restore.restore_raw(
+            upsamplers,
+            sys.stdin.buffer,
+            sys.stdout.buffer,
+            _INPUT_RATE.value or 0,
+            _CHANNELS.value,
+            _PCM.value,
+            settings,
+        )
+        print(told, file=sys.stderr)
+        return
+    if _SKIP_EXISTING.value:
+        present = len(jobs)
+        jobs = [(source, target) for source, target in jobs if not target.exists()]
+        print(f"{present - len(jobs)} of {present} are there already")
+    refused = batch.restore_files(upsamplers, jobs, settings, _PARALLEL.value)
+    if refused and len(jobs) == 1:
+        raise refused[0]
+    print(f"{len(jobs) - len(refused)} of {len(jobs)} restored in {_OUTPUT.value}")
     if refused:
         raise UserError(f"{len(refused)} left out, the first: {refused[0]}")
 

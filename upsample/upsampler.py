@@ -1,24 +1,21 @@
 """The one way in which a model is applied to a wave."""
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data_gen import audio, degrade, interpolate
+from ..data_gen import audio, interpolate, measure
 from ..data_gen.command import UserError
+from .stream import Stream
+from .windows import WINDOW
 
 if TYPE_CHECKING:
     import keras
 
-# Samples that a network sees at once, its context included, and windows at once.
-WINDOW = 32768
-WINDOWS_AT_ONCE = 8
-
-# Low samples by which a wave is mirrored past its end.
-END_SAMPLES = 32
+# Of a wave that is restored at once.
+PIECE_SECONDS = 20
 
 
 def weights_file(run: Path) -> tuple[Path, Path]:
@@ -40,14 +37,15 @@ class Upsampler:
 
     A wave is resampled to the model's low rate, interpolated to its high rate unless the network
     wants it at its low rate, and run through the network in windows on a fixed grid that starts at
-    sample zero. Every window carries the network's context on either side, so the result has no
-    seams and does not depend on the length of the wave.
+    sample zero (see `windows.Windows`). All of it flows in pieces: the result has no seams, and
+    does not depend on the length of the wave nor on how it was cut.
 
     Args:
         model: a network, or the name of an interpolation (`interpolate.METHODS`) as a baseline.
         sample_rate: the high rate in Hz.
         ratio: the high rate over the low rate.
         interpolation: how the network's input is brought to the high rate, if it wants that.
+        name: what messages call it; by default the network's name.
 
     Example:
         >>> restored, sample_rate = Upsampler.from_run("runs/demo").upsample(wave, 4000)
@@ -59,9 +57,12 @@ class Upsampler:
         sample_rate: int = 16000,
         ratio: int = 4,
         interpolation: str = "spline",
+        name: str | None = None,
     ) -> None:
         self.network = None if isinstance(model, str) else model
-        self.interpolate = interpolate.get(model if isinstance(model, str) else interpolation)
+        self.interpolation = model if isinstance(model, str) else interpolation
+        interpolate.get(self.interpolation)
+        self.name = name or (model if isinstance(model, str) else model.name)
         self.sample_rate = sample_rate
         self.ratio = ratio
 
@@ -73,6 +74,7 @@ class Upsampler:
             UserError: it is no run folder, or the run has no weights yet.
         """
         from .. import models
+        from ..data_gen import degrade
 
         folder, weights = weights_file(Path(run))
         recipe = json.loads((folder / "run.json").read_text())["recipe"]
@@ -84,20 +86,24 @@ class Upsampler:
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{weights}: no weights of {recipe['model']}: {error}") from error
         interpolation = degrade.get(recipe["protocol"]).interpolation
-        return cls(network, recipe["sample_rate"], recipe["ratio"], interpolation)
+        return cls(network, recipe["sample_rate"], recipe["ratio"], interpolation, str(run))
 
     @property
     def low_rate(self) -> float:
         """The rate in Hz that the model takes; the input's band ends at half of it."""
         return self.sample_rate / self.ratio
 
-    def upsample(self, wave: np.ndarray, sample_rate: float) -> tuple[np.ndarray, int]:
+    def upsample(
+        self, wave: np.ndarray, sample_rate: float, keep_low_band: bool = False
+    ) -> tuple[np.ndarray, int]:
         """Restores the treble of a wave, in step with it to the sample.
 
         Args:
             wave: float in [-1, 1], shape (n,) or (n, channels).
             sample_rate: of the wave, in Hz; at least the model's low rate. What it holds above
                 half the low rate is replaced.
+            keep_low_band: takes the band that the wave has from the wave itself, by a crossover
+                of linear phase, instead of the network's version of it.
 
         Returns:
             float32 of shape (m,) or (m, channels), m being n times the rates' quotient, and the
@@ -106,60 +112,35 @@ class Upsampler:
         Raises:
             UserError: the wave is empty, holds NaN or infinity, or its rate is too low.
         """
-        if wave.ndim == 2:
-            channels = [self.upsample(channel, sample_rate)[0] for channel in wave.T]
-            return np.stack(channels, axis=1), self.sample_rate
         if len(wave) == 0:
             raise UserError("the recording is empty")
-        if not np.isfinite(wave).all():
-            raise UserError("the recording holds NaN or infinity; repair it first")
-        if sample_rate < self.low_rate:
-            raise UserError(
-                f"the recording's rate of {sample_rate:g} Hz is below the {self.low_rate:g} Hz "
-                f"that this model takes; use a model of a lower rate"
-            )
-        n = audio.resampled_length(len(wave), sample_rate, self.sample_rate)
-        low = audio.resample(wave, sample_rate, self.low_rate)
-        if len(low) == 0:
-            low = wave[:1]
-        # Mirrored past the end: a spline that has nothing to follow there runs off.
-        pad = max(0, math.ceil(n / self.ratio) - len(low)) + END_SAMPLES
-        low = np.pad(low, (0, pad), mode="symmetric")
-        if self.network is not None and self.network.wants == "low":
-            return self.restore(low)[:n], self.sample_rate
-        interpolated = self.interpolate(low, self.ratio)[:n]
-        return self.restore(interpolated), self.sample_rate
+        keep_hz = None
+        if keep_low_band:
+            keep_hz = measure.wave_bandwidth_hz(audio.mono(wave), round(sample_rate))
+        stream = self.stream(sample_rate, wave.shape[1] if wave.ndim == 2 else None, keep_hz)
+        # In pieces, so that the windows of long waves need no memory of their own.
+        step = round(PIECE_SECONDS * sample_rate)
+        pieces = [stream.push(wave[start : start + step]) for start in range(0, len(wave), step)]
+        return np.concatenate([*pieces, stream.flush()]), self.sample_rate
 
-    def restore(self, wave: np.ndarray) -> np.ndarray:
-        """Runs the network over a wave (n,), at the rate that it wants, and gives the high rate's.
+    def stream(
+        self,
+        sample_rate: float,
+        channels: int | None = None,
+        keep_hz: float | None = None,
+        window: int = WINDOW,
+    ) -> Stream:
+        """Begins a wave that comes piece by piece.
 
-        A baseline gives the wave back as it is.
+        Args:
+            sample_rate: of the wave, in Hz.
+            channels: of the pieces (n, channels), or None for pieces (n,).
+            keep_hz: where the band ends that the wave has, and that is taken from it unchanged; 0
+                if that is not known. None leaves all to the network.
+            window: samples that a network of limited context sees at once. Fewer make the stream
+                lag less, and cost more; the outcome is the same.
+
+        Raises:
+            UserError: the rate is below what the model takes, or the window will not do.
         """
-        if self.network is None:
-            return wave
-        window, context = self._window()
-        hop = window - 2 * context
-        count = math.ceil(len(wave) / hop)
-        padded = np.zeros(count * hop + 2 * context, np.float32)
-        padded[context : context + len(wave)] = wave
-        # (count, window), a view
-        windows = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
-        # Samples out for one sample in.
-        step = self.ratio if self.network.wants == "low" else 1
-        restored = np.empty((count, step * hop), np.float32)
-        for start in range(0, count, WINDOWS_AT_ONCE):
-            some = windows[start : start + WINDOWS_AT_ONCE, :, np.newaxis]
-            output = self.network.predict_on_batch(some)
-            restored[start : start + WINDOWS_AT_ONCE] = output[
-                :, step * context : step * (context + hop), 0
-            ]
-        return restored.reshape(-1)[: step * len(wave)]
-
-    def _window(self) -> tuple[int, int]:
-        """Samples that the network sees at once, and of these the context at either end."""
-        assert self.network is not None
-        if self.network.context is not None:
-            return WINDOW, self.network.context
-        # A network that sees all of its patch is given patches as in training, and of each the
-        # middle half is kept.
-        return self.network.patch, self.network.patch // 4
+        return Stream(self, sample_rate, channels, keep_hz, window)

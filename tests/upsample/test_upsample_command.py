@@ -1,11 +1,13 @@
 """wideband-upsample on files and folders, good and bad."""
 
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 
 def upsample(*arguments):
@@ -15,7 +17,9 @@ def upsample(*arguments):
 
 def tone(seconds, sample_rate, channels=1, hz=440.0):
     instants = np.arange(round(seconds * sample_rate)) / sample_rate
-    wave = 0.3 * np.sin(2 * np.pi * hz * instants)
+    # A tone alone would be a recording whose band ends at the tone.
+    noise = np.random.default_rng(0).normal(0, 0.003, len(instants))
+    wave = 0.3 * np.sin(2 * np.pi * hz * instants) + noise
     return np.stack([wave * (1 - 0.5 * k) for k in range(channels)], axis=1)
 
 
@@ -34,7 +38,8 @@ def test_a_file_is_restored_by_a_run(run, tmp_path):
     assert done.returncode == 0, done.stderr
     info = soundfile.info(tmp_path / "new.flac")
     assert (info.samplerate, info.frames, info.channels) == (16000, 16000, 1)
-    assert "1 of 1 restored at 16000 Hz" in done.stdout
+    assert "1 of 1 restored" in done.stdout
+    assert f"took {run}" in done.stdout
 
 
 def test_a_folder_keeps_its_shape(tmp_path):
@@ -143,8 +148,8 @@ def test_clipped_peaks_are_reported_and_floats_keep_them(tmp_path):
         *("--model=spline", f"--output={tmp_path / 'out'}"),
     )
     assert done.returncode == 0, done.stderr
-    assert "loud.flac: peaks of" in done.stdout + done.stderr
-    assert "float.wav: peaks" not in done.stdout + done.stderr
+    assert re.search(r"loud.flac: .*; peaks of 1\.\d\d were clipped at 1", done.stdout)
+    assert not re.search(r"float.wav: .*peaks", done.stdout)
     assert np.abs(soundfile.read(tmp_path / "out" / "float.wav")[0]).max() > 1.15
 
 
@@ -207,3 +212,137 @@ def test_no_input_is_an_error(tmp_path):
     assert "name at least one" in only_line(
         upsample("--model=spline", f"--output={tmp_path}/o.wav")
     )
+
+
+def test_the_recording_gets_the_model_that_begins_where_its_content_ends(run, tmp_path):
+    """Noise up to 3.8 kHz in a file of 44.1 kHz, and a file of 4 kHz."""
+    rng = np.random.default_rng(0)
+    wide = soxr.resample(rng.normal(0, 0.1, 16000), 8000, 44100, quality="VHQ")
+    soundfile.write(tmp_path / "wide.wav", wide, 44100)
+    soundfile.write(tmp_path / "narrow.wav", rng.normal(0, 0.1, 8000), 4000)
+    done = upsample(
+        *(tmp_path / "wide.wav", tmp_path / "narrow.wav"),
+        *("--model=spline", "--model=linear", f"--output={tmp_path / 'out'}", "--ratio=2"),
+    )
+    assert done.returncode == 1
+    assert "narrow.wav: the recording's rate of 4000 Hz is below the 8000 Hz" in done.stderr
+    done = upsample(tmp_path / "wide.wav", f"--model={run}", f"--output={tmp_path}/out.wav")
+    assert re.search(r"has treble up to [34]\d\d\d Hz, and this model replaces", only_line(done))
+    one = soxr.resample(rng.normal(0, 0.1, 3000), 2000, 44100, quality="VHQ")
+    soundfile.write(tmp_path / "dull.wav", one, 44100)
+    done = upsample(
+        *(tmp_path / "dull.wav", "--model=spline", "--ratio=2", f"--output={tmp_path}/out.wav")
+    )
+    assert re.search(r"content ends at 1[0-2]\d\d Hz.*above 4000 Hz.*a hole", only_line(done))
+
+
+@pytest.mark.parametrize("pcm", ["s16", "f32"])
+def test_raw_samples_flow_from_the_standard_input_to_the_standard_output(tmp_path, pcm):
+    stereo = tone(1.3, 4000, 2)
+    kind = {"s16": "<i2", "f32": "<f4"}[pcm]
+    raw = (stereo * 32768 if pcm == "s16" else stereo).astype(kind).tobytes()
+    options = ("--model=spline", "--output=-", "--channels=2", f"--pcm={pcm}", "--nokeep_low_band")
+    command = [sys.executable, "-m", "wideband.upsample", "-", "--input_rate=4000", *options]
+    done = subprocess.run(command, input=raw, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    out = np.frombuffer(done.stdout, kind).reshape(-1, 2) / (32768 if pcm == "s16" else 1)
+    assert len(out) == 4 * len(stereo)
+    np.testing.assert_allclose(out[::4][50:-50], stereo[50:-50], rtol=0, atol=1e-4)
+    assert f"{len(out)} samples at 16000 Hz, 2 channel(s)" in done.stderr.decode()
+    broken = subprocess.run(command, input=raw[:-1], capture_output=True)
+    assert broken.returncode == 1
+    assert b"ends within a sample" in broken.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-", "--output=-"], "--input_rate"),
+        (["-", "--output=out.wav", "--input_rate=4000"], "raw samples go from - to --output=-"),
+        (
+            ["a.wav", "--output=out.wav", "--input_rate=4000"],
+            "--input_rate tells the rate of raw samples",
+        ),
+        (["nothing*.wav", "--output=out"], r"nothing*.wav: no file or folder"),
+        (["a.wav", "--output=out.wav", "--subtype=PCM_99"], "PCM_99"),
+        (["a.wav", "--output=out.flac", "--peak=float"], "as FLOAT"),
+        (["a.wav", "--output=out.wav", "--format=flac"], "out.wav is no .flac"),
+    ],
+)
+def test_flags_that_do_not_fit_are_refused_in_one_line(tmp_path, arguments, message):
+    soundfile.write(tmp_path / "a.wav", tone(0.5, 4000), 4000)
+    command = [sys.executable, "-m", "wideband.upsample", "--model=spline", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert message in only_line(done)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_pattern_a_format_and_a_sample_format_are_taken(tmp_path):
+    for name in ("a1.wav", "a2.wav", "b.wav"):
+        soundfile.write(tmp_path / name, tone(0.5, 4000), 4000)
+    done = upsample(
+        *(tmp_path / "a*.wav", "--model=spline", f"--output={tmp_path / 'out'}"),
+        *("--format=flac", "--subtype=PCM_24"),
+    )
+    assert done.returncode == 0, done.stderr
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["a1.flac", "a2.flac"]
+    assert soundfile.info(tmp_path / "out" / "a1.flac").subtype == "PCM_24"
+
+
+def test_what_is_there_already_can_be_skipped(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(tmp_path / name, tone(0.5, 4000), 4000)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.wav").write_text("done before")
+    inputs = (tmp_path / "a.wav", tmp_path / "b.wav")
+    done = upsample(*inputs, "--model=spline", f"--output={tmp_path / 'out'}", "--skip_existing")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 2 are there already" in done.stdout
+    assert (tmp_path / "out" / "a.wav").read_text() == "done before"
+    assert soundfile.info(tmp_path / "out" / "b.wav").frames == 8000
+
+
+def test_loud_recordings_are_made_quieter_or_written_in_float(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.sign(tone(0.5, 4000)), 4000)
+    for peak, subtype in (("normalize", "PCM_16"), ("float", "FLOAT"), ("clip", "PCM_16")):
+        target = tmp_path / f"{peak}.wav"
+        done = upsample(
+            tmp_path / "a.wav", "--model=spline", f"--output={target}", f"--peak={peak}"
+        )
+        assert done.returncode == 0, done.stderr
+        assert soundfile.info(target).subtype == subtype
+    quiet, loud, clipped = (
+        soundfile.read(tmp_path / f"{peak}.wav")[0] for peak in ("normalize", "float", "clip")
+    )
+    peak = np.abs(loud).max()
+    assert peak > 1.1
+    np.testing.assert_allclose(quiet, loud * 0.999 / peak, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(clipped, np.clip(loud, -1, 1), rtol=0, atol=1e-4)
+
+
+def test_an_hour_is_restored_in_constant_memory(tmp_path):
+    """Ten minutes and an hour of noise: what the longer takes more is not its length."""
+    rng = np.random.default_rng(0)
+    peaks = []
+    for minutes in (1, 60):
+        source = tmp_path / f"{minutes}.wav"
+        with soundfile.SoundFile(source, "w", 4000, 1) as file:
+            for _ in range(minutes):
+                file.write(rng.normal(0, 0.1, 240000))
+        code = (
+            "import resource, sys; from wideband.upsample.__main__ import run\n"
+            "try: run()\n"
+            "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        target = tmp_path / "out.wav"
+        done = subprocess.run(
+            (sys.executable, "-c", code, source, "--model=spline", f"--output={target}"),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert soundfile.info(target).frames == minutes * 960000
+        peaks.append(int(done.stdout.split()[-1]) / 1024)
+    # An hour at 16 kHz is 230 MB in float32.
+    assert peaks[1] - peaks[0] < 50

@@ -5,10 +5,11 @@ import shutil
 import numpy as np
 import pytest
 import soxr
+from scipy import signal
 from wideband import models
 from wideband.data_gen import interpolate
 from wideband.data_gen.command import UserError
-from wideband.upsample import Upsampler, upsampler
+from wideband.upsample import Upsampler
 
 
 def noise(n, seed=0):
@@ -38,48 +39,6 @@ def test_a_spline_does_not_run_off_at_the_end(ratio):
 def test_an_unknown_baseline_is_refused():
     with pytest.raises(UserError, match=r"'cubic'.*spline"):
         Upsampler("cubic")
-
-
-@pytest.mark.parametrize("n", [1, 5, 100, 7000, 7936, 7937, 30001])
-def test_windows_leave_no_seams(network, n):
-    """The outcome is that of the network on the whole wave with silence around it."""
-    upsampler = Upsampler(network, 16000, 4)
-    interpolated = noise(4 * n)
-    context = network.context
-    padded = np.pad(interpolated, (context, context + -4 * n % network.multiple))
-    whole = np.asarray(network(padded[np.newaxis, :, np.newaxis]))[0, :, 0]
-    expected = whole[context : context + 4 * n]
-    np.testing.assert_allclose(upsampler.restore(interpolated), expected, rtol=0, atol=1e-5)
-
-
-def test_the_start_of_a_wave_does_not_depend_on_its_length(network):
-    upsampler, wave = Upsampler(network, 16000, 4), noise(40000)
-    whole, _ = upsampler.upsample(wave, 4000)
-    part, _ = upsampler.upsample(wave[:21000], 4000)
-    # The spline and the context look ahead, and so the last samples may differ.
-    settled = 4 * 21000 - network.context - 200
-    np.testing.assert_allclose(part[:settled], whole[:settled], rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", models.names())
-def test_every_network_is_given_its_patches_and_leaves_no_seams(name):
-    network = models.build(name, width=0.05)
-    step = 4 if network.wants == "low" else 1
-    n = 3 * 8192 + 100
-    restored = Upsampler(network, 16000, 4).restore(noise(n))
-    assert restored.shape == (step * n,)
-    # The second window of the grid, by hand.
-    window, context = (
-        (network.patch, network.patch // 4)
-        if network.context is None
-        else (upsampler.WINDOW, network.context)
-    )
-    hop = window - 2 * context
-    padded = np.pad(noise(n), (context, 2 * upsampler.WINDOW))
-    output = np.asarray(network(padded[np.newaxis, hop : hop + window, np.newaxis]))[0, :, 0]
-    expected = output[step * context : step * (context + hop)][: max(0, step * (n - hop))]
-    found = restored[step * hop : 2 * step * hop]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
@@ -141,10 +100,34 @@ def test_a_wave_that_cannot_be_restored_is_refused(wave, sample_rate, message):
         Upsampler("spline", 16000, 4).upsample(wave, sample_rate)
 
 
+@pytest.mark.parametrize("from_rate", [4000, 16000])
+def test_the_band_that_the_wave_has_is_kept(from_rate):
+    """A network that destroys everything, and a wave whose band ends at 1.7 of 2 kHz."""
+    rng = np.random.default_rng(3)
+    wave = soxr.resample(rng.normal(0, 0.1, 3400 * 4), 3400, from_rate, quality="VHQ")
+    upsampler = Upsampler("hold", 16000, 4)
+    upsampler.interpolation = "linear"
+    kept, _ = upsampler.upsample(wave, from_rate, keep_low_band=True)
+    left, _ = upsampler.upsample(wave, from_rate)
+    expected = soxr.resample(wave, from_rate, 16000, quality="VHQ")
+    low = signal.firwin(2001, 1450, fs=16000)
+
+    def error_db(found):
+        error = signal.oaconvolve(found - expected, low, mode="same")[4000:-4000]
+        return 20 * np.log10(np.std(error) / np.std(expected))
+
+    assert error_db(kept) < -70
+    assert error_db(left) > -30
+    # Above the band, the network's.
+    high = signal.firwin(2001, 2100, fs=16000, pass_zero=False)
+    above = [signal.oaconvolve(each, high, mode="same")[4000:-4000] for each in (kept, left)]
+    np.testing.assert_allclose(above[0], above[1], rtol=0, atol=1e-4)
+
+
 def test_a_run_knows_its_rates_and_its_interpolation(run):
     upsampler = Upsampler.from_run(run)
     assert (upsampler.sample_rate, upsampler.ratio, upsampler.low_rate) == (16000, 4, 4000)
-    assert upsampler.interpolate is interpolate.spline
+    assert upsampler.interpolation == "spline"
     assert upsampler.network.count_params() == models.build("audiounet", width=0.03).count_params()
 
 
