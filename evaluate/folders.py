@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ..data_gen import audio
 from ..data_gen.command import UserError
 from . import alignment, metrics, summary
-from .metric_base import validate_wave
+from .metrics.base import validate_wave
 
 _WORKERS = 4  # each holds one pair of recordings in memory
 

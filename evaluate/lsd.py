@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from absl import flags
 
 from ..data_gen.command import UserError, run_command
-from . import phase_metrics, spectral_metrics
+from .metrics import phase, spectral
 
-LSD, PHASE = spectral_metrics.METRICS, phase_metrics.METRICS
+LSD, PHASE = spectral.METRICS, phase.METRICS
 
 _REFERENCES = flags.DEFINE_string("references", None, "Folder of references.", required=True)
 _ESTIMATES = flags.DEFINE_string(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from ..data_gen.command import UserError, run_command
-from .perceptual_metrics import METRICS
+from .metrics.perceptual import METRICS
 
 CONVENTIONS = list(METRICS)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from ..data_gen.command import UserError, run_command
-from .wave_metrics import METRICS
+from .metrics.wave import METRICS
 
 CONVENTIONS = list(METRICS)
 

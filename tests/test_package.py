@@ -42,13 +42,17 @@ def packages():
 
 
 def imports(path):
-    """Names of what a module imports, relative ones resolved: `..models.x` is models."""
+    """Names of what a module imports, relative ones resolved: `..models.x` is models.
+
+    As many dots lead out of the stage as there are names from the root to the module.
+    """
+    out = len(path.relative_to(ROOT).parts)
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             yield str(node.module).split(".")[0]
-        elif isinstance(node, ast.ImportFrom) and node.level == 2:
+        elif isinstance(node, ast.ImportFrom) and node.level == out:
             if node.module:
                 yield node.module.split(".")[0]
             else:

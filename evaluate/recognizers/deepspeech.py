@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..data_gen.command import UserError, replacing
+from ...data_gen.command import UserError, replacing
 from . import ctc
 
 SAMPLE_RATE = 16000
