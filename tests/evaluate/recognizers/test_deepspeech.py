@@ -151,10 +151,10 @@ def test_the_network_has_the_variables_of_the_release_and_no_others():
     )
 
 
-def test_recordings_heard_in_a_batch_sound_as_if_heard_alone(tmp_path):
+def test_recordings_heard_in_a_batch_sound_as_if_heard_alone(tmp_path, monkeypatch):
     write_checkpoint(tmp_path, random_variables())
     recognizer = DeepSpeech.from_checkpoint(tmp_path)
-    recognizer.batch, recognizer.beam_width = 2, 8
+    monkeypatch.setattr(deepspeech, "BATCH", 2)
     waves = [noise(n, n) for n in (9000, 300, 15000, 700)]
     together = recognizer.log_probabilities(waves)
     assert [len(each) for each in together] == [27, 0, 46, 1]
