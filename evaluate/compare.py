@@ -10,7 +10,6 @@ looks real all the same.
 
 import itertools
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -47,8 +46,6 @@ _ALIGN = flags.DEFINE_bool(
 )
 _ALL_PAIRS = flags.DEFINE_bool("all_pairs", False, "Compare every system with every other.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
-
-_WORKERS = 4  # each holds one pair of recordings in memory
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -123,26 +120,19 @@ def main(arguments: Sequence[str]) -> None:
 
 def _measure(systems: dict[str, Path], metrics: Sequence[str]) -> list[dict[str, Any]]:
     """Measures every system on every reference; one row per file, with only numbers in it."""
-    from tqdm import tqdm
-
     from . import folders
 
     pairs = [folders.pair(Path(_REFERENCES.value), path) for path in systems.values()]
     jobs = [pair for of_file in zip(*pairs, strict=True) for pair in of_file]
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        measured = pool.map(
-            lambda pair: folders.measure(pair, metrics, _CUTOFF_HZ.value, _ALIGN.value).row, jobs
+    measured = iter(list(folders.measure_all(jobs, metrics, _CUTOFF_HZ.value, _ALIGN.value)))
+    rows = []
+    for _ in pairs[0]:
+        of_systems = {system: next(measured).row for system in systems}
+        facts = next(iter(of_systems.values()))
+        rows.append(
+            {key: facts[key] for key in ("name", "sample_rate", "seconds")}
+            | {f"{m}:{s}": values[m] for m in metrics for s, values in of_systems.items()}
         )
-        # A bar only where someone watches.
-        results = iter(tqdm(measured, total=len(jobs), unit="file", disable=None))
-        rows = []
-        for _ in pairs[0]:
-            of_systems = {system: next(results) for system in systems}
-            facts = next(iter(of_systems.values()))
-            rows.append(
-                {key: facts[key] for key in ("name", "sample_rate", "seconds")}
-                | {f"{m}:{s}": values[m] for m in metrics for s, values in of_systems.items()}
-            )
     return rows
 
 

@@ -17,8 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from . import bands
-from .metrics import METRICS
+from .metrics import METRICS, bands
 
 RANGE_DB = 80.0
 

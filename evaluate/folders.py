@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ..data_gen import audio
 from ..data_gen.command import UserError
 from . import alignment, metrics, summary
-from .metric_base import validate_wave
+from .metrics.base import validate_wave
 
 _WORKERS = 4  # each holds one pair of recordings in memory
 
@@ -142,6 +142,19 @@ def _delay(reference: np.ndarray, estimate: np.ndarray, sample_rate: int, align:
     return delay
 
 
+def measure_all(
+    pairs: Sequence[Pair],
+    names: Sequence[str],
+    cutoff_hz: float | None = None,
+    align: bool = False,
+) -> Iterator[Measured]:
+    """Measures pairs as `measure` does, several at a time, and yields what they gave in order."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        measured = pool.map(lambda each: measure(each, names, cutoff_hz, align), pairs)
+        # A bar only where someone watches.
+        yield from tqdm(measured, total=len(pairs), unit="file", disable=None)
+
+
 def compare(
     references: str,
     estimates: str,
@@ -171,10 +184,7 @@ def compare(
         raise UserError(f"--output={output}: must end in .csv")
     metrics.require(names)
     pairs = pair(Path(references), Path(estimates))
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        measured = pool.map(lambda each: measure(each, names, cutoff_hz, align), pairs)
-        # A bar only where someone watches.
-        measured = list(tqdm(measured, total=len(pairs), unit="file", disable=None))
+    measured = list(measure_all(pairs, names, cutoff_hz, align))
     rows = [each.row for each in measured]
     not_applicable: dict[str, Counter[str]] = defaultdict(Counter)
     for each in measured:

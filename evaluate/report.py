@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 
 from ..data_gen.command import replacing
-from . import bands, figures
-from .metrics import METRICS
+from . import figures
+from .metrics import METRICS, bands
 from .summary import Mean, format_mean
 from .word_errors import Heard
 from .word_errors import table as word_table
@@ -68,7 +68,6 @@ def render(
             systems have the same metrics.
         curves: training curves as PNG.
         clips: recordings to listen to; the first `CLIP_SECONDS` of each are taken.
-
         heard: the words that a recognizer understood of the references and the systems.
 
     Returns:

@@ -3,50 +3,11 @@
 python -m wideband.evaluate.snr --references=clean --estimates=upsampled --output=snr.csv
 """
 
-from collections.abc import Sequence
+from ..data_gen.command import run_command
+from .folder_command import folder_command
+from .metrics import wave
 
-from absl import flags
-
-from ..data_gen.command import UserError, run_command
-from .wave_metrics import METRICS
-
-CONVENTIONS = list(METRICS)
-
-_REFERENCES = flags.DEFINE_string("references", None, "Folder of references.", required=True)
-_ESTIMATES = flags.DEFINE_string(
-    "estimates", None, "Folder of estimates with the names of the references.", required=True
-)
-_OUTPUT = flags.DEFINE_string(
-    "output", "snr.csv", "CSV file to write, one row per file; the summary goes beside it as .json."
-)
-_CONVENTION = flags.DEFINE_multi_enum(
-    "convention", CONVENTIONS, CONVENTIONS, "Convention to measure by; repeatable."
-)
-_ALIGN = flags.DEFINE_bool(
-    "align",
-    False,
-    "Undo a delay of an estimate, found by cross-correlation, and cut both to what they have in "
-    "common; without it such pairs are an error.",
-)
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Measures the folders that the flags name."""
-    # Reading audio takes SciPy, which --help does without.
-    from .folders import compare
-
-    if arguments:
-        raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
-    compare(
-        _REFERENCES.value,
-        _ESTIMATES.value,
-        _OUTPUT.value,
-        _CONVENTION.value,
-        align=_ALIGN.value,
-        seed=_SEED.value,
-    )
-
+main = folder_command("snr.csv", wave.METRICS)
 
 if __name__ == "__main__":
     run_command(main)

@@ -87,7 +87,7 @@ def evaluate_run(
     heard = None
     if recognizer:
         summary.write_csv(run / "wer.csv", outcome.words)
-        heard = word_errors.Heard(recognizer.name, outcome.words)
+        heard = word_errors.Heard(recognizer.name, word_errors.totals(outcome.words))
         tables.append(word_errors.table(heard.totals))
     words = {"recognizer": heard.recognizer, "systems": heard.totals} if heard else None
     summary.write_systems(run / "evaluation.json", means, facts, word_errors=words)

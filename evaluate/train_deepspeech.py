@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> None:
     if not (_DATA.value and _OUTPUT.value):
         raise UserError("--data and --output are needed")
     quiet_tensorflow()
-    from .deepspeech_training import Settings, train
+    from .recognizers.deepspeech_training import Settings, train
 
     settings = Settings(
         hidden=_HIDDEN.value,

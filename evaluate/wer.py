@@ -80,11 +80,12 @@ def main(arguments: Sequence[str]) -> None:
         _RECOGNIZER.value,
         **{flag.name: flag.value for flag in flagged if flag.value is not None},
     )
-    rows, totals = [], {}
-    for system, recordings in systems.items():
-        scored = word_errors.score(recordings, texts, recognizer, system)
-        rows += [{"system": system, **row} for row in scored]
-        totals[system] = word_errors.total(scored, _SEED.value)
+    rows = [
+        {"system": system, **row}
+        for system, recordings in systems.items()
+        for row in word_errors.score(recordings, texts, recognizer, system)
+    ]
+    totals = word_errors.totals(rows, _SEED.value)
     summary.write_csv(table, rows)
     summary.write_word_errors(
         table.with_suffix(".json"),

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -82,20 +82,11 @@ def count(reference: str, hypothesis: str) -> dict[str, int | float]:
     }
 
 
-class Heard:
-    """What a recognizer made of several systems.
+class Heard(NamedTuple):
+    """What a recognizer made of several systems."""
 
-    Args:
-        recognizer: its name.
-        rows: of `score`, with the name of the `system`.
-    """
-
-    def __init__(self, recognizer: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        self.recognizer = recognizer
-        systems = dict.fromkeys(row["system"] for row in rows)
-        self.totals = {
-            system: total([row for row in rows if row["system"] == system]) for system in systems
-        }
+    recognizer: str  # its name
+    totals: Mapping[str, Mapping[str, Any]]  # name of the system -> `total` of its recordings
 
 
 def score(
@@ -168,6 +159,22 @@ def total(rows: Sequence[Mapping[str, Any]], seed: int = 0) -> dict[str, int | f
         "low": low,
         "high": high,
     }
+
+
+def totals(rows: Sequence[Mapping[str, Any]], seed: int = 0) -> dict[str, dict[str, int | float]]:
+    """Adds the errors of several systems up.
+
+    Args:
+        rows: of `score`, with the name of the `system`.
+        seed: of the bootstrap.
+
+    Returns:
+        name of the system -> `total` of its recordings, in the order of the rows.
+    """
+    systems: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        systems.setdefault(row["system"], []).append(row)
+    return {system: total(each, seed) for system, each in systems.items()}
 
 
 def table(totals: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:

@@ -17,6 +17,7 @@ import subprocess
 from pathlib import Path
 
 from ..data_gen.command import UserError, replacing
+from ..evaluate.summary import write_csv
 from .recipe import Recipe
 
 
@@ -37,7 +38,7 @@ class Run:
         self.folder = folder
         self.recipe = recipe
         told = json.loads(json.dumps({"recipe": dataclasses.asdict(recipe), **facts}))
-        self.rows = read_history(folder)
+        self.rows = _read_history(folder)
         if self.rows:
             self.record = _read_record(folder / "run.json")
             for part, wanted in told.items():
@@ -114,20 +115,14 @@ class Run:
             bare.set_weights(model.get_weights())
             with replacing(self.best_weights) as temporary:
                 bare.save_weights(temporary)
-        with (
-            replacing(self.folder / "history.csv") as temporary,
-            temporary.open("w", newline="") as file,
-        ):
-            writer = csv.DictWriter(file, list(row))
-            writer.writeheader()
-            writer.writerows(self.rows)
+        write_csv(self.folder / "history.csv", self.rows)
         self.tidy()
         seconds = sum(row["seconds"] for row in self.rows)
         self.record["timings"] = {"epochs": self.epoch, "seconds": round(seconds, 1)}
         self.save_record()
 
 
-def read_history(folder: Path) -> list[dict[str, float]]:
+def _read_history(folder: Path) -> list[dict[str, float]]:
     """Reads the history of a run folder, one row an epoch; none when there is no epoch yet."""
     path = folder / "history.csv"
     if not path.is_file():

@@ -8,13 +8,7 @@ import sys
 import numpy as np
 import pytest
 from wideband.data_gen import audio
-from wideband.evaluate import (
-    metrics,
-    perceptual_metrics,
-    phase_metrics,
-    spectral_metrics,
-    wave_metrics,
-)
+from wideband.evaluate import metrics
 
 SAMPLE_RATE = 8000
 
@@ -56,7 +50,7 @@ def rows(path):
 @pytest.mark.parametrize(
     ("command", "flags", "columns"),
     [
-        ("snr", [], list(wave_metrics.METRICS)),
+        ("snr", [], list(metrics.wave.METRICS)),
         ("snr", ["--convention=snr"], ["snr"]),
         (
             "lsd",
@@ -65,7 +59,7 @@ def rows(path):
         ),
         ("lsd", ["--convention=lsd_tfnet", "--convention=lsd"], ["lsd_tfnet", "lsd"]),
         ("lsd", ["--convention=apd_gd", "--convention=lsd"], ["apd_gd", "lsd"]),
-        ("lsd", ["--cutoff_hz=2000"], list(spectral_metrics.METRICS)),
+        ("lsd", ["--cutoff_hz=2000"], list(metrics.spectral.METRICS)),
     ],
 )
 def test_a_command_measures_every_pair_and_summarizes(folders, tmp_path, command, flags, columns):
@@ -259,9 +253,9 @@ def test_a_missing_package_gets_one_line_that_says_how_to_install_it(folders, tm
 
 
 TABLES = {
-    "snr": wave_metrics.METRICS,
-    "lsd": spectral_metrics.METRICS | phase_metrics.METRICS,
-    "quality": perceptual_metrics.METRICS,
+    "snr": metrics.wave.METRICS,
+    "lsd": metrics.spectral.METRICS | metrics.phase.METRICS,
+    "quality": metrics.perceptual.METRICS,
 }
 
 

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import soundfile
-from wideband.evaluate import bands, figures, report
-from wideband.evaluate.metrics import METRICS
+from wideband.evaluate import figures, report
+from wideband.evaluate.metrics import METRICS, bands
 from wideband.evaluate.summary import Mean, summarize
 
 SAMPLE_RATE = 8000

@@ -16,10 +16,11 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from ..data_gen import shards
-from ..data_gen.command import UserError, replacing
-from ..data_gen.prepare import is_whole
-from . import ctc, deepspeech, summary
+from ...data_gen import shards
+from ...data_gen.command import UserError, replacing
+from ...data_gen.prepare import is_whole
+from .. import summary
+from . import ctc, deepspeech
 
 try:
     import jiwer

@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 import pytest
-from wideband.evaluate import bands, metrics
+from wideband.evaluate import metrics
+from wideband.evaluate.metrics import bands
 
 SAMPLE_RATE = 16000
 

@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .metric_base import PATCH, Metric, mean_over_channels, patches
+from .base import PATCH, Metric, mean_over_channels, patches
 
 WINDOW = 2048
 HOP = 512

@@ -9,7 +9,7 @@ import pytest
 from scipy.signal import butter, sosfiltfilt
 from wideband.evaluate import metrics
 from wideband.evaluate.metrics import NotApplicableError
-from wideband.evaluate.perceptual_metrics import METRICS
+from wideband.evaluate.metrics.perceptual import METRICS
 
 SAMPLE_RATE = 16000
 

@@ -12,10 +12,11 @@ or aligned: gain and delay matter (`alignment` finds a delay).
 
 Metrics
 -------
-- `wave_metrics`: SNR, segmental SNR, SI-SNR, mean square errors.
-- `spectral_metrics`: the log-spectral distances.
-- `phase_metrics`: the anti-wrapped phase distances.
-- `perceptual_metrics`: WB-PESQ, STOI, ViSQOL, by optional packages.
+- `wave`: SNR, segmental SNR, SI-SNR, mean square errors.
+- `spectral`: the log-spectral distances.
+- `phase`: the anti-wrapped phase distances.
+- `perceptual`: WB-PESQ, STOI, ViSQOL, by optional packages.
+- `bands`: the modern LSD and the levels, band by band, for pictures.
 
 `METRICS` describes all of them for tables, `evaluate` computes several at once. A metric that is
 added to its module's table stands in the commands, the tables and the report by that alone.
@@ -25,11 +26,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import perceptual_metrics, phase_metrics, spectral_metrics, wave_metrics
-from .metric_base import Metric, NotApplicableError, validate
-from .perceptual_metrics import pesq, require, stoi, visqol_audio, visqol_speech
-from .phase_metrics import apd_gd, apd_iaf, apd_ip
-from .spectral_metrics import (
+from . import perceptual, phase, spectral, wave
+from .base import Metric, NotApplicableError, validate
+from .perceptual import pesq, require, stoi, visqol_audio, visqol_speech
+from .phase import apd_gd, apd_iaf, apd_ip
+from .spectral import (
     lsd,
     lsd_bini,
     lsd_frame_ln,
@@ -39,7 +40,7 @@ from .spectral_metrics import (
     lsd_ssr_eval,
     lsd_tfnet,
 )
-from .wave_metrics import mse, nrmse, segmental_snr, si_snr, snr
+from .wave import mse, nrmse, segmental_snr, si_snr, snr
 
 __all__ = [
     "METRICS",
@@ -72,10 +73,10 @@ __all__ = [
 ]
 
 METRICS: dict[str, Metric] = {
-    **wave_metrics.METRICS,
-    **spectral_metrics.METRICS,
-    **phase_metrics.METRICS,
-    **perceptual_metrics.METRICS,
+    **wave.METRICS,
+    **spectral.METRICS,
+    **phase.METRICS,
+    **perceptual.METRICS,
 }
 
 

@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-Those of `metrics`, and the short-time spectra of `spectral_metrics`. A difference d of phases is
+Those of `metrics`, and the short-time spectra of `spectral`. A difference d of phases is
 anti-wrapped to d - 2 pi round(d / 2 pi), so that it lies within -pi and pi. Every bin counts alike,
 however faint: independent waves get pi / sqrt(3) = 1.81 for the phase itself. A bin of power 0 has
 phase 0.
@@ -26,8 +26,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .metric_base import Metric, mean_over_channels
-from .spectral_metrics import spectra
+from .base import Metric, mean_over_channels
+from .spectral import spectra
 
 
 @mean_over_channels

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ..data_gen.command import UserError
+from ...data_gen.command import UserError
 
 ALPHABET = " " + string.ascii_lowercase + "'"
 BLANK = len(ALPHABET)

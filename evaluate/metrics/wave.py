@@ -23,7 +23,7 @@ import math
 
 import numpy as np
 
-from .metric_base import PATCH, Metric, mean_over_channels, patches
+from .base import PATCH, Metric, mean_over_channels, patches
 
 
 @mean_over_channels

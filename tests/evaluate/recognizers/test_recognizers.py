@@ -10,7 +10,8 @@ import pocketsphinx
 import pytest
 from wideband.data_gen import audio, synthesize
 from wideband.data_gen.command import UserError
-from wideband.evaluate import deepspeech, recognizers
+from wideband.evaluate import recognizers
+from wideband.evaluate.recognizers import deepspeech
 
 SENTENCES = ("Please dial three five nine.", "The brave sailor moved two boxes.")
 GRAMMAR = """#JSGF V1.0;

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..data_gen.command import UserError, replacing
+from ...data_gen.command import UserError, replacing
 from . import ctc
 
 SAMPLE_RATE = 16000
@@ -26,6 +26,7 @@ STEP = 320  # samples, 20 ms
 COEFFICIENTS = 26
 CONTEXT = 9  # frames on either side
 RELEASED_HIDDEN = 2048
+BATCH = 16  # recordings that the network hears at once
 WEIGHTS = "best.weights.h5"
 SIZES = "deepspeech.json"
 
@@ -204,21 +205,20 @@ def pad(features: Sequence[np.ndarray]) -> np.ndarray:
     return padded
 
 
-def hear(network: keras.Model, features: Sequence[np.ndarray], batch: int = 16) -> list[np.ndarray]:
+def hear(network: keras.Model, features: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Applies the network to recordings, in batches of similar length.
 
     Args:
         network: of `build`.
         features: each (frames, 26).
-        batch: number of recordings that the network takes at once.
 
     Returns:
         logarithms of probabilities (frames, 29) for each.
     """
     order = np.argsort([len(each) for each in features], kind="stable")
     heard: list[np.ndarray] = [np.empty(0)] * len(features)
-    for start in range(0, len(order), batch):
-        numbers = order[start : start + batch]
+    for start in range(0, len(order), BATCH):
+        numbers = order[start : start + BATCH]
         outputs = network.predict_on_batch(pad([features[number] for number in numbers]))
         for output, number in zip(outputs, numbers, strict=True):
             heard[number] = output[: len(features[number])]
@@ -231,26 +231,16 @@ class DeepSpeech:
     Args:
         network: of `build`.
         scorer: a language model that KenLM reads, see `ctc.beam_search`.
-        beam_width: of the search.
-        batch: number of recordings that the network takes at once.
     """
 
     sample_rate = SAMPLE_RATE
 
-    def __init__(
-        self,
-        network: keras.Model,
-        scorer: Path | None = None,
-        beam_width: int = ctc.BEAM_WIDTH,
-        batch: int = 16,
-    ) -> None:
-        self.name = f"deepspeech, {network.count_params():,} parameters, beam {beam_width}"
+    def __init__(self, network: keras.Model, scorer: Path | None = None) -> None:
+        self.name = f"deepspeech, {network.count_params():,} parameters, beam {ctc.BEAM_WIDTH}"
         if scorer is not None:
             self.name += f", scorer {scorer.name}"
         self.network = network
         self.scorer = scorer
-        self.beam_width = beam_width
-        self.batch = batch
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, scorer: str | Path | None = None) -> "DeepSpeech":
@@ -287,7 +277,7 @@ class DeepSpeech:
             an array (frames, 29) for each.
         """
         features = [mfcc(tf.constant(wave, tf.float32)).numpy() for wave in waves]
-        return hear(self.network, features, self.batch)
+        return hear(self.network, features)
 
     def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
         """Writes down what is said in waves, in lower case without punctuation.
@@ -295,4 +285,4 @@ class DeepSpeech:
         Args:
             waves: each (n,) float32 at 16 kHz.
         """
-        return ctc.beam_search(self.log_probabilities(waves), self.beam_width, self.scorer)
+        return ctc.beam_search(self.log_probabilities(waves), scorer=self.scorer)

@@ -1,6 +1,6 @@
 """Makes references.json: values of the metrics by a plain implementation, one formula a line.
 
-python tests/evaluate/make_references.py
+python tests/evaluate/metrics/make_references.py
 
 It shares nothing with the package: the waves come from formulas, Fourier transforms are sums over
 cosines and sines (but TFNet's, of a whole patch), and loops go frame by frame. The tests run it

@@ -6,8 +6,8 @@ multiples of the hop, power limited to 1e-8 from below.
 
 import numpy as np
 
-from .metric_base import validate
-from .spectral_metrics import log10_ratio, power_spectra
+from .base import validate
+from .spectral import log10_ratio, power_spectra
 
 # Lower and upper end in Hz, and what mostly lies there in speech. Sounds spread over several
 # bands, and speakers differ: these are bands, not phonemes.
