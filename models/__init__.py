@@ -27,6 +27,7 @@ _NETWORKS = {
     "tfnet": ("tfnet", "TFNet"),
     "gionet": ("gionet", "GioNet"),
     "gionet2": ("gionet", "gionet2"),
+    "streamnet": ("streamnet", "StreamNet"),
 }
 
 

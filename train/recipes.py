@@ -39,6 +39,18 @@ _DEMO = replace(
     validation_seconds=30.0,
 )
 
+# The networks for phones, 15 minutes each on two CPU cores.
+_STREAM = replace(
+    _LAPTOP,
+    source="ours: the network for phones",
+    model="streamnet",
+    arguments={},
+    spectral_weight=0.005,
+    learning_rate=1e-3,
+    epochs=20,
+    steps_per_epoch=300,
+)
+
 # Equal budgets for all networks of docs/results.md: 2400 steps of 4 patches, at most 40 minutes
 # each on two CPU cores, by the loss of Kuleshov's code.
 _COMPARISON = replace(
@@ -52,7 +64,7 @@ _COMPARISON = replace(
 
 # name, network and what else it is built with
 _COMPARED: list[tuple[str, str, dict[str, Any]]] = [
-    *((name, name, {}) for name in models.names() if name != "dnn"),
+    *((name, name, {}) for name in models.names() if name not in ("dnn", "streamnet")),
     # Frames of 256: batch normalization needs more of them than the four patches of a batch.
     ("dnn", "dnn", {"patch": 256}),
     ("tfilm_published", "tfilm", {"blocks": "published"}),
@@ -61,6 +73,7 @@ _COMPARED: list[tuple[str, str, dict[str, Any]]] = [
 _ROWS = [
     _DEMO,
     _LAPTOP,
+    *(replace(_STREAM, name=f"stream_{ratio}x", ratio=ratio) for ratio in (2, 4)),
     *(
         replace(_COMPARISON, name=f"compare_{name}", model=model, arguments={"width": 0.25, **more})
         for name, model, more in _COMPARED

@@ -1,0 +1,125 @@
+"""StreamNet: a slow network in plain NumPy, its steps, and how far it sees."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import signal
+from wideband import models
+
+DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)
+
+
+def test_layers_have_the_sizes_of_the_description(outline, layers_of):
+    for ratio, taps, frame in ((2, 145, 32), (4, 81, 16), (8, 49, 8), (16, 33, 4)):
+        network = outline("streamnet", ratio=ratio)
+        kernels = {layer.name: tuple(layer.kernel.shape) for layer in layers_of(network)}
+        expected = {"interpolation": (taps, 1, ratio), "analysis": (3 * frame, 1, 128)}
+        for k in range(8):
+            expected |= {f"dilated_{k}": (3, 128, 128), f"mix_{k}": (1, 128, 128)}
+        assert kernels == expected | {"synthesis": (2, 128, 64)}
+        dilations = [network.get_layer(f"dilated_{k}").dilation_rate[0] for k in range(8)]
+        assert tuple(dilations) == DILATIONS
+
+
+@pytest.mark.parametrize("ratio", [2, 4])
+def test_output_equals_a_slow_numpy_network(ratio, drawn, slow, waves):
+    network = drawn("streamnet", ratio=ratio, width=0.03)
+    wave = waves(192)
+    expected = [_slow_network(each.astype(np.float64), network, ratio) for each in wave]
+    slow.assert_close(network(wave), expected)
+
+
+def _slow_network(low, network, ratio):
+    """Every sum by itself: sample t of the output looks 256 samples beyond its frame."""
+
+    def weights(name):
+        return (np.asarray(each, np.float64) for each in network.get_layer(name).weights)
+
+    ahead, frame = 256 // ratio, 64 // ratio
+    past = 4096
+    wave = np.concatenate([np.zeros(past), low[:, 0], np.zeros(ahead)])
+    (kernel,) = weights("interpolation")
+    out = np.zeros(ratio * len(low))
+    for t in range(len(low)):
+        now = past + t + ahead
+        seen = wave[now - len(kernel) + 1 : now + 1]
+        out[ratio * t : ratio * (t + 1)] = seen @ kernel[:, 0]
+    # The frame m is told when its last sample is there.
+    kernel, bias = weights("analysis")
+    count = (len(low) + ahead) // frame
+    ends = [past + (m + 1) * frame for m in range(count)]
+    x = np.stack([wave[end - 3 * frame : end] @ kernel[:, 0] + bias for end in ends])
+    for k, dilation in enumerate(DILATIONS):
+        kernel, bias = weights(f"dilated_{k}")
+        mix, mix_bias = weights(f"mix_{k}")
+        y = np.maximum(x, 0.2 * x)
+        padded = np.concatenate([np.zeros((2 * dilation, y.shape[1])), y])
+        z = np.stack(
+            [
+                sum(padded[m + j * dilation] @ kernel[j] for j in range(3)) + bias
+                for m in range(count)
+            ]
+        )
+        x = x + np.maximum(z, 0.2 * z) @ mix[0] + mix_bias
+    kernel, bias = weights("synthesis")
+    x = np.concatenate([np.zeros((1, x.shape[1])), np.maximum(x, 0.2 * x)])
+    treble = [x[m] @ kernel[0] + x[m + 1] @ kernel[1] + bias for m in range(count)]
+    return (out + np.concatenate(treble)[256 : 256 + len(out)])[:, np.newaxis]
+
+
+@pytest.mark.parametrize("ratio", [2, 4, 16])
+def test_steps_of_256_samples_give_what_the_whole_wave_gives(ratio, drawn, waves):
+    network = drawn("streamnet", ratio=ratio, width=0.1)
+    wave = waves(2048 // ratio)[:1]
+    whole = np.asarray(network(wave))[0, :, 0]
+    step = network.step()
+    assert [tuple(each.shape) for each in step.outputs[1:]] == [
+        tuple(each.shape) for each in step.inputs[1:]
+    ]
+    states = [keras.ops.zeros(each.shape) for each in step.inputs[1:]]
+    pieces, n = [], 256 // ratio
+    for start in range(0, 2048 // ratio + n, n):
+        low = np.zeros((1, n, 1), np.float32)
+        low[:, : len(wave[0, start : start + n])] = wave[:, start : start + n]
+        restored, *states = step([keras.ops.convert_to_tensor(low), *states])
+        pieces.append(np.asarray(restored)[0, :, 0])
+    np.testing.assert_allclose(np.concatenate(pieces)[256:], whole, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("ratio", [2, 4])
+def test_it_looks_at_most_20_ms_ahead_and_no_further_back_than_its_context(ratio, drawn):
+    network = drawn("streamnet", ratio=ratio, width=0.03)
+    n, at = 16384 // ratio, 5000 // ratio
+    impulse = np.zeros((1, n, 1), np.float32)
+    silence = np.asarray(network(impulse))[0, :, 0]
+    impulse[0, at] = 1.0
+    changed = np.flatnonzero(np.asarray(network(impulse))[0, :, 0] != silence)
+    before, after = ratio * at - changed[0], changed[-1] - ratio * at
+    # 16 ms beyond the end of its own frame of 4 ms.
+    assert 256 - 64 <= before < 256 + 64
+    assert 0.9 * network.context < after / ratio <= network.context
+
+
+@pytest.mark.parametrize("ratio", [2, 4])
+def test_it_begins_as_a_band_limited_interpolation(ratio):
+    """Against SciPy's polyphase filter, on a wave without content near the low side's end."""
+    keras.utils.set_random_seed(0)
+    network = models.build("streamnet", ratio=ratio, width=0.1)
+    rng = np.random.default_rng(0)
+    low = signal.sosfiltfilt(signal.butter(8, 0.7, output="sos"), rng.normal(0, 0.1, 4096)).astype(
+        np.float32
+    )
+    found = np.asarray(network(low[np.newaxis, :, np.newaxis]))[0, :, 0]
+    expected = signal.resample_poly(low, ratio, 1, window=("kaiser", 8.0))
+    middle = slice(ratio * 500, -ratio * 500)
+    error = np.std(found[middle] - expected[middle]) / np.std(expected)
+    assert 20 * np.log10(error) < -30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"ratio": 3}, "ratio 3 is none of 2, 4, 8, 16"), ({"width": 0.001}, "without filters")],
+)
+def test_sizes_that_cannot_be_built_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.build("streamnet", **arguments)
