@@ -21,7 +21,7 @@ SMALL = {
     "tfnet": {"width": 0.05},
     "gionet": {"width": 0.05},
     "gionet2": {"width": 0.05},
-    "streamnet": {"width": 0.05},
+    "streamnet": {"width": 0.25},
 }
 PATCHES = (256, 8192)
 
