@@ -114,8 +114,7 @@ def _windows(network: keras.Model, window: int | None) -> tuple[int, int]:
                 f"{network.patch} samples"
             )
         return network.patch, network.patch // 2
-    if window is None:
-        window = 4 * network.context
+    window = window or 4 * int(network.context)
     if window % network.multiple or window <= 2 * network.context:
         raise UserError(
             f"--window={window}: this network takes multiples of {network.multiple} samples, "
@@ -162,16 +161,17 @@ def convert(
         for variables in (network.trainable_variables, network.non_trainable_variables)
     ]
 
-    @tf.function(input_signature=[tf.TensorSpec((1, window, 1), tf.float32, name="wave")])
     def restore(wave):
         # As constants: what TFLite makes of variables would have to be initialized first.
         constants = [list(map(tf.constant, group)) for group in weights]
         return network.stateless_call(*constants, wave, training=False)[0]
 
     module = tf.Module()
-    module.restore = restore
+    module.restore = tf.function(restore)
     with _tflite_forms(network):
-        function = restore.get_concrete_function()
+        function = module.restore.get_concrete_function(
+            tf.TensorSpec((1, window, 1), tf.float32, name="wave")
+        )
     # From the module's saved form: frozen first, the functions that become LSTMs would be lost.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
