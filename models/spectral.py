@@ -130,7 +130,7 @@ class Fusion(layers.Layer):
         # a huge derivative. The floor bounds it, and lets silence stay silence.
         power = ops.maximum(real**2 + imaginary**2, FLOOR**2)
         gain = of_wave + of_estimate * estimate[:, :, 0] * ops.rsqrt(power)
-        return ops.expand_dims(ops.irfft((gain * real, gain * imaginary)), -1)
+        return ops.expand_dims(_inverse(gain * real, gain * imaginary), -1)
 
     def _weights(self, bins):
         """Reads w at so many bins from DC to half the rate, (bins,)."""
@@ -149,6 +149,24 @@ class Fusion(layers.Layer):
     def get_config(self) -> dict:
         """Gives the constructor's arguments."""
         return {**super().get_config(), "bins": self.bins, "fusion": self.fusion}
+
+
+def _inverse(real, imaginary):
+    """Brings half spectra, two of (batch, n / 2 + 1), back to waves (batch, n).
+
+    By a transform forward alone: TFLite has no inverse one, nor complex numbers. The real part of
+    a wave's spectrum is even along frequency and its imaginary part odd, so that the real part of
+    their sum's spectrum is that of the first, and the imaginary part that of the second.
+
+    Source: Bracewell 1983, the discrete Hartley transform, which is its own inverse.
+    """
+    # (batch, n): from DC to the highest bin, and back without either
+    total = ops.concatenate(
+        [real + imaginary, ops.flip((real - imaginary)[:, 1:-1], axis=1)], axis=1
+    )
+    even, odd = ops.rfft(total)
+    wave = ops.concatenate([even + odd, ops.flip((even - odd)[:, 1:-1], axis=1)], axis=1)
+    return wave / ops.cast(ops.shape(wave)[1], wave.dtype)
 
 
 def time_frequency(

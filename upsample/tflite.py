@@ -1,0 +1,145 @@
+"""TFLite files as networks: what one says of itself, and how it runs without TensorFlow.
+
+A file is a TFLite model with a zip archive behind it, as TFLite's associated files are kept: any
+TFLite runtime loads it as it is. The archive holds wideband.json, the `Facts`.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ..data_gen.command import UserError
+
+MEMBER = "wideband.json"
+# Stands behind the first four bytes of every TFLite model.
+MAGIC = b"TFL3"
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What must be known of a TFLite file to feed it, and where it comes from."""
+
+    network: str  # one of models.names()
+    arguments: dict  # of its constructor
+    sample_rate: int  # of the output, in Hz
+    ratio: int  # of the rates
+    interpolation: str  # one of data_gen.interpolate.METHODS, where it wants "interpolated"
+    wants: str  # "interpolated" or "low", as in wideband.models
+    multiple: int
+    window: int  # samples that it takes at once, at the rate that it wants
+    context: int | None  # of these on either side, or None where an output sees the whole window
+    hop: int  # samples from one window to the next
+    latency: int  # output samples from a sample's arrival to its restored one, at most
+    quantize: str  # one of convert.MODES
+    recipe: str  # of the run that trained it
+    weights_sha256: str  # of that run's weights file
+    licence: str
+    model_sha256: str  # of the TFLite model in front of the archive
+
+
+def write(path: Path, model: bytes, facts: Facts) -> None:
+    """Writes a TFLite model with its facts behind it; the same arguments give the same bytes."""
+    path.write_bytes(model)
+    with zipfile.ZipFile(path, "a") as archive:
+        # A ZipInfo of its own has the archive's earliest date, not today's.
+        content = json.dumps(dataclasses.asdict(facts), indent=1)
+        archive.writestr(zipfile.ZipInfo(MEMBER), content)
+
+
+def read(path: Path) -> tuple[bytes, Facts]:
+    """Reads a TFLite model and its facts.
+
+    Raises:
+        UserError: it is no TFLite file, is damaged, or was not written by wideband-export.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    if content[4:8] != MAGIC:
+        raise UserError(f"{path}: no TFLite file")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            model = content[: archive.getinfo(MEMBER).header_offset]
+            facts = Facts(**json.loads(archive.read(MEMBER)))
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise UserError(
+            f"{path}: cut short, or not written by wideband-export; export it again"
+        ) from error
+    except (TypeError, ValueError, EOFError, RuntimeError, zlib.error) as error:
+        raise UserError(f"{path}: damaged, or of another version; export it again") from error
+    if hashlib.sha256(model).hexdigest() != facts.model_sha256:
+        raise UserError(f"{path}: damaged, its model is not as it was written; export it again")
+    for field in dataclasses.fields(facts):
+        if not isinstance(getattr(facts, field.name), field.type):  # pyright: ignore
+            raise UserError(f"{path}: its {field.name} is no {field.type}; export it again")
+    return model, facts
+
+
+class TFLiteNetwork:
+    """A TFLite file of wideband-export in the place of a Keras network.
+
+    It states what a network of `wideband.models` states, and takes windows of one length. Waves go
+    in and out as float32, whatever the numbers inside are.
+
+    Args:
+        path: of the file.
+        threads: CPU threads that it computes with.
+
+    Attributes:
+        facts: what the file says of itself.
+        wants: "interpolated" or "low", as in `wideband.models`.
+        multiple: likewise.
+        context: likewise.
+        window: samples that it takes at once.
+        patch: the same, where `context` is None; of every patch the middle half is good.
+
+    Raises:
+        UserError: it is no file of wideband-export, is damaged, or ai-edge-litert is missing or
+            too old for it.
+
+    Example:
+        >>> TFLiteNetwork("x.tflite").predict_on_batch(windows)  # (b, window, 1) float32
+    """
+
+    def __init__(self, path: Path | str, threads: int = 1) -> None:
+        model, self.facts = read(Path(path))
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise UserError(
+                "TFLite files are run by ai-edge-litert; pip install 'wideband[tflite]'"
+            ) from error
+        try:
+            self._interpreter = Interpreter(model_content=model, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{path}: this ai-edge-litert cannot run it ({reason}); install a newer one"
+            ) from error
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+        self.wants = self.facts.wants
+        self.multiple = self.facts.multiple
+        self.context = self.facts.context
+        self.window = self.facts.window
+        if self.context is None:
+            self.patch = self.window
+
+    def predict_on_batch(self, windows: np.ndarray) -> np.ndarray:
+        """Restores windows (b, window, 1) one by one, to float32 (b, output samples, 1)."""
+        outputs = []
+        for window in windows:
+            # TFLite's LSTM goes on from its last state otherwise.
+            self._interpreter.reset_all_variables()
+            self._interpreter.set_tensor(self._input, window[np.newaxis].astype(np.float32))
+            self._interpreter.invoke()
+            outputs.append(self._interpreter.get_tensor(self._output)[0])
+        return np.stack(outputs)
