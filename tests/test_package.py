@@ -183,6 +183,7 @@ SCRIPTS = {
     "wideband-train": "wideband.train",
     "wideband-evaluate": "wideband.evaluate",
     "wideband-upsample": "wideband.upsample",
+    "wideband-export": "wideband.upsample.export",
 }
 DOCS = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("colab/*.ipynb"), ROOT / "Makefile"]
 

@@ -16,8 +16,9 @@ from ..data_gen.command import UserError, quiet_tensorflow, run_command
 _MODEL = flags.DEFINE_multi_string(
     "model",
     None,
-    "A run folder, a weights file in one, or an interpolation such as `spline`. Given several "
-    "times, each recording gets the one that begins where its content ends.",
+    "A run folder, a weights file in one, a TFLite file of wideband-export, or an interpolation "
+    "such as `spline`. Given several times, each recording gets the one that begins where its "
+    "content ends.",
     required=True,
 )
 _OUTPUT = flags.DEFINE_string(
@@ -87,10 +88,11 @@ def main(arguments: Sequence[str]) -> None:
         )
     suffix = f".{_FORMAT.value}" if _FORMAT.value else None
     jobs = [] if any(raw) else files.jobs(arguments, Path(_OUTPUT.value), suffix)
-    if not all(map(restore.is_interpolation, _MODEL.value)):
-        for flag in (_SAMPLE_RATE, _RATIO):
-            if flag.present:
-                raise UserError(f"--{flag.name} is for interpolations; a run knows its own")
+    trained = [model for model in _MODEL.value if not restore.is_interpolation(model)]
+    for flag in (_SAMPLE_RATE, _RATIO):
+        if trained and flag.present:
+            raise UserError(f"--{flag.name} is for interpolations; a run knows its own")
+    if not all(map(restore.is_tflite, trained)):
         quiet_tensorflow()
     upsamplers = [restore.load(model, _SAMPLE_RATE.value, _RATIO.value) for model in _MODEL.value]
     settings = restore.Settings(_KEEP_LOW_BAND.value, _PEAK.value, _SUBTYPE.value, _FORCE.value)

@@ -36,12 +36,17 @@ def is_interpolation(model: str) -> bool:
     return model in interpolate.METHODS
 
 
+def is_tflite(model: str) -> bool:
+    """Tells whether a command line names a TFLite file, for which TensorFlow is not needed."""
+    return model.endswith(".tflite")
+
+
 def load(model: str, sample_rate: int, ratio: int) -> Upsampler:
     """Loads a model by what a command line names it.
 
     Args:
-        model: a run folder, a weights file in one, or an interpolation's name.
-        sample_rate: high rate in Hz, for an interpolation; a run knows its own.
+        model: a run folder, a weights file in one, a TFLite file, or an interpolation's name.
+        sample_rate: high rate in Hz, for an interpolation; the others know their own.
         ratio: likewise.
 
     Raises:
@@ -51,9 +56,11 @@ def load(model: str, sample_rate: int, ratio: int) -> Upsampler:
         return Upsampler(model, sample_rate, ratio)
     if not Path(model).exists():
         raise UserError(
-            f"{model}: no such run folder or weights file, nor an interpolation "
+            f"{model}: no such run folder, weights file or TFLite file, nor an interpolation "
             f"({', '.join(interpolate.METHODS)})"
         )
+    if is_tflite(model):
+        return Upsampler.from_tflite(model)
     return Upsampler.from_run(model)
 
 

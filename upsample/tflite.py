@@ -11,6 +11,7 @@ import json
 import zipfile
 import zlib
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -124,6 +125,7 @@ class TFLiteNetwork:
             raise UserError(
                 f"{path}: this ai-edge-litert cannot run it ({reason}); install a newer one"
             ) from error
+        self._turn = Lock()
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self.wants = self.facts.wants
@@ -136,10 +138,12 @@ class TFLiteNetwork:
     def predict_on_batch(self, windows: np.ndarray) -> np.ndarray:
         """Restores windows (b, window, 1) one by one, to float32 (b, output samples, 1)."""
         outputs = []
-        for window in windows:
-            # TFLite's LSTM goes on from its last state otherwise.
-            self._interpreter.reset_all_variables()
-            self._interpreter.set_tensor(self._input, window[np.newaxis].astype(np.float32))
-            self._interpreter.invoke()
-            outputs.append(self._interpreter.get_tensor(self._output)[0])
+        # An interpreter has one input; recordings that are restored side by side take turns.
+        with self._turn:
+            for window in windows:
+                # TFLite's LSTM goes on from its last state otherwise.
+                self._interpreter.reset_all_variables()
+                self._interpreter.set_tensor(self._input, window[np.newaxis].astype(np.float32))
+                self._interpreter.invoke()
+                outputs.append(self._interpreter.get_tensor(self._output)[0])
         return np.stack(outputs)

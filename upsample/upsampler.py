@@ -14,6 +14,8 @@ from .windows import WINDOW
 if TYPE_CHECKING:
     import keras
 
+    from .tflite import TFLiteNetwork
+
 # Of a wave that is restored at once.
 PIECE_SECONDS = 20
 
@@ -53,7 +55,7 @@ class Upsampler:
 
     def __init__(
         self,
-        model: "keras.Model | str",
+        model: "keras.Model | TFLiteNetwork | str",
         sample_rate: int = 16000,
         ratio: int = 4,
         interpolation: str = "spline",
@@ -62,7 +64,7 @@ class Upsampler:
         self.network = None if isinstance(model, str) else model
         self.interpolation = model if isinstance(model, str) else interpolation
         interpolate.get(self.interpolation)
-        self.name = name or (model if isinstance(model, str) else model.name)
+        self.name = name or (model if isinstance(model, str) else str(model.name))
         self.sample_rate = sample_rate
         self.ratio = ratio
 
@@ -87,6 +89,19 @@ class Upsampler:
             raise UserError(f"{weights}: no weights of {recipe['model']}: {error}") from error
         interpolation = degrade.get(recipe["protocol"]).interpolation
         return cls(network, recipe["sample_rate"], recipe["ratio"], interpolation, str(run))
+
+    @classmethod
+    def from_tflite(cls, path: Path | str, threads: int = 1) -> "Upsampler":
+        """Loads a file of wideband-export, for which TensorFlow is not needed.
+
+        Raises:
+            UserError: it is no such file, or ai-edge-litert is missing.
+        """
+        from .tflite import TFLiteNetwork
+
+        network = TFLiteNetwork(path, threads)
+        facts = network.facts
+        return cls(network, facts.sample_rate, facts.ratio, facts.interpolation, str(path))
 
     @property
     def low_rate(self) -> float:
