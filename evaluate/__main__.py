@@ -22,6 +22,15 @@ _BASELINES = flags.DEFINE_list("baselines", ["spline", "sinc"], "Interpolations 
 _RECORDINGS = flags.DEFINE_string(
     "recordings", None, "Folder to write references and estimates to, for the other scripts."
 )
+_KEEP_LOW_BAND = flags.DEFINE_bool(
+    "keep_low_band",
+    False,
+    "Takes the band that a recording has from it, as wideband-upsample does, and not from the "
+    "network.",
+)
+_QUALITY = flags.DEFINE_bool(
+    "quality", False, "Measure PESQ, STOI and ViSQOL, too: seconds for every recording."
+)
 _WER = flags.DEFINE_bool("wer", False, "Measure the word error rate, too: a minute and more.")
 _RECOGNIZER = flags.DEFINE_string(
     "recognizer", "pocketsphinx", "For --wer, as in python -m wideband.evaluate.wer."
@@ -37,7 +46,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"unexpected argument {arguments[0]!r}; did you mean --run={arguments[0]}?")
     quiet_tensorflow()
     from . import recognizers
-    from .systems import evaluate_run
+    from .systems import METRICS, QUALITY, evaluate_run
 
     recognizer = None
     if _WER.value:
@@ -53,6 +62,8 @@ def main(arguments: Sequence[str]) -> None:
         _BASELINES.value,
         Path(_RECORDINGS.value) if _RECORDINGS.value else None,
         recognizer,
+        (*METRICS, *QUALITY) if _QUALITY.value else METRICS,
+        _KEEP_LOW_BAND.value,
     )
     print(f"{table}\nlook and listen: {folder / 'report.html'}")
 

@@ -20,6 +20,8 @@ from .recognizers import Recognizer
 
 # The metrics of the report: one SNR and one LSD of each school, and where the error lies.
 METRICS = ("snr", "segmental_snr", "lsd", "lsd_kuleshov", "lsd_lf", "lsd_hf")
+# What asking for quality adds; they take seconds for a recording.
+QUALITY = tuple(metrics.perceptual.METRICS)
 CLIPS = 4
 
 
@@ -39,6 +41,8 @@ def evaluate_run(
     baselines: Sequence[str] = ("spline", "sinc"),
     recordings: Path | None = None,
     recognizer: Recognizer | None = None,
+    names: Sequence[str] = METRICS,
+    keep_low_band: bool = False,
 ) -> str:
     """Measures a run beside baselines and reports it in its folder.
 
@@ -53,6 +57,8 @@ def evaluate_run(
         baselines: names of interpolations.
         recordings: as in `apply`.
         recognizer: as in `apply`; what it understood goes to wer.csv.
+        names: as in `apply`.
+        keep_low_band: as in `apply`.
 
     Returns:
         tables of the means for a terminal.
@@ -74,12 +80,20 @@ def evaluate_run(
                 f"{recipe[key]}; choose another --data"
             )
     systems = {name: Upsampler(name, model.sample_rate, model.ratio) for name in baselines}
-    outcome = apply({**systems, recipe["model"]: model}, data, split, recordings, recognizer)
+    outcome = apply(
+        {**systems, recipe["model"]: model},
+        data,
+        split,
+        recordings,
+        recognizer,
+        names,
+        keep_low_band,
+    )
     means = {
         system: summary.summarize_rows([row for row in outcome.rows if row["system"] == system])
         for system in (*baselines, recipe["model"])
     }
-    facts = _facts(record, data, split, outcome.rows, model, command)
+    facts = _facts(record, data, split, outcome.rows, model, command, keep_low_band)
     curves = run / "curves.png"
     header, *rows = summary.systems_rows(means)
     tables = [(header, rows)]
@@ -115,6 +129,8 @@ def apply(
     split: str,
     recordings: Path | None = None,
     recognizer: Recognizer | None = None,
+    names: Sequence[str] = METRICS,
+    keep_low_band: bool = False,
 ) -> Outcome:
     """Upsamples the low side of every recording of a split by every system, and measures.
 
@@ -125,6 +141,8 @@ def apply(
         recordings: folder to write the references and every system's estimates to, as wav in
             float, for other scripts.
         recognizer: hears the references and the estimates of all whole recordings with a text.
+        names: of the metrics, keys of `metrics.METRICS`.
+        keep_low_band: takes the band that the low side has from it, as `Upsampler.upsample` does.
 
     Returns:
         the metrics of each recording and system, some clips spread over the split, and the words.
@@ -150,7 +168,9 @@ def apply(
         examples = tqdm(shards.read(paths), total=total, unit="file", desc=f"{split} split")
         for number, example in enumerate(examples):
             estimates = {
-                name: system.upsample(example.low, sample_rate / description.ratio)[0]
+                name: system.upsample(example.low, sample_rate / description.ratio, keep_low_band)[
+                    0
+                ]
                 for name, system in systems.items()
             }
             measure = partial(
@@ -158,7 +178,7 @@ def apply(
                 example.high,
                 sample_rate=sample_rate,
                 cutoff_hz=cutoff_hz,
-                names=METRICS,
+                names=names,
             )
             scores = dict(zip(estimates, pool.map(measure, estimates.values()), strict=True))
             facts = {
@@ -228,6 +248,7 @@ def _facts(
     rows: Sequence[Mapping[str, Any]],
     model: Upsampler,
     command: str,
+    keep_low_band: bool,
 ) -> report.Facts:
     recipe = record["recipe"]
     dataset = json.loads((data / "dataset.json").read_text())
@@ -262,5 +283,6 @@ def _facts(
             "Recipe": f"{recipe['name']}: {recipe['source']}",
             "Epochs": str(timings["epochs"]),
             "Seed": str(recipe["seed"]),
+            "Low band": "the recording's" if keep_low_band else "the network's",
         },
     )
