@@ -152,7 +152,7 @@ def visqol_speech(reference: np.ndarray, estimate: np.ndarray, sample_rate: int)
         1 to 5, which a perfect estimate gets.
 
     Raises:
-        NotApplicableError: another sample rate, silence, or less than half a second.
+        NotApplicableError: another sample rate, silence, no speech, or less than half a second.
         UserError: the package is not installed.
     """
     _check_rate(sample_rate, 16000)
@@ -178,6 +178,9 @@ def _visqol(mode: str, reference: np.ndarray, estimate: np.ndarray, sample_rate:
             result = api.measure_from_arrays(reference, estimate, sample_rate)
         except ValueError as error:
             raise NotApplicableError("the recording is too short for its patches") from error
+        except IndexError as error:
+            # What the package raises where its detector leaves no patch at all.
+            raise NotApplicableError("it finds no speech in the reference") from error
     return float(result.moslqo)
 
 

@@ -184,3 +184,23 @@ def test_without_texts_there_are_no_words_to_measure(evaluated, speaking):
     done = evaluate(f"--run={evaluated[0]}", "--wer", f"--recognizer={speaking[1]}")
     assert done.returncode == 1
     assert "no recording of the test split has a text" in done.stderr
+
+
+def test_quality_and_the_kept_low_band_are_measured_where_asked(evaluated, run, data, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    done = evaluate(f"--run={folder}", "--keep_low_band", "--quality", "--baselines=spline")
+    assert done.returncode == 0, done.stderr
+    table = rows(folder)
+    assert {"pesq", "stoi", "visqol_audio", "visqol_speech"} <= set(table[0])
+    example = next(iter(shards.read(shards.files(data, "test"))))
+    row = next(
+        each for each in table if (each["name"], each["system"]) == (example.name, "audiounet")
+    )
+    estimate, _ = Upsampler.from_run(run).upsample(example.low, 4000, keep_low_band=True)
+    assert float(row["snr"]) == pytest.approx(metrics.snr(example.high, estimate), rel=1e-3)
+    assert float(row["pesq"]) == pytest.approx(
+        metrics.pesq(example.high, estimate, 16000), rel=1e-3
+    )
+    assert "the recording&#39;s" in (folder / "report.html").read_text()
+    assert "the network&#39;s" in (evaluated[0] / "report.html").read_text()
+    assert not {"pesq", "stoi"} & set(rows(evaluated[0])[0])

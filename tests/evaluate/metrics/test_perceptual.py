@@ -80,6 +80,7 @@ def test_audio_mode_takes_every_rate_and_hears_what_is_above_8_khz():
 
 
 SILENCE, SHORT = np.zeros(SAMPLE_RATE), speech(0.05)
+CHIRP = 0.3 * np.sin(np.cumsum(np.linspace(0.05, 2.5, SAMPLE_RATE // 2)))
 LIMITS = {
     "another rate": (
         ["pesq", "visqol_speech"],
@@ -93,6 +94,7 @@ LIMITS = {
         (speech(1), SILENCE, 16000),
         "the estimate is silent",
     ),
+    "no speech": (["visqol_speech"], (CHIRP, CHIRP, 16000), "no speech"),
     "a short wave": (list(METRICS), (SHORT, SHORT, 16000), "short|second"),
 }
 
