@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
-from ..data_gen.command import UserError, quiet_tensorflow, run_command
+from ..data_gen.command import UserError, run_command
 
 _MODEL = flags.DEFINE_multi_string(
     "model",
@@ -88,12 +88,10 @@ def main(arguments: Sequence[str]) -> None:
         )
     suffix = f".{_FORMAT.value}" if _FORMAT.value else None
     jobs = [] if any(raw) else files.jobs(arguments, Path(_OUTPUT.value), suffix)
-    trained = [model for model in _MODEL.value if not restore.is_interpolation(model)]
+    trained = not all(map(restore.is_interpolation, _MODEL.value))
     for flag in (_SAMPLE_RATE, _RATIO):
         if trained and flag.present:
             raise UserError(f"--{flag.name} is for interpolations; a run knows its own")
-    if not all(map(restore.is_tflite, trained)):
-        quiet_tensorflow()
     upsamplers = [restore.load(model, _SAMPLE_RATE.value, _RATIO.value) for model in _MODEL.value]
     settings = restore.Settings(_KEEP_LOW_BAND.value, _PEAK.value, _SUBTYPE.value, _FORCE.value)
     if any(raw):

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from ..data_gen import audio, interpolate, measure
-from ..data_gen.command import UserError
+from ..data_gen.command import UserError, quiet_tensorflow
 from .upsampler import PIECE_SECONDS, Upsampler
 
 # A band that reaches this far past the low side's is more than a filter's slope, and one that ends
@@ -36,11 +36,6 @@ def is_interpolation(model: str) -> bool:
     return model in interpolate.METHODS
 
 
-def is_tflite(model: str) -> bool:
-    """Tells whether a command line names a TFLite file, for which TensorFlow is not needed."""
-    return model.endswith(".tflite")
-
-
 def load(model: str, sample_rate: int, ratio: int) -> Upsampler:
     """Loads a model by what a command line names it.
 
@@ -59,8 +54,9 @@ def load(model: str, sample_rate: int, ratio: int) -> Upsampler:
             f"{model}: no such run folder, weights file or TFLite file, nor an interpolation "
             f"({', '.join(interpolate.METHODS)})"
         )
-    if is_tflite(model):
+    if model.endswith(".tflite"):
         return Upsampler.from_tflite(model)
+    quiet_tensorflow()
     return Upsampler.from_run(model)
 
 
