@@ -1,4 +1,4 @@
-"""A run of the network that streams, its TFLite file, and a voice."""
+"""Small TFLite files of each kind, the runs that they come from, and a voice."""
 
 import json
 
@@ -29,22 +29,31 @@ def speech():
 
 
 @pytest.fixture(scope="session")
-def stream_run(run, tmp_path_factory):
-    """A run folder of a StreamNet whose every weight counts."""
-    folder = tmp_path_factory.mktemp("runs") / "stream"
-    folder.mkdir()
-    record = json.loads((run / "run.json").read_text())
-    record["recipe"] |= {"name": "stream_4x", "model": "streamnet"}
-    record["recipe"]["arguments"] = {"ratio": 4, "width": 0.1}
-    keras.utils.set_random_seed(0)
-    network = models.build("streamnet", **record["recipe"]["arguments"])
-    rng = np.random.default_rng(0)
-    network.set_weights(
-        [weight + rng.normal(0, 0.05, weight.shape) for weight in network.get_weights()]
-    )
-    network.save_weights(folder / "best.weights.h5")
-    (folder / "run.json").write_text(json.dumps(record))
-    return folder
+def run_of(run, tmp_path_factory):
+    """Makes a run folder of a network whose every weight counts."""
+
+    def run_of(name, **arguments):
+        folder = tmp_path_factory.mktemp("runs") / name
+        folder.mkdir()
+        record = json.loads((run / "run.json").read_text())
+        record["recipe"] |= {"name": name, "model": name, "arguments": arguments}
+        keras.utils.set_random_seed(0)
+        network = models.build(name, **arguments)
+        rng = np.random.default_rng(0)
+        network.set_weights(
+            [weight + rng.normal(0, 0.05, weight.shape) for weight in network.get_weights()]
+        )
+        network.save_weights(folder / "best.weights.h5")
+        (folder / "run.json").write_text(json.dumps(record))
+        return folder
+
+    return run_of
+
+
+@pytest.fixture(scope="session")
+def stream_run(run_of):
+    """A run of the network that streams."""
+    return run_of("streamnet", ratio=4, width=0.1)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +72,15 @@ def stream_files(stream_run, data, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def window_file(run, tmp_path_factory):
-    """A TFLite file whose windows stand alone."""
+    """A TFLite file whose windows stand alone and have a context."""
     path = tmp_path_factory.mktemp("files") / "window.tflite"
     exporter.export(run, path, window=2048)
+    return path
+
+
+@pytest.fixture(scope="session")
+def patch_file(run_of, tmp_path_factory):
+    """A TFLite file whose windows stand alone, are seen whole, and go through an LSTM."""
+    path = tmp_path_factory.mktemp("files") / "patch.tflite"
+    exporter.export(run_of("tfilm", width=0.05, patch=256), path)
     return path
