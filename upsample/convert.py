@@ -100,10 +100,11 @@ def _add(layer: keras.layers.Add) -> Callable:
     """
 
     def call(inputs):
-        # TFLite has this operator in float32 only, so that 8 bits never round the wave itself; but
-        # it adds nothing to several channels at once.
-        x, wave = inputs
-        return tf.add_n(inputs) if x.shape == wave.shape and x.shape[-1] == 1 else tf.add(x, wave)
+        # Of the wave itself: TFLite has this operator in float32 only, so that 8 bits never round
+        # it. Sums of channels, inside the network, it cannot do.
+        x, other = inputs
+        is_wave = x.shape == other.shape and x.shape[-1] == 1
+        return tf.add_n(inputs) if is_wave else tf.add(x, other)
 
     return call
 

@@ -139,7 +139,7 @@ class TFLiteNetwork:
         # shape, and where the interpreter has it before and after a window
         self._states = [
             (inputs[name]["shape"], inputs[name]["index"], outputs[name]["index"])
-            for name in sorted(inputs)
+            for name in inputs
         ]
         self.wants = self.facts.wants
         self.multiple = self.facts.multiple

@@ -101,6 +101,9 @@ def test_int8_computes_in_8_bits_with_states_as_they_are_at_work(stream_files, s
     interpreter = Interpreter(model_content=model)
     kinds = [each["dtype"] for each in interpreter.get_tensor_details()]
     assert kinds.count(np.int8) > len(kinds) / 2
+    # The sum with the wave itself is in float32, those of the eight blocks are in 8 bits.
+    operators = convert.operators(model)
+    assert (operators["ADD_N"], operators["ADD"]) == (1, 8)
     low = degrade.decimate(speech(16000), 4)
     expected, _ = Upsampler.from_run(stream_run).upsample(low, 4000)
     found, _ = Upsampler.from_tflite(stream_files("int8")).upsample(low, 4000)
