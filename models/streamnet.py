@@ -52,6 +52,8 @@ class StreamNet(Network):
     """
 
     wants = "low"
+    # Of what `step` gives, in samples at the high rate.
+    delay = LOOK_AHEAD
 
     def __init__(self, ratio: int = 4, width: float = 1.0, name: str = "streamnet") -> None:
         if ratio not in (2, 4, 8, 16):
@@ -94,7 +96,7 @@ class StreamNet(Network):
         after: list[keras.KerasTensor] = []
 
         def remember(x: keras.KerasTensor, count: int) -> keras.KerasTensor:
-            state = keras.Input((count, x.shape[-1]), batch_size=1, name=f"state_{len(before)}")
+            state = keras.Input((count, x.shape[-1]), batch_size=1, name=f"state_{len(before):02}")
             longer = ops.concatenate([state, x], axis=1)
             before.append(state)
             after.append(longer[:, -count:])

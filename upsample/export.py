@@ -27,7 +27,8 @@ _WINDOW = flags.DEFINE_integer(
     "window",
     None,
     "Samples that the file takes at once, at the rate that the network wants. By default the patch "
-    "of a network that sees all of it, else four times its context, half of which is good.",
+    "of a network that sees all of it, else four times its context, half of which is good. A "
+    "streaming network takes its step only.",
     lower_bound=1,
 )
 _DATA = flags.DEFINE_string("data", None, "A dataset of wideband-prepare, for int8.")
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> None:
     if arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
     quiet_tensorflow()
-    from .convert import export
+    from .exporter import export
 
     done = export(
         Path(_MODEL.value),
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str]) -> None:
         f"{_OUTPUT.value}: {facts.network} as {facts.quantize}, {done.size / 1e6:.2f} MB, windows "
         f"of {facts.window} samples, latency {1000 * facts.latency / facts.sample_rate:.0f} ms"
     )
+    if facts.streaming:
+        print(f"streaming: states go from window to window, {facts.context} samples back")
     counts = ", ".join(f"{name} {count}" for name, count in done.operators.most_common())
     print(f"{done.operators.total()} operators, all built in: {counts}")
     print(f"agrees with Keras on noise to {done.agreement_db:.1f} dB")

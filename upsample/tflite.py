@@ -31,13 +31,15 @@ class Facts:
     sample_rate: int  # of the output, in Hz
     ratio: int  # of the rates
     interpolation: str  # one of data_gen.interpolate.METHODS, where it wants "interpolated"
-    wants: str  # "interpolated" or "low", as in wideband.models
+    wants: str  # "interpolated" or "low", as in wideband.models; so is its input named
     multiple: int
     window: int  # samples that it takes at once, at the rate that it wants
     context: int | None  # of these on either side, or None where an output sees the whole window
     hop: int  # samples from one window to the next
+    streaming: bool  # it has states, which go from window to window as its signature names them
+    delay: int  # output samples by which it comes late, where it is streaming, else 0
     latency: int  # output samples from a sample's arrival to its restored one, at most
-    quantize: str  # one of convert.MODES
+    quantize: str  # a key of exporter.AGREEMENT_DB
     recipe: str  # of the run that trained it
     weights_sha256: str  # of that run's weights file
     licence: str
@@ -84,7 +86,7 @@ def read(path: Path) -> tuple[bytes, Facts]:
 
 
 class TFLiteNetwork:
-    """A TFLite file of wideband-export in the place of a Keras network.
+    """The network in a file of wideband-export, in the place of a Keras network.
 
     It states what a network of `wideband.models` states, and takes windows of one length. Waves go
     in and out as float32, whatever the numbers inside are.
@@ -100,6 +102,8 @@ class TFLiteNetwork:
         context: likewise.
         window: samples that it takes at once.
         patch: the same, where `context` is None; of every patch the middle half is good.
+        streaming: whether it has states, by which a window knows of those before it.
+        delay: output samples by which it comes late then.
 
     Raises:
         UserError: it is no file of wideband-export, is damaged, or ai-edge-litert is missing or
@@ -126,24 +130,68 @@ class TFLiteNetwork:
                 f"{path}: this ai-edge-litert cannot run it ({reason}); install a newer one"
             ) from error
         self._turn = Lock()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        signature = self._interpreter.get_signature_runner()
+        inputs, outputs = signature.get_input_details(), signature.get_output_details()
+        if self.facts.wants not in inputs:
+            raise UserError(f"{path}: has no input {self.facts.wants!r}; export it again")
+        self._input = inputs.pop(self.facts.wants)["index"]
+        self._output = outputs.pop("restored")["index"]
+        # shape, and where the interpreter has it before and after a window
+        self._states = [
+            (inputs[name]["shape"], inputs[name]["index"], outputs[name]["index"])
+            for name in inputs
+        ]
         self.wants = self.facts.wants
         self.multiple = self.facts.multiple
         self.context = self.facts.context
         self.window = self.facts.window
+        self.streaming = self.facts.streaming
+        self.delay = self.facts.delay
         if self.context is None:
             self.patch = self.window
 
+    def session(self) -> "Session":
+        """Begins a wave of one channel, of which nothing is known yet."""
+        return Session(self)
+
     def predict_on_batch(self, windows: np.ndarray) -> np.ndarray:
-        """Restores windows (b, window, 1) one by one, to float32 (b, output samples, 1)."""
-        outputs = []
-        # An interpreter has one input; recordings that are restored side by side take turns.
+        """Restores windows (b, window, 1) one by one, to float32 (b, output samples, 1).
+
+        Of a streaming network they are the first windows of a wave, in order.
+        """
+        return self.session().predict_on_batch(windows)
+
+    def states(self) -> list[np.ndarray]:
+        """Gives the states that a wave begins with."""
+        return [np.zeros(shape, np.float32) for shape, _, _ in self._states]
+
+    def run(
+        self, window: np.ndarray, states: list[np.ndarray]
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Restores a window (1, window, 1), and gives the states that the next one begins with."""
+        # An interpreter has one input; waves that are restored side by side take turns.
         with self._turn:
-            for window in windows:
-                # TFLite's LSTM goes on from its last state otherwise.
-                self._interpreter.reset_all_variables()
-                self._interpreter.set_tensor(self._input, window[np.newaxis].astype(np.float32))
-                self._interpreter.invoke()
-                outputs.append(self._interpreter.get_tensor(self._output)[0])
+            # TFLite's LSTM goes on from its last state otherwise.
+            self._interpreter.reset_all_variables()
+            self._interpreter.set_tensor(self._input, window.astype(np.float32))
+            for (_, before, _), state in zip(self._states, states, strict=True):
+                self._interpreter.set_tensor(before, state)
+            self._interpreter.invoke()
+            after = [self._interpreter.get_tensor(after) for _, _, after in self._states]
+            return self._interpreter.get_tensor(self._output), after
+
+
+class Session:
+    """One channel of one wave, which comes window after window; made by `TFLiteNetwork.session`."""
+
+    def __init__(self, network: TFLiteNetwork) -> None:
+        self._network = network
+        self._states = network.states()
+
+    def predict_on_batch(self, windows: np.ndarray) -> np.ndarray:
+        """Restores the next windows (b, window, 1), to float32 (b, output samples, 1)."""
+        outputs = []
+        for window in windows:
+            output, self._states = self._network.run(window[np.newaxis], self._states)
+            outputs.append(output[0])
         return np.stack(outputs)

@@ -19,11 +19,13 @@ class Windows:
     A network of limited context is given it on either side of what is kept of a window, so that
     there are no seams. One that sees all of its patch is given patches as in training, half a
     patch apart: their first and last eighth are dropped, and the quarters beside these are
-    cross-faded. What precedes the wave and follows it is silence.
+    cross-faded. One that has states is given window after window, in a session for each channel,
+    and comes late by its delay. What precedes the wave and follows it is silence.
 
     Args:
         network: states what it wants, the multiple and context of its lengths, and its patch
-            where it sees all of that; maps (batch, window, 1) by `predict_on_batch`.
+            where it sees all of that; maps (batch, window, 1) by `predict_on_batch`. One that is
+            `streaming` gives a `session` that does so, and states its delay.
         channels: of the wave; each is restored by itself.
         rate: of the network's input, in Hz.
         ratio: samples out for one sample in, where the network wants the low wave.
@@ -37,7 +39,6 @@ class Windows:
     def __init__(
         self, network: Any, channels: int, rate: float, ratio: int, window: int = WINDOW
     ) -> None:
-        self._network = network
         self._step = ratio if network.wants == "low" else 1
         self._window, self._lead, self._fade = _grid(network, window)
         self._hop = self._window - 2 * self._lead - self._fade
@@ -52,14 +53,27 @@ class Windows:
         )
         flat = np.ones(self._step * (self._hop - self._fade))
         self._weights = np.concatenate([fade_in, flat, fade_in[::-1]]).astype(np.float32)
-        before = self._lead + self._fade
-        self._pending = np.zeros((channels, before), np.float32)
-        self._tail = np.zeros((channels, self._step * self._fade), np.float32)
-        # Of the first window, all that lies before sample zero.
+        self._before = self._lead + self._fade
+        # Of the output, all that lies before sample zero.
         self._skip = self._step * self._fade
-        self._taken = self.given = 0
-        self._at_once = max(1, SAMPLES_AT_ONCE // (self._window * channels))
         self.latency = (self._window - self._lead) / rate
+        # What restores the channels, each an equal share of them.
+        self._networks = [network]
+        if getattr(network, "streaming", False):
+            self._networks = [network.session() for _ in range(channels)]
+            # States begin as zeros, and are those of silence after so many samples of it.
+            self._before = math.ceil(network.context / self._hop) * self._hop
+            self._skip = self._step * self._before + network.delay
+            self.latency += network.delay / (self._step * rate)
+        self._pending = np.zeros((channels, self._before), np.float32)
+        self._tail = np.zeros((channels, self._step * self._fade), np.float32)
+        self._taken = self._made = 0
+        self._at_once = max(1, SAMPLES_AT_ONCE // (self._window * channels))
+
+    @property
+    def given(self) -> int:
+        """Samples given so far."""
+        return max(0, self._made - self._skip)
 
     def push(self, wave: np.ndarray) -> np.ndarray:
         """Restores a piece (channels, n) as far as full windows reach."""
@@ -68,8 +82,8 @@ class Windows:
 
     def flush(self) -> np.ndarray:
         """Restores up to the end."""
-        count = math.ceil((self._taken + self._fade) / self._hop)
-        total = (count - 1) * self._hop + self._window - self._lead - self._fade
+        count = math.ceil((self._step * self._taken + self._skip) / (self._step * self._hop))
+        total = (count - 1) * self._hop + self._window - self._before
         owed = self._step * self._taken - self.given
         silence = np.zeros((len(self._pending), max(0, total - self._taken)), np.float32)
         return self._run(silence)[:, :owed]
@@ -86,9 +100,8 @@ class Windows:
             start += some
         self._pending = self._pending[:, count * self._hop :]
         restored = np.concatenate(pieces, axis=1)
-        skipped = min(self._skip, restored.shape[1])
-        self._skip -= skipped
-        self.given += restored.shape[1] - skipped
+        skipped = max(0, self._skip - self._made)
+        self._made += restored.shape[1]
         return restored[:, skipped:]
 
     def _restore(self, start: int, count: int) -> np.ndarray:
@@ -102,7 +115,11 @@ class Windows:
             ],
             axis=1,
         )
-        output = self._network.predict_on_batch(windows.reshape(-1, self._window, 1))
+        shares = windows.reshape(len(self._networks), -1, self._window, 1)
+        output = [
+            network.predict_on_batch(share)
+            for network, share in zip(self._networks, shares, strict=True)
+        ]
         lead, hop, fade = (self._step * n for n in (self._lead, self._hop, self._fade))
         output = np.asarray(output, np.float32).reshape(channels, count, -1)
         kept = output[:, :, lead : lead + hop + fade] * self._weights
@@ -114,6 +131,8 @@ class Windows:
 
 def _grid(network: Any, window: int) -> tuple[int, int, int]:
     """Samples of a window, of its ends that are dropped, and of the fade between two windows."""
+    if getattr(network, "streaming", False):
+        return network.window, 0, 0
     if network.context is None:
         return network.patch, network.patch // 8, network.patch // 4
     window = getattr(network, "window", window)

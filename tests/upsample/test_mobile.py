@@ -1,0 +1,111 @@
+"""What developers for phones are given: the loops of docs/mobile.md, and benchmarks/mobile.py."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from wideband.upsample import Upsampler, tflite
+
+ROOT = Path(__file__).parents[2]
+DOC = (ROOT / "docs" / "mobile.md").read_text()
+# Restores a wave by a block of the document, and tells what else it took.
+ALONE = """
+import sys
+import numpy as np
+exec(sys.stdin.read())
+np.save(sys.argv[3], restore(sys.argv[1], np.load(sys.argv[2])))
+assert not {"wideband.upsample", "tensorflow", "scipy", "soxr"} & set(sys.modules)
+"""
+
+
+def block(heading):
+    """The Python block of a section."""
+    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## )", DOC, re.M | re.S)
+    (code,) = re.findall(r"^```python\n(.*?)^```", section, re.M | re.S)
+    return code
+
+
+@pytest.mark.parametrize("kind", ["stream", "window", "patch"])
+@pytest.mark.parametrize("n", [1000, 1023])
+def test_the_documents_loops_restore_what_the_upsampler_restores(
+    kind, n, stream_files, window_file, patch_file, speech, tmp_path
+):
+    path = {"stream": stream_files(), "window": window_file, "patch": patch_file}[kind]
+    # The loops take silence where the upsampler mirrors; in silence both are one.
+    low = np.pad(speech(4 * n)[::4], (100, 200))
+    np.save(tmp_path / "low.npy", low)
+    command = [sys.executable, "-c", ALONE, path, tmp_path / "low.npy", tmp_path / "high.npy"]
+    code = block("A streaming file" if kind == "stream" else "A window file")
+    done = subprocess.run(list(map(str, command)), input=code, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = np.load(tmp_path / "high.npy")
+    expected, _ = Upsampler.from_tflite(path).upsample(low, 4000)
+    assert found.dtype == np.float32
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    assert np.abs(expected).max() > 0.1
+
+
+def test_the_document_names_every_fact_and_no_other():
+    (section,) = re.findall(r"^## What a file says of itself\n(.*?)(?=^## )", DOC, re.M | re.S)
+    named = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", section, re.M)
+        for name in re.findall(r"`(\w+)`", row)
+    }
+    told = set(tflite.Facts.__dataclass_fields__)
+    # That a network's lengths divide by it is nothing to a file of one length.
+    assert named == told - {"multiple"}
+
+
+def benchmark(*arguments):
+    command = [sys.executable, ROOT / "benchmarks" / "mobile.py", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_benchmark_fills_the_table_between_the_marks(stream_files, window_file, tmp_path):
+    output = tmp_path / "mobile.md"
+    output.write_text("Before.\n<!-- table -->\nold\n<!-- table -->\nAfter.\n")
+    done = benchmark(stream_files(), window_file, f"--output={output}", "--windows=3")
+    assert done.returncode == 0, done.stderr
+    text = output.read_text()
+    before, table, after = text.split("<!-- table -->\n")
+    assert (before, after) == ("Before.\n", "After.\n")
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows[2:]] == ["| stream-none.tflite", "| window.tflite"]
+    numbers = json.loads((tmp_path / "mobile.json").read_text())
+    stream, window = numbers["files"]
+    assert stream["bytes"] == stream_files().stat().st_size
+    # A step of 256 samples at 16 kHz, and half a second of which the context is none.
+    facts = tflite.read(window_file)[1]
+    assert stream["window_milliseconds"] == pytest.approx(16)
+    assert window["window_milliseconds"] == pytest.approx(facts.hop / 16)
+    for file in (stream, window):
+        assert file["milliseconds_per_window"] == pytest.approx(
+            file["real_time_factor"] * file["window_milliseconds"]
+        )
+        # Python and NumPy alone are more than 10 MiB, TensorFlow would be hundreds.
+        assert 10 < file["peak_mebibytes"] < 250
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name at least one file"),
+        (["none.tflite"], "none.tflite: cannot be read"),
+        ([__file__], "no TFLite file"),
+        (["x.tflite", f"--output={__file__}"], "must say where the table stands"),
+    ],
+)
+def test_the_benchmark_refuses_in_one_line(arguments, message, tmp_path):
+    done = benchmark(f"--output={tmp_path / 'mobile.md'}", *arguments)
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.replace("\r", "\n").splitlines() if "error" in line]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
