@@ -51,7 +51,7 @@ _STREAM = replace(
     steps_per_epoch=300,
 )
 
-# Equal budgets for all networks of docs/results.md: 2400 steps of 4 patches, at most 40 minutes
+# Equal budgets for all networks of docs/results.md: 2400 steps of 4 patches, at most 20 minutes
 # each on two CPU cores, by the loss of Kuleshov's code.
 _COMPARISON = replace(
     _LAPTOP,
