@@ -40,7 +40,7 @@ class Windows:
         self, network: Any, channels: int, rate: float, ratio: int, window: int = WINDOW
     ) -> None:
         self._step = ratio if network.wants == "low" else 1
-        self._window, self._lead, self._fade = _grid(network, window)
+        self._window, self._lead, self._fade = grid(network, window)
         self._hop = self._window - 2 * self._lead - self._fade
         fade_in = (
             np.sin(
@@ -129,7 +129,7 @@ class Windows:
         return kept[:, :, :hop].reshape(channels, -1)
 
 
-def _grid(network: Any, window: int) -> tuple[int, int, int]:
+def grid(network: Any, window: int) -> tuple[int, int, int]:
     """Samples of a window, of its ends that are dropped, and of the fade between two windows."""
     if getattr(network, "streaming", False):
         return network.window, 0, 0

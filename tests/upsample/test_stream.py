@@ -129,7 +129,7 @@ def seam_db(name):
     fall is no seam.
     """
     network, window = build(name), 2048
-    _, lead, fade = windows._grid(network, window)
+    _, lead, fade = windows.grid(network, window)
     hop = PATCH - 2 * lead - fade if network.context is None else window - 2 * network.context
     wave = interpolate.spline(noise(16 * PATCH), 4)
     stage = windows.Windows(network, 1, 16000, 4, window)
@@ -153,7 +153,7 @@ def test_no_seams_are_heard_where_windows_meet(name):
 
 
 def test_a_hard_cut_would_be_heard(monkeypatch):
-    monkeypatch.setattr(windows, "_grid", lambda network, window: (PATCH, 0, 0))
+    monkeypatch.setattr(windows, "grid", lambda network, window: (PATCH, 0, 0))
     assert seam_db("gionet") > 3.0
 
 
