@@ -19,6 +19,9 @@ _RUN = flags.DEFINE_string("run", None, "Run folder of wideband-train.", require
 _DATA = flags.DEFINE_string("data", None, "Folder of a dataset; by default the run's own.")
 _SPLIT = flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "Split to measure.")
 _BASELINES = flags.DEFINE_list("baselines", ["spline", "sinc"], "Interpolations to compare with.")
+_TFLITE = flags.DEFINE_multi_string(
+    "tflite", [], "TFLite file of the run, or NAME=FILE, to measure beside it; repeatable."
+)
 _RECORDINGS = flags.DEFINE_string(
     "recordings", None, "Folder to write references and estimates to, for the other scripts."
 )
@@ -46,6 +49,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"unexpected argument {arguments[0]!r}; did you mean --run={arguments[0]}?")
     quiet_tensorflow()
     from . import recognizers
+    from .named import named
     from .systems import METRICS, QUALITY, evaluate_run
 
     recognizer = None
@@ -64,6 +68,7 @@ def main(arguments: Sequence[str]) -> None:
         recognizer,
         (*METRICS, *QUALITY) if _QUALITY.value else METRICS,
         _KEEP_LOW_BAND.value,
+        named(_TFLITE.value),
     )
     print(f"{table}\nlook and listen: {folder / 'report.html'}")
 

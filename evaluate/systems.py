@@ -43,6 +43,7 @@ def evaluate_run(
     recognizer: Recognizer | None = None,
     names: Sequence[str] = METRICS,
     keep_low_band: bool = False,
+    exports: Mapping[str, Path] | None = None,
 ) -> str:
     """Measures a run beside baselines and reports it in its folder.
 
@@ -59,12 +60,13 @@ def evaluate_run(
         recognizer: as in `apply`; what it understood goes to wer.csv.
         names: as in `apply`.
         keep_low_band: as in `apply`.
+        exports: name -> TFLite file of wideband-export, each a system of its own.
 
     Returns:
         tables of the means for a terminal.
 
     Raises:
-        UserError: there is no such run, dataset or interpolation, or they do not fit.
+        UserError: there is no such run, dataset, interpolation or file, or they do not fit.
     """
     for name in baselines:
         interpolate.get(name)
@@ -80,6 +82,14 @@ def evaluate_run(
                 f"{recipe[key]}; choose another --data"
             )
     systems = {name: Upsampler(name, model.sample_rate, model.ratio) for name in baselines}
+    for name, path in (exports or {}).items():
+        systems[name] = Upsampler.from_tflite(path)
+        for key in ("sample_rate", "ratio"):
+            if getattr(systems[name], key) != recipe[key]:
+                raise UserError(
+                    f"{path} has {key} {getattr(systems[name], key)}, and {run} {recipe[key]}; "
+                    f"export it from this run"
+                )
     outcome = apply(
         {**systems, recipe["model"]: model},
         data,
@@ -91,7 +101,7 @@ def evaluate_run(
     )
     means = {
         system: summary.summarize_rows([row for row in outcome.rows if row["system"] == system])
-        for system in (*baselines, recipe["model"])
+        for system in (*systems, recipe["model"])
     }
     facts = _facts(record, data, split, outcome.rows, model, command, keep_low_band)
     curves = run / "curves.png"

@@ -204,3 +204,23 @@ def test_quality_and_the_kept_low_band_are_measured_where_asked(evaluated, run, 
     assert "the recording&#39;s" in (folder / "report.html").read_text()
     assert "the network&#39;s" in (evaluated[0] / "report.html").read_text()
     assert not {"pesq", "stoi"} & set(rows(evaluated[0])[0])
+
+
+def test_files_for_phones_are_measured_beside_their_run(run, data, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    small = tmp_path / "small.tflite"
+    export = [sys.executable, "-m", "wideband.upsample.export", f"--model={run}"]
+    subprocess.run([*export, f"--output={small}"], check=True, capture_output=True)
+    done = evaluate(f"--run={folder}", f"--tflite=phone={small}", "--baselines=")
+    assert done.returncode == 0, done.stderr
+    table = rows(folder)
+    assert {row["system"] for row in table} == {"phone", "audiounet"}
+    for metric in ("snr", "lsd"):
+        phone, desk = (
+            [float(row[metric]) for row in table if row["system"] == system]
+            for system in ("phone", "audiounet")
+        )
+        np.testing.assert_allclose(phone, desk, rtol=0, atol=1e-3)
+    refused = evaluate(f"--run={folder}", f"--tflite={folder / 'run.json'}")
+    assert refused.returncode == 1
+    assert "run.json: no TFLite file" in refused.stderr
