@@ -31,7 +31,6 @@ _OUTPUT = flags.DEFINE_string(
 )
 _WINDOWS = flags.DEFINE_integer("windows", 300, "Windows that are timed.", lower_bound=1)
 
-MARK = "<!-- table -->\n"
 THREADS = (1, 2)
 WARM_UP = 10
 HEADER = ["file", "network", "numbers", "size, MB", "window, ms of audio", "ms per window"]
@@ -125,13 +124,11 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError("name at least one file of wideband-export")
     # Not at the top: the processes that are measured read this file too.
     from tqdm import tqdm
-    from wideband.evaluate.summary import markdown_table, text_table
+    from wideband.evaluate.summary import between_marks, markdown_table, text_table
 
     output = Path(_OUTPUT.value)
-    old = output.read_text(encoding="utf-8") if output.is_file() else MARK * 2
-    before, *rest = old.split(MARK)
-    if len(rest) != 2:
-        raise UserError(f"{output}: two lines {MARK.strip()} must say where the table stands")
+    # A page without its marks is told of before minutes are spent.
+    between_marks(output, "")
     with tqdm(total=len(THREADS) * len(arguments), leave=False) as bar:
         rows = [measure(Path(path), _WINDOWS.value, bar.update) for path in arguments]
     machine = f"{os.cpu_count()} x {platform.machine()}, {platform.system()}"
@@ -141,9 +138,9 @@ def main(arguments: Sequence[str]) -> None:
         f"\nMedians of {_WINDOWS.value} windows on {machine}, {runtime}. Peak memory is that of a "
         "whole Python process which runs the file and nothing else, with one thread.\n"
     )
-    table = markdown_table(HEADER, body) + "\n" + told
+    page = between_marks(output, markdown_table(HEADER, body) + "\n" + told)
     with replacing(output) as temporary:
-        temporary.write_text(f"{before}{MARK}{table}{MARK}{rest[1]}", encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8")
     numbers = {"machine": machine, "runtime": runtime, "windows": _WINDOWS.value, "files": rows}
     with replacing(output.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")

@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data_gen.command import replacing
+from ..data_gen.command import UserError, replacing
 from .metrics import METRICS
+
+# Stands above and below a table that a command writes into a page.
+MARK = "<!-- table -->\n"
 
 SAMPLES = 2000
 LEVEL = 0.95
@@ -246,6 +249,26 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rule = ["---"] + ["---:"] * (len(header) - 1)
     escaped = [[cell.replace("|", r"\|") for cell in row] for row in [header, rule, *rows]]
     return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
+
+
+def between_marks(path: Path, table: str) -> str:
+    """Puts a table into a Markdown page, in the place of the one between its two marks.
+
+    Args:
+        path: of the page; one that is not there has nothing but the table.
+        table: with the line break at its end.
+
+    Returns:
+        the whole page.
+
+    Raises:
+        UserError: the page does not have two marks.
+    """
+    page = path.read_text(encoding="utf-8") if path.is_file() else MARK * 2
+    before, *rest = page.split(MARK)
+    if len(rest) != 2:
+        raise UserError(f"{path}: two lines {MARK.strip()} must say where the table stands")
+    return f"{before}{MARK}{table}{MARK}{rest[1]}"
 
 
 def systems_rows(systems: Mapping[str, Mapping[str, Mean]]) -> list[list[str]]:

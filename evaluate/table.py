@@ -25,7 +25,6 @@ _RUN = flags.DEFINE_multi_string(
 _OUTPUT = flags.DEFINE_string(
     "output", "table.md", "Markdown file; in one that exists, what stands between two marks."
 )
-MARK = "<!-- table -->\n"
 
 
 def rows(runs: Sequence[Path]) -> list[list[str]]:
@@ -92,15 +91,10 @@ def main(arguments: Sequence[str]) -> None:
     from . import summary
 
     header, *body = rows([Path(run) for run in _RUN.value])
-    table = summary.markdown_table(header, body) + "\n"
     output = Path(_OUTPUT.value)
-    old = output.read_text(encoding="utf-8") if output.is_file() else MARK * 2
-    before, *rest = old.split(MARK)
-    if len(rest) != 2:
-        raise UserError(f"{output}: two lines {MARK.strip()} must say where the table stands")
-    text = f"{before}{MARK}{table}{MARK}{rest[1]}"
+    page = summary.between_marks(output, summary.markdown_table(header, body) + "\n")
     with replacing(output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8")
     print(summary.text_table(header, body))
 
 
