@@ -18,7 +18,7 @@ def test_layers_have_a_sixth_then_halves_of_the_patch(patch, units, outline, lay
     assert network.count_params() == sum(
         units[at] * (inputs[at] + 1 + 4) for at in range(len(units))
     )
-    assert (network.multiple, network.context) == (patch, patch)
+    assert (network.multiple, network.context, network.patch) == (patch, None, patch)
 
 
 def test_dense_layers_start_near_zero(layers_of):

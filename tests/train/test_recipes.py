@@ -81,7 +81,8 @@ def test_every_network_is_compared_with_the_same_budget():
         row = dataclasses.asdict(recipes.get(name))
         assert row.pop("arguments").pop("width") == 0.25
         budgets.add(str({key: row[key] for key in row if key not in ("name", "model")}))
-    assert {recipes.get(name).model for name in compared} == set(models.names())
+    # The network for phones stands behind no paper, and has its own recipes.
+    assert {recipes.get(name).model for name in compared} == set(models.names()) - {"streamnet"}
     assert len(budgets) == 1
 
 
