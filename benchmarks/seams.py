@@ -82,7 +82,7 @@ def main(arguments: Sequence[str]) -> None:
             mean = summarize(values)
             cells = [f"{mean.mean:.2f} [{mean.low:.2f}, {mean.high:.2f}]", str(len(values))]
             rows.append([name, *cells])
-    header = ["model", "borders beside what lies between, dB", "borders"]
+    header = ["model", "borders beside what is next to them, dB", "borders"]
     with replacing(Path(_OUTPUT.value)) as temporary:
         temporary.write_text(markdown_table(header, rows) + "\n", encoding="utf-8")
     print(text_table(header, rows))

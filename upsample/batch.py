@@ -64,7 +64,8 @@ def restore_files(
                     bar.write(future.result())
                 except UserError as error:
                     refused.append(error)
-                    bar.write(f"left out: {error}")
+                    if len(jobs) > 1:
+                        bar.write(f"left out: {error}")
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)

@@ -150,7 +150,8 @@ def restore_file(
             return max(peak, _put(put, stream.flush(), gain))
 
     peak = run(1.0)
-    told = f"{target}: found a band up to {facts.bandwidth_hz:.0f} Hz, took {upsampler.name}"
+    found = f"a band up to {facts.bandwidth_hz:.0f} Hz" if facts.bandwidth_hz else "silence"
+    told = f"{target}: found {found}, took {upsampler.name}"
     if peak <= 1 or subtype in ("FLOAT", "DOUBLE"):
         return told
     if settings.peak == "clip":

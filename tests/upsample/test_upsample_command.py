@@ -31,6 +31,8 @@ def only_line(done):
     lines = [line for line in done.stderr.replace("\r", "\n").splitlines() if "error" in line]
     assert len(lines) == 1
     assert "Traceback" not in done.stderr
+    # Nor is it told twice.
+    assert "left out" not in done.stdout
     return lines[0]
 
 
@@ -366,3 +368,16 @@ def test_a_stopped_run_leaves_no_half_file(tmp_path):
     assert process.returncode == 1
     assert said.rstrip().endswith("stopped")
     assert list(folder.iterdir()) == []
+
+
+def test_silence_and_a_single_sample_are_restored(tmp_path):
+    soundfile.write(tmp_path / "silence.wav", np.zeros(4000), 4000)
+    soundfile.write(tmp_path / "one.wav", np.array([0.5]), 4000)
+    done = upsample(
+        *(tmp_path / "silence.wav", tmp_path / "one.wav"),
+        *("--model=spline", f"--output={tmp_path / 'out'}"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("found silence, took spline") == 2
+    assert not soundfile.read(tmp_path / "out" / "silence.wav")[0].any()
+    assert len(soundfile.read(tmp_path / "out" / "one.wav")[0]) == 4
