@@ -87,7 +87,7 @@ def test_shorter_windows_give_the_same_with_less_latency():
         upsampler.stream(4000, window=1000)
 
 
-@pytest.mark.parametrize("n", [1, 5, 100, 7000, 7936, 7937, 30001])
+@pytest.mark.parametrize("n", [1, 7936, 7937, 30001])
 def test_windows_of_limited_context_give_what_the_network_gives_for_the_whole_wave(n):
     network = build("audiounet")
     upsampler = Upsampler(network, 16000, 4)

@@ -358,7 +358,11 @@ def test_a_stopped_run_leaves_no_half_file(tmp_path):
     folder = tmp_path / "out"
     command = [sys.executable, "-m", "wideband.upsample", str(tmp_path / "a.wav")]
     process = subprocess.Popen(
-        [*command, "--model=spline", f"--output={folder}"], stderr=subprocess.PIPE, text=True
+        [*command, "--model=spline", f"--output={folder}"],
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background of a shell ignore the signal, and so would their child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # Reading for its band comes first; what is written then has a hidden name.
     while process.poll() is None and not list(folder.glob(".*")):
