@@ -10,11 +10,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from ..data_gen import degrade, pipeline, shards
+from ..data_gen import pipeline, shards
 from ..data_gen.command import UserError, replacing
 from .convert import convert, operators
 from .tflite import Facts, TFLiteNetwork, write
 from .upsampler import Upsampler, weights_file
+from .windows import grid
 
 # How near a file must come to its Keras network: the signal-to-noise ratio in dB of its output
 # against the network's, for noise. What int8 loses depends on the network; it must only be finite.
@@ -81,12 +82,13 @@ def export(
         ]
     content = convert(model, window, calibration, quantize)
     delay = network.delay if streaming else 0
+    lead = 0 if streaming else grid(network, window)[1]
     facts = Facts(
         network=recipe["model"],
         arguments=recipe["arguments"],
         sample_rate=upsampler.sample_rate,
         ratio=upsampler.ratio,
-        interpolation=degrade.get(recipe["protocol"]).interpolation,
+        interpolation=upsampler.interpolation,
         wants=network.wants,
         multiple=network.multiple,
         window=window,
@@ -94,8 +96,8 @@ def export(
         hop=hop,
         streaming=streaming,
         delay=delay,
-        # The first sample of a hop waits for the window's last one.
-        latency=step * (window - (window - hop) // 2) + delay,
+        # The first sample that is kept of a window waits for its last one.
+        latency=step * (window - lead) + delay,
         quantize=quantize,
         recipe=recipe["name"],
         weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),

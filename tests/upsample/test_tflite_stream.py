@@ -66,6 +66,14 @@ def test_steps_by_the_signature_give_what_the_network_gives_for_the_whole_wave(
     np.testing.assert_allclose(found, whole[: len(found)], rtol=0, atol=1e-4)
 
 
+def test_a_patch_waits_for_all_but_the_eighth_that_is_dropped(patch_file):
+    """What the file says is what its windows do, at 16 kHz; the spline comes on top."""
+    facts = tflite.read(patch_file)[1]
+    assert (facts.window, facts.hop, facts.latency) == (256, 128, 224)
+    stream = Upsampler.from_tflite(patch_file).stream(4000)
+    assert stream.latency == pytest.approx(224 / 16000 + 16 / 4000)
+
+
 @pytest.mark.parametrize("n", [1, STEP, 3000])
 def test_a_file_restores_what_its_run_restores(n, stream_files, stream_run):
     low = noise(n)
