@@ -148,26 +148,32 @@ def writer(
     container = "AIFF" if suffix == ".aif" else None
     if suffix == ".wav" and frames * channels * WIDEST_BYTES >= 2**32:
         container = "RF64"
-    with replacing(path) as temporary:
-        try:
-            with soundfile.SoundFile(
-                temporary, "w", sample_rate, channels, subtype, format=container
-            ) as file:
 
-                def put(piece: np.ndarray) -> None:
-                    # libsndfile's Vorbis encoder overruns its stack when given a minute at once.
+    @contextmanager
+    def told() -> Iterator[None]:
+        try:
+            yield
+        except (soundfile.LibsndfileError, ValueError) as error:
+            reason = getattr(error, "error_string", error)
+            raise UserError(
+                f"{path}: cannot be written with {channels} channel(s) at {sample_rate} Hz"
+                f"{' as ' + subtype if subtype else ''} ({str(reason).rstrip('.')}); wav takes all"
+            ) from error
+
+    with replacing(path) as temporary:
+        with told():
+            file = soundfile.SoundFile(
+                temporary, "w", sample_rate, channels, subtype, format=container
+            )
+        with file:
+
+            def put(piece: np.ndarray) -> None:
+                # libsndfile's Vorbis encoder overruns its stack when given a minute at once.
+                with told():
                     for start in range(0, len(piece), sample_rate):
                         file.write(piece[start : start + sample_rate])
 
-                yield put
-        except (soundfile.LibsndfileError, ValueError) as error:
-            if isinstance(error, UserError):
-                raise
-            told = getattr(error, "error_string", error)
-            raise UserError(
-                f"{path}: cannot be written with {channels} channel(s) at {sample_rate} Hz"
-                f"{' as ' + subtype if subtype else ''} ({str(told).rstrip('.')}); wav takes all"
-            ) from error
+            yield put
 
 
 def subtype(path: Path) -> str:
