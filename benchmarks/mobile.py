@@ -9,8 +9,6 @@ two, window after window. It needs the extra `tflite`, and no TensorFlow.
 import importlib.metadata
 import json
 import multiprocessing
-import os
-import platform
 import resource
 import statistics
 import sys
@@ -21,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from absl import flags
-from wideband.data_gen.command import UserError, replacing, run_command
+from wideband.data_gen.command import UserError, machine, replacing, run_command
 
 _OUTPUT = flags.DEFINE_string(
     "output",
@@ -131,17 +129,16 @@ def main(arguments: Sequence[str]) -> None:
     between_marks(output, "")
     with tqdm(total=len(THREADS) * len(arguments), leave=False) as bar:
         rows = [measure(Path(path), _WINDOWS.value, bar.update) for path in arguments]
-    machine = f"{os.cpu_count()} x {platform.machine()}, {platform.system()}"
     runtime = f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}"
     body = [cells(row) for row in rows]
     told = (
-        f"\nMedians of {_WINDOWS.value} windows on {machine}, {runtime}. Peak memory is that of a "
-        "whole Python process which runs the file and nothing else, with one thread.\n"
+        f"\nMedians of {_WINDOWS.value} windows on {machine()}, {runtime}. Peak memory is that of "
+        "a whole Python process which runs the file and nothing else, with one thread.\n"
     )
     page = between_marks(output, markdown_table(HEADER, body) + "\n" + told)
     with replacing(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    numbers = {"machine": machine, "runtime": runtime, "windows": _WINDOWS.value, "files": rows}
+    numbers = {"machine": machine(), "runtime": runtime, "windows": _WINDOWS.value, "files": rows}
     with replacing(output.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
     print(text_table(HEADER, body))

@@ -9,7 +9,6 @@ goes to the output, the figures beside it as .json.
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,8 @@ import numpy as np
 import soundfile
 from absl import flags
 from tqdm import tqdm
-from wideband.data_gen.command import UserError, replacing, run_command
+from wideband.data_gen.command import UserError, machine, replacing, run_command
+from wideband.evaluate.named import named
 from wideband.evaluate.summary import markdown_table
 
 _MODEL = flags.DEFINE_multi_string(
@@ -80,9 +80,7 @@ def main(arguments: Sequence[str]) -> None:
     """Measures all models on all lengths and writes the table."""
     if arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
-    models = dict(
-        each.rpartition("=")[::2] if "=" in each else (each, each) for each in _MODEL.value
-    )
+    models = named(_MODEL.value)
     results: list[dict[str, Any]] = []
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -93,7 +91,9 @@ def main(arguments: Sequence[str]) -> None:
             record(recording, minutes, _SAMPLE_RATE.value)
             for name, model in models.items():
                 bar.set_description(f"{name}, {minutes:g} min")
-                results.append({"model": name, "minutes": minutes, **measure(model, recording)})
+                results.append(
+                    {"model": name, "minutes": minutes, **measure(str(model), recording)}
+                )
                 bar.update()
     header = ["model"]
     for minutes in _MINUTES.value:
@@ -112,11 +112,12 @@ def main(arguments: Sequence[str]) -> None:
         for name in models
     ]
     output = Path(_OUTPUT.value)
-    machine = f"{os.cpu_count()} x {platform.machine()}, {platform.system()}"
     with replacing(output) as temporary:
         temporary.write_text(markdown_table(header, body) + "\n", encoding="utf-8")
     with replacing(output.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps({"machine": machine, "results": results}, indent=1) + "\n")
+        temporary.write_text(
+            json.dumps({"machine": machine(), "results": results}, indent=1) + "\n"
+        )
     print(output.read_text(encoding="utf-8"))
 
 

@@ -1,6 +1,7 @@
 """What every command shares: how it starts, and how it tells a user of a mistake."""
 
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,11 @@ def run_command(main: Callable[[Sequence[str]], None]) -> None:
             sys.exit("stopped")
 
     app.run(guarded)
+
+
+def machine() -> str:
+    """Names this machine as records and tables do: cores, processor, system."""
+    return f"{os.cpu_count()} x {platform.machine()}, {platform.system()}"
 
 
 def quiet_tensorflow() -> None:

@@ -6,8 +6,6 @@ Writes RUN/speed.json. Run it while nothing else does: timings are of the whole 
 """
 
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from ..data_gen.command import UserError, quiet_tensorflow, replacing, run_command
+from ..data_gen.command import (
+    UserError,
+    machine,
+    quiet_tensorflow,
+    replacing,
+    run_command,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -102,7 +106,7 @@ def measure(run: Path, seconds: float) -> dict[str, str | float]:
         "patch": recipe["patch"],
         "precision": recipe["precision"],
         "seconds": seconds,
-        "machine": f"{os.cpu_count()} x {platform.machine()}, {platform.system()}",
+        "machine": machine(),
     }
 
 

@@ -11,12 +11,11 @@ import csv
 import dataclasses
 import importlib.metadata
 import json
-import os
 import platform
 import subprocess
 from pathlib import Path
 
-from ..data_gen.command import UserError, replacing
+from ..data_gen.command import UserError, machine, replacing
 from ..evaluate.summary import write_csv
 from .recipe import Recipe
 
@@ -149,7 +148,7 @@ def _environment() -> dict:
             **{name: importlib.metadata.version(name) for name in packages},
         },
         "commit": _commit(),
-        "machine": f"{os.cpu_count()} x {platform.machine()}, {platform.system()}",
+        "machine": machine(),
     }
 
 
