@@ -75,21 +75,11 @@ def evaluate_run(
     recipe = record["recipe"]
     data = data or Path(record["data"])
     description = shards.describe(data)
-    for key in ("sample_rate", "ratio"):
-        if getattr(description, key) != recipe[key]:
-            raise UserError(
-                f"{data} has {key} {getattr(description, key)}, and {run} was trained for "
-                f"{recipe[key]}; choose another --data"
-            )
+    _check_rates(description, data, run, recipe, "choose another --data")
     systems = {name: Upsampler(name, model.sample_rate, model.ratio) for name in baselines}
     for name, path in (exports or {}).items():
         systems[name] = Upsampler.from_tflite(path)
-        for key in ("sample_rate", "ratio"):
-            if getattr(systems[name], key) != recipe[key]:
-                raise UserError(
-                    f"{path} has {key} {getattr(systems[name], key)}, and {run} {recipe[key]}; "
-                    f"export it from this run"
-                )
+        _check_rates(systems[name], path, run, recipe, "export it from this run")
     outcome = apply(
         {**systems, recipe["model"]: model},
         data,
@@ -133,6 +123,22 @@ def evaluate_run(
     return "\n\n".join(summary.text_table(*each) for each in tables)
 
 
+def _check_rates(
+    found: Upsampler | shards.Description,
+    path: Path,
+    run: Path,
+    recipe: Mapping[str, Any],
+    advice: str,
+) -> None:
+    """Raises a UserError for a dataset or a file whose rates are not those of the run's recipe."""
+    for key in ("sample_rate", "ratio"):
+        if getattr(found, key) != recipe[key]:
+            raise UserError(
+                f"{path} has {key} {getattr(found, key)}, and {run} was trained for {recipe[key]}; "
+                f"{advice}"
+            )
+
+
 def apply(
     systems: dict[str, Upsampler],
     data: Path,
@@ -173,14 +179,13 @@ def apply(
         description.sample_rate,
         description.sample_rate / description.ratio / 2,
     )
+    low_rate = sample_rate / description.ratio
     outcome = Outcome([], [], [])
     with ThreadPoolExecutor() as pool:
         examples = tqdm(shards.read(paths), total=total, unit="file", desc=f"{split} split")
         for number, example in enumerate(examples):
             estimates = {
-                name: system.upsample(example.low, sample_rate / description.ratio, keep_low_band)[
-                    0
-                ]
+                name: system.upsample(example.low, low_rate, keep_low_band)[0]
                 for name, system in systems.items()
             }
             measure = partial(

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from .layers import Network, widen
+from .layers import Network, check_choice, widen
 
 PAPER = "this project"
 
@@ -56,8 +56,7 @@ class StreamNet(Network):
     delay = LOOK_AHEAD
 
     def __init__(self, ratio: int = 4, width: float = 1.0, name: str = "streamnet") -> None:
-        if ratio not in (2, 4, 8, 16):
-            raise ValueError(f"ratio {ratio} is none of 2, 4, 8, 16")
+        check_choice("ratio", ratio, (2, 4, 8, 16))
         (channels,) = widen((CHANNELS,), width)
         made: dict[str, layers.Layer] = {}
 

@@ -74,13 +74,8 @@ def pick(
     Raises:
         UserError: none fits.
     """
+    min(upsamplers, key=lambda each: each.low_rate).check_rate(sample_rate)
     takes = [each for each in upsamplers if each.low_rate <= sample_rate]
-    if not takes:
-        lowest = min(each.low_rate for each in upsamplers)
-        raise UserError(
-            f"the recording's rate of {sample_rate} Hz is below the {lowest:g} Hz that this "
-            f"model takes; use a model of a lower rate"
-        )
     nearest = min(takes, key=lambda each: abs(each.low_rate / 2 - band_hz))
     # A recording of silence has no band, and any model will do.
     if force or not band_hz:

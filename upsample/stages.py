@@ -2,8 +2,7 @@
 
 A stage takes pieces (channels, n) of any length by `push` and gives pieces (channels, m); `flush`
 gives what it still owes at the end. What comes out does not depend on how the wave was cut.
-`latency` tells by how many seconds at most a stage's output lags behind its input, `given` how many
-samples it gave so far.
+`latency` tells by how many seconds at most a stage's output lags behind its input.
 """
 
 import math
@@ -38,7 +37,11 @@ class Resampler:
         self._channels = channels
         self._taken = self._given = 0
         self._soxr = None if from_hz == to_hz else _soxr(from_hz, to_hz, channels)
-        self.latency = 0.0 if from_hz == to_hz else _soxr_latency(from_hz, to_hz)
+
+    @property
+    def latency(self) -> float:
+        """Seconds; measured when it is asked for, which most waves are restored without."""
+        return 0.0 if self._soxr is None else _soxr_latency(*self._rates)
 
     def push(self, wave: np.ndarray) -> np.ndarray:
         """Resamples a piece (channels, n)."""

@@ -39,11 +39,7 @@ class Stream:
         window: int,
     ) -> None:
         low_rate, high_rate, ratio = upsampler.low_rate, upsampler.sample_rate, upsampler.ratio
-        if sample_rate < low_rate:
-            raise UserError(
-                f"the recording's rate of {sample_rate:g} Hz is below the {low_rate:g} Hz "
-                f"that this model takes; use a model of a lower rate"
-            )
+        upsampler.check_rate(sample_rate)
         network, count = upsampler.network, channels or 1
         self._rates, self._ratio, self._channels = (sample_rate, high_rate), ratio, channels
         self._down = Resampler(count, sample_rate, low_rate)

@@ -108,6 +108,14 @@ class Upsampler:
         """The rate in Hz that the model takes; the input's band ends at half of it."""
         return self.sample_rate / self.ratio
 
+    def check_rate(self, sample_rate: float) -> None:
+        """Raises a UserError for a rate in Hz below what the model takes."""
+        if sample_rate < self.low_rate:
+            raise UserError(
+                f"the recording's rate of {sample_rate:g} Hz is below the {self.low_rate:g} Hz "
+                f"that this model takes; use a model of a lower rate"
+            )
+
     def upsample(
         self, wave: np.ndarray, sample_rate: float, keep_low_band: bool = False
     ) -> tuple[np.ndarray, int]:

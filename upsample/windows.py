@@ -42,20 +42,13 @@ class Windows:
         self._step = ratio if network.wants == "low" else 1
         self._window, self._lead, self._fade = grid(network, window)
         self._hop = self._window - 2 * self._lead - self._fade
-        fade_in = (
-            np.sin(
-                0.5
-                * np.pi
-                * (np.arange(self._step * self._fade) + 0.5)
-                / max(1, self._step * self._fade)
-            )
-            ** 2
-        )
+        fade = self._step * self._fade
+        fade_in = np.sin(0.5 * np.pi * (np.arange(fade) + 0.5) / max(1, fade)) ** 2
         flat = np.ones(self._step * (self._hop - self._fade))
         self._weights = np.concatenate([fade_in, flat, fade_in[::-1]]).astype(np.float32)
         self._before = self._lead + self._fade
         # Of the output, all that lies before sample zero.
-        self._skip = self._step * self._fade
+        self._skip = fade
         self.latency = (self._window - self._lead) / rate
         # What restores the channels, each an equal share of them.
         self._networks = [network]
@@ -66,7 +59,7 @@ class Windows:
             self._skip = self._step * self._before + network.delay
             self.latency += network.delay / (self._step * rate)
         self._pending = np.zeros((channels, self._before), np.float32)
-        self._tail = np.zeros((channels, self._step * self._fade), np.float32)
+        self._tail = np.zeros((channels, fade), np.float32)
         self._taken = self._made = 0
         self._at_once = max(1, SAMPLES_AT_ONCE // (self._window * channels))
 
