@@ -11,13 +11,9 @@ import csv
 import dataclasses
 import hashlib
 import json
-import multiprocessing
 import os
-import signal
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -31,6 +27,7 @@ from . import audio, degrade
 from .command import UserError, quiet_tensorflow, replacing
 from .corpora import SPLITS, Recording
 from .measure import Facts, measure, unfit
+from .workers import pool as worker_pool
 
 PIECE_SECONDS = 60
 # Ten minutes at 16 kHz: a small corpus still has several shards, a large one not too many.
@@ -238,9 +235,7 @@ def _pool(workers: int) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
 
     It yields the results in order and holds few of them at a time, whatever their number.
     """
-    # Spawned, not forked: the parent's TensorFlow has threads, which a fork breaks.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _follow_parent)
+    pool = worker_pool(workers)
 
     def in_order(function: Callable, items: Iterable) -> Iterator:
         waiting = deque()
@@ -260,19 +255,6 @@ def _pool(workers: int) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _follow_parent() -> None:
-    """Lets a worker end with its parent, however that ends, and leaves Ctrl-C to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _facts(recording: Recording) -> Facts | str:

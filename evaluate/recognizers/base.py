@@ -1,8 +1,6 @@
-"""What every recognizer is, and how the small ones use all cores."""
+"""What every recognizer is."""
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -27,11 +25,3 @@ class Recognizer(Protocol):
             UserError: it fails; if texts come one by one, then at the wave whose text is due.
         """
         ...
-
-
-def in_parallel(
-    transcribe: Callable[[np.ndarray], str], waves: Sequence[np.ndarray]
-) -> Iterator[str]:
-    """Yields texts in order, and works on as many waves at a time as there are cores."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(transcribe, waves)

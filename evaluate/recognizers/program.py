@@ -1,17 +1,18 @@
 """Any program of the user's as a recognizer."""
 
+import os
 import shlex
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from ...data_gen import audio
 from ...data_gen.command import UserError
-from .base import in_parallel
 
 
 class Command:
@@ -45,7 +46,8 @@ class Command:
 
     def transcribe(self, waves: Sequence[np.ndarray]) -> Iterator[str]:
         """Runs the program on each wave; see `Recognizer.transcribe`."""
-        return in_parallel(self._transcribe, waves)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from pool.map(self._transcribe, waves)
 
     def _transcribe(self, wave: np.ndarray) -> str:
         with tempfile.TemporaryDirectory() as folder:

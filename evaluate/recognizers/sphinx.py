@@ -1,17 +1,22 @@
 """PocketSphinx, whose English model comes in its package."""
 
-import queue
+import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ...data_gen import audio
+from ...data_gen import audio, workers
 from ...data_gen.command import UserError
-from .base import in_parallel
+
+# Of a worker process.
+_decoder: Any = None
 
 
 class PocketSphinx:
@@ -28,13 +33,7 @@ class PocketSphinx:
     sample_rate = 16000
 
     def __init__(self, grammar: str | None = None) -> None:
-        try:
-            import pocketsphinx
-        except ImportError as error:
-            raise UserError(
-                "the recognizer pocketsphinx is not installed; pip install 'wideband[evaluate]'"
-            ) from error
-        self._decoder = pocketsphinx.Decoder
+        _package()
         self._search = {}
         self.name = f"pocketsphinx {version('pocketsphinx')}, en-us"
         if grammar is not None:
@@ -42,41 +41,55 @@ class PocketSphinx:
             # grammar it takes many times the recording's length.
             self._search = {"lm": None, "jsgf": grammar, "bestpath": False}
             self.name += f", grammar {Path(grammar).name}"
-        # Decoders at rest. One serves a thread at a time, and works outside Python's lock.
-        self._decoders = queue.LifoQueue()
-        self._decoders.put(self._first_decoder(grammar))
+            _check(grammar, self._search)
 
-    def transcribe(self, waves: Sequence[np.ndarray]) -> Iterator[str]:
+    def transcribe(self, waves: Sequence[np.ndarray]) -> Iterable[str]:
         """Recognizes US English; see `Recognizer.transcribe`."""
-        return in_parallel(self._transcribe, waves)
+        return self._pool.map(_transcribe, waves)
 
-    def _first_decoder(self, grammar: str | None):
-        if grammar is not None and not Path(grammar).is_file():
-            raise UserError(f"{grammar}: there is no such grammar")
-        # What is wrong with a grammar stands in the log alone.
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            log = Path(folder, "log")
-            try:
-                return self._decoder(**self._search, loglevel="ERROR", logfn=str(log))
-            except RuntimeError as error:
-                if grammar is None:
-                    raise
-                told = re.sub(r'^ERROR: ".*?", line \d+: ', "", log.read_text().split("\n")[0])
-                raise UserError(f"{grammar}: cannot be used as a grammar: {told}") from error
+    @cached_property
+    def _pool(self) -> ProcessPoolExecutor:
+        # Processes, since a decoder holds Python's lock while it works.
+        return workers.pool(os.cpu_count() or 1, _begin, self._search)
 
-    def _transcribe(self, wave: np.ndarray) -> str:
-        if not len(wave):
-            return ""
+
+def _package():
+    try:
+        import pocketsphinx
+    except ImportError as error:
+        raise UserError(
+            "the recognizer pocketsphinx is not installed; pip install 'wideband[evaluate]'"
+        ) from error
+    return pocketsphinx
+
+
+def _check(grammar: str, search: dict[str, Any]) -> None:
+    if not Path(grammar).is_file():
+        raise UserError(f"{grammar}: there is no such grammar")
+    # What is wrong with a grammar stands in the log alone.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        log = Path(folder, "log")
         try:
-            decoder = self._decoders.get_nowait()
-        except queue.Empty:
-            decoder = self._decoder(**self._search, loglevel="FATAL")
-        # So that the text depends on this wave alone: noise that was heard is forgotten, and, as
-        # the wave comes as a whole, the mean cepstrum that is subtracted is its own.
-        decoder.reinit_feat()
-        decoder.start_utt()
-        decoder.process_raw(audio.to_int16(wave).tobytes(), full_utt=True)
-        decoder.end_utt()
-        hypothesis = decoder.hyp()
-        self._decoders.put(decoder)
-        return hypothesis.hypstr if hypothesis else ""
+            _package().Decoder(**search, loglevel="ERROR", logfn=str(log))
+        except RuntimeError as error:
+            told = re.sub(r'^ERROR: ".*?", line \d+: ', "", log.read_text().split("\n")[0])
+            raise UserError(f"{grammar}: cannot be used as a grammar: {told}") from error
+
+
+# === In a worker ===
+def _begin(search: dict[str, Any]) -> None:
+    global _decoder
+    _decoder = _package().Decoder(**search, loglevel="FATAL")
+
+
+def _transcribe(wave: np.ndarray) -> str:
+    if not len(wave):
+        return ""
+    # So that the text depends on this wave alone: noise that was heard is forgotten, and, as
+    # the wave comes as a whole, the mean cepstrum that is subtracted is its own.
+    _decoder.reinit_feat()
+    _decoder.start_utt()
+    _decoder.process_raw(audio.to_int16(wave).tobytes(), full_utt=True)
+    _decoder.end_utt()
+    hypothesis = _decoder.hyp()
+    return hypothesis.hypstr if hypothesis else ""

@@ -1,5 +1,6 @@
 """PocketSphinx on synthesised sentences, and programs of the user's as recognizers."""
 
+import multiprocessing
 import os
 import shlex
 import sys
@@ -81,6 +82,14 @@ def test_pocketsphinx_hears_each_recording_as_if_it_were_the_first(tmp_path):
     one_by_one = [next(iter(recognizer.transcribe([wave]))) for wave in waves]
     assert one_by_one == expected
     assert list(recognizer.transcribe(waves[::-1] * 2)) == expected[::-1] * 2
+
+
+def test_pocketsphinx_works_in_a_process_for_each_core(grammar, speech):
+    """Its threads would wait for each other: a decoder keeps Python's lock."""
+    before = set(multiprocessing.active_children())
+    recognizer = recognizers.create("pocketsphinx", grammar=grammar)
+    list(recognizer.transcribe(speech))
+    assert len(set(multiprocessing.active_children()) - before) == os.cpu_count()
 
 
 def test_pocketsphinx_knows_english_without_a_grammar(speech):
