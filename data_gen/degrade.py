@@ -72,6 +72,33 @@ def subsample(wave: np.ndarray, ratio: int) -> np.ndarray:
     return wave[::ratio].astype(np.float32)
 
 
+def decimate_randomly(wave: np.ndarray, ratio: int, rng: np.random.Generator) -> np.ndarray:
+    """A low-pass drawn at random, without lag, and every r-th sample; in no paper.
+
+    For training only: a network that knows one filter alone undoes just that one, and is upset by
+    the low waves of other resamplers. Half of the filters are Chebyshev I, forwards and backwards;
+    half are windowed sincs (Kaiser). They end between 0.6 and 1 times the low band.
+
+    Args:
+        wave: shape (n,), n a multiple of the ratio.
+        ratio: whole number from 2 to 8.
+        rng: draws the filter.
+
+    Returns:
+        float32 of shape (n / ratio,).
+    """
+    if rng.random() < 0.5:
+        order, ripple, cutoff = rng.integers(6, 13), rng.uniform(0.02, 0.5), rng.uniform(0.6, 0.95)
+        sections = signal.cheby1(order, ripple, cutoff / ratio, output="sos")
+        padded = np.pad(wave.astype(np.float64), (0, max(0, 64 - len(wave))))
+        filtered = signal.sosfiltfilt(sections, padded)[: len(wave)]
+    else:
+        taps, beta, cutoff = rng.integers(16, 65), rng.uniform(4.0, 10.0), rng.uniform(0.7, 1.0)
+        kernel = signal.firwin(2 * taps * ratio + 1, cutoff / ratio, window=("kaiser", beta))
+        filtered = signal.oaconvolve(wave, kernel)[taps * ratio :]
+    return filtered[: len(wave) : ratio].astype(np.float32)
+
+
 def sinc_down(wave: np.ndarray, ratio: int) -> np.ndarray:
     """Soxr's linear-phase windowed sinc, the modern protocol (AERO, AP-BWE, NVSR)."""
     low = soxr.resample(wave.astype(np.float32), ratio, 1, quality="VHQ")

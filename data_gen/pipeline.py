@@ -56,6 +56,7 @@ def patches(
     wants: str = "interpolated",
     silence_rms: float = 0.0,
     gain_db: float = 0.0,
+    random_lowpass: float = 0.0,
     shuffle_seconds: float = 600.0,
 ) -> tf.data.Dataset:
     """Cuts the waves of a dataset into (low, high) patches and batches them.
@@ -74,6 +75,8 @@ def patches(
             shorter by the ratio.
         silence_rms: frames of 256 samples quieter than this are dropped first (`drop_silence`).
         gain_db: each patch is made louder or softer by a random gain of at most this many dB.
+        random_lowpass: share of the recordings whose low side is made anew, by a filter that is
+            drawn at random (`degrade.decimate_randomly`).
         shuffle_seconds: audio held in memory to draw patches from.
 
     Returns:
@@ -96,10 +99,19 @@ def patches(
     def bring_up(low: np.ndarray) -> np.ndarray:
         return protocol.up(low, ratio)
 
-    def cut(record: tf.Tensor) -> Pair:
+    def filter_anew(high: np.ndarray, low: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        rng = np.random.default_rng(noise)
+        if rng.random() >= random_lowpass:
+            return low
+        return degrade.decimate_randomly(high, ratio, rng)
+
+    def cut(record: tf.Tensor, noise: tf.Tensor) -> Pair:
         example = shards.parse(record)
         high = example["high"]
         low = example["low"]
+        if random_lowpass > 0:
+            low = tf.numpy_function(filter_anew, [high, low, noise], tf.float32, stateful=False)
+            low = tf.ensure_shape(low, [None])
         if wants == "interpolated":
             low = tf.numpy_function(bring_up, [low], tf.float32, stateful=False)
             low = tf.ensure_shape(low, [None])
@@ -121,11 +133,11 @@ def patches(
         files = files.shuffle(len(paths), seed)
         # Several shards at a time: neighbours within a shard share a speaker.
         records = files.interleave(tf.data.TFRecordDataset, cycle_length=16)
-    dataset = records.map(cut, tf.data.AUTOTUNE).unbatch()
+    noise = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
+    dataset = tf.data.Dataset.zip((records, noise)).map(cut, tf.data.AUTOTUNE).unbatch()
     if seed is not None:
         held = max(batch, round(shuffle_seconds * description.sample_rate / patch))
         dataset = dataset.shuffle(held, seed)
     if gain_db > 0:
-        noise = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
         dataset = tf.data.Dataset.zip((dataset, noise)).map(amplify)
     return dataset.batch(batch).prefetch(tf.data.AUTOTUNE)

@@ -209,6 +209,7 @@ def _patches(
         wants=wants,
         silence_rms=recipe.silence_rms,
         gain_db=recipe.gain_db,
+        random_lowpass=recipe.random_lowpass,
     )
 
 

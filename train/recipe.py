@@ -35,6 +35,7 @@ class Recipe:
     batch: int = 64  # patches
     silence_rms: float = 0.0  # frames quieter than this are dropped in training
     gain_db: float = 0.0  # random gain of each patch, at most this many dB either way
+    random_lowpass: float = 0.0  # share of recordings with a low side by a filter drawn at random
     loss: str = "patch_rmse"  # one of train.losses.LOSSES
     spectral_weight: float = 0.0  # of the log-spectral term added to the loss, none in the papers
     learning_rate: float = 3e-4  # of Adam
@@ -68,7 +69,7 @@ class Recipe:
         for key in ("steps_per_epoch", "patience"):
             if getattr(self, key) is not None and getattr(self, key) < 1:
                 raise UserError(f"{key} is {getattr(self, key)}; it must be at least 1, or none")
-        for key in ("seed", "silence_rms", "gain_db", "spectral_weight"):
+        for key in ("seed", "silence_rms", "gain_db", "random_lowpass", "spectral_weight"):
             if getattr(self, key) < 0:
                 raise UserError(f"{key} is {getattr(self, key)}; it must not be below 0")
 

@@ -183,3 +183,39 @@ def test_a_ratio_beyond_2_to_8_is_refused(ratio):
 def test_an_unknown_protocol_is_refused_with_the_known_ones():
     with pytest.raises(UserError, match=r"'mp3'.*decimate_spline.*sinc, fft"):
         degrade.get("mp3")
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_random_filters_pass_the_band_without_lag_and_stop_what_would_alias(ratio):
+    passed, stopped = tone(0.4 / ratio, 1600 * ratio), tone(1.6 / ratio, 1600 * ratio)
+    for seed in range(20):
+        low = degrade.decimate_randomly(passed, ratio, np.random.default_rng(seed))
+        assert low.dtype == np.float32 and len(low) == 1600
+        scale = np.dot(low, passed[::ratio]) / np.dot(passed[::ratio], passed[::ratio])
+        np.testing.assert_allclose(low, scale * passed[::ratio], atol=1e-3)
+        # Half a dB of ripple, twice.
+        assert 10 ** (-1.01 / 20) < scale < 1.01
+        low = degrade.decimate_randomly(stopped, ratio, np.random.default_rng(seed))
+        assert np.std(low) < 0.1 * np.std(stopped)
+
+
+def test_random_filters_differ_near_the_end_of_the_band_and_follow_from_their_seed():
+    wave = noise(8000)
+
+    def level(seed, edge):
+        low = degrade.decimate_randomly(wave, 4, np.random.default_rng(seed))
+        power = np.abs(np.fft.rfft(low)) ** 2
+        return 10 * np.log10(np.mean(power[edge]))
+
+    edge, middle = slice(900, 1000), slice(300, 400)
+    levels = [level(seed, edge) - level(seed, middle) for seed in range(20)]
+    assert np.ptp(levels) > 20
+    assert levels == [level(seed, edge) - level(seed, middle) for seed in range(20)]
+
+
+def test_random_filters_take_waves_of_any_length():
+    for n in (4, 40, 400):
+        for seed in range(4):
+            low = degrade.decimate_randomly(noise(n), 4, np.random.default_rng(seed))
+            assert low.shape == (n // 4,)
+            assert np.isfinite(low).all()

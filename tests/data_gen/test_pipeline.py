@@ -126,6 +126,32 @@ def test_gains_are_one_for_both_sides_and_stay_within_their_bound(ramps):
     assert decibels.std() > 2
 
 
+@pytest.fixture(scope="module")
+def noises(tmp_path_factory):
+    """Shards of noise at ratio 4, and the waves."""
+    folder = tmp_path_factory.mktemp("noises")
+    rng = np.random.default_rng(0)
+    waves = [rng.normal(0, 0.1, 512).astype(np.float32) for _ in range(40)]
+    examples = [shards.Example("", "", "", 0, wave, degrade.decimate(wave, 4)) for wave in waves]
+    shards.write(folder / "train-00000.tfrecord", examples)
+    facts = {"sample_rate": 16000, "ratio": 4, "protocol": "decimate_spline"}
+    (folder / "dataset.json").write_text(json.dumps(facts))
+    (folder / "manifest.csv").touch()
+    return shards.files(folder, "train")
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.5, 8, 32), (1.0, 40, 40)])
+def test_a_share_of_the_low_sides_is_filtered_anew(noises, share, least, most):
+    options = {"seed": 1, "wants": "low", "random_lowpass": share}
+    low, high = collect(noises, 512, **options)
+    by_protocol = [degrade.decimate(wave, 4) for wave in high]
+    # Shards keep 16 bits of the high side.
+    anew = [np.abs(a - b).max() > 1e-3 for a, b in zip(low, by_protocol, strict=True)]
+    assert least <= sum(anew) <= most
+    again, _ = collect(noises, 512, **options)
+    np.testing.assert_array_equal(again, low)
+
+
 def test_quiet_frames_of_256_samples_are_dropped_from_both_sides():
     rng = np.random.default_rng(0)
     levels = np.array([0.04, 0.06, 0.0, 0.2, 0.049, 0.051])
