@@ -60,7 +60,8 @@ def evaluate_run(
         recognizer: as in `apply`; what it understood goes to wer.csv.
         names: as in `apply`.
         keep_low_band: as in `apply`.
-        exports: name -> TFLite file of wideband-export, each a system of its own.
+        exports: name -> TFLite file of wideband-export, each a system of its own; none is
+            named as the network, a baseline, or the "low" and "reference" of the report.
 
     Returns:
         tables of the means for a terminal.
@@ -78,6 +79,11 @@ def evaluate_run(
     _check_rates(description, data, run, recipe, "choose another --data")
     systems = {name: Upsampler(name, model.sample_rate, model.ratio) for name in baselines}
     for name, path in (exports or {}).items():
+        if name in (*systems, recipe["model"], "reference", "low"):
+            raise UserError(
+                f"{path}: {name!r} is the name of another row; rename the file, or write "
+                f"--tflite=NAME=FILE"
+            )
         systems[name] = Upsampler.from_tflite(path)
         _check_rates(systems[name], path, run, recipe, "export it from this run")
     outcome = apply(

@@ -82,7 +82,8 @@ def main(arguments: Sequence[str]) -> None:
     raw = [files.STANDARD in arguments, _OUTPUT.value == files.STANDARD]
     if any(raw) and not (all(raw) and len(arguments) == 1):
         raise UserError("raw samples go from - to --output=-, and nothing else goes with them")
-    if any(raw) != (_INPUT_RATE.value is not None):
+    input_rate = _INPUT_RATE.value
+    if any(raw) != (input_rate is not None):
         raise UserError(
             "--input_rate tells the rate of raw samples, which have no header; a file has"
         )
@@ -94,12 +95,12 @@ def main(arguments: Sequence[str]) -> None:
             raise UserError(f"--{flag.name} is for interpolations; a run knows its own")
     upsamplers = [restore.load(model, _SAMPLE_RATE.value, _RATIO.value) for model in _MODEL.value]
     settings = restore.Settings(_KEEP_LOW_BAND.value, _PEAK.value, _SUBTYPE.value, _FORCE.value)
-    if any(raw):
+    if input_rate is not None:
         told = restore.restore_raw(
             upsamplers,
             sys.stdin.buffer,
             sys.stdout.buffer,
-            _INPUT_RATE.value or 0,
+            input_rate,
             _CHANNELS.value,
             _PCM.value,
             settings,

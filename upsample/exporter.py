@@ -70,7 +70,7 @@ def export(
     step = upsampler.ratio if network.wants == "low" else 1
     streaming = hasattr(network, "step")
     model = network.step() if streaming else network
-    window, hop = _windows(network, model, window)
+    window, lead, fade = _windows(network, model, window)
     calibration = None
     if data is not None and quantize == "int8":
         made_by = shards.Description(recipe["sample_rate"], recipe["ratio"], recipe["protocol"])
@@ -82,7 +82,6 @@ def export(
         ]
     content = convert(model, window, calibration, quantize)
     delay = network.delay if streaming else 0
-    lead = 0 if streaming else grid(network, window)[1]
     facts = Facts(
         network=recipe["model"],
         arguments=recipe["arguments"],
@@ -93,7 +92,7 @@ def export(
         multiple=network.multiple,
         window=window,
         context=network.context,
-        hop=hop,
+        hop=window - 2 * lead - fade,
         streaming=streaming,
         delay=delay,
         # The first sample that is kept of a window waits for its last one.
@@ -116,26 +115,15 @@ def export(
     return Export(facts, size, operators(content), agreement_db)
 
 
-def _windows(network: keras.Model, model: keras.Model, window: int | None) -> tuple[int, int]:
-    """Gives the samples of a window and those from one window to the next.
-
-    Args:
-        network: as trained.
-        model: what is exported of it, the network itself or its step.
-        window: as asked for.
-    """
-    if model is not network or network.context is None:
-        only = network.patch if model is network else model.inputs[0].shape[1]
-        if window not in (None, only):
-            raise UserError(f"--window={window}: this network takes windows of {only} samples only")
-        return only, only // 2 if model is network else only
-    window = window or 4 * int(network.context)
-    if window % network.multiple or window <= 2 * network.context:
-        raise UserError(
-            f"--window={window}: this network takes multiples of {network.multiple} samples, "
-            f"more than {2 * network.context}"
-        )
-    return window, window - 2 * network.context
+def _windows(network: keras.Model, model: keras.Model, window: int | None) -> tuple[int, int, int]:
+    """Gives what `windows.grid` does, for what is exported of a network: itself, or its step."""
+    if model is not network:
+        found = model.inputs[0].shape[1], 0, 0
+    else:
+        found = grid(network, 4 * (network.context or 0) if window is None else window)
+    if window not in (None, found[0]):
+        raise UserError(f"--window={window}: this network takes windows of {found[0]} samples only")
+    return found
 
 
 def _waves(data: Path, made_by: shards.Description, wants: str, patch: int) -> list[np.ndarray]:

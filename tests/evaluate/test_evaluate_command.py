@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 from wideband.data_gen import degrade, shards
-from wideband.evaluate import metrics
+from wideband.data_gen.command import UserError
+from wideband.evaluate import metrics, systems
 from wideband.upsample import Upsampler
 
 
@@ -131,14 +132,23 @@ def test_saved_recordings_are_whole_and_none_replaces_another(evaluated):
         (["--run={run}", "--data={tmp}"], "no finished dataset"),
         (["--run={run}", "--baselines=cubic"], "'cubic'"),
         (["--run={run}", "extra"], "'extra'"),
+        (["--run={run}", "--tflite={tmp}/audiounet.tflite"], "audiounet.tflite: 'audiounet' is"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused_in_one_line(run, tmp_path, flags, message):
+    (tmp_path / "audiounet.tflite").touch()
     done = evaluate(*(flag.format(run=run, tmp=tmp_path) for flag in flags))
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not (run / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["audiounet", "spline", "sinc", "reference", "low"])
+def test_a_file_named_as_another_row_is_refused(run, tmp_path, name):
+    path = tmp_path / f"{name}.tflite"
+    with pytest.raises(UserError, match=rf"{name}\.tflite: '{name}' is .* rename the file"):
+        systems.evaluate_run(run, "", exports={name: path})
 
 
 @pytest.fixture

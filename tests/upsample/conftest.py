@@ -1,4 +1,4 @@
-"""Small TFLite files of each kind, the runs that they come from, and a voice."""
+"""Small TFLite files of each kind, the runs that they come from, and waves to restore."""
 
 import json
 
@@ -26,6 +26,35 @@ def speech():
         return (0.5 * wave / np.abs(wave).max()).astype(np.float32)
 
     return speech
+
+
+@pytest.fixture(scope="session")
+def noise():
+    """Makes white noise, (n,)."""
+
+    def noise(n, seed=0):
+        return np.random.default_rng(seed).normal(0, 0.1, n).astype(np.float32)
+
+    return noise
+
+
+@pytest.fixture(scope="session")
+def pushed():
+    """Restores a wave in pieces of lengths used in turn; also tells its lag and stated latency."""
+
+    def pushed(upsampler, wave, steps, **options):
+        channels = wave.shape[1] if wave.ndim == 2 else None
+        stream = upsampler.stream(channels=channels, **options)
+        pieces, taken, given, lag = [], 0, 0, 0.0
+        while taken < len(wave):
+            step = steps[len(pieces) % len(steps)]
+            lag = max(lag, taken / options["sample_rate"] - given / upsampler.sample_rate)
+            pieces.append(stream.push(wave[taken : taken + step]))
+            taken += step
+            given += len(pieces[-1])
+        return np.concatenate([*pieces, stream.flush()]), lag, stream.latency
+
+    return pushed
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """Streams: the same outcome however a wave was cut, no seams, and a latency that is kept."""
 
+from functools import cache
+
 import keras
 import numpy as np
 import pytest
@@ -14,36 +16,20 @@ from wideband.upsample.stages import Crossover, Interpolator
 PATCH = 512
 
 
-def noise(n, seed=0):
-    return np.random.default_rng(seed).normal(0, 0.1, n).astype(np.float32)
-
-
+@cache
 def build(name):
-    """A small network whose every weight counts."""
+    """A small network whose every weight counts, built and compiled once for all tests."""
     patch = {"patch": PATCH} if "patch" in models.arguments(name) else {}
+    depth = {"depth": 1} if name == "afilm" else {}
     keras.utils.set_random_seed(0)
-    network = models.build(name, width=0.05, **patch)
+    network = models.build(name, width=0.05, **patch, **depth)
     rng = np.random.default_rng(1)
     network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in network.get_weights()])
     return network
 
 
-def pushed(upsampler, wave, steps, **options):
-    """What comes out for pieces of these lengths, used in turn, and how far it lagged."""
-    channels = wave.shape[1] if wave.ndim == 2 else None
-    stream = upsampler.stream(channels=channels, **options)
-    pieces, taken, given, lag = [], 0, 0, 0.0
-    while taken < len(wave):
-        step = steps[len(pieces) % len(steps)]
-        lag = max(lag, taken / options["sample_rate"] - given / upsampler.sample_rate)
-        pieces.append(stream.push(wave[taken : taken + step]))
-        taken += step
-        given += len(pieces[-1])
-    return np.concatenate([*pieces, stream.flush()]), lag, stream.latency
-
-
 @pytest.mark.parametrize("name", models.names())
-def test_the_outcome_does_not_depend_on_how_the_wave_was_cut(name):
+def test_the_outcome_does_not_depend_on_how_the_wave_was_cut(name, noise, pushed):
     upsampler, wave = Upsampler(build(name), 16000, 4), noise(5003)
     whole, _ = upsampler.upsample(wave, 4000)
     assert whole.shape == (20012,)
@@ -55,7 +41,9 @@ def test_the_outcome_does_not_depend_on_how_the_wave_was_cut(name):
 @pytest.mark.parametrize(
     ("sample_rate", "keep_hz"), [(4000, None), (4000, 0.0), (16000, 1500.0), (11025, None)]
 )
-def test_nor_do_resampling_interpolation_and_crossover(interpolation, sample_rate, keep_hz):
+def test_nor_do_resampling_interpolation_and_crossover(
+    interpolation, sample_rate, keep_hz, noise, pushed
+):
     wave = np.stack([noise(3 * sample_rate, seed) for seed in (1, 2)], axis=1)
     upsampler = Upsampler(interpolation, 16000, 4)
     options = {"sample_rate": sample_rate, "keep_hz": keep_hz}
@@ -67,7 +55,7 @@ def test_nor_do_resampling_interpolation_and_crossover(interpolation, sample_rat
 
 @pytest.mark.parametrize("name", ["audiounet", "tfnet", "keras_unet"])
 @pytest.mark.parametrize(("sample_rate", "keep_hz"), [(4000, None), (4000, 0.0), (11025, 1500.0)])
-def test_the_latency_is_kept_and_not_overstated(name, sample_rate, keep_hz):
+def test_the_latency_is_kept_and_not_overstated(name, sample_rate, keep_hz, noise, pushed):
     upsampler, step = Upsampler(build(name), 16000, 4), 50
     options = {"sample_rate": sample_rate, "keep_hz": keep_hz, "window": 2048}
     _, lag, latency = pushed(upsampler, noise(3 * sample_rate), [step], **options)
@@ -76,7 +64,7 @@ def test_the_latency_is_kept_and_not_overstated(name, sample_rate, keep_hz):
     assert lag > 0.7 * latency
 
 
-def test_shorter_windows_give_the_same_with_less_latency():
+def test_shorter_windows_give_the_same_with_less_latency(noise, pushed):
     upsampler, wave = Upsampler(build("audiounet"), 16000, 4), noise(4000)
     options = {"sample_rate": 4000}
     long, _, slow = pushed(upsampler, wave, [4000], **options)
@@ -88,7 +76,7 @@ def test_shorter_windows_give_the_same_with_less_latency():
 
 
 @pytest.mark.parametrize("n", [1, 7936, 7937, 30001])
-def test_windows_of_limited_context_give_what_the_network_gives_for_the_whole_wave(n):
+def test_windows_of_limited_context_give_what_the_network_gives_for_the_whole_wave(n, noise):
     network = build("audiounet")
     upsampler = Upsampler(network, 16000, 4)
     low = noise(n)
@@ -101,7 +89,7 @@ def test_windows_of_limited_context_give_what_the_network_gives_for_the_whole_wa
 
 
 @pytest.mark.parametrize("name", ["dnn", "tfnet", "tfilm"])
-def test_patches_are_half_a_patch_apart_and_cross_faded(name):
+def test_patches_are_half_a_patch_apart_and_cross_faded(name, noise):
     """By hand: every patch weighted by a window that is 0 in its outer eighths."""
     network, n = build(name), 5 * PATCH
     wave = noise(n)
@@ -113,16 +101,15 @@ def test_patches_are_half_a_patch_apart_and_cross_faded(name):
         [np.zeros(eighth), rise, np.ones(2 * eighth), rise[::-1], np.zeros(eighth)]
     )
     padded = np.pad(wave, PATCH)
+    starts = range(PATCH - 3 * eighth, n + PATCH, PATCH // 2)
+    patches = np.stack([padded[start : start + PATCH] for start in starts])
     expected = np.zeros(n + 2 * PATCH)
-    for start in range(PATCH - 3 * eighth, n + PATCH, PATCH // 2):
-        patch = padded[start : start + PATCH]
-        if len(patch) == PATCH:
-            output = np.asarray(network(patch[np.newaxis, :, np.newaxis]))[0, :, 0]
-            expected[start : start + PATCH] += weights * output
+    for start, output in zip(starts, np.asarray(network(patches[..., np.newaxis])), strict=True):
+        expected[start : start + PATCH] += weights * output[:, 0]
     np.testing.assert_allclose(found, expected[PATCH:-PATCH], rtol=0, atol=1e-5)
 
 
-def seam_db(name):
+def seam_db(name, noise):
     """Mean rise of the sharpness at the borders of windows, beside that between the borders.
 
     Patches of random networks agree in nothing but the wave, so that a cross-fade dips there: a
@@ -148,17 +135,17 @@ def seam_db(name):
 
 
 @pytest.mark.parametrize("name", models.names())
-def test_no_seams_are_heard_where_windows_meet(name):
-    assert seam_db(name) < 1.0
+def test_no_seams_are_heard_where_windows_meet(name, noise):
+    assert seam_db(name, noise) < 1.0
 
 
-def test_a_hard_cut_would_be_heard(monkeypatch):
+def test_a_hard_cut_would_be_heard(monkeypatch, noise):
     monkeypatch.setattr(windows, "grid", lambda network, window: (PATCH, 0, 0))
-    assert seam_db("gionet") > 3.0
+    assert seam_db("gionet", noise) > 3.0
 
 
 @pytest.mark.parametrize("method", ["spline", "linear", "hold", "sinc"])
-def test_a_stage_interpolates_as_the_whole_wave_is(method):
+def test_a_stage_interpolates_as_the_whole_wave_is(method, noise):
     low = noise(3000)
     stage = Interpolator(1, method, 4000, 4)
     pieces = [stage.push(low[np.newaxis, at : at + 77]) for at in range(0, 3000, 77)]
@@ -166,7 +153,7 @@ def test_a_stage_interpolates_as_the_whole_wave_is(method):
     np.testing.assert_allclose(found, interpolate.METHODS[method](low, 4), rtol=0, atol=1e-6)
 
 
-def test_a_fourier_interpolation_in_pieces_is_nearly_that_of_the_whole():
+def test_a_fourier_interpolation_in_pieces_is_nearly_that_of_the_whole(noise):
     low = degrade.decimate(noise(160000), 4)
     stage = Interpolator(1, "fft", 4000, 4)
     found = np.concatenate([stage.push(low[np.newaxis]), stage.flush()], axis=1)[0]
@@ -187,7 +174,7 @@ def test_a_crossover_keeps_one_wave_below_and_the_other_above():
         assert 20 * np.log10(np.std(error) / 0.1) < -55
 
 
-def test_a_crossover_leaves_waves_that_agree_as_they_are_and_in_step():
+def test_a_crossover_leaves_waves_that_agree_as_they_are_and_in_step(noise):
     wave = noise(3000)[np.newaxis]
     stage = Crossover(1, 16000, 1900.0, 2000.0)
     found = np.concatenate(
@@ -208,7 +195,7 @@ def test_an_impulse_stays_where_it_is():
         np.testing.assert_allclose(found[7900:8000], found[8100:8000:-1], rtol=0, atol=1e-3)
 
 
-def test_a_stream_refuses_what_does_not_fit():
+def test_a_stream_refuses_what_does_not_fit(noise):
     stream = Upsampler("spline", 16000, 4).stream(4000, channels=2)
     with pytest.raises(UserError, match=r"shape \(10, 2\), not \(10,\)"):
         stream.push(noise(10))
@@ -216,13 +203,13 @@ def test_a_stream_refuses_what_does_not_fit():
         stream.push(np.full((3, 2), np.nan, np.float32))
 
 
-def test_nothing_pushed_is_nothing_out():
+def test_nothing_pushed_is_nothing_out(noise):
     stream = Upsampler("spline", 16000, 4).stream(4000)
     assert stream.push(noise(0)).shape == (0,)
     assert stream.flush().shape == (0,)
 
 
-def test_soxr_is_one_filter_however_it_is_fed():
+def test_soxr_is_one_filter_however_it_is_fed(noise):
     """What the streams build on; a soxr that changes it would break them."""
     wave = noise(20000)
     stream = soxr.ResampleStream(11025, 4000, 1, dtype="float32", quality="VHQ")

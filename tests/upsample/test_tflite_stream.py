@@ -16,10 +16,6 @@ ALLOWED_LOSS_DB = {"none": 1e-3, "float16": 0.05, "dynamic": 0.3}
 BEST_SNR_DB = 20
 
 
-def noise(n, seed=0):
-    return np.random.default_rng(seed).normal(0, 0.1, n).astype(np.float32)
-
-
 def snr(reference, estimate):
     return 10 * np.log10(np.sum(reference**2) / np.sum((reference - estimate) ** 2))
 
@@ -46,7 +42,7 @@ def test_the_signature_names_the_wave_and_every_state(stream_files, stream_run):
 
 
 def test_steps_by_the_signature_give_what_the_network_gives_for_the_whole_wave(
-    stream_files, stream_run
+    stream_files, stream_run, noise
 ):
     """As a program that knows TFLite alone would run it."""
     model, _ = tflite.read(stream_files())
@@ -75,7 +71,7 @@ def test_a_patch_waits_for_all_but_the_eighth_that_is_dropped(patch_file):
 
 
 @pytest.mark.parametrize("n", [1, STEP, 3000])
-def test_a_file_restores_what_its_run_restores(n, stream_files, stream_run):
+def test_a_file_restores_what_its_run_restores(n, stream_files, stream_run, noise):
     low = noise(n)
     found, _ = Upsampler.from_tflite(stream_files()).upsample(low, 4000)
     expected, _ = Upsampler.from_run(stream_run).upsample(low, 4000)
@@ -83,7 +79,7 @@ def test_a_file_restores_what_its_run_restores(n, stream_files, stream_run):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
-def test_what_precedes_a_wave_is_silence_and_not_what_states_begin_with(stream_files):
+def test_what_precedes_a_wave_is_silence_and_not_what_states_begin_with(stream_files, noise):
     """Its first windows see it, and biases make the states of silence other than zeros."""
     network, wave = TFLiteNetwork(stream_files()), noise(40 * STEP)
     cold = network.predict_on_batch(wave.reshape(-1, STEP, 1)).reshape(-1)[DELAY:]
@@ -94,7 +90,7 @@ def test_what_precedes_a_wave_is_silence_and_not_what_states_begin_with(stream_f
 
 
 @pytest.mark.parametrize("quantize", ALLOWED_LOSS_DB)
-def test_fewer_bits_lose_little(quantize, stream_files, stream_run, speech):
+def test_fewer_bits_lose_little(quantize, stream_files, stream_run, speech, noise):
     low = degrade.decimate(speech(16000), 4)
     expected, _ = Upsampler.from_run(stream_run).upsample(low, 4000)
     found, _ = Upsampler.from_tflite(stream_files(quantize)).upsample(low, 4000)
@@ -126,7 +122,7 @@ def test_int8_computes_in_8_bits_with_states_as_they_are_at_work(stream_files, s
         assert snr(whole, state) > 10
 
 
-def test_calibration_goes_from_state_to_state(stream_run):
+def test_calibration_goes_from_state_to_state(stream_run, noise):
     network = Upsampler.from_run(stream_run).network
     model, wave = network.step(), noise(4 * STEP)
     inputs = list(exporter._inputs(model, wave.reshape(-1, 1, STEP, 1)))
@@ -137,25 +133,16 @@ def test_calibration_goes_from_state_to_state(stream_run):
     np.testing.assert_array_equal(inputs[3]["state_00"].ravel(), wave[3 * STEP - 80 : 3 * STEP])
 
 
-def pushed(stream, wave, steps):
-    pieces, taken = [], 0
-    while taken < len(wave):
-        step = steps[len(pieces) % len(steps)]
-        pieces.append(stream.push(wave[taken : taken + step]))
-        taken += step
-    return np.concatenate([*pieces, stream.flush()])
-
-
 @pytest.mark.parametrize("steps", [[1, 700, 0, 64], [63], [5000]])
-def test_the_outcome_does_not_depend_on_how_the_wave_was_cut(steps, stream_files):
+def test_the_outcome_does_not_depend_on_how_the_wave_was_cut(steps, stream_files, noise, pushed):
     upsampler, wave = Upsampler.from_tflite(stream_files()), noise(3001)
     whole, _ = upsampler.upsample(wave, 4000)
-    found = pushed(upsampler.stream(4000), wave, steps)
+    found, _, _ = pushed(upsampler, wave, steps, sample_rate=4000)
     assert len(found) == 4 * len(wave)
     np.testing.assert_allclose(found, whole, rtol=0, atol=1e-5)
 
 
-def test_channels_and_streams_do_not_disturb_each_other(stream_files):
+def test_channels_and_streams_do_not_disturb_each_other(stream_files, noise):
     upsampler = Upsampler.from_tflite(stream_files())
     waves = np.stack([noise(1000, seed) for seed in (1, 2, 3)], axis=1)
     alone = [upsampler.upsample(wave, 4000)[0] for wave in waves.T]
@@ -170,17 +157,14 @@ def test_channels_and_streams_do_not_disturb_each_other(stream_files):
 
 
 @pytest.mark.parametrize(("sample_rate", "keep_hz"), [(4000, None), (4000, 0.0), (11025, None)])
-def test_the_latency_is_kept_and_not_overstated(sample_rate, keep_hz, stream_files):
-    stream = Upsampler.from_tflite(stream_files()).stream(sample_rate, keep_hz=keep_hz)
-    taken, given, lag = 0, 0, 0.0
-    for piece in noise(2 * sample_rate).reshape(-1, 25):
-        lag = max(lag, taken / sample_rate - given / 16000)
-        taken += len(piece)
-        given += len(stream.push(piece))
-    assert lag <= stream.latency
-    assert lag > 0.9 * stream.latency
+def test_the_latency_is_kept_and_not_overstated(sample_rate, keep_hz, stream_files, noise, pushed):
+    upsampler = Upsampler.from_tflite(stream_files())
+    options = {"sample_rate": sample_rate, "keep_hz": keep_hz}
+    _, lag, latency = pushed(upsampler, noise(2 * sample_rate), [25], **options)
+    assert lag <= latency
+    assert lag > 0.9 * latency
     if (sample_rate, keep_hz) == (4000, None):
-        assert stream.latency == pytest.approx(tflite.read(stream_files())[1].latency / 16000)
+        assert latency == pytest.approx(tflite.read(stream_files())[1].latency / 16000)
 
 
 def test_a_window_other_than_the_step_is_refused(stream_run, tmp_path):

@@ -262,6 +262,7 @@ def test_raw_samples_flow_from_the_standard_input_to_the_standard_output(tmp_pat
     ("arguments", "message"),
     [
         (["-", "--output=-"], "--input_rate"),
+        (["-", "--output=-", "--input_rate=0"], "--input_rate=0"),
         (["-", "--output=out.wav", "--input_rate=4000"], "raw samples go from - to --output=-"),
         (
             ["a.wav", "--output=out.wav", "--input_rate=4000"],

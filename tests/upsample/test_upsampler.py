@@ -12,17 +12,13 @@ from wideband.data_gen.command import UserError
 from wideband.upsample import Upsampler
 
 
-def noise(n, seed=0):
-    return np.random.default_rng(seed).normal(0, 0.1, n).astype(np.float32)
-
-
 @pytest.fixture(scope="module")
 def network(run):
     return Upsampler.from_run(run).network
 
 
 @pytest.mark.parametrize("name", ["hold", "linear", "spline"])
-def test_a_baseline_is_its_interpolation_but_for_its_last_samples(name):
+def test_a_baseline_is_its_interpolation_but_for_its_last_samples(name, noise):
     wave, sample_rate = Upsampler(name, 16000, 4).upsample(noise(500), 4000)
     assert (len(wave), sample_rate) == (2000, 16000)
     expected = interpolate.METHODS[name](noise(500), 4)
@@ -30,7 +26,7 @@ def test_a_baseline_is_its_interpolation_but_for_its_last_samples(name):
 
 
 @pytest.mark.parametrize("ratio", [2, 4, 8])
-def test_a_spline_does_not_run_off_at_the_end(ratio):
+def test_a_spline_does_not_run_off_at_the_end(ratio, noise):
     for seed in range(50):
         wave, _ = Upsampler("spline", 16000, ratio).upsample(noise(200, seed), 16000 / ratio)
         assert np.abs(wave[-ratio:]).max() < 1.5 * np.abs(wave[:-ratio]).max()
@@ -42,7 +38,7 @@ def test_an_unknown_baseline_is_refused():
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
-def test_a_network_that_wants_the_low_wave_gets_it_without_interpolation(ratio):
+def test_a_network_that_wants_the_low_wave_gets_it_without_interpolation(ratio, noise):
     network = models.build("keras_unet", width=0.05, ratio=ratio)
     wave = noise(1001)
     restored, _ = Upsampler(network, 16000, ratio).upsample(wave, 16000 / ratio)
@@ -58,7 +54,7 @@ def test_a_network_that_wants_the_low_wave_gets_it_without_interpolation(ratio):
 
 @pytest.mark.parametrize("sample_rate", [4000, 8000, 11025, 16000, 22050, 44100, 48000])
 @pytest.mark.parametrize("n", [1, 2, 4411, 10000])
-def test_the_length_is_the_inputs_duration_at_the_new_rate(sample_rate, n):
+def test_the_length_is_the_inputs_duration_at_the_new_rate(sample_rate, n, noise):
     wave, rate = Upsampler("spline", 16000, 4).upsample(noise(n), sample_rate)
     assert rate == 16000
     assert len(wave) == (2 * n * 16000 + sample_rate) // (2 * sample_rate)
@@ -77,7 +73,7 @@ def test_the_output_is_in_step_with_the_input_to_the_sample(sample_rate, ratio):
     np.testing.assert_allclose(wave[middle], expected, rtol=0, atol=1e-3)
 
 
-def test_channels_are_restored_one_by_one(network):
+def test_channels_are_restored_one_by_one(network, noise):
     upsampler = Upsampler(network, 16000, 4)
     left, right = noise(1000, 1), noise(1000, 2)
     both, _ = upsampler.upsample(np.stack([left, right], axis=1), 4000)
@@ -131,7 +127,7 @@ def test_a_run_knows_its_rates_and_its_interpolation(run):
     assert upsampler.network.count_params() == models.build("audiounet", width=0.03).count_params()
 
 
-def test_a_weights_file_in_a_run_folder_will_do(run):
+def test_a_weights_file_in_a_run_folder_will_do(run, noise):
     by_file = Upsampler.from_run(run / "best.weights.h5").upsample(noise(900), 4000)[0]
     by_folder = Upsampler.from_run(run).upsample(noise(900), 4000)[0]
     np.testing.assert_array_equal(by_file, by_folder)
