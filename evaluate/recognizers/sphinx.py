@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+import weakref
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cached_property
@@ -50,7 +51,10 @@ class PocketSphinx:
     @cached_property
     def _pool(self) -> ProcessPoolExecutor:
         # Processes, since a decoder holds Python's lock while it works.
-        return workers.pool(os.cpu_count() or 1, _begin, self._search)
+        pool = workers.pool(os.cpu_count() or 1, _begin, self._search)
+        # Left to the garbage collector, its end may meet that of the interpreter, which complains.
+        weakref.finalize(self, pool.shutdown)
+        return pool
 
 
 def _package():

@@ -150,6 +150,8 @@ def test_pocketsphinx_scores_synthesised_speech_with_a_grammar(tmp_path):
         *(f"--grammar={tmp_path / 'dial.jsgf'}", f"--output={output}"),
     )
     assert done.returncode == 0, done.stderr
+    # Workers end in silence.
+    assert "Error" not in done.stderr
     [row] = rows(output)
     assert row["hypothesis"] == "please dial three five nine"
     assert (row["words"], row["substitutions"], row["wer"]) == ("5", "1", "0.2")
