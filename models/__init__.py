@@ -30,6 +30,7 @@ _NETWORKS = {
     "gionet": ("gionet", "GioNet"),
     "gionet2": ("gionet", "gionet2"),
     "streamnet": ("streamnet", "StreamNet"),
+    "framenet": ("framenet", "FrameNet"),
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from inspect import signature
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 LAST_KERNEL = 9
@@ -64,6 +65,25 @@ def widen(counts: Sequence[int], width: float, divisor: int = 1) -> list[int]:
     if min(widened) < 1:
         raise ValueError(f"width {width} leaves a layer without filters")
     return widened
+
+
+def sinc_kernel(ratio: int, half: int, ahead: int | None = None) -> np.ndarray:
+    """Gives the kernel of a convolution that interpolates as a windowed sinc does (Hann window).
+
+    Args:
+        ratio: samples out, as channels, for one sample in.
+        half: samples in on either side that the sinc reaches.
+        ahead: taps behind the middle one, if not `half`: the kernel of a causal convolution looks
+            so far ahead.
+
+    Returns:
+        (half + 1 + ahead, 1, ratio).
+    """
+    # Distance of each tap from each of the samples that are made, in samples in.
+    taps = np.arange(-half, (half if ahead is None else ahead) + 1)
+    at = taps[:, np.newaxis] - np.arange(ratio) / ratio
+    window = np.where(np.abs(at) < half, np.cos(np.pi * at / (2 * half)) ** 2, 0.0)
+    return (np.sinc(at) * window)[:, np.newaxis, :].astype(np.float32)
 
 
 @keras.saving.register_keras_serializable("wideband")

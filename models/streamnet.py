@@ -14,10 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers, ops
 
-from .layers import Network, check_choice, widen
+from .layers import Network, check_choice, sinc_kernel, widen
 
 PAPER = "this project"
 
@@ -134,7 +133,7 @@ def _layer(name: str, ratio: int, channels: int) -> layers.Layer:
     kind, _, number = name.partition("_")
     if kind == "interpolation":
         # In float32 even under mixed precision: half floats would round the wave itself.
-        kernel = keras.initializers.Constant(_sinc(ratio))
+        kernel = keras.initializers.Constant(sinc_kernel(ratio, SINC_HALF, LOOK_AHEAD // ratio))
         return layers.Conv1D(
             ratio,
             LOOK_AHEAD // ratio + SINC_HALF + 1,
@@ -158,12 +157,3 @@ def _layer(name: str, ratio: int, channels: int) -> layers.Layer:
         keras.initializers.RandomNormal(stddev=stddev) if stddev else keras.initializers.HeNormal()
     )
     return layers.Conv1D(**options, kernel_initializer=initializer, name=name)
-
-
-def _sinc(ratio: int) -> np.ndarray:
-    """Gives the kernel (taps, 1, ratio) of a sinc of 2 * SINC_HALF low samples (Hann window)."""
-    oldest = -SINC_HALF
-    # Distance of each tap from each of the samples that are made, in low samples.
-    at = np.arange(oldest, LOOK_AHEAD // ratio + 1)[:, np.newaxis] - np.arange(ratio) / ratio
-    window = np.where(np.abs(at) < SINC_HALF, np.cos(np.pi * at / (2 * SINC_HALF)) ** 2, 0.0)
-    return (np.sinc(at) * window)[:, np.newaxis, :].astype(np.float32)

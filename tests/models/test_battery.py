@@ -22,6 +22,7 @@ SMALL = {
     "gionet": {"width": 0.05},
     "gionet2": {"width": 0.05},
     "streamnet": {"width": 0.25},
+    "framenet": {"width": 0.1},
 }
 PATCHES = (256, 8192)
 

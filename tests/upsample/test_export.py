@@ -28,6 +28,7 @@ SMALL = {
     "tfnet": {"width": 0.05, "patch": 256},
     "gionet": {"width": 0.05, "patch": 256},
     "gionet2": {"width": 0.05, "patch": 256},
+    "framenet": {"width": 0.05},
 }
 # Without those that have nothing but parts of the others.
 DISTINCT = [name for name in SMALL if name not in ("afilm", "gionet", "gionet2")]
@@ -64,7 +65,10 @@ def build(name):
         elif len(weight.shape) > 1:
             weight.assign(values / np.sqrt(np.prod(weight.shape[:-1])))
         elif weight.dtype == "float32":
-            weight.assign(0.02 * values)
+            weight.assign(np.asarray(weight) + 0.02 * values)
+        # A sum of twelve blocks would drive exponentials to their bounds.
+        if weight.path.startswith("mix_"):
+            weight.assign(0.1 * weight)
     return network
 
 

@@ -115,7 +115,8 @@ def seam_db(name, noise):
     Patches of random networks agree in nothing but the wave, so that a cross-fade dips there: a
     fall is no seam.
     """
-    network, window = build(name), 2048
+    network = build(name)
+    window = max(2048, 4 * (network.context or 0))
     _, lead, fade = windows.grid(network, window)
     hop = PATCH - 2 * lead - fade if network.context is None else window - 2 * network.context
     wave = interpolate.spline(noise(16 * PATCH), 4)
