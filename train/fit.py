@@ -94,18 +94,20 @@ def fit(
             )
             if "loss" not in fitted.history:
                 raise UserError(f"{data}: no recording has a patch of {recipe.patch} samples")
-            loss = fitted.history["loss"][-1]
-            if not math.isfinite(loss):
+            losses = {"loss": fitted.history["loss"][-1]}
+            if math.isfinite(losses["loss"]):
+                losses |= _validate(upsampler, validation, recipe)
+            latest = losses.get("val_loss", losses["loss"])
+            if not math.isfinite(latest):
                 raise UserError(
-                    f"the loss became {loss} in epoch {epoch}; {folder} keeps the best weights of "
-                    f"the {run.epoch} epochs before; try a lower rate in another --run: "
+                    f"the loss became {latest} in epoch {epoch}; {folder} keeps the best weights "
+                    f"of the {run.epoch} epochs before; try a lower rate in another --run: "
                     f"--set=learning_rate={recipe.learning_rate / 3:.1g}"
                 )
             row = {
                 "epoch": epoch,
                 "step": epoch * steps,
-                "loss": loss,
-                **_validate(upsampler, validation, recipe),
+                **losses,
                 "seconds": round(time.monotonic() - started, 2),
             }
             run.finish_epoch(row, network)
@@ -254,10 +256,15 @@ def _validation_set(recipe: Recipe, data: Path) -> list[shards.Example]:
 def _validate(
     upsampler: Upsampler, examples: list[shards.Example], recipe: Recipe
 ) -> dict[str, float]:
-    """Means over whole recordings: the loss over patches, SNR in dB, and modern LSD."""
+    """Means over whole recordings: the loss over patches, SNR in dB, and modern LSD.
+
+    The loss alone, NaN, where the network gives no wave any more.
+    """
     loss, losses, snrs, lsds = _loss(recipe), [], [], []
     for example in examples:
         estimate, _ = upsampler.upsample(example.low, upsampler.low_rate)
+        if not np.isfinite(estimate).all():
+            return {"val_loss": math.nan}
         pad = (0, -len(estimate) % recipe.patch)
         cut = [np.pad(wave, pad).reshape(-1, recipe.patch, 1) for wave in (example.high, estimate)]
         losses.append(float(keras.ops.mean(loss(*cut))))

@@ -160,9 +160,11 @@ def test_training_stops_once_neither_loss_nor_snr_improves(data, tmp_path):
     assert len(history(tmp_path / "run")) == 3
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_tells_what_to_try(data, tmp_path):
+@pytest.mark.parametrize("steps", [1, 5])
+def test_a_loss_that_is_not_finite_stops_the_run_and_tells_what_to_try(data, tmp_path, steps):
+    """In training, or behind an epoch's last step, where only the validation meets it."""
     run = tmp_path / "run"
-    settings = ["learning_rate=1e30", "schedule=constant", "epochs=9"]
+    settings = ["learning_rate=1e30", "schedule=constant", "epochs=9", f"steps_per_epoch={steps}"]
     message = refuse(data, run, *QUICK, *settings)
     assert message.startswith("the loss became ")
     assert "--set=learning_rate=3e+29" in message
