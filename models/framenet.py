@@ -133,13 +133,14 @@ class LevelAndPhase(layers.Layer):
     """Splits bands into level and phase: (batch, frames, 2 c) to (batch, frames, 3 c).
 
     The first half of the channels are real parts, the second imaginary ones. Out come the logarithm
-    of the power, from -1 to 3, and the cosine and sine of the phase.
+    of the power, from -4 to 3, and the cosine and sine of the phase.
     """
 
     def call(self, bands):
         """Splits bands (batch, frames, 2 c)."""
         real, imaginary = ops.split(bands, 2, axis=-1)
-        power = real**2 + imaginary**2 + 1e-7
+        # The floor lies below the noise of 16 bits: the level of a pause tells of its treble.
+        power = real**2 + imaginary**2 + 1e-12
         scale = ops.rsqrt(power)
         level = (ops.log(power) + 12.0) / 4.0
         return ops.concatenate([level, scale * real, scale * imaginary], axis=-1)
