@@ -52,8 +52,8 @@ _STREAM = replace(
     steps_per_epoch=300,
 )
 
-# The networks for speech, half an hour each on two CPU cores. Patches of two seconds, since the
-# networks see a second on either side.
+# The networks for speech, 5 minutes each on two CPU cores; with more steps they overfit 130 minutes
+# of speech (docs/design-notes.md). Patches of two seconds, since they see a second on either side.
 _SPEECH = replace(
     _STREAM,
     source="ours: the network for speech",
@@ -63,7 +63,7 @@ _SPEECH = replace(
     spectral_weight=0.015,
     random_lowpass=0.3,
     gain_db=10.0,
-    epochs=60,
+    epochs=12,
     steps_per_epoch=100,
 )
 
