@@ -15,13 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from ..data_gen.command import (
-    UserError,
-    machine,
-    quiet_tensorflow,
-    replacing,
-    run_command,
-)
+from ..data_gen.command import UserError, machine, quiet_tensorflow, replacing, run_command
 
 if TYPE_CHECKING:
     import keras

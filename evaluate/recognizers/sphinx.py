@@ -42,7 +42,7 @@ class PocketSphinx:
             # grammar it takes many times the recording's length.
             self._search = {"lm": None, "jsgf": grammar, "bestpath": False}
             self.name += f", grammar {Path(grammar).name}"
-            _check(grammar, self._search)
+            _check(self._search)
 
     def transcribe(self, waves: Sequence[np.ndarray]) -> Iterable[str]:
         """Recognizes US English; see `Recognizer.transcribe`."""
@@ -67,7 +67,8 @@ def _package():
     return pocketsphinx
 
 
-def _check(grammar: str, search: dict[str, Any]) -> None:
+def _check(search: dict[str, Any]) -> None:
+    grammar = search["jsgf"]
     if not Path(grammar).is_file():
         raise UserError(f"{grammar}: there is no such grammar")
     # What is wrong with a grammar stands in the log alone.

@@ -10,6 +10,13 @@ from wideband.data_gen.command import UserError
 LENGTHS = (1000, 1512, 600, 100)
 
 
+def finish(folder):
+    """Makes a folder of shards a dataset, at ratio 4."""
+    facts = {"sample_rate": 16000, "ratio": 4, "protocol": "decimate_spline"}
+    (folder / "dataset.json").write_text(json.dumps(facts))
+    (folder / "manifest.csv").touch()
+
+
 @pytest.fixture(scope="module")
 def ramps(tmp_path_factory):
     """Shards of waves in which every sample has a value of its own, and half of it on the low side.
@@ -26,9 +33,7 @@ def ramps(tmp_path_factory):
     ]
     shards.write(folder / "train-00000.tfrecord", examples[:2])
     shards.write(folder / "train-00001.tfrecord", examples[2:])
-    facts = {"sample_rate": 16000, "ratio": 4, "protocol": "decimate_spline"}
-    (folder / "dataset.json").write_text(json.dumps(facts))
-    (folder / "manifest.csv").touch()
+    finish(folder)
     return shards.files(folder, "train"), waves
 
 
@@ -82,9 +87,7 @@ def test_the_low_side_is_interpolated_over_the_whole_wave(tmp_path):
     wave = np.random.default_rng(0).normal(0, 0.1, 2048).astype(np.float32)
     low = degrade.decimate(wave, 4)
     shards.write(tmp_path / "train-00000.tfrecord", [shards.Example("", "", "", 0, wave, low)])
-    facts = {"sample_rate": 16000, "ratio": 4, "protocol": "decimate_spline"}
-    (tmp_path / "dataset.json").write_text(json.dumps(facts))
-    (tmp_path / "manifest.csv").touch()
+    finish(tmp_path)
     cut_low, _ = collect(shards.files(tmp_path, "train"), 512, seed=None)
     np.testing.assert_array_equal(cut_low.reshape(-1), interpolate.spline(low, 4))
 
@@ -128,15 +131,13 @@ def test_gains_are_one_for_both_sides_and_stay_within_their_bound(ramps):
 
 @pytest.fixture(scope="module")
 def noises(tmp_path_factory):
-    """Shards of noise at ratio 4, and the waves."""
+    """Shards of noise."""
     folder = tmp_path_factory.mktemp("noises")
     rng = np.random.default_rng(0)
     waves = [rng.normal(0, 0.1, 512).astype(np.float32) for _ in range(40)]
     examples = [shards.Example("", "", "", 0, wave, degrade.decimate(wave, 4)) for wave in waves]
     shards.write(folder / "train-00000.tfrecord", examples)
-    facts = {"sample_rate": 16000, "ratio": 4, "protocol": "decimate_spline"}
-    (folder / "dataset.json").write_text(json.dumps(facts))
-    (folder / "manifest.csv").touch()
+    finish(folder)
     return shards.files(folder, "train")
 
 
