@@ -61,9 +61,17 @@ def run_alone(path: str, threads: int, windows: int) -> tuple[float, float]:
         started = time.perf_counter()
         interpreter.invoke()
         taken.append(time.perf_counter() - started)
+    return statistics.median(taken[WARM_UP:]), peak_mebibytes()
+
+
+def peak_mebibytes() -> float:
+    """Gives the most memory in MiB that this process ever had in use."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # Linux's ru_maxrss begins at the peak of the process that started this one.
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 2**10
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    return statistics.median(taken[WARM_UP:]), peak
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def measure(path: Path, windows: int, progress: Callable[[], object]) -> dict[str, str | float]:
@@ -81,8 +89,7 @@ def measure(path: Path, windows: int, progress: Callable[[], object]) -> dict[st
 
     # It tells in one line why a file cannot be run.
     facts = TFLiteNetwork(path).facts
-    step = facts.ratio if facts.wants == "low" else 1
-    seconds = step * facts.hop / facts.sample_rate
+    seconds = facts.factor * facts.hop / facts.sample_rate
     found = []
     for threads in THREADS:
         spawn = multiprocessing.get_context("spawn")

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> None:
                 for wave, sample_rate in waves
             ]
             high = np.concatenate(joined)
-            step = ratio if network.wants == "low" else 1
+            step = network.factor
             low = degrade.decimate(degrade.crop(high, ratio), ratio)
             restored, _ = upsampler.upsample(low, upsampler.low_rate)
             hop = step * (window - 2 * lead - fade)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import soxr
 import tensorflow as tf
 
 from . import degrade, shards
@@ -57,6 +58,7 @@ def patches(
     silence_rms: float = 0.0,
     gain_db: float = 0.0,
     random_lowpass: float = 0.0,
+    speed_perturbation: float = 0.0,
     shuffle_seconds: float = 600.0,
 ) -> tf.data.Dataset:
     """Cuts the waves of a dataset into (low, high) patches and batches them.
@@ -77,6 +79,9 @@ def patches(
         gain_db: each patch is made louder or softer by a random gain of at most this many dB.
         random_lowpass: share of the recordings whose low side is made anew, by a filter that is
             drawn at random (`degrade.decimate_randomly`).
+        speed_perturbation: recordings are made faster, and higher, by a random share of at most
+            this (Ko et al. 2015, "Audio augmentation for speech recognition"; slower ones would
+            leave the top of the band empty).
         shuffle_seconds: audio held in memory to draw patches from.
 
     Returns:
@@ -99,19 +104,24 @@ def patches(
     def bring_up(low: np.ndarray) -> np.ndarray:
         return protocol.up(low, ratio)
 
-    def filter_anew(high: np.ndarray, low: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    def perturb(high: np.ndarray, low: np.ndarray, noise: np.ndarray) -> list[np.ndarray]:
         rng = np.random.default_rng(noise)
-        if rng.random() >= random_lowpass:
-            return low
-        return degrade.decimate_randomly(high, ratio, rng)
+        if speed_perturbation > 0:
+            speed = 1 + rng.uniform(0, speed_perturbation)
+            high = degrade.crop(soxr.resample(high, speed, 1), ratio)
+            low = protocol.down(high, ratio)
+        if rng.random() < random_lowpass:
+            low = degrade.decimate_randomly(high, ratio, rng)
+        return [high, low]
 
     def cut(record: tf.Tensor, noise: tf.Tensor) -> Pair:
         example = shards.parse(record)
         high = example["high"]
         low = example["low"]
-        if random_lowpass > 0:
-            low = tf.numpy_function(filter_anew, [high, low, noise], tf.float32, stateful=False)
-            low = tf.ensure_shape(low, [None])
+        if random_lowpass > 0 or speed_perturbation > 0:
+            kinds = [tf.float32, tf.float32]
+            both = tf.numpy_function(perturb, [high, low, noise], kinds, stateful=False)
+            high, low = (tf.ensure_shape(wave, [None]) for wave in both)
         if wants == "interpolated":
             low = tf.numpy_function(bring_up, [low], tf.float32, stateful=False)
             low = tf.ensure_shape(low, [None])

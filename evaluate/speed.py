@@ -45,21 +45,20 @@ def real_time_factor(upsampler: "Upsampler", seconds: float) -> float:
     return _median(lambda: upsampler.upsample(wave, upsampler.low_rate)) / seconds
 
 
-def seconds_per_step(network: "keras.Model", batch: int, patch: int, ratio: int) -> float:
+def seconds_per_step(network: "keras.Model", batch: int, patch: int) -> float:
     """Measures a step of training by Adam and a mean square error.
 
     Args:
         network: is trained on noise, and useless afterwards.
         batch: patches of a step.
         patch: samples at the high rate.
-        ratio: the high rate over the low rate.
 
     Returns:
         the median of several steps, after one that is not counted.
     """
     network.compile("adam", "mse", jit_compile=False)
     high = np.random.default_rng(0).normal(0, 0.1, (batch, patch, 1)).astype(np.float32)
-    low = high[:, ::ratio] if network.wants == "low" else high
+    low = high[:, :: network.factor]
     return _median(lambda: network.train_on_batch(low, high))
 
 
@@ -93,9 +92,7 @@ def measure(run: Path, seconds: float) -> dict[str, str | float]:
     return {
         "parameters": upsampler.network.count_params(),
         "real_time_factor": factor,
-        "seconds_per_step": seconds_per_step(
-            network, recipe["batch"], recipe["patch"], recipe["ratio"]
-        ),
+        "seconds_per_step": seconds_per_step(network, recipe["batch"], recipe["patch"]),
         "batch": recipe["batch"],
         "patch": recipe["patch"],
         "precision": recipe["precision"],

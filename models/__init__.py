@@ -4,9 +4,9 @@ A network is a `layers.Network`, a keras.Model that states, as plain attributes,
 ("interpolated": the wave at the high rate, or "low": at the low rate), the `multiple` that its
 input lengths must divide by, and its `context`: how many samples on either side an output sample
 can see, or None where it sees all of its `patch`. Both count samples of the input; the output of a
-network that wants "low" has `ratio` times as many. A network that can stream has a `step`, which
-builds it for the next samples of a wave, with its states as inputs and outputs, and a `delay`: by
-how many output samples these come late.
+network that wants "low" has `ratio` times as many, its `factor`. A network that can stream has a
+`step`, which builds it for the next samples of a wave, with its states as inputs and outputs, and a
+`delay`: by how many output samples these come late.
 
 To add a paper, write its file and add a row to `_NETWORKS`.
 """

@@ -22,6 +22,12 @@ class Network(keras.Model):
     wants: str
     multiple: int
     context: int | None
+    ratio: int  # of one that wants "low"
+
+    @property
+    def factor(self) -> int:
+        """Samples out for one sample in."""
+        return self.ratio if self.wants == "low" else 1
 
     def get_config(self) -> dict:
         """Gives the constructor's arguments, from which Keras rebuilds the network."""

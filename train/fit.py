@@ -149,7 +149,7 @@ def _build(recipe: Recipe) -> keras.Model:
     except ValueError as error:
         raise UserError(f"--set=arguments: {error}") from error
     # In samples at the high rate.
-    multiple = network.multiple * (recipe.ratio if network.wants == "low" else 1)
+    multiple = network.multiple * network.factor
     if recipe.patch % multiple:
         raise UserError(
             f"patch {recipe.patch} is no multiple of the {multiple} samples that "
@@ -212,6 +212,7 @@ def _patches(
         silence_rms=recipe.silence_rms,
         gain_db=recipe.gain_db,
         random_lowpass=recipe.random_lowpass,
+        speed_perturbation=recipe.speed_perturbation,
     )
 
 

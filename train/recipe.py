@@ -36,6 +36,7 @@ class Recipe:
     silence_rms: float = 0.0  # frames quieter than this are dropped in training
     gain_db: float = 0.0  # random gain of each patch, at most this many dB either way
     random_lowpass: float = 0.0  # share of recordings with a low side by a filter drawn at random
+    speed_perturbation: float = 0.0  # recordings are made faster by at most this share, at random
     loss: str = "patch_rmse"  # one of train.losses.LOSSES
     spectral_weight: float = 0.0  # of the log-spectral term added to the loss, none in the papers
     learning_rate: float = 3e-4  # of Adam
@@ -69,7 +70,8 @@ class Recipe:
         for key in ("steps_per_epoch", "patience"):
             if getattr(self, key) is not None and getattr(self, key) < 1:
                 raise UserError(f"{key} is {getattr(self, key)}; it must be at least 1, or none")
-        for key in ("seed", "silence_rms", "gain_db", "random_lowpass", "spectral_weight"):
+        augmentations = ("gain_db", "random_lowpass", "speed_perturbation")
+        for key in ("seed", "silence_rms", "spectral_weight", *augmentations):
             if getattr(self, key) < 0:
                 raise UserError(f"{key} is {getattr(self, key)}; it must not be below 0")
 

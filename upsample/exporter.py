@@ -66,8 +66,7 @@ def export(
     network = upsampler.network
     assert network is not None
     recipe = json.loads((folder / "run.json").read_text())["recipe"]
-    # Output samples for each of the input.
-    step = upsampler.ratio if network.wants == "low" else 1
+    step = network.factor
     streaming = hasattr(network, "step")
     model = network.step() if streaming else network
     window, lead, fade = _windows(network, model, window)

@@ -49,7 +49,7 @@ class Stream:
             self._interpolator = Interpolator(count, upsampler.interpolation, low_rate, ratio)
         rate = high_rate if interpolated else low_rate
         if network is not None:
-            self._windows = Windows(network, count, rate, ratio, window)
+            self._windows = Windows(network, count, rate, window)
         if keep_hz is not None:
             # Both ways to the high rate end in a filter's slope below the low side's band.
             keep_hz = min(keep_hz or math.inf, 0.95 * low_rate / 2)

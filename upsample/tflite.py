@@ -45,6 +45,11 @@ class Facts:
     licence: str
     model_sha256: str  # of the TFLite model in front of the archive
 
+    @property
+    def factor(self) -> int:
+        """Samples out for one sample in."""
+        return self.ratio if self.wants == "low" else 1
+
 
 def write(path: Path, model: bytes, facts: Facts) -> None:
     """Writes a TFLite model with its facts behind it; the same arguments give the same bytes."""
@@ -98,6 +103,7 @@ class TFLiteNetwork:
     Attributes:
         facts: what the file says of itself.
         wants: "interpolated" or "low", as in `wideband.models`.
+        factor: likewise.
         multiple: likewise.
         context: likewise.
         window: samples that it takes at once.
@@ -142,6 +148,7 @@ class TFLiteNetwork:
             for name in inputs
         ]
         self.wants = self.facts.wants
+        self.factor = self.facts.factor
         self.multiple = self.facts.multiple
         self.context = self.facts.context
         self.window = self.facts.window

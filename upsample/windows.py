@@ -23,12 +23,12 @@ class Windows:
     and comes late by its delay. What precedes the wave and follows it is silence.
 
     Args:
-        network: states what it wants, the multiple and context of its lengths, and its patch
-            where it sees all of that; maps (batch, window, 1) by `predict_on_batch`. One that is
-            `streaming` gives a `session` that does so, and states its delay.
+        network: states its factor, the multiple and context of its lengths, and its patch where
+            it sees all of that (see `wideband.models`); maps (batch, window, 1) by
+            `predict_on_batch`. One that is `streaming` gives a `session` that does so, and states
+            its delay.
         channels: of the wave; each is restored by itself.
         rate: of the network's input, in Hz.
-        ratio: samples out for one sample in, where the network wants the low wave.
         window: samples that a network of limited context sees at once; a network with a `window`
             attribute takes no other.
 
@@ -36,10 +36,8 @@ class Windows:
         UserError: the network cannot take such windows.
     """
 
-    def __init__(
-        self, network: Any, channels: int, rate: float, ratio: int, window: int = WINDOW
-    ) -> None:
-        self._step = ratio if network.wants == "low" else 1
+    def __init__(self, network: Any, channels: int, rate: float, window: int = WINDOW) -> None:
+        self._step = network.factor
         self._window, self._lead, self._fade = grid(network, window)
         self._hop = self._window - 2 * self._lead - self._fade
         fade = self._step * self._fade

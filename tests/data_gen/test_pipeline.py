@@ -153,6 +153,23 @@ def test_a_share_of_the_low_sides_is_filtered_anew(noises, share, least, most):
     np.testing.assert_array_equal(again, low)
 
 
+def test_recordings_are_made_faster_with_both_sides_in_step(tmp_path):
+    tone = (0.3 * np.sin(2 * np.pi * 1000 / 16000 * np.arange(8192))).astype(np.float32)
+    examples = [shards.Example("", "", "", 0, tone, degrade.decimate(tone, 4))] * 30
+    shards.write(tmp_path / "train-00000.tfrecord", examples)
+    finish(tmp_path)
+    options = {"seed": 1, "wants": "low", "speed_perturbation": 0.15}
+    low, high = collect(shards.files(tmp_path, "train"), 4096, **options)
+    # Waves of 8192 samples at most 15 % faster hold one patch, or two at no speed.
+    assert len(high) == 30
+    spectra = np.abs(np.fft.rfft(high * np.hanning(4096), 2**16))
+    tones_hz = spectra.argmax(axis=1) * 16000 / 2**16
+    assert tones_hz.min() >= 999 and tones_hz.max() <= 1151
+    assert tones_hz.std() > 25
+    # The tone lies below the cutoff, and the filter's end effects near the wave's ends.
+    np.testing.assert_allclose(low[:, 100:-100], high[:, ::4][:, 100:-100], atol=0.01)
+
+
 def test_quiet_frames_of_256_samples_are_dropped_from_both_sides():
     rng = np.random.default_rng(0)
     levels = np.array([0.04, 0.06, 0.0, 0.2, 0.049, 0.051])

@@ -51,12 +51,7 @@ def waves(patch, count=2):
 
 def inputs(network, patch, count=2):
     """Noise that a network turns into patches of so many samples at the high rate."""
-    return waves(patch // rate(network), count)
-
-
-def rate(network):
-    """Samples at the high rate for each sample of the input."""
-    return network.ratio if network.wants == "low" else 1
+    return waves(patch // network.factor, count)
 
 
 def test_every_network_is_in_the_battery():
@@ -74,7 +69,7 @@ def test_patches_keep_their_shape(name, patch):
 def test_it_states_what_it_takes(name):
     network = build(name)
     assert network.wants in ("interpolated", "low")
-    assert all(patch // rate(network) % network.multiple == 0 for patch in PATCHES)
+    assert all(patch // network.factor % network.multiple == 0 for patch in PATCHES)
     assert network.context is None or network.context % network.multiple == 0
 
 
@@ -98,7 +93,7 @@ def disturbed(network, n, at):
     wave = waves(n, 1)
     calm = np.asarray(network(wave))[0, :, 0]
     wave[0, at, 0] += 100
-    return np.flatnonzero(np.asarray(network(wave))[0, :, 0] != calm) // rate(network)
+    return np.flatnonzero(np.asarray(network(wave))[0, :, 0] != calm) // network.factor
 
 
 def test_its_arguments_are_its_whole_configuration(name):

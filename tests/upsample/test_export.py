@@ -42,7 +42,7 @@ def pairs(speech):
     """Makes windows (count, WINDOW, 1) as a network wants them, and those of the reference."""
 
     def pairs(network, count=12):
-        step = network.ratio if network.wants == "low" else 1
+        step = network.factor
         high = speech(count * WINDOW * step)
         low = degrade.get("decimate_spline").down(high, 4)
         given = low if network.wants == "low" else degrade.get("decimate_spline").up(low, 4)

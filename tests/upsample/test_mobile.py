@@ -92,6 +92,21 @@ def test_the_benchmark_fills_the_table_between_the_marks(stream_files, window_fi
         assert 10 < file["peak_mebibytes"] < 250
 
 
+def test_the_memory_of_a_file_is_not_that_of_the_process_before(window_file):
+    script = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT / 'benchmarks')!r})\n"
+        "import mobile, numpy, pathlib\n"
+        "ballast = numpy.ones(2**26)\n"  # 512 MiB
+        "row = mobile.measure(pathlib.Path(sys.argv[1]), 3, lambda: None)\n"
+        "print(row['peak_mebibytes'])\n"
+    )
+    command = [sys.executable, "-c", script, str(window_file)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 10 < float(done.stdout) < 250
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

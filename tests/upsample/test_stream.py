@@ -93,7 +93,7 @@ def test_patches_are_half_a_patch_apart_and_cross_faded(name, noise):
     """By hand: every patch weighted by a window that is 0 in its outer eighths."""
     network, n = build(name), 5 * PATCH
     wave = noise(n)
-    stage = windows.Windows(network, 1, 16000, 4)
+    stage = windows.Windows(network, 1, 16000)
     found = np.concatenate([stage.push(wave[np.newaxis]), stage.flush()], axis=1)[0]
     eighth = PATCH // 8
     rise = np.sin(np.pi / 2 * (np.arange(2 * eighth) + 0.5) / (2 * eighth)) ** 2
@@ -120,9 +120,9 @@ def seam_db(name, noise):
     _, lead, fade = windows.grid(network, window)
     hop = PATCH - 2 * lead - fade if network.context is None else window - 2 * network.context
     wave = interpolate.spline(noise(16 * PATCH), 4)
-    stage = windows.Windows(network, 1, 16000, 4, window)
+    stage = windows.Windows(network, 1, 16000, window)
     found = np.concatenate([stage.push(wave[np.newaxis]), stage.flush()], axis=1)[0]
-    step = 4 if network.wants == "low" else 1
+    step = network.factor
     # The middle of each fade, and of what lies between two.
     borders = step * (np.arange(2 * hop, len(wave) - hop, hop) - fade // 2)
     between = borders + step * hop // 2
