@@ -6,6 +6,7 @@ Waves are (n,) with n a multiple of the ratio (`crop`), from 2 to 8.
 """
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -97,6 +98,26 @@ def decimate_randomly(wave: np.ndarray, ratio: int, rng: np.random.Generator) ->
         kernel = signal.firwin(2 * taps * ratio + 1, cutoff / ratio, window=("kaiser", beta))
         filtered = signal.oaconvolve(wave, kernel)[taps * ratio :]
     return filtered[: len(wave) : ratio].astype(np.float32)
+
+
+def hasten(wave: np.ndarray, steps: int) -> np.ndarray:
+    """Makes a wave faster by 5 % a step, and so its pitch and its formants higher.
+
+    For training only: one voice becomes several. Source: Ko et al. 2015, "Audio augmentation for
+    speech recognition", which also makes waves slower; that would leave the top of the band empty,
+    where there are levels to learn. So would a filter that keeps out what goes beyond the band: it
+    is folded back, and fills the roll-off.
+
+    Args:
+        wave: shape (n,).
+        steps: from 1.
+
+    Returns:
+        float32 of shape (m,), m about n / (1 + 0.05 steps).
+    """
+    up, down = Fraction(20, 20 + steps).as_integer_ratio()
+    kernel = signal.firwin(2 * 32 * up + 1, 1 / up, window=("kaiser", 5.0))
+    return signal.resample_poly(wave, up, down, window=kernel).astype(np.float32)
 
 
 def sinc_down(wave: np.ndarray, ratio: int) -> np.ndarray:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soxr
 import tensorflow as tf
 
 from . import degrade, shards
@@ -79,9 +78,8 @@ def patches(
         gain_db: each patch is made louder or softer by a random gain of at most this many dB.
         random_lowpass: share of the recordings whose low side is made anew, by a filter that is
             drawn at random (`degrade.decimate_randomly`).
-        speed_perturbation: recordings are made faster, and higher, by a random share of at most
-            this (Ko et al. 2015, "Audio augmentation for speech recognition"; slower ones would
-            leave the top of the band empty).
+        speed_perturbation: each recording is made faster, and higher, by a random share of at most
+            this, in steps of 0.05 (`degrade.hasten`).
         shuffle_seconds: audio held in memory to draw patches from.
 
     Returns:
@@ -106,9 +104,9 @@ def patches(
 
     def perturb(high: np.ndarray, low: np.ndarray, noise: np.ndarray) -> list[np.ndarray]:
         rng = np.random.default_rng(noise)
-        if speed_perturbation > 0:
-            speed = 1 + rng.uniform(0, speed_perturbation)
-            high = degrade.crop(soxr.resample(high, speed, 1), ratio)
+        steps = rng.integers(0, round(speed_perturbation / 0.05), endpoint=True)
+        if steps:
+            high = degrade.crop(degrade.hasten(high, int(steps)), ratio)
             low = protocol.down(high, ratio)
         if rng.random() < random_lowpass:
             low = degrade.decimate_randomly(high, ratio, rng)

@@ -70,6 +70,8 @@ class Recipe:
         for key in ("steps_per_epoch", "patience"):
             if getattr(self, key) is not None and getattr(self, key) < 1:
                 raise UserError(f"{key} is {getattr(self, key)}; it must be at least 1, or none")
+        if self.speed_perturbation > 0.5:
+            raise UserError(f"speed_perturbation is {self.speed_perturbation}; it is at most 0.5")
         augmentations = ("gain_db", "random_lowpass", "speed_perturbation")
         for key in ("seed", "silence_rms", "spectral_weight", *augmentations):
             if getattr(self, key) < 0:

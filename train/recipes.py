@@ -52,8 +52,8 @@ _STREAM = replace(
     steps_per_epoch=300,
 )
 
-# The networks for speech, 5 minutes each on two CPU cores; with more steps they overfit 130 minutes
-# of speech (docs/design-notes.md). Patches of two seconds, since they see a second on either side.
+# The networks for speech, 10 minutes each on two CPU cores (docs/design-notes.md). Patches of two
+# seconds, since they see a second on either side.
 _SPEECH = replace(
     _STREAM,
     source="ours: the network for speech",
@@ -62,8 +62,10 @@ _SPEECH = replace(
     stride=16384,
     spectral_weight=0.015,
     random_lowpass=0.3,
+    speed_perturbation=0.15,
     gain_db=10.0,
-    epochs=12,
+    epochs=24,
+    validation_seconds=150.0,
     steps_per_epoch=100,
 )
 

@@ -219,3 +219,18 @@ def test_random_filters_take_waves_of_any_length():
             low = degrade.decimate_randomly(noise(n), 4, np.random.default_rng(seed))
             assert low.shape == (n // 4,)
             assert np.isfinite(low).all()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_faster_wave_is_higher_and_fills_its_band(steps):
+    speed = 1 + 0.05 * steps
+    wave = np.sin(0.3 * np.arange(2**14))
+    faster = degrade.hasten(wave, steps)
+    assert faster.dtype == np.float32
+    assert len(faster) == pytest.approx(len(wave) / speed, abs=1)
+    expected = np.sin(0.3 * speed * np.arange(len(faster)))
+    np.testing.assert_allclose(faster[100:-100], expected[100:-100], atol=2e-3)
+    _, power = signal.welch(degrade.hasten(noise(2**18), steps), nperseg=512)
+    level_db = 10 * np.log10(power / power[10:100].mean())
+    # What is folded back is added, and a filter against that would leave 20 dB less and lower.
+    assert -3 < level_db[5:-1].min() and level_db[5:-1].max() < 4

@@ -160,12 +160,11 @@ def test_recordings_are_made_faster_with_both_sides_in_step(tmp_path):
     finish(tmp_path)
     options = {"seed": 1, "wants": "low", "speed_perturbation": 0.15}
     low, high = collect(shards.files(tmp_path, "train"), 4096, **options)
-    # Waves of 8192 samples at most 15 % faster hold one patch, or two at no speed.
-    assert len(high) == 30
+    # A wave of 8192 samples holds two patches, and one once it is faster.
+    assert 30 < len(high) < 60
     spectra = np.abs(np.fft.rfft(high * np.hanning(4096), 2**16))
     tones_hz = spectra.argmax(axis=1) * 16000 / 2**16
-    assert tones_hz.min() >= 999 and tones_hz.max() <= 1151
-    assert tones_hz.std() > 25
+    assert {*(10 * np.round(tones_hz / 10))} == {1000, 1050, 1100, 1150}
     # The tone lies below the cutoff, and the filter's end effects near the wave's ends.
     np.testing.assert_allclose(low[:, 100:-100], high[:, ::4][:, 100:-100], atol=0.01)
 
