@@ -20,7 +20,7 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/wideband-prepare $(if $(DATA),--corpus=folder --source="$(DATA)",--corpus=demo) \
 		--ratio=4 --output="$(RUN)/data"
 	$(BIN)/wideband-train --recipe=demo --data="$(RUN)/data" --run="$(RUN)"
-	$(BIN)/wideband-evaluate --run="$(RUN)"
+	$(BIN)/wideband-evaluate --run="$(RUN)" --baselines=spline,sinc,speech-4x
 
 results: $(NETWORKS:%=$(RESULTS)/%/speed.json)
 	$(BIN)/python -m wideband.evaluate.table $(NETWORKS:%=--run="$(RESULTS)/%") \

@@ -18,7 +18,11 @@ from ..data_gen.command import UserError, quiet_tensorflow, run_command
 _RUN = flags.DEFINE_string("run", None, "Run folder of wideband-train.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder of a dataset; by default the run's own.")
 _SPLIT = flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "Split to measure.")
-_BASELINES = flags.DEFINE_list("baselines", ["spline", "sinc"], "Interpolations to compare with.")
+_BASELINES = flags.DEFINE_list(
+    "baselines",
+    ["spline", "sinc"],
+    "To compare with: interpolations, and networks that `python -m wideband.models` lists.",
+)
 _TFLITE = flags.DEFINE_multi_string(
     "tflite", [], "TFLite file of the run, or NAME=FILE, to measure beside it; repeatable."
 )

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ..data_gen import audio, interpolate, shards
 from ..data_gen.command import UserError, replacing
 from ..data_gen.prepare import is_whole
-from ..upsample import Upsampler
+from ..upsample import Upsampler, restore
 from . import figures, metrics, report, summary, word_errors
 from .recognizers import Recognizer
 
@@ -55,7 +55,7 @@ def evaluate_run(
         command: the command line, for the report.
         data: folder of the dataset; by default the one that the run was trained on.
         split: "train", "valid" or "test".
-        baselines: names of interpolations.
+        baselines: names of interpolations, and of networks that come with the package.
         recordings: as in `apply`.
         recognizer: as in `apply`; what it understood goes to wer.csv.
         names: as in `apply`.
@@ -69,15 +69,15 @@ def evaluate_run(
     Raises:
         UserError: there is no such run, dataset, interpolation or file, or they do not fit.
     """
-    for name in baselines:
-        interpolate.get(name)
     model = Upsampler.from_run(run)
     record = json.loads((run / "run.json").read_text())
     recipe = record["recipe"]
     data = data or Path(record["data"])
     description = shards.describe(data)
     _check_rates(description, data, run, recipe, "choose another --data")
-    systems = {name: Upsampler(name, model.sample_rate, model.ratio) for name in baselines}
+    systems = {name: restore.load(name, model.sample_rate, model.ratio) for name in baselines}
+    for name, system in systems.items():
+        _check_rates(system, Path(name), run, recipe, "choose other --baselines")
     for name, path in (exports or {}).items():
         if name in (*systems, recipe["model"], "reference", "low"):
             raise UserError(

@@ -1,14 +1,15 @@
-"""Prints the networks that there are: `python -m wideband.models`."""
+"""Prints the networks that there are, and the trained ones: `python -m wideband.models`."""
 
 import keras
 
-from . import build, names, paper
+from . import build, names, paper, pretrained
 
 
 def main() -> None:
-    """Builds each network at its published size and prints a table."""
+    """Builds each network at its published size, and prints two tables."""
     print(
-        f"{'name':12} {'paper':24} {'parameters':>12}  {'input':14} {'lengths':18} {'context':>9}"
+        f"{'network':12} {'paper':24} {'parameters':>12}  {'input':14} {'lengths':18} "
+        f"{'context':>9}"
     )
     for name in names():
         # Initial weights would take minutes; nothing is computed here but the shapes.
@@ -18,6 +19,15 @@ def main() -> None:
         print(
             f"{name:12} {paper(name):24} {network.count_params():12,}  {network.wants:14} "
             f"{f'multiples of {network.multiple}':18} {context:>9}"
+        )
+    print(f"\n{'trained':12} {'network':12} {'from Hz':>8} {'to Hz':>8} {'MB':>6}  runs by")
+    for name in pretrained.names():
+        recipe, path = pretrained.record(name)["recipe"], pretrained.find(name)
+        rate = recipe["sample_rate"]
+        megabytes = sum(each.stat().st_size for each in (pretrained.WEIGHTS / name).iterdir()) / 1e6
+        print(
+            f"{name:12} {recipe['model']:12} {rate // recipe['ratio']:8} {rate:8} {megabytes:6.1f}"
+            f"  {'Keras' if path.is_dir() else 'TFLite'}"
         )
 
 

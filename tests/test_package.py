@@ -155,12 +155,14 @@ def test_the_wheel_imports_and_runs_from_elsewhere(installed, tmp_path):
         "from wideband.upsample import Upsampler\n"
         "from wideband import models\n"
         "print(models.build('audiounet', width=0.02).count_params(), models.__file__)\n"
+        "print(Upsampler.from_pretrained('speech-4x').low_rate)\n"
     )
     done = subprocess.run(
         [installed / "python", "-c", script], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert str(installed.parent) in done.stdout
+    assert done.stdout.splitlines()[-1] == "4000.0"
     soundfile.write(tmp_path / "a.wav", np.zeros(400), 4000)
     done = subprocess.run(
         [installed / "wideband-upsample", "a.wav", "--model=spline", "--output=b.wav"],
@@ -175,6 +177,7 @@ def test_the_wheel_imports_and_runs_from_elsewhere(installed, tmp_path):
 def test_the_wheel_holds_the_template_and_no_stray_top_level_names(installed):
     site = next((installed.parent / "lib").glob("python*/site-packages"))
     assert (site / "wideband" / "evaluate" / "report.html.j2").is_file()
+    assert (site / "wideband" / "models" / "cards" / "speech-4x.md").is_file()
     assert not any((site / name).exists() for name in (*STAGES, "tests", "colab"))
 
 
@@ -186,6 +189,7 @@ SCRIPTS = {
     "wideband-export": "wideband.upsample.export",
 }
 DOCS = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("colab/*.ipynb"), ROOT / "Makefile"]
+DOCS += ROOT.glob("models/cards/*.md")
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
@@ -220,6 +224,7 @@ def test_notebooks_are_clean_and_their_python_compiles(path):
 
 
 def test_every_link_in_the_docs_leads_to_a_file():
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]:
+    pages = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"))
+    for path in [*pages, *ROOT.glob("models/cards/*.md")]:
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", path.read_text()):
             assert (path.parent / target).is_file(), f"{path.name}: {target}"

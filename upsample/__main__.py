@@ -1,8 +1,8 @@
 """wideband-upsample: restores the treble of recordings.
 
-wideband-upsample old.wav --model=runs/demo --output=restored.wav
+wideband-upsample old.wav
 wideband-upsample interviews/ --model=runs/2x --model=runs/4x --output=restored/
-wideband-upsample - --model=runs/demo --input_rate=4000 --output=- <raw.pcm >restored.pcm
+wideband-upsample - --model=phone-4x --input_rate=4000 --output=- <raw.pcm >restored.pcm
 """
 
 import sys
@@ -16,17 +16,16 @@ from ..data_gen.command import UserError, run_command
 _MODEL = flags.DEFINE_multi_string(
     "model",
     None,
-    "A run folder, a weights file in one, a TFLite file of wideband-export, or an interpolation "
-    "such as `spline`. Given several times, each recording gets the one that begins where its "
-    "content ends.",
-    required=True,
+    "A run folder, a weights file in one, a TFLite file of wideband-export, a trained network that "
+    "`python -m wideband.models` lists, or an interpolation such as `spline`. Given several times, "
+    "each recording gets the one that begins where its content ends. By default the networks for "
+    "speech that come with the package.",
 )
 _OUTPUT = flags.DEFINE_string(
     "output",
     None,
     "The file to write, the folder when there are several inputs, or - for raw samples on the "
-    "standard output.",
-    required=True,
+    "standard output. By default old.wav becomes old_wideband.wav.",
 )
 _FORMAT = flags.DEFINE_enum(
     "format", None, ["wav", "flac", "ogg"], "Of the files in a folder; by default the input's."
@@ -88,12 +87,16 @@ def main(arguments: Sequence[str]) -> None:
             "--input_rate tells the rate of raw samples, which have no header; a file has"
         )
     suffix = f".{_FORMAT.value}" if _FORMAT.value else None
-    jobs = [] if any(raw) else files.jobs(arguments, Path(_OUTPUT.value), suffix)
-    trained = not all(map(restore.is_interpolation, _MODEL.value))
+    output = Path(_OUTPUT.value) if _OUTPUT.value else files.beside(arguments, suffix)
+    jobs = [] if any(raw) else files.jobs(arguments, output, suffix)
+    models = _MODEL.value or []
+    trained = not models or not all(map(restore.is_interpolation, models))
     for flag in (_SAMPLE_RATE, _RATIO):
         if trained and flag.present:
             raise UserError(f"--{flag.name} is for interpolations; a run knows its own")
-    upsamplers = [restore.load(model, _SAMPLE_RATE.value, _RATIO.value) for model in _MODEL.value]
+    upsamplers = [
+        restore.load(model, _SAMPLE_RATE.value, _RATIO.value) for model in models
+    ] or restore.load_defaults()
     settings = restore.Settings(_KEEP_LOW_BAND.value, _PEAK.value, _SUBTYPE.value, _FORCE.value)
     if input_rate is not None:
         told = restore.restore_raw(
@@ -114,7 +117,7 @@ def main(arguments: Sequence[str]) -> None:
     refused = batch.restore_files(upsamplers, jobs, settings, _PARALLEL.value)
     if refused and len(jobs) == 1:
         raise refused[0]
-    print(f"{len(jobs) - len(refused)} of {len(jobs)} restored in {_OUTPUT.value}")
+    print(f"{len(jobs) - len(refused)} of {len(jobs)} restored in {output}")
     if refused:
         raise UserError(f"{len(refused)} left out, the first: {refused[0]}")
 

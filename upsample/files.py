@@ -52,6 +52,25 @@ def jobs(inputs: Sequence[str], output: Path, suffix: str | None = None) -> list
     return pairs
 
 
+def beside(inputs: Sequence[str], suffix: str | None = None) -> Path:
+    """Names what one input becomes where no output is named: old.wav becomes old_wideband.wav.
+
+    Args:
+        inputs: as in `jobs`.
+        suffix: likewise.
+
+    Raises:
+        UserError: there are several inputs.
+    """
+    paths = [path for each in inputs for path in _expand(each)]
+    if len(paths) != 1:
+        raise UserError("several inputs become files in a folder; name it by --output")
+    # A path such as .. has no name of its own.
+    path = paths[0] if paths[0].name.strip(".") else paths[0].resolve()
+    named = path.with_name(f"{path.stem}_wideband{path.suffix}")
+    return named if path.is_dir() else _target(named, suffix)
+
+
 def _expand(path: str) -> list[Path]:
     """Lists the files that a pattern stands for; shells that know none leave it to us."""
     if Path(path).exists() or not glob.has_magic(path):

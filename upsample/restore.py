@@ -8,7 +8,11 @@ import numpy as np
 
 from ..data_gen import audio, interpolate, measure
 from ..data_gen.command import UserError, quiet_tensorflow
-from .upsampler import PIECE_SECONDS, Upsampler
+from ..models import pretrained
+from .upsampler import PIECE_SECONDS, Upsampler, pretrained_path
+
+# What is taken where no model is named: for speech of either band, with TensorFlow and without.
+DEFAULTS, DEFAULTS_WITHOUT_TENSORFLOW = ("speech-2x", "speech-4x"), ("phone-2x", "phone-4x")
 
 # A band that reaches this far past the low side's is more than a filter's slope, and one that ends
 # below this part of it leaves a hole that the model does not fill.
@@ -40,7 +44,8 @@ def load(model: str, sample_rate: int, ratio: int) -> Upsampler:
     """Loads a model by what a command line names it.
 
     Args:
-        model: a run folder, a weights file in one, a TFLite file, or an interpolation's name.
+        model: an interpolation's name, a run folder, a weights file in one, a TFLite file, or the
+            name of a trained network that comes with the package.
         sample_rate: high rate in Hz, for an interpolation; the others know their own.
         ratio: likewise.
 
@@ -49,15 +54,38 @@ def load(model: str, sample_rate: int, ratio: int) -> Upsampler:
     """
     if is_interpolation(model):
         return Upsampler(model, sample_rate, ratio)
-    if not Path(model).exists():
+    shipped = not Path(model).exists()
+    if shipped and model not in pretrained.names():
         raise UserError(
-            f"{model}: no such run folder, weights file or TFLite file, nor an interpolation "
+            f"{model}: no such run folder, weights file or TFLite file, nor a network of the "
+            f"package ({', '.join(pretrained.names())}), nor an interpolation "
             f"({', '.join(interpolate.METHODS)})"
         )
-    if model.endswith(".tflite"):
-        return Upsampler.from_tflite(model)
-    quiet_tensorflow()
-    return Upsampler.from_run(model)
+    path = pretrained_path(model) if shipped else Path(model)
+    if path.suffix != ".tflite":
+        try:
+            quiet_tensorflow()
+        except ImportError as error:
+            raise UserError(
+                f"{model}: needs TensorFlow, which cannot be imported ({error}); install it, or "
+                f"take a TFLite file or {' or '.join(DEFAULTS_WITHOUT_TENSORFLOW)}"
+            ) from error
+    if shipped:
+        return Upsampler.from_pretrained(model)
+    return Upsampler.from_tflite(path) if path.suffix == ".tflite" else Upsampler.from_run(path)
+
+
+def load_defaults() -> list[Upsampler]:
+    """Loads the networks for speech that come with the package, those that can run here.
+
+    Raises:
+        UserError: neither TensorFlow nor ai-edge-litert is there, or a file is damaged.
+    """
+    try:
+        quiet_tensorflow()
+    except ImportError:
+        return [Upsampler.from_pretrained(name) for name in DEFAULTS_WITHOUT_TENSORFLOW]
+    return [Upsampler.from_pretrained(name) for name in DEFAULTS]
 
 
 def pick(

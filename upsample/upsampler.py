@@ -8,6 +8,7 @@ import numpy as np
 
 from ..data_gen import audio, interpolate, measure
 from ..data_gen.command import UserError
+from ..models import pretrained
 from .stream import Stream
 from .windows import WINDOW
 
@@ -23,15 +24,31 @@ PIECE_SECONDS = 20
 def weights_file(run: Path) -> tuple[Path, Path]:
     """Finds a run's folder and its best weights, or those of a file that is named in it.
 
+    Where there is no such path, it may be a network that comes with the package.
+
     Raises:
         UserError: it is no run folder, or the run has no weights yet.
     """
+    if not run.exists() and str(run) in pretrained.names():
+        run = pretrained_path(str(run))
     folder, weights = (run, run / "best.weights.h5") if run.is_dir() else (run.parent, run)
     if not (folder / "run.json").is_file():
         raise UserError(f"{run}: no run folder, nor a weights file in one (run.json is missing)")
     if not weights.is_file():
         raise UserError(f"{weights}: there is no such file; has the run finished an epoch?")
     return folder, weights
+
+
+def pretrained_path(name: str) -> Path:
+    """Finds a trained network that comes with the package: a run folder or a TFLite file.
+
+    Raises:
+        UserError: there is none of this name, or it is damaged.
+    """
+    try:
+        return pretrained.find(name)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 class Upsampler:
@@ -50,7 +67,8 @@ class Upsampler:
         name: what messages call it; by default the network's name.
 
     Example:
-        >>> restored, sample_rate = Upsampler.from_run("runs/demo").upsample(wave, 4000)
+        >>> upsampler = Upsampler.from_pretrained("speech-4x")
+        >>> restored, sample_rate = upsampler.upsample(wave, 4000)
     """
 
     def __init__(
@@ -67,6 +85,21 @@ class Upsampler:
         self.name = name or (model if isinstance(model, str) else str(model.name))
         self.sample_rate = sample_rate
         self.ratio = ratio
+
+    @classmethod
+    def from_pretrained(cls, name: str) -> "Upsampler":
+        """Loads a trained network that comes with the package.
+
+        Args:
+            name: one of `models.pretrained.names()`; `python -m wideband.models` lists them.
+
+        Raises:
+            UserError: there is none of this name, or a file of it is damaged.
+        """
+        path = pretrained_path(name)
+        upsampler = cls.from_tflite(path) if path.suffix == ".tflite" else cls.from_run(path)
+        upsampler.name = name
+        return upsampler
 
     @classmethod
     def from_run(cls, run: Path | str) -> "Upsampler":

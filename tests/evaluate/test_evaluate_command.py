@@ -130,7 +130,8 @@ def test_saved_recordings_are_whole_and_none_replaces_another(evaluated):
     [
         (["--run={tmp}"], "run.json is missing"),
         (["--run={run}", "--data={tmp}"], "no finished dataset"),
-        (["--run={run}", "--baselines=cubic"], "'cubic'"),
+        (["--run={run}", "--baselines=cubic"], "cubic: no such run folder"),
+        (["--run={run}", "--baselines=speech-2x"], "speech-2x has ratio 2, and"),
         (["--run={run}", "extra"], "'extra'"),
         (["--run={run}", "--tflite={tmp}/audiounet.tflite"], "audiounet.tflite: 'audiounet' is"),
     ],
@@ -221,10 +222,10 @@ def test_files_for_phones_are_measured_beside_their_run(run, data, tmp_path):
     small = tmp_path / "small.tflite"
     export = [sys.executable, "-m", "wideband.upsample.export", f"--model={run}"]
     subprocess.run([*export, f"--output={small}"], check=True, capture_output=True)
-    done = evaluate(f"--run={folder}", f"--tflite=phone={small}", "--baselines=")
+    done = evaluate(f"--run={folder}", f"--tflite=phone={small}", "--baselines=speech-4x")
     assert done.returncode == 0, done.stderr
     table = rows(folder)
-    assert {row["system"] for row in table} == {"phone", "audiounet"}
+    assert {row["system"] for row in table} == {"speech-4x", "phone", "audiounet"}
     for metric in ("snr", "lsd"):
         phone, desk = (
             [float(row[metric]) for row in table if row["system"] == system]

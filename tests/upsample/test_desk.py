@@ -84,9 +84,25 @@ def test_a_missing_runtime_is_named_with_its_extra(file, speech, tmp_path):
     assert not output.exists()
 
 
-def test_a_run_needs_more_than_that(run, speech, tmp_path):
+def test_the_networks_for_phones_are_the_default(speech, tmp_path):
+    wave = speech(16000)[::4]
+    soundfile.write(tmp_path / "old.wav", wave, 4000, subtype="FLOAT")
+    done = alone("old.wav", "--nokeep_low_band", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"took phone-4x" in done.stdout
+    found, _ = soundfile.read(tmp_path / "old_wideband.wav", dtype="float32")
+    expected, _ = Upsampler.from_pretrained("phone-4x").upsample(wave, 4000)
+    np.testing.assert_allclose(found, np.clip(expected, -1, 1), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["run", "speech-4x"])
+def test_a_run_needs_more_than_that(model, run, speech, tmp_path):
     """So that these tests mean something."""
     soundfile.write(tmp_path / "old.wav", speech(16000)[::4], 4000)
-    done = alone(tmp_path / "old.wav", f"--model={run}", f"--output={tmp_path / 'new.wav'}")
+    model = run if model == "run" else model
+    done = alone(tmp_path / "old.wav", f"--model={model}", f"--output={tmp_path / 'new.wav'}")
     assert done.returncode == 1
-    assert b"No module named 'tensorflow" in done.stderr
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith(f"error: {model}: needs TensorFlow")
+    assert "phone-2x or phone-4x" in line
+    assert not (tmp_path / "new.wav").exists()
