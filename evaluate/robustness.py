@@ -7,15 +7,17 @@ split are made anew by filters that recipes do not draw: Butterworth, elliptic, 
 dataset's own behind an MP3 encoder.
 """
 
-import io
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 from absl import flags
 
 from ..data_gen.command import UserError, quiet_tensorflow, replacing, run_command
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _MODEL = flags.DEFINE_string("model", None, "As of wideband-upsample.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder of a dataset.", required=True)
@@ -23,45 +25,6 @@ _SPLIT = flags.DEFINE_enum("split", "valid", ["valid", "test"], "Split to measur
 _OUTPUT = flags.DEFINE_string("output", "robustness.md", "Markdown file to write.")
 
 METRICS = ("snr", "lsd", "lsd_hf")
-# Of the MP3 encoder, in kbit/s; libsndfile takes the part of the way from the most to the least.
-MP3_KBITS, MP3_MOST, MP3_LEAST = 32, 160, 8
-
-
-def butterworth(wave: np.ndarray, ratio: int) -> np.ndarray:
-    """A Butterworth filter of order 10 at 0.9 of the low band, both ways; (n,) to (n / ratio,)."""
-    from scipy import signal
-
-    sections = signal.butter(10, 0.9 / ratio, output="sos")
-    return signal.sosfiltfilt(sections, wave)[::ratio].astype(np.float32)
-
-
-def elliptic(wave: np.ndarray, ratio: int) -> np.ndarray:
-    """An elliptic filter of order 8 at 0.9 of the low band, both ways; (n,) to (n / ratio,)."""
-    from scipy import signal
-
-    sections = signal.ellip(8, 0.1, 60, 0.9 / ratio, output="sos")
-    return signal.sosfiltfilt(sections, wave)[::ratio].astype(np.float32)
-
-
-def through_mp3(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """A wave (n,) as MP3 of 32 kbit/s gives it back, with the encoder's delay undone."""
-    import soundfile
-
-    from . import alignment
-
-    file = io.BytesIO()
-    level = (MP3_MOST - MP3_KBITS) / (MP3_MOST - MP3_LEAST)
-    soundfile.write(
-        *(file, wave, sample_rate),
-        format="MP3",
-        bitrate_mode="CONSTANT",
-        compression_level=level,
-    )
-    file.seek(0)
-    found = soundfile.read(file, dtype="float32")[0][:, np.newaxis]
-    late = alignment.delay(wave[:, np.newaxis], found, sample_rate)
-    _, found = alignment.align(wave[:, np.newaxis], found, late)
-    return np.pad(found[: len(wave), 0], (0, max(0, len(wave) - len(found))))
 
 
 def measure(model: str, data: Path, split: str) -> dict[str, dict[str, list[float]]]:
@@ -77,7 +40,7 @@ def measure(model: str, data: Path, split: str) -> dict[str, dict[str, list[floa
 
     from ..data_gen import degrade, shards
     from ..upsample import Upsampler, restore
-    from . import metrics
+    from . import metrics, other_filters
 
     description = shards.describe(data)
     rate, ratio = description.sample_rate, description.ratio
@@ -90,10 +53,12 @@ def measure(model: str, data: Path, split: str) -> dict[str, dict[str, list[floa
         )
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "own filter": lambda high: protocol.down(high, ratio),
-        "Butterworth": partial(butterworth, ratio=ratio),
-        "elliptic": partial(elliptic, ratio=ratio),
+        "Butterworth": partial(other_filters.butterworth, ratio=ratio),
+        "elliptic": partial(other_filters.elliptic, ratio=ratio),
         "sinc (Soxr)": partial(degrade.sinc_down, ratio=ratio),
-        f"MP3 of {MP3_KBITS} kbit/s": lambda high: protocol.down(through_mp3(high, rate), ratio),
+        f"MP3 of {other_filters.MP3_KBITS} kbit/s": lambda high: protocol.down(
+            other_filters.through_mp3(high, rate), ratio
+        ),
     }
     systems = {name: (upsampler, way) for name, way in ways.items()}
     spline = Upsampler(protocol.interpolation, rate, ratio)

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from wideband.data_gen import degrade
-from wideband.evaluate import robustness
+from wideband.evaluate import other_filters
 
 RATE, RATIO = 16000, 4
 
@@ -17,7 +17,7 @@ def tone(hz):
     return np.sin(2 * np.pi * hz / RATE * np.arange(RATE)).astype(np.float32)
 
 
-@pytest.mark.parametrize("way", [robustness.butterworth, robustness.elliptic])
+@pytest.mark.parametrize("way", [other_filters.butterworth, other_filters.elliptic])
 def test_a_filter_passes_the_low_band_in_step_and_stops_the_rest(way):
     middle = slice(500, 3500)
     for hz in (100, 800, 1500):
@@ -31,7 +31,7 @@ def test_a_filter_passes_the_low_band_in_step_and_stops_the_rest(way):
 def test_filters_are_not_those_of_training():
     """White noise comes out otherwise by every one of them."""
     noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
-    ways = [degrade.decimate, degrade.sinc_down, robustness.butterworth, robustness.elliptic]
+    ways = [degrade.decimate, degrade.sinc_down, other_filters.butterworth, other_filters.elliptic]
     low = [way(noise, RATIO) for way in ways]
     for k, first in enumerate(low):
         for second in low[k + 1 :]:
@@ -43,7 +43,7 @@ def test_mp3_loses_detail_but_not_the_step():
     # Noise that falls with frequency, with pauses, as speech has them.
     wave = np.cumsum(rng.normal(0, 0.02, 3 * RATE)) * np.repeat([1, 0, 1], RATE)
     wave = (wave - np.convolve(wave, np.ones(161) / 161, "same")).astype(np.float32)
-    found = robustness.through_mp3(wave, RATE)
+    found = other_filters.through_mp3(wave, RATE)
     assert found.shape == wave.shape
     error = found - wave
     snr_db = 10 * np.log10(np.sum(wave**2) / np.sum(error**2))

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from wideband import models
+from wideband.models import pretrained
 
 
 def test_an_unknown_network_is_named_with_those_that_there_are():
@@ -21,7 +22,12 @@ def test_the_table_shows_every_network_with_its_parameters():
     table = subprocess.run(
         [sys.executable, "-m", "wideband.models"], capture_output=True, text=True, check=True
     ).stdout
-    rows = {line.split()[0]: line for line in table.splitlines()}
-    assert set(models.names()) <= set(rows)
-    assert "56,411,394" in rows["audiounet"]
-    assert "Kuleshov et al. 2017" in rows["audiounet"]
+    networks, trained = (
+        {line.split()[0]: line for line in part.splitlines()} for part in table.split("\n\n")
+    )
+    assert set(models.names()) <= set(networks)
+    assert set(pretrained.names()) <= set(trained)
+    assert trained["speech-4x"].split()[1:4] == ["framenet", "4000", "16000"]
+    assert trained["speech-4x"].endswith("Keras") and trained["phone-2x"].endswith("TFLite")
+    assert "56,411,394" in networks["audiounet"]
+    assert "Kuleshov et al. 2017" in networks["audiounet"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from wideband.data_gen.command import UserError
 from wideband.models import pretrained
-from wideband.train import ship
+from wideband.train import shipper
 from wideband.upsample import Upsampler, exporter
 
 
@@ -28,7 +28,7 @@ def exported(run, tmp_path_factory):
 
 def test_a_shipped_run_does_what_the_run_does_in_half_the_space(run, weights):
     before = (run / "best.weights.h5").stat().st_size
-    ship.ship(run, "small-4x")
+    shipper.ship(run, "small-4x")
     assert pretrained.names() == ["small-4x"]
     shipped = weights / "small-4x" / "best.weights.h5"
     assert shipped.stat().st_size < 0.75 * before
@@ -39,7 +39,7 @@ def test_a_shipped_run_does_what_the_run_does_in_half_the_space(run, weights):
     # Numbers of 16 bits have 11 of them before the exponent, and errors add up by their roots.
     assert 0 < error < 2**-8
     answer = pretrained.record("small-4x")["answer"]
-    np.testing.assert_allclose(ship.answer(Upsampler.from_run(run)), answer, atol=1e-5)
+    np.testing.assert_allclose(shipper.answer(Upsampler.from_run(run)), answer, atol=1e-5)
 
 
 def test_a_record_keeps_the_recipe_and_no_paths(run, weights):
@@ -47,7 +47,7 @@ def test_a_record_keeps_the_recipe_and_no_paths(run, weights):
     flags = ["--recipe=demo", "--data=/home/me/data", "--run=/home/me/run", "--seed=3"]
     (run / "run.json").write_text(json.dumps(record | {"flags": flags}))
     try:
-        ship.ship(run, "small-4x")
+        shipper.ship(run, "small-4x")
     finally:
         (run / "run.json").write_text(json.dumps(record))
     shipped = pretrained.record("small-4x")
@@ -58,16 +58,16 @@ def test_a_record_keeps_the_recipe_and_no_paths(run, weights):
 
 
 def test_a_tflite_file_takes_the_place_of_weights_and_back(run, exported, weights):
-    ship.ship(run, "small-4x")
-    ship.ship(run, "small-4x", exported)
+    shipper.ship(run, "small-4x")
+    shipper.ship(run, "small-4x", exported)
     assert pretrained.find("small-4x").read_bytes() == exported.read_bytes()
     assert {file.name for file in (weights / "small-4x").iterdir()} == {
         "run.json",
         "network.tflite",
     }
     assert Upsampler.from_pretrained("small-4x").ratio == 4
-    ship.ship(run, "other-4x")
-    ship.ship(run, "small-4x")
+    shipper.ship(run, "other-4x")
+    shipper.ship(run, "small-4x")
     assert pretrained.find("small-4x").is_dir()
     assert pretrained.names() == ["other-4x", "small-4x"]
     assert not list(weights.rglob(".*"))
@@ -76,7 +76,7 @@ def test_a_tflite_file_takes_the_place_of_weights_and_back(run, exported, weight
 @pytest.mark.parametrize("name", ["Small", "small_4x", "../small", "small/4x", "-4x", "", "4x "])
 def test_a_name_that_is_no_name_is_refused(run, weights, name):
     with pytest.raises(UserError, match="small letters, digits and dashes"):
-        ship.ship(run, name)
+        shipper.ship(run, name)
     assert not weights.exists()
 
 
@@ -85,5 +85,5 @@ def test_a_file_of_another_run_is_refused(run, exported, weights, tmp_path):
     with (other / "best.weights.h5").open("ab") as file:
         file.write(b"another")
     with pytest.raises(UserError, match=r"was not made of .*best\.weights\.h5; export it again"):
-        ship.ship(other, "small-4x", exported)
+        shipper.ship(other, "small-4x", exported)
     assert not weights.exists()

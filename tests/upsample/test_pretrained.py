@@ -11,7 +11,7 @@ import soundfile
 from wideband.data_gen.command import UserError
 from wideband.evaluate import metrics
 from wideband.models import pretrained
-from wideband.train.ship import answer
+from wideband.train.shipper import answer
 from wideband.upsample import Upsampler, restore
 
 ROOT = Path(__file__).parents[2]
