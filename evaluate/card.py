@@ -50,17 +50,19 @@ def main(arguments: Sequence[str]) -> None:
     if arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
     tables = [text.partition("=") for text in _TABLE.value]
-    for heading, equals, _ in tables:
+    parts = []
+    for heading, equals, path in tables:
         if not equals:
             raise UserError(f"--table={heading} is not of the form --table=HEADING=FILE")
-    quiet_tensorflow()
-    from . import summary
-
-    parts = [summary.markdown_table(["", ""], facts(Path(_RUN.value))) + "\n"]
-    for heading, _, path in tables:
         parts.append(f"## {heading}\n\n{Path(path).read_text(encoding='utf-8')}")
     card = Path(_CARD.value)
-    page = summary.between_marks(card, "\n".join(parts))
+    from . import summary
+
+    # A card without its marks is told of before a network is built.
+    summary.between_marks(card, "")
+    quiet_tensorflow()
+    told = summary.markdown_table(["", ""], facts(Path(_RUN.value))) + "\n"
+    page = summary.between_marks(card, "\n".join([told, *parts]))
     with replacing(card) as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(card)

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from wideband.data_gen.command import UserError
+from wideband.upsample import files
 
 
 def upsample(*arguments):
@@ -47,36 +49,35 @@ def test_a_file_is_restored_by_a_run(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "flags", "expected"),
+    ("given", "suffix", "expected"),
     [
-        ("in/one.flac", [], "in/one_wideband.flac"),
-        ("in/two.mp3", [], "in/two_wideband.wav"),
-        ("in/two.mp3", ["--format=ogg"], "in/two_wideband.ogg"),
-        ("in", [], "in_wideband/one.flac"),
-        (".", [], "../HERE_wideband/in/one.flac"),
-        ("in/o*.flac", [], "in/one_wideband.flac"),
+        ("in/one.flac", None, "in/one_wideband.flac"),
+        ("in/two.mp3", None, "in/two_wideband.wav"),
+        ("in/two.mp3", ".ogg", "in/two_wideband.ogg"),
+        ("in", None, "in_wideband/one.flac"),
+        (".", None, "../HERE_wideband/in/one.flac"),
+        ("in/o*.flac", None, "in/one_wideband.flac"),
     ],
 )
-def test_without_an_output_a_recording_is_restored_beside_itself(given, flags, expected, tmp_path):
+def test_without_an_output_a_recording_is_restored_beside_itself(
+    given, suffix, expected, tmp_path, monkeypatch
+):
     here = tmp_path / "HERE"
     (here / "in").mkdir(parents=True)
     for name in ("one.flac", "two.mp3"):
-        soundfile.write(here / "in" / name, tone(0.5, 8000), 8000)
-    command = [sys.executable, "-m", "wideband.upsample", given, *flags]
-    options = ["--model=spline", "--ratio=2"]
-    done = subprocess.run([*command, *options], cwd=here, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert soundfile.info(here / expected).frames == 8000
+        (here / "in" / name).touch()
+    monkeypatch.chdir(here)
+    targets = [target for _, target in files.jobs([given], files.beside([given], suffix), suffix)]
+    assert (here / expected).resolve() in [target.resolve() for target in targets]
 
 
 @pytest.mark.parametrize("inputs", [["a.wav", "b.wav"], ["?.wav"]])
-def test_several_recordings_need_a_named_folder(inputs, tmp_path):
+def test_several_recordings_need_a_named_folder(inputs, tmp_path, monkeypatch):
     for name in ("a.wav", "b.wav"):
-        soundfile.write(tmp_path / name, tone(0.5, 4000), 4000)
-    command = [sys.executable, "-m", "wideband.upsample", *inputs, "--model=spline"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert "name it by --output" in only_line(done)
-    assert len(list(tmp_path.iterdir())) == 2
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="name it by --output"):
+        files.beside(inputs)
 
 
 def test_a_folder_keeps_its_shape(tmp_path):
