@@ -107,9 +107,10 @@ def patches(
         steps = rng.integers(0, round(speed_perturbation / 0.05), endpoint=True)
         if steps:
             high = degrade.crop(degrade.hasten(high, int(steps)), ratio)
-            low = protocol.down(high, ratio)
         if rng.random() < random_lowpass:
             low = degrade.decimate_randomly(high, ratio, rng)
+        elif steps:
+            low = protocol.down(high, ratio)
         return [high, low]
 
     def cut(record: tf.Tensor, noise: tf.Tensor) -> Pair:

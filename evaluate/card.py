@@ -7,6 +7,7 @@ First the facts of the run, then the tables that other commands have written.
 """
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def facts(run: Path) -> list[list[str]]:
     return [
         ["network", f"{recipe['model']}({arguments}), {parameters:,} parameters"],
         ["rates", f"from {rate // recipe['ratio']} to {rate} Hz"],
-        ["trained by", " ".join(["wideband-train", *record["flags"]])],
+        ["trained by", shlex.join(["wideband-train", *record["flags"]])],
         ["steps", f"{steps}, of {seconds:.3g} s of speech each; seed {recipe['seed']}"],
         ["took", f"{timings['seconds'] / 60:.0f} min on {record['machine']}"],
         ["commit", str(record["commit"])],
@@ -49,15 +50,14 @@ def main(arguments: Sequence[str]) -> None:
     """Writes the card and prints where."""
     if arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
-    tables = [text.partition("=") for text in _TABLE.value]
+    from . import summary
+
     parts = []
-    for heading, equals, path in tables:
+    for heading, equals, path in (text.partition("=") for text in _TABLE.value):
         if not equals:
             raise UserError(f"--table={heading} is not of the form --table=HEADING=FILE")
         parts.append(f"## {heading}\n\n{Path(path).read_text(encoding='utf-8')}")
     card = Path(_CARD.value)
-    from . import summary
-
     # A card without its marks is told of before a network is built.
     summary.between_marks(card, "")
     quiet_tensorflow()

@@ -60,14 +60,18 @@ def measure(model: str, data: Path, split: str) -> dict[str, dict[str, list[floa
             other_filters.through_mp3(high, rate), ratio
         ),
     }
-    systems = {name: (upsampler, way) for name, way in ways.items()}
     spline = Upsampler(protocol.interpolation, rate, ratio)
-    systems = {f"{spline.name}, own filter": (spline, ways["own filter"]), **systems}
-    found = {name: {metric: [] for metric in METRICS} for name in systems}
+    # row: what restores, and the way to its low side
+    rows = {
+        f"{spline.name}, own filter": (spline, "own filter"),
+        **{name: (upsampler, name) for name in ways},
+    }
+    found = {name: {metric: [] for metric in METRICS} for name in rows}
     paths = shards.files(data, split)
     for example in tqdm(list(shards.read(paths)), unit="file", leave=False):
-        for name, (system, way) in systems.items():
-            estimate, _ = system.upsample(way(example.high), rate / ratio)
+        lows = {name: way(example.high) for name, way in ways.items()}
+        for name, (system, way) in rows.items():
+            estimate, _ = system.upsample(lows[way], rate / ratio)
             values = metrics.evaluate(
                 example.high, estimate, rate, cutoff_hz=rate / ratio / 2, names=METRICS
             )

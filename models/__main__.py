@@ -22,12 +22,12 @@ def main() -> None:
         )
     print(f"\n{'trained':12} {'network':12} {'from Hz':>8} {'to Hz':>8} {'MB':>6}  runs by")
     for name in pretrained.names():
-        recipe, path = pretrained.record(name)["recipe"], pretrained.find(name)
+        recipe, folder = pretrained.record(name)["recipe"], pretrained.WEIGHTS / name
         rate = recipe["sample_rate"]
-        megabytes = sum(each.stat().st_size for each in (pretrained.WEIGHTS / name).iterdir()) / 1e6
+        megabytes = sum(each.stat().st_size for each in folder.iterdir()) / 1e6
         print(
             f"{name:12} {recipe['model']:12} {rate // recipe['ratio']:8} {rate:8} {megabytes:6.1f}"
-            f"  {'Keras' if path.is_dir() else 'TFLite'}"
+            f"  {'TFLite' if pretrained.is_tflite(name) else 'Keras'}"
         )
 
 

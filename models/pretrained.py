@@ -33,14 +33,20 @@ def find(name: str) -> Path:
     Raises:
         ValueError: there is no such network, or a file of it is missing or damaged.
     """
-    if name not in names():
+    sums = {file: expected for file, expected in read_sums().items() if file.startswith(f"{name}/")}
+    if not sums:
         raise ValueError(f"no trained network is named {name!r}; there are {', '.join(names())}")
-    for file, expected in read_sums().items():
+    for file, expected in sums.items():
         path = WEIGHTS / file
-        if file.startswith(f"{name}/") and not (path.is_file() and checksum(path) == expected):
+        if not (path.is_file() and checksum(path) == expected):
             raise ValueError(f"{path}: missing or damaged; install wideband again")
-    tflite = WEIGHTS / name / TFLITE_FILE
-    return tflite if tflite.is_file() else tflite.parent
+    folder = WEIGHTS / name
+    return folder / TFLITE_FILE if is_tflite(name) else folder
+
+
+def is_tflite(name: str) -> bool:
+    """Tells whether a trained network is a TFLite file, which needs no TensorFlow."""
+    return (WEIGHTS / name / TFLITE_FILE).is_file()
 
 
 def record(name: str) -> dict[str, Any]:
@@ -49,9 +55,8 @@ def record(name: str) -> dict[str, Any]:
     Raises:
         ValueError: as in `find`.
     """
-    path = find(name)
-    folder = path if path.is_dir() else path.parent
-    return json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    find(name)
+    return json.loads((WEIGHTS / name / RECORD).read_text(encoding="utf-8"))
 
 
 def checksum(path: Path) -> str:

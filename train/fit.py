@@ -1,6 +1,5 @@
 """The training loop: a recipe and a dataset in, a run folder out."""
 
-import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from ..data_gen import degrade, pipeline, shards
 from ..data_gen.command import UserError, replacing
 from ..evaluate import figures, metrics
 from ..evaluate.summary import summarize
+from ..models import pretrained
 from ..upsample import Upsampler
 from ..upsample.upsampler import weights_file
 from .losses import LOSSES, SPECTRAL_RESOLUTIONS, with_spectral_term
@@ -168,7 +168,7 @@ def _digest(recipe: Recipe, initial_weights: Path | None) -> dict[str, str]:
             )
         return {}
     _, weights = weights_file(initial_weights)
-    return {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
+    return {"sha256": pretrained.checksum(weights)}
 
 
 def _start_from(network: keras.Model, run: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..data_gen import pipeline, shards
 from ..data_gen.command import UserError, replacing
+from ..models import pretrained
 from .convert import convert, operators
 from .tflite import Facts, TFLiteNetwork, write
 from .upsampler import Upsampler, weights_file
@@ -98,7 +99,7 @@ def export(
         latency=step * (window - lead) + delay,
         quantize=quantize,
         recipe=recipe["name"],
-        weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        weights_sha256=pretrained.checksum(weights),
         licence=licence,
         model_sha256=hashlib.sha256(content).hexdigest(),
     )

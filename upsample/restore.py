@@ -9,7 +9,7 @@ import numpy as np
 from ..data_gen import audio, interpolate, measure
 from ..data_gen.command import UserError, quiet_tensorflow
 from ..models import pretrained
-from .upsampler import PIECE_SECONDS, Upsampler, pretrained_path
+from .upsampler import PIECE_SECONDS, Upsampler
 
 # What is taken where no model is named: for speech of either band, with TensorFlow and without.
 DEFAULTS, DEFAULTS_WITHOUT_TENSORFLOW = ("speech-2x", "speech-4x"), ("phone-2x", "phone-4x")
@@ -61,8 +61,8 @@ def load(model: str, sample_rate: int, ratio: int) -> Upsampler:
             f"package ({', '.join(pretrained.names())}), nor an interpolation "
             f"({', '.join(interpolate.METHODS)})"
         )
-    path = pretrained_path(model) if shipped else Path(model)
-    if path.suffix != ".tflite":
+    tflite = pretrained.is_tflite(model) if shipped else model.endswith(".tflite")
+    if not tflite:
         try:
             quiet_tensorflow()
         except ImportError as error:
@@ -72,7 +72,7 @@ def load(model: str, sample_rate: int, ratio: int) -> Upsampler:
             ) from error
     if shipped:
         return Upsampler.from_pretrained(model)
-    return Upsampler.from_tflite(path) if path.suffix == ".tflite" else Upsampler.from_run(path)
+    return Upsampler.from_tflite(model) if tflite else Upsampler.from_run(model)
 
 
 def load_defaults() -> list[Upsampler]:
