@@ -27,10 +27,13 @@ def weights_file(run: Path) -> tuple[Path, Path]:
     Where there is no such path, it may be a network that comes with the package.
 
     Raises:
-        UserError: it is no run folder, or the run has no weights yet.
+        UserError: it is no run folder, or a TFLite file, or the run has no weights yet.
     """
+    name = run
     if not run.exists() and str(run) in pretrained.names():
         run = pretrained_path(str(run))
+    if run.suffix == ".tflite":
+        raise UserError(f"{name}: a TFLite file, which has no weights for Keras; name a run")
     folder, weights = (run, run / "best.weights.h5") if run.is_dir() else (run.parent, run)
     if not (folder / "run.json").is_file():
         raise UserError(f"{run}: no run folder, nor a weights file in one (run.json is missing)")

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import soundfile
 from wideband.data_gen.command import UserError
 from wideband.evaluate import metrics
 from wideband.models import pretrained
+from wideband.train import recipes
+from wideband.train.recipe import Recipe
 from wideband.train.shipper import answer
 from wideband.upsample import Upsampler, restore
 
@@ -85,6 +88,21 @@ def test_a_network_of_the_package_is_loaded_as_a_run():
     network, other = by_name.network, Upsampler.from_pretrained("speech-4x").network
     for found, expected in zip(network.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_a_network_for_phones_is_no_run(tmp_path):
+    with pytest.raises(UserError, match="phone-4x: a TFLite file, which has no weights for Keras"):
+        Upsampler.from_run("phone-4x")
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_a_shipped_network_can_be_trained_again_by_a_recipe(name):
+    shipped = Recipe(**pretrained.record(name)["recipe"])
+    row = recipes.get(name.replace("phone", "stream").replace("-", "_"))
+    # Those of the ratio and the patch are added when the network is built.
+    assert shipped.arguments.items() >= row.arguments.items()
+    told = ("name", "source", "precision", "arguments")
+    assert replace(row, **{key: getattr(shipped, key) for key in told}) == shipped
 
 
 def test_a_path_goes_before_a_name(tmp_path, monkeypatch):
