@@ -3,10 +3,12 @@
 Every 8 ms a short-time Fourier transform takes the level and the phase of each band of the low
 wave. Residual blocks of dilated convolutions (Yu and Koltun 2016, arXiv:1511.07122) see a second
 around. For each band below the cutoff they tell a gain, which brings back what the low-pass took.
-For each band above it they tell a level, as a logarithm, and a complex carrier: one network so
-restores what is loud and what is 60 dB softer (AP-BWE, Lu et al. 2024, arXiv:2401.06387, predicts
-logarithms of levels too). The inverse transform of both joins the low wave, brought to the high
-rate by a windowed sinc, which no weight can disturb.
+For each band above it they tell a level, as a logarithm: one network so restores what is loud and
+what is 60 dB softer (AP-BWE, Lu et al. 2024, arXiv:2401.06387, predicts logarithms of levels too).
+What gets that level are the overtones that a rectifier makes of the low wave, which are those of the
+voice where there is one, and noise where there is none (Makhoul and Berouti 1979, "High-frequency
+regeneration in speech coding systems"). The inverse transform of both joins the low wave, brought
+to the high rate by a windowed sinc, which no weight can disturb.
 """
 
 import keras
@@ -87,9 +89,13 @@ class FrameNet(Network):
             x = layers.Add()([x, y])
         x = layers.LeakyReLU(negative_slope=0.2)(x)
 
+        # (batch, ratio n, 1) to (batch, frames, 2 above)
+        overtones = layers.ZeroPadding1D((WINDOW - HOP) // 2, dtype="float32")(ops.abs(wave))
+        overtones = FixedConv(_analysis(WINDOW, BANDS - above), strides=HOP)(overtones)
+
         # (batch, frames, above), (batch, frames, 2 above) and (batch, frames, below)
         level = layers.Dense(above, dtype="float32", name="level")(x)
-        carrier = layers.Dense(2 * above, dtype="float32", name="carrier")(x)
+        turn = layers.Dense(2 * above, kernel_initializer="zeros", dtype="float32", name="turn")(x)
         gain = layers.Dense(
             below,
             kernel_initializer="zeros",
@@ -98,6 +104,7 @@ class FrameNet(Network):
             name="gain",
         )(x)
         # (batch, frames, 2 * 257) to (batch, frames, 128) to (batch, ratio n, 1)
+        carrier = Carrier(dtype="float32")([turn, overtones])
         x = Spectrum(dtype="float32")([level, carrier, gain, bands])
         x = FixedConv(_synthesis(), "same")(x)
         x = layers.Reshape((-1, 1), dtype="float32")(x)
@@ -146,6 +153,29 @@ class LevelAndPhase(layers.Layer):
         return ops.concatenate([level, scale * real, scale * imaginary], axis=-1)
 
 
+class Carrier(layers.Layer):
+    """Makes overtones equally loud, then turns and scales each: (batch, frames, 2 a) twice.
+
+    The inputs are complex factors, less 1, and bands, in which real parts come before imaginary
+    ones. A band is divided by the root of the mean power of the 17 bands around it, half a
+    kilohertz, so that harmonics still stand out and formants do not.
+    """
+
+    def call(self, inputs):
+        """Multiplies flattened bands by factors."""
+        turn, bands = inputs
+        real, imaginary = ops.split(bands, 2, axis=-1)
+        power = real**2 + imaginary**2
+        near = ops.convert_to_tensor(_neighbours(power.shape[-1]), "float32")
+        scale = ops.rsqrt(ops.matmul(power, near) + 1e-14)
+        real, imaginary = scale * real, scale * imaginary
+        cosine, sine = ops.split(turn, 2, axis=-1)
+        cosine = 1.0 + cosine
+        return ops.concatenate(
+            [cosine * real - sine * imaginary, cosine * imaginary + sine * real], axis=-1
+        )
+
+
 class Spectrum(layers.Layer):
     """Puts together what the network adds to the low wave, all in bands.
 
@@ -181,14 +211,21 @@ def _equalizer(below: int, ratio: int) -> np.ndarray:
     return np.log(np.clip(1 / response - 1, *np.exp(GAINS)))
 
 
-def _analysis(window: int) -> np.ndarray:
+def _neighbours(bands: int) -> np.ndarray:
+    """Gives the matrix (bands, bands) that takes means over 17 bands, fewer at either end."""
+    k = np.arange(bands)
+    near = np.abs(k[:, np.newaxis] - k) <= 8
+    return near / near.sum(axis=0)
+
+
+def _analysis(window: int, first: int = 0) -> np.ndarray:
     """Gives the kernel (window, 1, 2 bands) of a Fourier transform under a Hann window.
 
-    White noise has bands of its own variance.
+    White noise has bands of its own variance. The bands below the first are left out.
     """
     n = np.arange(window)[:, np.newaxis]
     hann = np.sin(np.pi * (n + 0.5) / window) ** 2
-    angle = 2 * np.pi * (n - window / 2) * np.arange(window // 2 + 1) / window
+    angle = 2 * np.pi * (n - window / 2) * np.arange(first, window // 2 + 1) / window
     basis = np.concatenate([np.cos(angle), -np.sin(angle)], axis=1)
     return (hann * basis / np.sqrt(np.sum(hann**2)))[:, np.newaxis, :]
 

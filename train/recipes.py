@@ -65,7 +65,7 @@ _STREAM = replace(
     steps_per_epoch=300,
 )
 
-# The networks for speech, 10 minutes each on two CPU cores (docs/design-notes.md). Patches of two
+# The networks for speech, 15 minutes each on two CPU cores (docs/design-notes.md). Patches of two
 # seconds, since they see a second on either side.
 _SPEECH = replace(
     _STREAM,
@@ -77,7 +77,7 @@ _SPEECH = replace(
     random_lowpass=0.3,
     speed_perturbation=0.15,
     gain_db=10.0,
-    epochs=24,
+    epochs=36,
     validation_seconds=150.0,
     steps_per_epoch=100,
 )

@@ -17,7 +17,7 @@ def test_layers_have_the_sizes_of_the_description(outline, ratio, below, above):
     expected = {"first": (3, 3 * below, 192)}
     for k in range(12):
         expected |= {f"dilated_{k}": (3, 192, 192), f"mix_{k}": (1, 192, 192)}
-    expected |= {"level": (192, above), "carrier": (192, 2 * above), "gain": (192, below)}
+    expected |= {"level": (192, above), "turn": (192, 2 * above), "gain": (192, below)}
     assert kernels == expected
     dilations = [network.get_layer(f"dilated_{k}").dilation_rate[0] for k in range(12)]
     assert tuple(dilations) == DILATIONS
@@ -56,29 +56,42 @@ def _slow_network(low, network, ratio, slow):
         y = slow.conv(slow.leaky(x, 0.2), *weights(f"dilated_{k}"), dilation=dilation)
         x = x + slow.conv(slow.leaky(y, 0.2), *weights(f"mix_{k}"))
     x = slow.leaky(x, 0.2)
-    level, carrier, gain = (
-        x @ kernel + bias for kernel, bias in map(weights, ("level", "carrier", "gain"))
+    level, turn, gain = (
+        x @ kernel + bias for kernel, bias in map(weights, ("level", "turn", "gain"))
     )
+
+    # A sinc of 32 samples on either side.
+    t = np.arange(ratio * len(low))[:, np.newaxis] / ratio - np.arange(len(low))
+    window = np.where(np.abs(t) < 32, np.cos(np.pi * t / 64) ** 2, 0)
+    wave = (np.sinc(t) * window) @ low[:, 0]
+
+    hann = np.sin(np.pi * (np.arange(512) + 0.5) / 512) ** 2
+    padded = np.pad(np.abs(wave), 192)
+    frames = np.stack([hann * padded[128 * m : 128 * m + 512] for m in range(count)])
+    overtones = (np.fft.rfft(frames) * (-1.0) ** np.arange(257))[:, below - 1 :]
+    overtones /= np.sqrt(np.sum(hann**2))
+    power = np.abs(overtones) ** 2
+    for k in range(power.shape[1]):
+        near = power[:, max(0, k - 8) : k + 9].mean(axis=1)
+        overtones[:, k] /= np.sqrt(near + 1e-14)
+    real, imaginary = np.split(turn, 2, axis=1)
+    carrier = (1 + real + 1j * imaginary) * overtones
 
     spectrum = np.zeros((count, 257), complex)
     spectrum[:, :below] += np.exp(np.clip(gain, -10, 5)) * bands
-    real, imaginary = np.split(carrier, 2, axis=1)
-    spectrum[:, below - 1 :] += np.exp(np.clip(level - 7, -16, 4)) * (real + 1j * imaginary)
+    spectrum[:, below - 1 :] += np.exp(np.clip(level - 7, -16, 4)) * carrier
 
     hann = np.cos(np.pi * (np.arange(512) - 255.5 - 0.5) / 512) ** 2
     scale = np.sqrt(257 * np.sum(hann**2) / 128)
     added = np.zeros(128 * count + 512)
     angle = 2 * np.pi * np.arange(257)[:, np.newaxis] * (np.arange(512) - 256) / 512
     for m in range(count):
-        wave = spectrum[m].real @ np.cos(angle) - spectrum[m].imag @ np.sin(angle)
-        added[128 * m : 128 * m + 512] += hann * wave / scale
+        frame = spectrum[m].real @ np.cos(angle) - spectrum[m].imag @ np.sin(angle)
+        added[128 * m : 128 * m + 512] += hann * frame / scale
     # A frame's window begins one hop and a half before its hop.
     added = added[192 : 192 + 128 * count]
 
-    # A sinc of 32 samples on either side.
-    t = np.arange(ratio * len(low))[:, np.newaxis] / ratio - np.arange(len(low))
-    window = np.where(np.abs(t) < 32, np.cos(np.pi * t / 64) ** 2, 0)
-    return ((np.sinc(t) * window) @ low[:, 0] + added)[:, np.newaxis]
+    return (wave + added)[:, np.newaxis]
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
