@@ -5,8 +5,8 @@ wave. Residual blocks of dilated convolutions (Yu and Koltun 2016, arXiv:1511.07
 around. For each band below the cutoff they tell a gain, which brings back what the low-pass took.
 For each band above it they tell a level, as a logarithm: one network so restores what is loud and
 what is 60 dB softer (AP-BWE, Lu et al. 2024, arXiv:2401.06387, predicts logarithms of levels too).
-What gets that level are the overtones that a rectifier makes of the low wave, which are those of the
-voice where there is one, and noise where there is none (Makhoul and Berouti 1979, "High-frequency
+What gets that level are the overtones that a rectifier makes of the low wave: those of the voice
+where there is one, and noise where there is none (Makhoul and Berouti 1979, "High-frequency
 regeneration in speech coding systems"). The inverse transform of both joins the low wave, brought
 to the high rate by a windowed sinc, which no weight can disturb.
 """
