@@ -113,6 +113,9 @@ def prepare(
         measured = _measure_all(in_order, recordings, journal, settings, strict)
         kept = [row for row in measured if not row.reason]
         if not any(row.recording.split == "train" for row in kept):
+            # Repaired, the recordings are others, and would be refused here.
+            for path in (journal, output / "dataset.json"):
+                path.unlink()
             raise UserError(
                 f"no recording is fit for training; left out of {len(recordings)}: "
                 f"{counts(_left_out(measured))}"

@@ -403,6 +403,12 @@ def test_a_corpus_with_nothing_to_train_on_is_refused_with_the_reasons(small, tm
         "error: no recording is fit for training; left out of 3: 1 short, 2 silent" in result.stderr
     )
     assert "Traceback" not in result.stderr
+    # Repaired, they go to the same folder, which holds no shard yet.
+    for seed, path in enumerate(sorted(small.rglob("*.wav"))):
+        soundfile.write(path, noise(1, seed=seed), RATE)
+    again = run(small, tmp_path / "out", "--workers=1", corpus="folder")
+    assert again.returncode == 0, again.stderr
+    assert json.loads((tmp_path / "out" / "dataset.json").read_text())["left_out"] == {}
 
 
 def test_too_few_speakers_are_split_by_recording_and_it_is_said(small, tmp_path):
