@@ -166,8 +166,9 @@ class Carrier(layers.Layer):
         turn, bands = inputs
         real, imaginary = ops.split(bands, 2, axis=-1)
         power = real**2 + imaginary**2
-        near = ops.convert_to_tensor(_neighbours(power.shape[-1]), "float32")
-        scale = ops.rsqrt(ops.matmul(power, near) + 1e-14)
+        # Not a product with a matrix, whose inputs TFLite would round to 8 bits, most of them to 0.
+        near = ops.average_pool(power[..., None], (1, 17), 1, "same", "channels_last")[..., 0]
+        scale = ops.rsqrt(near + 1e-14)
         real, imaginary = scale * real, scale * imaginary
         cosine, sine = ops.split(turn, 2, axis=-1)
         cosine = 1.0 + cosine
@@ -209,13 +210,6 @@ def _equalizer(below: int, ratio: int) -> np.ndarray:
     ripple = 10 ** (0.05 / 10) - 1
     response = 1 / (1 + ripple * np.polynomial.chebyshev.chebval(warped, [0] * 8 + [1]) ** 2)
     return np.log(np.clip(1 / response - 1, *np.exp(GAINS)))
-
-
-def _neighbours(bands: int) -> np.ndarray:
-    """Gives the matrix (bands, bands) that takes means over 17 bands, fewer at either end."""
-    k = np.arange(bands)
-    near = np.abs(k[:, np.newaxis] - k) <= 8
-    return near / near.sum(axis=0)
 
 
 def _analysis(window: int, first: int = 0) -> np.ndarray:
