@@ -103,8 +103,8 @@ class FrameNet(Network):
             dtype="float32",
             name="gain",
         )(x)
-        # (batch, frames, 2 * 257) to (batch, frames, 128) to (batch, ratio n, 1)
         carrier = Carrier(dtype="float32")([turn, overtones])
+        # (batch, frames, 2 * 257) to (batch, frames, 128) to (batch, ratio n, 1)
         x = Spectrum(dtype="float32")([level, carrier, gain, bands])
         x = FixedConv(_synthesis(), "same")(x)
         x = layers.Reshape((-1, 1), dtype="float32")(x)

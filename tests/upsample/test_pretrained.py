@@ -90,7 +90,7 @@ def test_a_network_of_the_package_is_loaded_as_a_run():
         np.testing.assert_array_equal(found, expected)
 
 
-def test_a_network_for_phones_is_no_run(tmp_path):
+def test_a_network_for_phones_is_no_run():
     with pytest.raises(UserError, match="phone-4x: a TFLite file, which has no weights for Keras"):
         Upsampler.from_run("phone-4x")
 
