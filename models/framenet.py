@@ -7,8 +7,9 @@ For each band above it they tell a level, as a logarithm: one network so restore
 what is 60 dB softer (AP-BWE, Lu et al. 2024, arXiv:2401.06387, predicts logarithms of levels too).
 What gets that level are the overtones that a rectifier makes of the low wave: those of the voice
 where there is one, and noise where there is none (Makhoul and Berouti 1979, "High-frequency
-regeneration in speech coding systems"). The inverse transform of both joins the low wave, brought
-to the high rate by a windowed sinc, which no weight can disturb.
+regeneration in speech coding systems"). The treble that comes out is given smooth magnitudes, in
+short frames and in long ones. It and the wave of the gained bands join the low wave, brought to the
+high rate by a windowed sinc, which no weight can disturb.
 """
 
 import keras
@@ -30,6 +31,8 @@ SINC_HALF = 32
 GAINS, LEVELS = (-10.0, 5.0), (-16.0, 4.0)
 # Of a level that the blocks tell nothing of: 60 dB below full scale.
 QUIET = -7.0
+# Windows, in samples, in which the magnitudes of the treble become smooth, one after the other.
+SMOOTHED = (512, 2048)
 
 
 @keras.saving.register_keras_serializable("wideband")
@@ -89,13 +92,7 @@ class FrameNet(Network):
             x = layers.Add()([x, y])
         x = layers.LeakyReLU(negative_slope=0.2)(x)
 
-        # (batch, ratio n, 1) to (batch, frames, 2 above)
-        overtones = layers.ZeroPadding1D((WINDOW - HOP) // 2, dtype="float32")(ops.abs(wave))
-        overtones = FixedConv(_analysis(WINDOW, BANDS - above), strides=HOP)(overtones)
-
-        # (batch, frames, above), (batch, frames, 2 above) and (batch, frames, below)
-        level = layers.Dense(above, dtype="float32", name="level")(x)
-        turn = layers.Dense(2 * above, kernel_initializer="zeros", dtype="float32", name="turn")(x)
+        # (batch, frames, below) and (batch, frames, above)
         gain = layers.Dense(
             below,
             kernel_initializer="zeros",
@@ -103,18 +100,37 @@ class FrameNet(Network):
             dtype="float32",
             name="gain",
         )(x)
-        carrier = Carrier(dtype="float32")([turn, overtones])
-        # (batch, frames, 2 * 257) to (batch, frames, 128) to (batch, ratio n, 1)
-        x = Spectrum(dtype="float32")([level, carrier, gain, bands])
-        x = FixedConv(_synthesis(), "same")(x)
-        x = layers.Reshape((-1, 1), dtype="float32")(x)
-        super().__init__(low, add_wave(x, wave), name=name)
+        level = layers.Dense(
+            above,
+            bias_initializer=keras.initializers.Constant(QUIET),
+            dtype="float32",
+            name="level",
+        )(x)
+
+        # (batch, frames, 2 below) to (batch, frames, 128) to (batch, ratio n, 1)
+        gained = Scaling(*GAINS, dtype="float32")([gain, bands])
+        gained = FixedConv(_synthesis(0, below), "same")(gained)
+        gained = layers.Reshape((-1, 1), dtype="float32")(gained)
+
+        # (batch, ratio n, 1) to (batch, frames, 2 above) and back
+        treble = layers.ZeroPadding1D((WINDOW - HOP) // 2, dtype="float32")(ops.abs(wave))
+        treble = FixedConv(_analysis(WINDOW, BANDS - above), strides=HOP)(treble)
+        treble = Whitening(dtype="float32")(treble)
+        treble = Scaling(*LEVELS, dtype="float32")([level, treble])
+        treble = FixedConv(_synthesis(BANDS - above, BANDS), "same")(treble)
+        treble = layers.Reshape((-1, 1), dtype="float32")(treble)
+        for size in SMOOTHED:
+            treble = Smoothing(size, 1 / ratio, dtype="float32")(treble)
+
+        added = layers.Add(dtype="float32")([gained, treble])
+        super().__init__(low, add_wave(added, wave), name=name)
 
         # === Config ===
         self.ratio, self.width = ratio, width
-        self.multiple = hop
-        # Hops of the analysis, of the blocks, and of the synthesis.
-        self.context = (2 + 1 + sum(DILATIONS) + 2) * hop
+        # What is smoothed last has the longest hops.
+        self.multiple = max(SMOOTHED) // 4 // ratio
+        # Hops of the analysis, of the blocks, of the synthesis, and of the smoothing.
+        self.context = (2 + 1 + sum(DILATIONS) + 2 + sum(SMOOTHED) // HOP) * hop
 
 
 class FixedConv(layers.Layer):
@@ -153,50 +169,102 @@ class LevelAndPhase(layers.Layer):
         return ops.concatenate([level, scale * real, scale * imaginary], axis=-1)
 
 
-class Carrier(layers.Layer):
-    """Makes overtones equally loud, then turns and scales each: (batch, frames, 2 a) twice.
+class Whitening(layers.Layer):
+    """Makes bands equally loud: (batch, frames, 2 c) to the same, real parts before imaginary ones.
 
-    The inputs are complex factors, less 1, and bands, in which real parts come before imaginary
-    ones. A band is divided by the root of the mean power of the 17 bands around it, half a
-    kilohertz, so that harmonics still stand out and formants do not.
+    A band is divided by the root of the mean power of those around it, so that harmonics still
+    stand out and formants do not.
     """
 
-    def call(self, inputs):
-        """Multiplies flattened bands by factors."""
-        turn, bands = inputs
+    def call(self, bands):
+        """Divides bands (batch, frames, 2 c)."""
         real, imaginary = ops.split(bands, 2, axis=-1)
-        power = real**2 + imaginary**2
-        # Not a product with a matrix, whose inputs TFLite would round to 8 bits, most of them to 0.
-        near = ops.average_pool(power[..., None], (1, 17), 1, "same", "channels_last")[..., 0]
-        scale = ops.rsqrt(near + 1e-14)
-        real, imaginary = scale * real, scale * imaginary
-        cosine, sine = ops.split(turn, 2, axis=-1)
-        cosine = 1.0 + cosine
-        return ops.concatenate(
-            [cosine * real - sine * imaginary, cosine * imaginary + sine * real], axis=-1
-        )
+        scale = ops.rsqrt(_mean_around(real**2 + imaginary**2, WINDOW) + 1e-14)
+        return ops.concatenate([scale * real, scale * imaginary], axis=-1)
 
 
-class Spectrum(layers.Layer):
-    """Puts together what the network adds to the low wave, all in bands.
+class Scaling(layers.Layer):
+    """Scales bands: (batch, frames, c) and (batch, frames, 2 c) to (batch, frames, 2 c).
 
-    The inputs are levels (batch, frames, a) and carriers (batch, frames, 2 a) of the highest bands,
-    and gains (batch, frames, b) and the low wave (batch, frames, 2 b) of the lowest; real parts
-    come before imaginary ones. The output is (batch, frames, 2 * 257).
+    Args:
+        least: of the natural logarithms of the factors, which are the first input.
+        most: of them, too.
     """
 
+    def __init__(self, least: float, most: float, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.least, self.most = least, most
+
     def call(self, inputs):
-        """Multiplies carriers by levels and low bands by gains, and adds both up."""
-        level, carrier, gain, bands = inputs
-        level = ops.exp(ops.clip(QUIET + level, *LEVELS))
-        gain = ops.exp(ops.clip(gain, *GAINS))
-        lowest = ((0, 0), (0, 0), (0, BANDS - gain.shape[-1]))
-        highest = ((0, 0), (0, 0), (BANDS - level.shape[-1], 0))
-        parts = zip(ops.split(bands, 2, axis=-1), ops.split(carrier, 2, axis=-1), strict=True)
-        return ops.concatenate(
-            [ops.pad(gain * low, lowest) + ops.pad(level * high, highest) for low, high in parts],
-            axis=-1,
-        )
+        """Multiplies the second input's real parts, which come first, and its imaginary ones."""
+        factor, bands = inputs
+        factor = ops.exp(ops.clip(factor, self.least, self.most))
+        return ops.concatenate([factor, factor], axis=-1) * bands
+
+
+class Smoothing(layers.Layer):
+    """Gives a wave the magnitudes that its bands have on the mean: (batch, n, 1) to the same.
+
+    Noise has bands that are empty by chance and others that are loud by chance, and they are others
+    than those of the noise that was recorded. Here each magnitude of a short-time Fourier transform
+    becomes the root mean square of those around it, phases stay, and the inverse is that of Griffin
+    and Lim 1984 ("Signal estimation from modified short-time Fourier transform", equation 6), as in
+    the making of low-noise noise (Pumplin 1985; Kohlrausch et al. 1997).
+
+    Args:
+        window: samples, a power of two; n is a multiple of a quarter of it.
+        cutoff: as a part of half the sample rate; nothing is left below it.
+    """
+
+    def __init__(self, window: int, cutoff: float, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.window, self.first = window, round(window / 2 * cutoff)
+
+    def call(self, wave):
+        """Smooths a wave (batch, n, 1)."""
+        hann = np.sin(np.pi * (np.arange(self.window) + 0.5) / self.window) ** 2
+        hann = ops.convert_to_tensor(hann, "float32")
+        # (batch, n, 1) to (batch, n / hop + 3, window): four hops make a window
+        hops = ops.reshape(wave, (ops.shape(wave)[0], -1, self.window // 4))
+        hops = ops.pad(hops, ((0, 0), (3, 3), (0, 0)))
+        count = ops.shape(hops)[1] - 3
+        frames = ops.concatenate([hops[:, k : k + count] for k in range(4)], axis=-1)
+
+        # (batch, n / hop + 3, bands)
+        real, imaginary = (part[..., self.first :] for part in ops.rfft(hann * frames))
+        power = real**2 + imaginary**2
+        gain = ops.sqrt((_mean_around(power, self.window) + 1e-12) / (power + 1e-12))
+        below = ((0, 0), (0, 0), (self.first, 0))
+        spectrum = [ops.pad(gain * part, below) for part in (real, imaginary)]
+        # The squares of the four windows over a sample add up to 1.5.
+        frames = hann / 1.5 * _inverse(*spectrum)
+        parts = enumerate(ops.split(frames, 4, axis=-1))
+        hops = sum(part[:, 3 - k : count - k] for k, part in parts)
+        return ops.reshape(hops, ops.shape(wave))
+
+
+def _mean_around(power, window: int):
+    """Gives the mean of the bands within a quarter of a kilohertz: (batch, frames, c) to the same.
+
+    Not a product with a matrix, whose inputs TFLite would round to 8 bits, most of them to 0.
+    """
+    size = (1, window // 32 + 1)
+    return ops.average_pool(power[..., None], size, 1, "same", "channels_last")[..., 0]
+
+
+def _inverse(real, imaginary):
+    """Inverts `ops.rfft`, as Hartley's transform, which is its own inverse.
+
+    TFLite has a Fourier transform of real numbers, and nothing that inverts it.
+    """
+    wave = _hartley(*ops.rfft(_hartley(real, imaginary)))
+    return wave / wave.shape[-1]
+
+
+def _hartley(real, imaginary):
+    """Gives Hartley's transform of real numbers, from the half of their Fourier transform."""
+    mirrored = ops.flip((real + imaginary)[..., 1:-1], axis=-1)
+    return ops.concatenate([real - imaginary, mirrored], axis=-1)
 
 
 def _equalizer(below: int, ratio: int) -> np.ndarray:
@@ -224,15 +292,15 @@ def _analysis(window: int, first: int = 0) -> np.ndarray:
     return (hann * basis / np.sqrt(np.sum(hann**2)))[:, np.newaxis, :]
 
 
-def _synthesis() -> np.ndarray:
-    """Gives the kernel (5, 2 * 257, 128) that adds up the waves of bands under a Hann window.
+def _synthesis(first: int, last: int) -> np.ndarray:
+    """Gives the kernel (5, 2 (last - first), 128) that makes waves of bands under a Hann window.
 
-    Of random bands of variance 1 it makes a wave of variance 1.
+    Of 257 random bands of variance 1 it makes a wave of variance 1.
     """
     # Sample n of a hop, as the frame that is 2 - k hops away counts it from its middle.
     k = np.arange(5)[:, np.newaxis, np.newaxis]
     n = np.arange(HOP) - (k - 2) * HOP - HOP / 2
     hann = np.where(np.abs(n) < WINDOW / 2, np.cos(np.pi * n / WINDOW) ** 2, 0.0)
-    angle = 2 * np.pi * n * np.arange(BANDS)[:, np.newaxis] / WINDOW
+    angle = 2 * np.pi * n * np.arange(first, last)[:, np.newaxis] / WINDOW
     basis = np.concatenate([np.cos(angle), -np.sin(angle)], axis=1)
     return hann * basis / np.sqrt(BANDS * np.sum(hann[:, 0] ** 2) / HOP)

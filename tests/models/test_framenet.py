@@ -17,7 +17,7 @@ def test_layers_have_the_sizes_of_the_description(outline, ratio, below, above):
     expected = {"first": (3, 3 * below, 192)}
     for k in range(12):
         expected |= {f"dilated_{k}": (3, 192, 192), f"mix_{k}": (1, 192, 192)}
-    expected |= {"level": (192, above), "turn": (192, 2 * above), "gain": (192, below)}
+    expected |= {"level": (192, above), "gain": (192, below)}
     assert kernels == expected
     dilations = [network.get_layer(f"dilated_{k}").dilation_rate[0] for k in range(12)]
     assert tuple(dilations) == DILATIONS
@@ -26,9 +26,9 @@ def test_layers_have_the_sizes_of_the_description(outline, ratio, below, above):
 @pytest.mark.parametrize("ratio", [2, 4])
 def test_output_equals_a_slow_numpy_network(ratio, drawn, slow, waves):
     network = drawn("framenet", ratio=ratio, width=0.02)
-    wave = waves(1024 // ratio)
+    wave = waves(4096 // ratio)
     # A pause, where the floor of the levels shows.
-    wave[:, 512 // ratio :] *= 1e-6
+    wave[:, 2560 // ratio :] *= 1e-6
     expected = [_slow_network(each.astype(np.float64), network, ratio, slow) for each in wave]
     slow.assert_close(network(wave), expected)
 
@@ -56,9 +56,7 @@ def _slow_network(low, network, ratio, slow):
         y = slow.conv(slow.leaky(x, 0.2), *weights(f"dilated_{k}"), dilation=dilation)
         x = x + slow.conv(slow.leaky(y, 0.2), *weights(f"mix_{k}"))
     x = slow.leaky(x, 0.2)
-    level, turn, gain = (
-        x @ kernel + bias for kernel, bias in map(weights, ("level", "turn", "gain"))
-    )
+    level, gain = (x @ kernel + bias for kernel, bias in map(weights, ("level", "gain")))
 
     # A sinc of 32 samples on either side.
     t = np.arange(ratio * len(low))[:, np.newaxis] / ratio - np.arange(len(low))
@@ -70,28 +68,51 @@ def _slow_network(low, network, ratio, slow):
     frames = np.stack([hann * padded[128 * m : 128 * m + 512] for m in range(count)])
     overtones = (np.fft.rfft(frames) * (-1.0) ** np.arange(257))[:, below - 1 :]
     overtones /= np.sqrt(np.sum(hann**2))
-    power = np.abs(overtones) ** 2
-    for k in range(power.shape[1]):
-        near = power[:, max(0, k - 8) : k + 9].mean(axis=1)
-        overtones[:, k] /= np.sqrt(near + 1e-14)
-    real, imaginary = np.split(turn, 2, axis=1)
-    carrier = (1 + real + 1j * imaginary) * overtones
+    overtones = overtones / np.sqrt(_near(np.abs(overtones) ** 2, 8) + 1e-14)
 
-    spectrum = np.zeros((count, 257), complex)
-    spectrum[:, :below] += np.exp(np.clip(gain, -10, 5)) * bands
-    spectrum[:, below - 1 :] += np.exp(np.clip(level - 7, -16, 4)) * carrier
+    gained = _wave(np.exp(np.clip(gain, -10, 5)) * bands, 0)
+    treble = _wave(np.exp(np.clip(level, -16, 4)) * overtones, below - 1)
+    for size in (512, 2048):
+        treble = _smoothed(treble, size, size // 2 // ratio)
+    return (wave + gained + treble)[:, np.newaxis]
 
+
+def _near(power, reach):
+    """The mean over the bands that are no further away, as far as there are any."""
+    spans = [slice(max(0, k - reach), k + reach + 1) for k in range(power.shape[1])]
+    return np.stack([power[:, span].mean(axis=1) for span in spans], axis=1)
+
+
+def _wave(bands, first):
+    """Adds up windows of what the bands sound like, the first of which may be a high one."""
     hann = np.cos(np.pi * (np.arange(512) - 255.5 - 0.5) / 512) ** 2
     scale = np.sqrt(257 * np.sum(hann**2) / 128)
+    count, last = len(bands), first + bands.shape[1]
     added = np.zeros(128 * count + 512)
-    angle = 2 * np.pi * np.arange(257)[:, np.newaxis] * (np.arange(512) - 256) / 512
+    angle = 2 * np.pi * np.arange(first, last)[:, np.newaxis] * (np.arange(512) - 256) / 512
     for m in range(count):
-        frame = spectrum[m].real @ np.cos(angle) - spectrum[m].imag @ np.sin(angle)
+        frame = bands[m].real @ np.cos(angle) - bands[m].imag @ np.sin(angle)
         added[128 * m : 128 * m + 512] += hann * frame / scale
     # A frame's window begins one hop and a half before its hop.
-    added = added[192 : 192 + 128 * count]
+    return added[192 : 192 + 128 * count]
 
-    return (wave + added)[:, np.newaxis]
+
+def _smoothed(wave, size, first):
+    """Griffin and Lim's step: the magnitudes of means, and the wave that comes nearest to them."""
+    hop, edge = size // 4, size - size // 4
+    hann = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
+    padded = np.pad(wave, edge)
+    added, weight = np.zeros_like(padded), np.zeros_like(padded)
+    for start in range(0, len(padded) - size + 1, hop):
+        span = slice(start, start + size)
+        spectrum = np.fft.rfft(hann * padded[span])
+        power = np.abs(spectrum[first:]) ** 2
+        near = _near(power[np.newaxis], size // 64)[0]
+        spectrum[first:] *= np.sqrt((near + 1e-12) / (power + 1e-12))
+        spectrum[:first] = 0
+        added[span] += hann * np.fft.irfft(spectrum)
+        weight[span] += hann**2
+    return (added / weight)[edge : edge + len(wave)]
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
