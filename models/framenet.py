@@ -246,10 +246,12 @@ class Smoothing(layers.Layer):
 def _mean_around(power, window: int):
     """Gives the mean of the bands within a quarter of a kilohertz: (batch, frames, c) to the same.
 
-    Not a product with a matrix, whose inputs TFLite would round to 8 bits, most of them to 0.
+    Not a product with a matrix, whose inputs TFLite would round to 8 bits, most of them to 0. Frames
+    stand where channels are wanted: of a single channel TensorFlow takes the means 40 times slower.
     """
-    size = (1, window // 32 + 1)
-    return ops.average_pool(power[..., None], size, 1, "same", "channels_last")[..., 0]
+    power = ops.transpose(power, (0, 2, 1))
+    power = ops.average_pool(power, window // 32 + 1, 1, "same", "channels_last")
+    return ops.transpose(power, (0, 2, 1))
 
 
 def _inverse(real, imaginary):
