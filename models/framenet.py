@@ -1,15 +1,15 @@
-"""FrameNet: a network of our own for speech, in levels and phases of short frames.
+"""FrameNet: a network of our own for speech, in levels of short frames.
 
-Every 8 ms a short-time Fourier transform takes the level and the phase of each band of the low
-wave. Residual blocks of dilated convolutions (Yu and Koltun 2016, arXiv:1511.07122) see a second
-around. For each band below the cutoff they tell a gain, which brings back what the low-pass took.
-For each band above it they tell a level, as a logarithm: one network so restores what is loud and
-what is 60 dB softer (AP-BWE, Lu et al. 2024, arXiv:2401.06387, predicts logarithms of levels too).
-What gets that level are the overtones that a rectifier makes of the low wave: those of the voice
-where there is one, and noise where there is none (Makhoul and Berouti 1979, "High-frequency
-regeneration in speech coding systems"). The treble that comes out is given smooth magnitudes, in
-short frames and in long ones. It and the wave of the gained bands join the low wave, brought to the
-high rate by a windowed sinc, which no weight can disturb.
+Every 8 ms a short-time Fourier transform takes the level of each band of the low wave. Residual
+blocks of dilated convolutions (Yu and Koltun 2016, arXiv:1511.07122) see a second around. For each
+band below the cutoff they tell a gain, which brings back what the low-pass took. For each band
+above it they tell a level, as a logarithm: one network so restores what is loud and what is 60 dB
+softer (AP-BWE, Lu et al. 2024, arXiv:2401.06387, predicts logarithms of levels too). What gets that
+level are the overtones that a rectifier makes of the low wave: those of the voice where there is
+one, and noise where there is none (Makhoul and Berouti 1979, "High-frequency regeneration in speech
+coding systems"). The wave of that treble is given smooth magnitudes, in long frames and in short
+ones. It and the wave of the gained bands join the low wave, brought to the high rate by a windowed
+sinc, which no weight can disturb.
 """
 
 import keras
@@ -32,14 +32,15 @@ GAINS, LEVELS = (-10.0, 5.0), (-16.0, 4.0)
 # Of a level that the blocks tell nothing of: 60 dB below full scale.
 QUIET = -7.0
 # Windows, in samples, in which the magnitudes of the treble become smooth, one after the other.
-SMOOTHED = (512, 2048)
+SMOOTHED = (2048, 512, 2048)
 
 
 @keras.saving.register_keras_serializable("wideband")
 class FrameNet(Network):
     """The network for speech: (batch, n, 1) at the low rate to (batch, ratio n, 1) restored.
 
-    n is a multiple of a hop, 128 / ratio. `multiple` and `context` count samples at the low rate.
+    n is a multiple of 512 / ratio, a hop of the longest window. `multiple` and `context` count
+    samples at the low rate.
 
     Args:
         ratio: the high rate over the low rate: 2, 4, 8 or 16.
@@ -72,8 +73,8 @@ class FrameNet(Network):
         bands = layers.ZeroPadding1D((window - hop) // 2, dtype="float32")(low)
         bands = FixedConv(_analysis(window), strides=hop)(bands)
 
-        # (batch, frames, 3 below) to (batch, frames, channels)
-        x = LevelAndPhase(dtype="float32")(bands)
+        # (batch, frames, below) to (batch, frames, channels)
+        x = BandLevels(dtype="float32")(bands)
         x = layers.Conv1D(channels, 3, padding="same", name="first")(x)
         for k, dilation in enumerate(DILATIONS):
             y = layers.LeakyReLU(negative_slope=0.2)(x)
@@ -127,10 +128,10 @@ class FrameNet(Network):
 
         # === Config ===
         self.ratio, self.width = ratio, width
-        # What is smoothed last has the longest hops.
+        # Windows overlap by three quarters; the longest ones have the longest hops.
         self.multiple = max(SMOOTHED) // 4 // ratio
-        # Hops of the analysis, of the blocks, of the synthesis, and of the smoothing.
-        self.context = (2 + 1 + sum(DILATIONS) + 2 + sum(SMOOTHED) // HOP) * hop
+        # Hops of the analysis and the synthesis, of the blocks, and of the smoothing.
+        self.context = (3 + 1 + sum(DILATIONS) + sum(SMOOTHED) // HOP) * hop
 
 
 class FixedConv(layers.Layer):
@@ -152,21 +153,18 @@ class FixedConv(layers.Layer):
         return ops.conv(x, kernel, strides=self.strides, padding=self.padding)
 
 
-class LevelAndPhase(layers.Layer):
-    """Splits bands into level and phase: (batch, frames, 2 c) to (batch, frames, 3 c).
+class BandLevels(layers.Layer):
+    """Takes the logarithm of the power of bands: (batch, frames, 2 c) to (batch, frames, c).
 
-    The first half of the channels are real parts, the second imaginary ones. Out come the logarithm
-    of the power, from -4 to 3, and the cosine and sine of the phase.
+    The first half of the channels are real parts, the second imaginary ones. Speech has levels from
+    -4 to 3.
     """
 
     def call(self, bands):
-        """Splits bands (batch, frames, 2 c)."""
+        """Takes the levels of bands (batch, frames, 2 c)."""
         real, imaginary = ops.split(bands, 2, axis=-1)
         # The floor lies below the noise of 16 bits: the level of a pause tells of its treble.
-        power = real**2 + imaginary**2 + 1e-12
-        scale = ops.rsqrt(power)
-        level = (ops.log(power) + 12.0) / 4.0
-        return ops.concatenate([level, scale * real, scale * imaginary], axis=-1)
+        return (ops.log(real**2 + imaginary**2 + 1e-12) + 12.0) / 4.0
 
 
 class Whitening(layers.Layer):
@@ -205,8 +203,8 @@ class Scaling(layers.Layer):
 class Smoothing(layers.Layer):
     """Gives a wave the magnitudes that its bands have on the mean: (batch, n, 1) to the same.
 
-    Noise has bands that are empty by chance and others that are loud by chance, and they are others
-    than those of the noise that was recorded. Here each magnitude of a short-time Fourier transform
+    Noise has bands that are empty by chance and others that are loud by chance, and they are
+    not those of the noise that was recorded. Here each magnitude of a short-time Fourier transform
     becomes the root mean square of those around it, phases stay, and the inverse is that of Griffin
     and Lim 1984 ("Signal estimation from modified short-time Fourier transform", equation 6), as in
     the making of low-noise noise (Pumplin 1985; Kohlrausch et al. 1997).
@@ -219,6 +217,10 @@ class Smoothing(layers.Layer):
     def __init__(self, window: int, cutoff: float, **kwargs) -> None:
         super().__init__(**kwargs)
         self.window, self.first = window, round(window / 2 * cutoff)
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """Tells Keras what it cannot find by tracing: JAX divides no unknown length into hops."""
+        return shape
 
     def call(self, wave):
         """Smooths a wave (batch, n, 1)."""
@@ -246,8 +248,8 @@ class Smoothing(layers.Layer):
 def _mean_around(power, window: int):
     """Gives the mean of the bands within a quarter of a kilohertz: (batch, frames, c) to the same.
 
-    Not a product with a matrix, whose inputs TFLite would round to 8 bits, most of them to 0. Frames
-    stand where channels are wanted: of a single channel TensorFlow takes the means 40 times slower.
+    Not a product with a matrix, whose inputs TFLite would round to 8 bits, most of them to 0. With
+    frames for channels: TensorFlow takes the means of a single channel 40 times slower.
     """
     power = ops.transpose(power, (0, 2, 1))
     power = ops.average_pool(power, window // 32 + 1, 1, "same", "channels_last")

@@ -24,7 +24,7 @@ SMALL = {
     "streamnet": {"width": 0.25},
     "framenet": {"width": 0.1},
 }
-PATCHES = (256, 8192)
+SHORTEST, LONGEST = 256, 8192
 
 
 @pytest.fixture(params=models.names())
@@ -54,13 +54,19 @@ def inputs(network, patch, count=2):
     return waves(patch // network.factor, count)
 
 
+def shortest(network):
+    """The shortest patch in use, or what a network of longer windows takes at least."""
+    return max(SHORTEST, network.multiple * network.factor)
+
+
 def test_every_network_is_in_the_battery():
     assert set(SMALL) == set(models.names())
 
 
-@pytest.mark.parametrize("patch", PATCHES)
-def test_patches_keep_their_shape(name, patch):
+@pytest.mark.parametrize("length", [shortest, lambda network: LONGEST], ids=["short", "long"])
+def test_patches_keep_their_shape(name, length):
     network = build(name)
+    patch = length(network)
     output = network(inputs(network, patch))
     assert output.shape == (2, patch, 1)
     assert np.isfinite(output).all()
@@ -69,7 +75,9 @@ def test_patches_keep_their_shape(name, patch):
 def test_it_states_what_it_takes(name):
     network = build(name)
     assert network.wants in ("interpolated", "low")
-    assert all(patch // network.factor % network.multiple == 0 for patch in PATCHES)
+    for patch in (shortest(network), LONGEST):
+        assert patch // network.factor % network.multiple == 0
+    assert shortest(network) <= 512
     assert network.context is None or network.context % network.multiple == 0
 
 
@@ -100,7 +108,8 @@ def test_its_arguments_are_its_whole_configuration(name):
     network = build(name)
     again = type(network).from_config(network.get_config())
     again.set_weights(network.get_weights())
-    np.testing.assert_array_equal(again(inputs(network, 256)), network(inputs(network, 256)))
+    x = inputs(network, shortest(network))
+    np.testing.assert_array_equal(again(x), network(x))
 
 
 def test_a_keras_file_brings_it_back(name, tmp_path):
@@ -109,7 +118,8 @@ def test_a_keras_file_brings_it_back(name, tmp_path):
     again = keras.saving.load_model(tmp_path / "network.keras")
     assert type(again) is type(network)
     assert again.get_config() == network.get_config()
-    np.testing.assert_array_equal(again(inputs(network, 256)), network(inputs(network, 256)))
+    x = inputs(network, shortest(network))
+    np.testing.assert_array_equal(again(x), network(x))
 
 
 def test_every_weight_gets_a_gradient(name):
@@ -130,7 +140,7 @@ def test_dropout_acts_in_training_only(name):
     network = build(name)
     if not any("seed_generator" in variable.path for variable in network.variables):
         pytest.skip("no dropout")
-    x = inputs(network, 256)
+    x = inputs(network, shortest(network))
     np.testing.assert_array_equal(network(x, training=False), network(x, training=False))
     assert np.any(np.asarray(network(x, training=True)) != np.asarray(network(x, training=True)))
 
@@ -140,7 +150,8 @@ def test_mixed_precision_trains(name, policy):
     assert any(layer.compute_dtype == "bfloat16" for layer in network.layers)
     network.compile("adam", "mse", jit_compile=False)
     before = network.get_weights()
-    loss = network.train_on_batch(inputs(network, 256), waves(256))
+    patch = shortest(network)
+    loss = network.train_on_batch(inputs(network, patch), waves(patch))
     assert np.isfinite(loss)
     assert all(weight.dtype == "float32" for weight in network.trainable_variables)
     assert any(np.any(a != b) for a, b in zip(before, network.get_weights(), strict=True))

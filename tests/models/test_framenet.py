@@ -14,7 +14,7 @@ DILATIONS = (1, 3, 9, 27) * 3
 def test_layers_have_the_sizes_of_the_description(outline, ratio, below, above):
     network = outline("framenet", ratio=ratio)
     kernels = {w.path.split("/")[0]: w.shape for w in network.weights if w.name == "kernel"}
-    expected = {"first": (3, 3 * below, 192)}
+    expected = {"first": (3, below, 192)}
     for k in range(12):
         expected |= {f"dilated_{k}": (3, 192, 192), f"mix_{k}": (1, 192, 192)}
     expected |= {"level": (192, above), "gain": (192, below)}
@@ -49,9 +49,7 @@ def _slow_network(low, network, ratio, slow):
     bands = np.fft.rfft(frames) * middle / np.sqrt(np.sum(hann**2))
 
     power = np.abs(bands) ** 2 + 1e-12
-    phase = bands / np.sqrt(power)
-    x = np.concatenate([(np.log(power) + 12) / 4, phase.real, phase.imag], axis=1)
-    x = slow.conv(x, *weights("first"))
+    x = slow.conv((np.log(power) + 12) / 4, *weights("first"))
     for k, dilation in enumerate(DILATIONS):
         y = slow.conv(slow.leaky(x, 0.2), *weights(f"dilated_{k}"), dilation=dilation)
         x = x + slow.conv(slow.leaky(y, 0.2), *weights(f"mix_{k}"))
@@ -72,7 +70,7 @@ def _slow_network(low, network, ratio, slow):
 
     gained = _wave(np.exp(np.clip(gain, -10, 5)) * bands, 0)
     treble = _wave(np.exp(np.clip(level, -16, 4)) * overtones, below - 1)
-    for size in (512, 2048):
+    for size in (2048, 512, 2048):
         treble = _smoothed(treble, size, size // 2 // ratio)
     return (wave + gained + treble)[:, np.newaxis]
 
