@@ -31,6 +31,8 @@ SINC_HALF = 32
 GAINS, LEVELS = (-10.0, 5.0), (-16.0, 4.0)
 # Of a level that the blocks tell nothing of: 60 dB below full scale.
 QUIET = -7.0
+# Added to the levels in training, lest the network know its recordings by them: 4 dB.
+NOISE = 0.25
 # Windows, in samples, in which the magnitudes of the treble become smooth, one after the other.
 SMOOTHED = (2048, 512, 2048)
 
@@ -75,6 +77,7 @@ class FrameNet(Network):
 
         # (batch, frames, below) to (batch, frames, channels)
         x = BandLevels(dtype="float32")(bands)
+        x = layers.GaussianNoise(NOISE)(x)
         x = layers.Conv1D(channels, 3, padding="same", name="first")(x)
         for k, dilation in enumerate(DILATIONS):
             y = layers.LeakyReLU(negative_slope=0.2)(x)

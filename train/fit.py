@@ -234,7 +234,11 @@ def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
         )
     elif recipe.schedule == "polynomial":
         rate = keras.optimizers.schedules.PolynomialDecay(rate, 500_000, 1e-6, power=0.5)
-    return keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, recipe.epsilon)
+    adam = keras.optimizers.Adam(
+        rate, recipe.beta_1, recipe.beta_2, recipe.epsilon, weight_decay=recipe.weight_decay or None
+    )
+    adam.exclude_from_weight_decay(var_names=["bias"])
+    return adam
 
 
 def _reseed(network: keras.Model, seed: int, epoch: int) -> None:

@@ -43,6 +43,7 @@ class Recipe:
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
+    weight_decay: float = 0.0  # of kernels, times the learning rate, each step
     schedule: str = "constant"  # or one of SCHEDULES
     epochs: int = 100
     steps_per_epoch: int | None = None  # None: all patches once
@@ -73,7 +74,7 @@ class Recipe:
         if self.speed_perturbation > 0.5:
             raise UserError(f"speed_perturbation is {self.speed_perturbation}; it is at most 0.5")
         augmentations = ("gain_db", "random_lowpass", "speed_perturbation")
-        for key in ("seed", "silence_rms", "spectral_weight", *augmentations):
+        for key in ("seed", "silence_rms", "spectral_weight", "weight_decay", *augmentations):
             if getattr(self, key) < 0:
                 raise UserError(f"{key} is {getattr(self, key)}; it must not be below 0")
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 from wideband.data_gen import shards
@@ -282,6 +283,18 @@ def test_the_schedules_are_those_of_their_formulas():
         expected = 1e-6 + (3e-5 - 1e-6) * left**0.5
         polynomial.iterations.assign(step)
         assert float(polynomial.learning_rate) == pytest.approx(expected, rel=1e-3)
+
+
+def test_weight_decay_shrinks_kernels_and_no_biases():
+    layer = keras.layers.Dense(3, bias_initializer="ones")
+    layer.build((None, 2))
+    before, steps = layer.kernel.numpy(), 5
+    adam = optimizer(recipes.get("demo", schedule="constant", weight_decay=0.5), steps)
+    for _ in range(steps):
+        adam.apply([0 * each for each in layer.trainable_variables], layer.trainable_variables)
+    shrunk = before * (1 - 0.5 * recipes.get("demo").learning_rate) ** steps
+    np.testing.assert_allclose(layer.kernel, shrunk, rtol=1e-6)
+    np.testing.assert_array_equal(layer.bias, 1)
 
 
 def test_an_unknown_flag_is_refused(data, tmp_path):

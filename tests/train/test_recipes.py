@@ -185,6 +185,7 @@ def test_a_setting_of_the_wrong_form_is_refused(setting, message):
         {"seed": -1},
         {"spectral_weight": -0.1},
         {"speed_perturbation": 0.6},
+        {"weight_decay": -1.0},
     ],
 )
 def test_a_value_that_cannot_work_is_refused(override):
