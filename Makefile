@@ -45,7 +45,7 @@ $(RESULTS)/%/speed.json: $(NETWORKS:%=$(RESULTS)/%/evaluation.json)
 	$(BIN)/python -m wideband.evaluate.speed --run="$(RESULTS)/$*"
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest --numprocesses=auto
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .

@@ -238,7 +238,8 @@ class Smoothing(layers.Layer):
         # (batch, n / hop + 3, bands)
         real, imaginary = (part[..., self.first :] for part in ops.rfft(hann * frames))
         power = real**2 + imaginary**2
-        gain = ops.sqrt((_mean_around(power, self.window) + 1e-12) / (power + 1e-12))
+        # No quotient: in 8 bits its divisor may be zero, and TFLite stops there.
+        gain = ops.sqrt(_mean_around(power, self.window) + 1e-12) * ops.rsqrt(power + 1e-12)
         below = ((0, 0), (0, 0), (self.first, 0))
         spectrum = [ops.pad(gain * part, below) for part in (real, imaginary)]
         # The squares of the four windows over a sample add up to 1.5.

@@ -293,6 +293,17 @@ def test_the_command_exports_a_run_in_8_bits(run, data, tmp_path):
     assert kinds.count(np.int8) > len(kinds) / 2
 
 
+def test_a_loud_and_a_silent_window_pass_through_8_bits(networks, pairs):
+    # What is loud sets the step of 8 bits, and so what is soft becomes zero.
+    windows, _ = pairs(networks["framenet"])
+    windows = [scale * window[np.newaxis] for window in windows for scale in (3.0, 1e-4)]
+    calibration = [{"low": window} for window in windows]
+    model = convert.convert(networks["framenet"], WINDOW, calibration, "int8")
+    restore = Interpreter(model_content=model, num_threads=1).get_signature_runner()
+    for window in windows:
+        assert np.isfinite(restore(low=window)["restored"]).all()
+
+
 def test_an_export_that_fails_its_check_leaves_no_file(run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     network = Upsampler.from_run(run).network
