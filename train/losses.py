@@ -23,6 +23,22 @@ def patch_rmse(reference, estimate):
     return ops.sqrt(ops.mean(ops.square(estimate - reference) + 1e-6, axis=(1, 2)))
 
 
+def patch_log_rmse(reference, estimate):
+    """Logarithm of each patch's root mean square error, of which 8.7 dB of SNR are one; ours.
+
+    SNR is a mean of decibels over recordings, in which a dull one, whose error is small, counts as
+    much as any other. `patch_rmse` hardly sees it.
+
+    Args:
+        reference: (batch, n, 1).
+        estimate: (batch, n, 1).
+
+    Returns:
+        (batch,).
+    """
+    return ops.log(patch_rmse(reference, estimate))
+
+
 def mse(reference, estimate):
     """Mean square error of each patch (TFNet, the Keras project).
 
@@ -86,4 +102,4 @@ def with_spectral_term(loss: Callable, weight: float) -> Callable:
     return total
 
 
-LOSSES = {"patch_rmse": patch_rmse, "mse": mse}
+LOSSES = {"patch_rmse": patch_rmse, "patch_log_rmse": patch_log_rmse, "mse": mse}

@@ -196,7 +196,7 @@ def test_what_cannot_be_trained_is_refused_and_stands_in_nobodys_way(
 def test_a_refusal_is_one_line_of_the_command(data, tmp_path):
     done = train(data, tmp_path / "run", *SMALL, "--set=loss=mae")
     assert done.returncode == 1
-    assert done.stderr.strip() == "error: loss 'mae' is none of patch_rmse, mse"
+    assert done.stderr.strip() == "error: loss 'mae' is none of patch_rmse, patch_log_rmse, mse"
 
 
 def test_a_run_is_not_continued_by_another_recipe(finished, data):

@@ -8,6 +8,7 @@ from wideband.train.losses import (
     LOSSES,
     log_spectral_distance,
     mse,
+    patch_log_rmse,
     patch_rmse,
     with_spectral_term,
 )
@@ -18,6 +19,14 @@ def test_patch_rmse_of_hand_made_numbers():
     estimate = np.array([[3.0, 4.0], [1.0, 1.0]])[..., np.newaxis]
     # sqrt((9 + 16) / 2 + 1e-6) and sqrt(0 + 1e-6), patch by patch.
     np.testing.assert_allclose(patch_rmse(reference, estimate), [12.500001**0.5, 1e-3], rtol=1e-6)
+
+
+def test_a_tenth_of_the_error_is_20_db_in_the_logarithm():
+    rng = np.random.default_rng(0)
+    reference, noise = rng.normal(size=(2, 3, 4096, 1))
+    losses = [patch_log_rmse(reference, reference + gain * noise) for gain in (0.1, 1.0)]
+    assert LOSSES["patch_log_rmse"] is patch_log_rmse
+    np.testing.assert_allclose(losses[1] - losses[0], np.full(3, np.log(10)), rtol=1e-4)
 
 
 def test_mse_is_the_mean_square_of_each_patch():
