@@ -140,7 +140,7 @@ def patches(
     else:
         files = tf.data.Dataset.from_tensor_slices(paths)
         files = files.shuffle(len(paths), seed)
-        # Several shards at a time: neighbours within a shard share a speaker.
+        # Several shards at a time: patches of one recording follow each other.
         records = files.interleave(tf.data.TFRecordDataset, cycle_length=16)
     noise = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
     dataset = tf.data.Dataset.zip((records, noise)).map(cut, tf.data.AUTOTUNE).unbatch()

@@ -138,37 +138,47 @@ def counts(left_out: dict[str, int]) -> str:
 
 
 def plan(kept: Iterable[Measured], settings: Settings) -> dict[str, list[Piece]]:
-    """Shares the pieces of recordings out among shards, in their order.
+    """Shares the pieces of recordings out among shards.
 
-    A long recording may span several shards. Its last piece is dropped if it is shorter than a
-    patch.
+    Those of the train split are shuffled, with the seed of the settings: `pipeline.patches` reads
+    all shards side by side, and where one of them held long recordings alone, it would be used up
+    before the others. A recording's last piece is dropped if it is shorter than a patch.
 
     Returns:
         the name of each shard's file and the pieces that it holds.
     """
     shards: dict[str, list[Piece]] = {}
     for split in SPLITS:
+        sized = [
+            sized
+            for recording, facts, _ in kept
+            if recording.split == split and facts is not None
+            for sized in _cut(recording, facts, settings)
+        ]
+        if split == "train":
+            np.random.default_rng(settings.seed).shuffle(sized)
         number, room = -1, 0
-        for recording, facts, _ in kept:
-            if recording.split != split or facts is None:
-                continue
-            n = audio.resampled_length(facts.frames, facts.sample_rate, settings.sample_rate)
-            for start in range(0, n - settings.patch + 1, PIECE_SECONDS * settings.sample_rate):
-                length = min(n - start, PIECE_SECONDS * settings.sample_rate)
-                if number < 0 or length > room:
-                    number, room = number + 1, SHARD_SAMPLES
-                room -= length
-                shards.setdefault(f"{split}-{number:05d}.tfrecord", []).append(
-                    Piece(
-                        recording,
-                        facts.sample_rate,
-                        start // settings.sample_rate,
-                        settings.sample_rate,
-                        settings.ratio,
-                        settings.protocol,
-                    )
-                )
+        for piece, length in sized:
+            if number < 0 or length > room:
+                number, room = number + 1, SHARD_SAMPLES
+            room -= length
+            shards.setdefault(f"{split}-{number:05d}.tfrecord", []).append(piece)
     return shards
+
+
+def _cut(recording: Recording, facts: Facts, settings: Settings) -> Iterator[tuple[Piece, int]]:
+    """Cuts a recording into pieces, and tells how many samples each has."""
+    n = audio.resampled_length(facts.frames, facts.sample_rate, settings.sample_rate)
+    for start in range(0, n - settings.patch + 1, PIECE_SECONDS * settings.sample_rate):
+        piece = Piece(
+            recording,
+            facts.sample_rate,
+            start // settings.sample_rate,
+            settings.sample_rate,
+            settings.ratio,
+            settings.protocol,
+        )
+        yield piece, min(n - start, PIECE_SECONDS * settings.sample_rate)
 
 
 def waves(piece: Piece) -> tuple[np.ndarray, np.ndarray]:

@@ -190,6 +190,9 @@ def test_shards_hold_the_waves_and_their_low_side(dataset, corpus):
     for split in ("train", "valid", "test"):
         examples = list(shards.read(shards.files(dataset[0], split)))
         names = list(dict.fromkeys(example.name for example in examples))
+        if split == "train":
+            examples.sort(key=lambda example: (example.name, example.start_seconds))
+            names.sort()
         kept = [name for name in sorted(CORPUS) if CORPUS[name][0] == split and not CORPUS[name][2]]
         assert names == kept
         for name in names:
@@ -246,18 +249,30 @@ def planned(rows):
 
 
 def test_shards_hold_ten_minutes_and_long_recordings_go_over_several():
-    plan = planned(measured(599.0, 2.0, 1500.0))
-    assert list(plan) == [f"train-{i:05d}.tfrecord" for i in range(4)]
-    assert plan["train-00000.tfrecord"] == [("0.wav", 60 * i) for i in range(10)]
-    assert plan["train-00001.tfrecord"][:2] == [("1.wav", 0), ("2.wav", 0)]
+    plan = planned(measured(599.0, 2.0, 1500.0, split="valid"))
+    assert list(plan) == [f"valid-{i:05d}.tfrecord" for i in range(4)]
+    assert plan["valid-00000.tfrecord"] == [("0.wav", 60 * i) for i in range(10)]
+    assert plan["valid-00001.tfrecord"][:2] == [("1.wav", 0), ("2.wav", 0)]
     pieces = [piece for shard in plan.values() for piece in shard if piece[0] == "2.wav"]
     assert pieces == [("2.wav", 60 * i) for i in range(25)]
 
 
 def test_a_shard_is_filled_to_ten_minutes_and_no_further():
     assert list(planned(measured(540.0, 60.0))) == ["train-00000.tfrecord"]
-    plan = planned(measured(540.0, 30.0, 30.0 + 1 / RATE))
-    assert plan["train-00001.tfrecord"] == [("2.wav", 0)]
+    plan = planned(measured(540.0, 30.0, 30.0 + 1 / RATE, split="valid"))
+    assert plan["valid-00001.tfrecord"] == [("2.wav", 0)]
+
+
+def test_every_shard_of_train_holds_a_sample_of_the_corpus():
+    # A corpus of two halves, the second of recordings that are ten times as long.
+    plan = planned(measured(*[2.0] * 2000, *[20.0] * 200))
+    assert len(plan) > 12
+    long = [sum(int(name[:-4]) >= 2000 for name, _ in pieces) for pieces in plan.values()]
+    short = [len(pieces) - n for n, pieces in zip(long, plan.values(), strict=True)]
+    assert sum(long) == 200 and sum(short) == 2000
+    # About fifteen and 150 in each of the full shards.
+    assert min(long[:-1]) >= 5 and min(short[:-1]) >= 75
+    assert plan == planned(measured(*[2.0] * 2000, *[20.0] * 200))
 
 
 def test_a_rest_shorter_than_a_patch_is_dropped():
