@@ -227,8 +227,7 @@ class Smoothing(layers.Layer):
 
     def call(self, wave):
         """Smooths a wave (batch, n, 1)."""
-        hann = np.sin(np.pi * (np.arange(self.window) + 0.5) / self.window) ** 2
-        hann = ops.convert_to_tensor(hann, "float32")
+        hann = ops.convert_to_tensor(_hann(self.window), "float32")
         # (batch, n, 1) to (batch, n / hop + 3, window): four hops make a window
         hops = ops.reshape(wave, (ops.shape(wave)[0], -1, self.window // 4))
         hops = ops.pad(hops, ((0, 0), (3, 3), (0, 0)))
@@ -288,13 +287,17 @@ def _equalizer(below: int, ratio: int) -> np.ndarray:
     return np.log(np.clip(1 / response - 1, *np.exp(GAINS)))
 
 
+def _hann(window: int) -> np.ndarray:
+    return np.sin(np.pi * (np.arange(window) + 0.5) / window) ** 2
+
+
 def _analysis(window: int, first: int = 0) -> np.ndarray:
     """Gives the kernel (window, 1, 2 bands) of a Fourier transform under a Hann window.
 
     White noise has bands of its own variance. The bands below the first are left out.
     """
     n = np.arange(window)[:, np.newaxis]
-    hann = np.sin(np.pi * (n + 0.5) / window) ** 2
+    hann = _hann(window)[:, np.newaxis]
     angle = 2 * np.pi * (n - window / 2) * np.arange(first, window // 2 + 1) / window
     basis = np.concatenate([np.cos(angle), -np.sin(angle)], axis=1)
     return (hann * basis / np.sqrt(np.sum(hann**2)))[:, np.newaxis, :]
