@@ -31,8 +31,8 @@ SINC_HALF = 32
 GAINS, LEVELS = (-10.0, 5.0), (-16.0, 4.0)
 # Of a level that the blocks tell nothing of: 60 dB below full scale.
 QUIET = -7.0
-# Added to the levels in training, lest the network know its recordings by them: 4 dB.
-NOISE = 0.25
+# Added to the levels in training, lest the network know its recordings by them: 9 dB.
+NOISE = 0.5
 # Windows, in samples, in which the magnitudes of the treble become smooth, one after the other.
 SMOOTHED = (2048, 512, 2048)
 
