@@ -110,7 +110,7 @@ _ROWS = [
     replace(_CLASSIC, name="audiounet_2x", ratio=2, spectral_weight=2e-4),
     replace(_CLASSIC, name="audiounet_4x", ratio=4, spectral_weight=4e-4),
     *(replace(_STREAM, name=f"stream_{ratio}x", ratio=ratio) for ratio in (2, 4)),
-    replace(_SPEECH, name="speech_2x", ratio=2, spectral_weight=2.0),
+    replace(_SPEECH, name="speech_2x", ratio=2, spectral_weight=4.0),
     replace(_SPEECH, name="speech_4x", ratio=4, spectral_weight=1.0),
     *(
         replace(_COMPARISON, name=f"compare_{name}", model=model, arguments={"width": 0.25, **more})
