@@ -31,8 +31,6 @@ SINC_HALF = 32
 GAINS, LEVELS = (-10.0, 5.0), (-16.0, 4.0)
 # Of a level that the blocks tell nothing of: 60 dB below full scale.
 QUIET = -7.0
-# Added to the levels in training, lest the network know its recordings by them: 9 dB.
-NOISE = 0.5
 # Windows, in samples, in which the magnitudes of the treble become smooth, one after the other.
 SMOOTHED = (2048, 512, 2048)
 
@@ -47,6 +45,8 @@ class FrameNet(Network):
     Args:
         ratio: the high rate over the low rate: 2, 4, 8 or 16.
         width: multiplies the channels.
+        noise: standard deviation of what is added to the levels in training, in units of 17 dB,
+            lest the network know its recordings by them.
         name: of the Keras model.
 
     Raises:
@@ -59,7 +59,9 @@ class FrameNet(Network):
 
     wants = "low"
 
-    def __init__(self, ratio: int = 4, width: float = 1.0, name: str = "framenet") -> None:
+    def __init__(
+        self, ratio: int = 4, width: float = 1.0, noise: float = 0.25, name: str = "framenet"
+    ) -> None:
         check_choice("ratio", ratio, (2, 4, 8, 16))
         (channels,) = widen((CHANNELS,), width)
         hop, window = HOP // ratio, WINDOW // ratio
@@ -77,7 +79,7 @@ class FrameNet(Network):
 
         # (batch, frames, below) to (batch, frames, channels)
         x = BandLevels(dtype="float32")(bands)
-        x = layers.GaussianNoise(NOISE)(x)
+        x = layers.GaussianNoise(noise)(x)
         x = layers.Conv1D(channels, 3, padding="same", name="first")(x)
         for k, dilation in enumerate(DILATIONS):
             y = layers.LeakyReLU(negative_slope=0.2)(x)
@@ -130,7 +132,7 @@ class FrameNet(Network):
         super().__init__(low, add_wave(added, wave), name=name)
 
         # === Config ===
-        self.ratio, self.width = ratio, width
+        self.ratio, self.width, self.noise = ratio, width, noise
         # Windows overlap by three quarters; the longest ones have the longest hops.
         self.multiple = max(SMOOTHED) // 4 // ratio
         # Hops of the analysis and the synthesis, of the blocks, and of the smoothing.
