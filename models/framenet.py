@@ -60,7 +60,7 @@ class FrameNet(Network):
     wants = "low"
 
     def __init__(
-        self, ratio: int = 4, width: float = 1.0, noise: float = 0.25, name: str = "framenet"
+        self, ratio: int = 4, width: float = 1.0, noise: float = 0.5, name: str = "framenet"
     ) -> None:
         check_choice("ratio", ratio, (2, 4, 8, 16))
         (channels,) = widen((CHANNELS,), width)

@@ -107,12 +107,18 @@ _ROWS = [
     replace(_CLASSIC, name="audiounet_2x", ratio=2, spectral_weight=2e-4),
     replace(_CLASSIC, name="audiounet_4x", ratio=4, spectral_weight=4e-4),
     *(replace(_STREAM, name=f"stream_{ratio}x", ratio=ratio) for ratio in (2, 4)),
-    replace(_SPEECH, name="speech_2x", ratio=2, spectral_weight=0.07, weight_decay=1.0),
+    replace(
+        _SPEECH,
+        name="speech_2x",
+        ratio=2,
+        arguments={"noise": 0.25},
+        spectral_weight=0.07,
+        weight_decay=1.0,
+    ),
     replace(
         _SPEECH,
         name="speech_4x",
         ratio=4,
-        arguments={"noise": 0.5},
         # By decibels: above 2 kHz dull recordings have so little that any treble costs them SNR.
         loss="patch_log_rmse",
         spectral_weight=1.0,
