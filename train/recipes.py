@@ -62,7 +62,7 @@ _STREAM = replace(
     steps_per_epoch=300,
 )
 
-# The networks for speech, ten minutes each on two CPU cores (docs/design-notes.md). Patches of two
+# The networks for speech, twelve minutes each on two CPU cores (docs/design-notes.md). Patches of two
 # seconds, since they see more than a second on either side.
 _SPEECH = replace(
     _STREAM,
