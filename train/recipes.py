@@ -62,8 +62,8 @@ _STREAM = replace(
     steps_per_epoch=300,
 )
 
-# The networks for speech, twelve minutes each on two CPU cores (docs/design-notes.md). Patches of two
-# seconds, since they see more than a second on either side.
+# The networks for speech, twelve minutes each on two CPU cores (docs/design-notes.md). Patches of
+# two seconds, since they see more than a second on either side.
 _SPEECH = replace(
     _STREAM,
     source="ours: the network for speech",
