@@ -149,16 +149,16 @@ def plan(kept: Iterable[Measured], settings: Settings) -> dict[str, list[Piece]]
     """
     shards: dict[str, list[Piece]] = {}
     for split in SPLITS:
-        sized = [
-            sized
+        pieces = [
+            piece_and_length
             for recording, facts, _ in kept
             if recording.split == split and facts is not None
-            for sized in _cut(recording, facts, settings)
+            for piece_and_length in _cut(recording, facts, settings)
         ]
         if split == "train":
-            np.random.default_rng(settings.seed).shuffle(sized)
+            np.random.default_rng(settings.seed).shuffle(pieces)
         number, room = -1, 0
-        for piece, length in sized:
+        for piece, length in pieces:
             if number < 0 or length > room:
                 number, room = number + 1, SHARD_SAMPLES
             room -= length
