@@ -19,7 +19,9 @@ from pathlib import Path
 
 import numpy as np
 from absl import flags
-from wideband.data_gen.command import UserError, machine, replacing, run_command
+from wideband.command import UserError
+from wideband.command.files import replacing
+from wideband.command.run import machine, run_command
 
 _OUTPUT = flags.DEFINE_string(
     "output",

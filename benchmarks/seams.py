@@ -14,8 +14,11 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 from tqdm import tqdm
-from wideband.data_gen import audio, degrade
-from wideband.data_gen.command import UserError, quiet_tensorflow, replacing, run_command
+from wideband import audio
+from wideband.command import UserError
+from wideband.command.files import replacing
+from wideband.command.run import quiet_tensorflow, run_command
+from wideband.data_gen import degrade
 
 _MODEL = flags.DEFINE_multi_string(
     "model", None, "A run folder or a TFLite file, or NAME=MODEL; repeatable.", required=True
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str]) -> None:
     if not arguments:
         raise UserError("name at least one recording")
     quiet_tensorflow()
-    from wideband.evaluate.named import named
+    from wideband.command.named import named
     from wideband.evaluate.summary import markdown_table, summarize, text_table
     from wideband.upsample import restore
     from wideband.upsample.windows import WINDOW, grid

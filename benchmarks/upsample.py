@@ -21,8 +21,10 @@ import numpy as np
 import soundfile
 from absl import flags
 from tqdm import tqdm
-from wideband.data_gen.command import UserError, machine, replacing, run_command
-from wideband.evaluate.named import named
+from wideband.command import UserError
+from wideband.command.files import replacing
+from wideband.command.named import named
+from wideband.command.run import machine, run_command
 from wideband.evaluate.summary import markdown_table
 
 _MODEL = flags.DEFINE_multi_string(

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from absl import flags
 
-from .command import UserError, run_command
+from ..command import UserError
+from ..command.run import run_command
 
 FLAGS = flags.FLAGS
 

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from . import audio
-from .command import UserError
+from .. import audio
+from ..command import UserError
 
 NAMES = ("folder", "manifest", "demo", "vctk", "ljspeech", "librispeech")
 SPLITS = ("train", "valid", "test")

@@ -13,8 +13,8 @@ import numpy as np
 import soxr
 from scipy import signal
 
-from . import interpolate
-from .command import UserError
+from ..audio import interpolate
+from ..command import UserError
 
 RATIOS = range(2, 9)
 

@@ -16,7 +16,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from .command import UserError
+from ..command import UserError
 
 _TIMEOUT_SECONDS = 60
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from absl import flags
 
-from .command import UserError, run_command
+from ..command import UserError
+from ..command.run import run_command
 
 FLAGS = flags.FLAGS
 
@@ -20,7 +21,7 @@ HEADER = "  seconds      Hz  ch  peak dB   RMS dB        DC  clipped %  bandwidt
 
 def main(arguments: Sequence[str]) -> None:
     """Measures what the arguments name, a line each, and goes on after a file that fails."""
-    from .measure import measure, unfit
+    from ..audio.measure import measure, unfit
 
     paths = _paths(arguments)
     pictures = _pictures(paths, FLAGS.spectrogram)
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
             facts = measure(path)
             if path in pictures and facts.frames:
                 # Matplotlib takes half a second, which most calls do without.
-                from . import spectrogram
+                from ..audio import spectrogram
 
                 spectrogram.save(path, facts, pictures[path])
         except UserError as error:
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _paths(arguments: Sequence[str]) -> list[Path]:
-    from . import audio
+    from .. import audio
 
     paths = []
     for argument in arguments:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from . import degrade, shards
-from .command import UserError
+from ..command import UserError
+from . import dataset as shards
+from . import degrade
 
 SILENCE_FRAME = 256
 

@@ -23,11 +23,14 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from . import audio, degrade
-from .command import UserError, quiet_tensorflow, replacing
+from .. import audio
+from ..audio.measure import Facts, measure, unfit
+from ..command import UserError
+from ..command.files import replacing
+from ..command.run import quiet_tensorflow
+from ..command.workers import pool as worker_pool
+from . import degrade
 from .corpora import SPLITS, Recording
-from .measure import Facts, measure, unfit
-from .workers import pool as worker_pool
 
 PIECE_SECONDS = 60
 # Ten minutes at 16 kHz: a small corpus still has several shards, a large one not too many.
@@ -320,7 +323,7 @@ def _measure_all(
 def _write_shards(in_order: Callable, shards: dict[str, list[Piece]], output: Path) -> None:
     # The workers do without TensorFlow.
     quiet_tensorflow()
-    from .shards import Example, write
+    from .dataset import Example, write
 
     todo = {name: pieces for name, pieces in shards.items() if not (output / name).exists()}
     pieces = [piece for shard in todo.values() for piece in shard]

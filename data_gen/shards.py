@@ -1,11 +1,10 @@
-"""The stored form of a dataset: TFRecord shards of whole waves, and what they were made by.
+"""TFRecord shards of whole waves.
 
-A shard is a TFRecord file of `tf.train.Example`s, named SPLIT-NUMBER.tfrecord. `high` is kept in
-16 bits, as it was recorded; `low` in float32 at the low rate, since rounding it would lay a floor
-of noise under the band that the networks are to fill, and low-passed waves may pass 1.
+A shard is a file of `tf.train.Example`s. `high` is stored in 16 bits, as it was recorded; `low` in
+float32 at the low rate, since rounding would put a noise floor below the band that networks have
+to fill, and low-passed waves may exceed 1.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from .audio import to_int16
-from .command import UserError, replacing
+from ..audio import to_int16
+from ..command.files import replacing
 
 
 class Example(NamedTuple):
-    """One wave of a dataset, or a piece of at most a minute of a longer one."""
+    """One wave of a dataset: a recording, or a piece of a longer one."""
 
     name: str
     speaker: str
@@ -26,14 +25,6 @@ class Example(NamedTuple):
     start_seconds: float
     high: np.ndarray  # (n,) float32
     low: np.ndarray  # (n / ratio,) float32
-
-
-class Description(NamedTuple):
-    """What a network must know about a dataset."""
-
-    sample_rate: int
-    ratio: int
-    protocol: str
 
 
 FEATURES = {
@@ -96,41 +87,3 @@ def read(paths: Iterable[Path]) -> Iterator[Example]:
             example["high"],
             example["low"],
         )
-
-
-def describe(folder: Path) -> Description:
-    """Reads what a dataset was made by.
-
-    Raises:
-        UserError: the folder holds no finished dataset.
-    """
-    if not (folder / "manifest.csv").is_file() or not (folder / "dataset.json").is_file():
-        raise UserError(
-            f"{folder}: no finished dataset; make one with "
-            f"wideband-prepare --corpus=... --output={folder}"
-        )
-    facts = json.loads((folder / "dataset.json").read_text())
-    return Description(facts["sample_rate"], facts["ratio"], facts["protocol"])
-
-
-def identity(folder: Path) -> dict:
-    """Reads what tells a dataset apart: its settings and a digest of its recordings."""
-    facts = json.loads((folder / "dataset.json").read_text())
-    return {key: facts[key] for key in facts if key not in ("totals", "left_out", "version")}
-
-
-def files(folder: Path, split: str) -> list[Path]:
-    """Lists the shards of a split in order.
-
-    Raises:
-        UserError: there are none.
-    """
-    paths = sorted(folder.glob(f"{split}-*.tfrecord"))
-    if not paths:
-        raise UserError(
-            f"{folder}: no recordings in the {split} split; prepare a dataset with more recordings "
-            f"or a larger --{split}_fraction"
-            if split != "train"
-            else f"{folder}: no recordings in the train split"
-        )
-    return paths

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from .command import UserError
+from ..command import UserError
 from .corpora import SPLITS, Recording
 
 Fractions = tuple[float, float]

@@ -22,8 +22,9 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from . import audio
-from .command import UserError, replacing
+from .. import audio
+from ..command import UserError
+from ..command.files import replacing
 
 
 class Voice(NamedTuple):

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ..data_gen.command import UserError, quiet_tensorflow, run_command
+from ..command import UserError
+from ..command.run import quiet_tensorflow, run_command
 
 _RUN = flags.DEFINE_string("run", None, "Run folder of wideband-train.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder of a dataset; by default the run's own.")
@@ -52,9 +53,9 @@ def main(arguments: Sequence[str]) -> None:
     if arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}; did you mean --run={arguments[0]}?")
     quiet_tensorflow()
-    from . import recognizers
-    from .named import named
-    from .systems import METRICS, QUALITY, evaluate_run
+    from ..command.named import named
+    from . import words as recognizers
+    from .evaluation import METRICS, QUALITY, evaluate_run
 
     recognizer = None
     if _WER.value:

@@ -15,10 +15,11 @@ from typing import Any
 
 from absl import flags
 
-from ..data_gen.command import UserError, run_command
+from ..command import UserError
+from ..command.named import named
+from ..command.run import run_command
 from . import summary
 from .metrics import METRICS
-from .named import named
 
 _REFERENCES = flags.DEFINE_string("references", None, "Folder of references.", required=True)
 _OUTPUT = flags.DEFINE_string(

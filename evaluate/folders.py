@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from ..data_gen import audio
-from ..data_gen.command import UserError
-from . import alignment, metrics, summary
+from .. import audio
+from ..audio import alignment
+from ..command import UserError
+from . import metrics, summary
 from .metrics.base import validate_wave
 
 _WORKERS = 4  # each holds one pair of recordings in memory

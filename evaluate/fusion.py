@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from ..data_gen.command import UserError, quiet_tensorflow, replacing, run_command
-from .named import named
+from ..command import UserError
+from ..command.files import replacing
+from ..command.named import named
+from ..command.run import quiet_tensorflow, run_command
 from .summary import text_table, write_csv
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 python -m wideband.evaluate.lsd --references=clean --estimates=upsampled --output=lsd.csv
 """
 
-from ..data_gen.command import run_command
-from .folder_command import folder_command
+from ..command.run import run_command
 from .metrics import phase, spectral
+from .score import folder_command
 
 main = folder_command("lsd.csv", spectral.METRICS | phase.METRICS, by_default=spectral.METRICS)
 

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from ..data_gen.command import UserError, replacing, run_command
-from .named import named
+from ..command import UserError
+from ..command.files import replacing
+from ..command.named import named
+from ..command.run import run_command
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +87,7 @@ def _estimates() -> dict[str, Path]:
 
 def _read(path: Path) -> "tuple[np.ndarray, int]":
     """Reads the part of a recording that is to be drawn, mixed down to (n,)."""
-    from ..data_gen import audio
+    from .. import audio
 
     sample_rate = audio.info(path).sample_rate
     start = round(_START_SECONDS.value * sample_rate)

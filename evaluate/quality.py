@@ -6,9 +6,9 @@ The packages behind them are optional: pip install 'wideband[evaluate]'. Where a
 apply to a recording, such as PESQ at 22.05 kHz, the table says so.
 """
 
-from ..data_gen.command import run_command
-from .folder_command import folder_command
+from ..command.run import run_command
 from .metrics import perceptual
+from .score import folder_command
 
 main = folder_command("quality.csv", perceptual.METRICS)
 

@@ -10,12 +10,12 @@ import jinja2
 import numpy as np
 import soundfile
 
-from ..data_gen.command import replacing
+from ..command.files import replacing
 from . import figures
 from .metrics import METRICS, bands
 from .summary import Mean, format_mean
-from .word_errors import Heard
-from .word_errors import table as word_table
+from .words.word_errors import Heard
+from .words.word_errors import table as word_table
 
 CLIP_SECONDS = 5.0
 

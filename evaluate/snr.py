@@ -3,9 +3,9 @@
 python -m wideband.evaluate.snr --references=clean --estimates=upsampled --output=snr.csv
 """
 
-from ..data_gen.command import run_command
-from .folder_command import folder_command
+from ..command.run import run_command
 from .metrics import wave
+from .score import folder_command
 
 main = folder_command("snr.csv", wave.METRICS)
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data_gen.command import UserError, replacing
+from ..command import UserError
+from ..command.files import replacing
 from .metrics import METRICS
 
 # Stands above and below a table that a command writes into a page.

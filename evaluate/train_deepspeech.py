@@ -11,7 +11,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ..data_gen.command import UserError, quiet_tensorflow, run_command
+from ..command import UserError
+from ..command.run import quiet_tensorflow, run_command
 
 _DATA = flags.DEFINE_string("data", None, "Folder of a dataset made by wideband-prepare.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to make or to continue.")
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
     if not (_DATA.value and _OUTPUT.value):
         raise UserError("--data and --output are needed")
     quiet_tensorflow()
-    from .recognizers.deepspeech_training import Settings, train
+    from ..train.deepspeech import Settings, train
 
     settings = Settings(
         hidden=_HIDDEN.value,

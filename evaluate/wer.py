@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from absl import flags
 
-from ..data_gen.command import UserError, run_command
+from ..command import UserError
+from ..command.run import run_command
 
 _TRANSCRIPTS = flags.DEFINE_string(
     "transcripts",
@@ -61,8 +62,10 @@ _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
 
 def main(arguments: Sequence[str]) -> None:
     """Recognizes the folders that the flags name, and counts the errors."""
-    from . import recognizers, summary, word_errors
-    from .named import named
+    from ..command.named import named
+    from . import summary
+    from . import words as recognizers
+    from .words import word_errors
 
     if arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
@@ -138,7 +141,7 @@ def _match(
     A recording a.flac is told of by a line with the path a.flac, or a.wav; and one a.flac.wav,
     as wideband-evaluate writes them, by a line with the path a.flac.
     """
-    from ..data_gen.audio import SUFFIXES
+    from ..audio import SUFFIXES
     from .folders import recordings, some
 
     listed = {*texts, *passed_over}

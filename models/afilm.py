@@ -23,7 +23,8 @@ import math
 import keras
 from keras import layers, ops
 
-from .layers import Network, TFiLM, add_wave, film_unet, first_block, widen
+from .layers import TFiLM, add_wave, film_unet, first_block, widen
+from .system import Network
 from .tfilm import BOTTLENECK_FILTERS, FILTERS, KERNELS
 
 PAPER = "Rakotonirina 2021"

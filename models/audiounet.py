@@ -13,7 +13,8 @@ Where the paper, the published code and its later states differ, and what stands
 
 import keras
 
-from .layers import LAST_KERNEL, Network, add_wave, check_choice, unet, widen
+from .layers import LAST_KERNEL, add_wave, check_choice, unet, widen
+from .system import Network
 
 PAPER = "Kuleshov et al. 2017"
 

@@ -18,7 +18,8 @@ What the code says, what it does, and what stands here:
 import keras
 from keras import layers
 
-from .layers import Network, add_wave, widen
+from .layers import add_wave, widen
+from .system import Network
 
 PAPER = "Kuleshov, code of 2017"
 

@@ -16,7 +16,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from .layers import Network, add_wave, check_choice, sinc_kernel, widen
+from .layers import add_wave, check_choice, sinc_kernel, widen
+from .system import Network
 
 PAPER = "this project"
 

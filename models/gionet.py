@@ -36,17 +36,9 @@ from functools import partial
 
 import keras
 
-from .layers import (
-    Network,
-    add_wave,
-    check_choice,
-    check_patch,
-    film_unet,
-    first_block,
-    unet,
-    widen,
-)
+from .layers import add_wave, check_choice, check_patch, film_unet, first_block, unet, widen
 from .spectral import time_frequency
+from .system import Network
 
 PAPER = "Bini 2021"
 

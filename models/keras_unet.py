@@ -22,7 +22,8 @@ import math
 import keras
 from keras import layers
 
-from .layers import Network, Subpixel, add_wave, check_choice, widen
+from .layers import Subpixel, add_wave, check_choice, widen
+from .system import Network
 
 PAPER = "Sut 2022"
 

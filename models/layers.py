@@ -1,7 +1,6 @@
 """What several papers share: the base of all networks, some steps and layers, two U-Nets."""
 
 from collections.abc import Callable, Iterable, Sequence
-from inspect import signature
 
 import keras
 import numpy as np
@@ -10,30 +9,6 @@ from keras import layers, ops
 LAST_KERNEL = 9
 BLOCKS = ("paper", "published")
 STEPS = 32
-
-
-class Network(keras.Model):
-    """A functional Keras model whose constructor's arguments are its whole configuration.
-
-    The constructor of a paper's network ends with keras.Model's, then keeps each of its own
-    arguments as an attribute of the same name. Those below are told of in `wideband.models`.
-    """
-
-    wants: str
-    multiple: int
-    context: int | None
-    ratio: int  # of one that wants "low"
-
-    @property
-    def factor(self) -> int:
-        """Samples out for one sample in."""
-        return self.ratio if self.wants == "low" else 1
-
-    def get_config(self) -> dict:
-        """Gives the constructor's arguments, from which Keras rebuilds the network."""
-        return {
-            argument: getattr(self, argument) for argument in signature(self.__init__).parameters
-        }
 
 
 def add_wave(x: keras.KerasTensor, wave: keras.KerasTensor) -> keras.KerasTensor:

@@ -16,7 +16,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from .layers import Network, check_choice, sinc_kernel, widen
+from .layers import check_choice, sinc_kernel, widen
+from .system import Network
 
 PAPER = "this project"
 

@@ -19,7 +19,8 @@ Where the paper and the published code differ, and what stands here:
 
 import keras
 
-from .layers import Network, add_wave, film_unet, first_block, widen
+from .layers import add_wave, film_unet, first_block, widen
+from .system import Network
 
 PAPER = "Birnbaum et al. 2019"
 

@@ -28,8 +28,9 @@ from functools import partial
 
 import keras
 
-from .layers import Network, check_choice, check_patch, unet, widen
+from .layers import check_choice, check_patch, unet, widen
 from .spectral import time_frequency
+from .system import Network
 
 PAPER = "Lim et al. 2018"
 

@@ -1,58 +1,161 @@
-"""A small dataset and a run on it, which the tests of several stages work with."""
+"""What the tests of several folders share: waves, commands, a small dataset and a run on it."""
 
-import dataclasses
+import csv
 import json
 
-import keras
 import numpy as np
 import pytest
-from wideband import models
-from wideband.data_gen import degrade, shards
-from wideband.train import recipes
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory):
-    """A finished dataset of chirps in noise, as wideband-prepare leaves it."""
-    folder = tmp_path_factory.mktemp("data")
+def noise():
+    """Returns a function that makes white noise of RMS 0.1, (n,) float32."""
+
+    def noise(n, seed=0):
+        return np.random.default_rng(seed).normal(0, 0.1, n).astype(np.float32)
+
+    return noise
+
+
+@pytest.fixture(scope="session")
+def tone():
+    """Returns a function that makes a sine of amplitude 0.5, (n,) float32."""
+
+    def tone(n, hz, sample_rate=16000):
+        return (0.5 * np.sin(2 * np.pi * hz * np.arange(n) / sample_rate)).astype(np.float32)
+
+    return tone
+
+
+@pytest.fixture(scope="session")
+def rows():
+    """Returns a function that reads the rows of a CSV file."""
+
+    def rows(path):
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    return rows
+
+
+@pytest.fixture
+def call(capsys):
+    """Returns a function that runs a command in this process: (exit code, stdout, stderr)."""
+
+    def call(command, *arguments):
+        capsys.readouterr()
+        code = command([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def error_line():
+    """Returns a function that checks that an output is one line of error, and returns it."""
+
+    def error_line(output):
+        assert output.startswith("error: ") and output.count("\n") == 1, output
+        return output.rstrip("\n")
+
+    return error_line
+
+
+@pytest.fixture(scope="session")
+def make_dataset():
+    """Returns a function that writes a finished dataset, as wideband-prepare does."""
+    from wideband.data_gen import shards
+
+    def make_dataset(folder, examples, **settings):
+        """Writes examples, a dict of lists by split; returns the folder."""
+        settings = {
+            "corpus": "folder",
+            "split_rule": "speaker",
+            "valid_fraction": 0.05,
+            "test_fraction": 0.1,
+            "seed": 0,
+            "sample_rate": 16000,
+            "ratio": 4,
+            "protocol": "decimate_spline",
+            "patch": 256,
+            **settings,
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        manifest = []
+        for split, of_split in examples.items():
+            shards.write(folder / f"{split}-00000.tfrecord", of_split)
+            samples = {}
+            for each in of_split:
+                start = round(each.start_seconds * settings["sample_rate"])
+                samples[each.name] = start + len(each.high)
+            manifest += [
+                {
+                    "split": split,
+                    "path": each.name,
+                    "speaker": each.speaker,
+                    "seconds": f"{samples[each.name] / settings['sample_rate']:.3f}",
+                    "samples": samples[each.name],
+                    "text": each.text,
+                    "reason": "",
+                }
+                for each in {each.name: each for each in of_split}.values()
+            ]
+        (folder / "dataset.json").write_text(json.dumps(settings))
+        with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(manifest[0]))
+            writer.writeheader()
+            writer.writerows(manifest)
+        return folder
+
+    return make_dataset
+
+
+@pytest.fixture(scope="session")
+def data(make_dataset, tmp_path_factory):
+    """A finished dataset of chirps in noise."""
+    from wideband.data_gen import degrade, shards
+
     rng = np.random.default_rng(0)
+    splits = {}
     for split, count in (("train", 6), ("valid", 2), ("test", 2)):
-        examples = []
+        splits[split] = []
         for number in range(count):
             phase = np.cumsum(np.linspace(0.05, 2.5, 8192) * rng.uniform(0.5, 1.2))
             high = (0.3 * np.sin(phase) + rng.normal(0, 0.01, 8192)).astype(np.float32)
             low = degrade.decimate(high, 4)
-            # Names as of a corpus that has one recording in two formats.
+            # Names as in a corpus that has one recording in two formats.
             name = f"{split}{number // 2}.{('wav', 'flac')[number % 2]}"
-            examples.append(shards.Example(name, "someone", "", 0.0, high, low))
-        if split == "valid":
-            silence = np.zeros(8192, np.float32)
-            examples.append(shards.Example("silence.wav", "", "", 0.0, silence, silence[::4]))
-        shards.write(folder / f"{split}-00000.tfrecord", examples)
-    facts = {
-        "corpus": "folder",
-        "sample_rate": 16000,
-        "ratio": 4,
-        "protocol": "decimate_spline",
-        "seed": 0,
-        "split_rule": "speaker",
-        "valid_fraction": 0.05,
-        "test_fraction": 0.1,
-        "patch": 256,
-    }
-    (folder / "dataset.json").write_text(json.dumps(facts))
-    (folder / "manifest.csv").write_text("split,path\n")
-    return folder
+            splits[split].append(shards.Example(name, "someone", "", 0.0, high, low))
+    silence = np.zeros(8192, np.float32)
+    splits["valid"].append(shards.Example("silence.wav", "", "", 0.0, silence, silence[::4]))
+    return make_dataset(tmp_path_factory.mktemp("data"), splits)
 
 
 @pytest.fixture(scope="session")
 def run(data, tmp_path_factory):
     """A run folder as wideband-train leaves it, whose network has random weights."""
+    import keras
+    from wideband import models
+    from wideband.models.record import Record, Timings
+
     folder = tmp_path_factory.mktemp("runs") / "small"
     folder.mkdir()
-    recipe = recipes.get("demo", arguments={"width": 0.03})
+    recipe = {
+        "name": "demo",
+        "source": "ours",
+        "model": "audiounet",
+        "arguments": {"width": 0.03},
+        "sample_rate": 16000,
+        "ratio": 4,
+        "protocol": "decimate_spline",
+        "patch": 8192,
+        "batch": 8,
+        "steps_per_epoch": 100,
+        "precision": "float32",
+        "seed": 0,
+    }
     keras.utils.set_random_seed(0)
-    network = models.build(recipe.model, **recipe.arguments)
+    network = models.build(recipe["model"], **recipe["arguments"])
     rng = np.random.default_rng(0)
     network.set_weights(
         [
@@ -61,14 +164,12 @@ def run(data, tmp_path_factory):
         ]
     )
     network.save_weights(folder / "best.weights.h5")
-    record = {
-        "recipe": dataclasses.asdict(recipe),
-        "data": str(data),
-        "flags": ["--recipe=demo"],
-        "versions": {"keras": keras.__version__},
-        "commit": None,
-        "machine": "a machine",
-        "timings": {"epochs": 3, "seconds": 65.0},
-    }
-    (folder / "run.json").write_text(json.dumps(record))
+    Record(
+        recipe,
+        data=str(data),
+        flags=["--recipe=demo"],
+        versions={"keras": keras.__version__},
+        machine="a machine",
+        timings=Timings(epochs=3, seconds=65.0),
+    ).write(folder)
     return folder

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ..data_gen.command import UserError, quiet_tensorflow, run_command
+from ..command import UserError
+from ..command.run import quiet_tensorflow, run_command
 
 _RECIPE = flags.DEFINE_string("recipe", None, "Name of the recipe; `list` prints all.")
 _DATA = flags.DEFINE_string("data", None, "Folder of a dataset made by wideband-prepare.")

@@ -13,8 +13,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from .. import models
-from ..data_gen import degrade, pipeline, shards
-from ..data_gen.command import UserError, replacing
+from ..command import UserError
+from ..command.files import replacing
+from ..data_gen import dataset as shards
+from ..data_gen import degrade, pipeline
 from ..evaluate import figures, metrics
 from ..evaluate.summary import summarize
 from ..models import pretrained

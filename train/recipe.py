@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import models
+from ..command import UserError
 from ..data_gen import degrade
-from ..data_gen.command import UserError
 
 # How the learning rate goes on from its first value.
 SCHEDULES = {

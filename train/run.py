@@ -15,7 +15,9 @@ import platform
 import subprocess
 from pathlib import Path
 
-from ..data_gen.command import UserError, machine, replacing
+from ..command import UserError
+from ..command.files import replacing
+from ..command.run import machine
 from ..evaluate.summary import write_csv
 from .recipe import Recipe
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ..data_gen.command import UserError, quiet_tensorflow, run_command
+from ..command import UserError
+from ..command.run import quiet_tensorflow, run_command
 
 _RUN = flags.DEFINE_string("run", None, "A run folder, or a weights file in one.", required=True)
 _TFLITE = flags.DEFINE_string(

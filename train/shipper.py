@@ -8,7 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..data_gen.command import UserError, replacing
+from ..command import UserError
+from ..command.files import replacing
 from ..models import pretrained
 from ..upsample import Upsampler
 from ..upsample.tflite import read

@@ -1,17 +1,19 @@
-"""The one way in which a model is applied to a wave: `Upsampler`, and the command around it."""
+"""Applying a model to a wave: `load`, `Upsampler`, and the command around them."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .loading import find_run, load
     from .upsampler import Upsampler
 
-__all__ = ["Upsampler"]
+__all__ = ["Upsampler", "find_run", "load"]
+
+_MODULES = {"Upsampler": ".upsampler", "find_run": ".loading", "load": ".loading"}
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the class when it is asked for, so that the command's --help need not wait."""
-    if name == "Upsampler":
-        from .upsampler import Upsampler
-
-        return Upsampler
-    raise AttributeError(f"module {__name__} has no {name}")
+    """Imports on first use, so that `--help` does not wait for NumPy."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    return getattr(import_module(_MODULES[name], __name__), name)

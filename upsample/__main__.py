@@ -11,7 +11,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ..data_gen.command import UserError, run_command
+from ..command import UserError
+from ..command.run import run_command
 
 _MODEL = flags.DEFINE_multi_string(
     "model",

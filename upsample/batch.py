@@ -7,8 +7,8 @@ from threading import Event
 
 from tqdm import tqdm
 
-from ..data_gen import audio
-from ..data_gen.command import UserError
+from .. import audio
+from ..command import UserError
 from .restore import Settings, restore_file
 from .upsampler import Upsampler
 

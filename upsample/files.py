@@ -4,8 +4,8 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..data_gen import audio
-from ..data_gen.command import UserError
+from .. import audio
+from ..command import UserError
 
 # Formats that keep what was restored; the others become wav.
 KEPT_SUFFIXES = (".wav", ".flac", ".ogg")

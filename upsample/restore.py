@@ -6,13 +6,13 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from ..data_gen import audio, interpolate, measure
-from ..data_gen.command import UserError, quiet_tensorflow
-from ..models import pretrained
+from .. import audio
+from ..audio import measure
+from ..command import UserError
 from .upsampler import PIECE_SECONDS, Upsampler
 
-# What is taken where no model is named: for speech of either band, with TensorFlow and without.
-DEFAULTS, DEFAULTS_WITHOUT_TENSORFLOW = ("speech-2x", "speech-4x"), ("phone-2x", "phone-4x")
+# The models where the user names none: for speech of either band.
+DEFAULTS = ("speech-2x", "speech-4x")
 
 # A band that reaches this far past the low side's is more than a filter's slope, and one that ends
 # below this part of it leaves a hole that the model does not fill.
@@ -33,59 +33,6 @@ class Settings(NamedTuple):
     peak: str = "clip"
     subtype: str | None = None
     force: bool = False
-
-
-def is_interpolation(model: str) -> bool:
-    """Tells whether a command line names an interpolation, for which no network is loaded."""
-    return model in interpolate.METHODS
-
-
-def load(model: str, sample_rate: int, ratio: int) -> Upsampler:
-    """Loads a model by what a command line names it.
-
-    Args:
-        model: an interpolation's name, a run folder, a weights file in one, a TFLite file, or the
-            name of a trained network that comes with the package.
-        sample_rate: high rate in Hz, for an interpolation; the others know their own.
-        ratio: likewise.
-
-    Raises:
-        UserError: it is none of these.
-    """
-    if is_interpolation(model):
-        return Upsampler(model, sample_rate, ratio)
-    shipped = not Path(model).exists()
-    if shipped and model not in pretrained.names():
-        raise UserError(
-            f"{model}: no such run folder, weights file or TFLite file, nor a network of the "
-            f"package ({', '.join(pretrained.names())}), nor an interpolation "
-            f"({', '.join(interpolate.METHODS)})"
-        )
-    tflite = pretrained.is_tflite(model) if shipped else model.endswith(".tflite")
-    if not tflite:
-        try:
-            quiet_tensorflow()
-        except ImportError as error:
-            raise UserError(
-                f"{model}: needs TensorFlow, which cannot be imported ({error}); install it, or "
-                f"take a TFLite file or {' or '.join(DEFAULTS_WITHOUT_TENSORFLOW)}"
-            ) from error
-    if shipped:
-        return Upsampler.from_pretrained(model)
-    return Upsampler.from_tflite(model) if tflite else Upsampler.from_run(model)
-
-
-def load_defaults() -> list[Upsampler]:
-    """Loads the networks for speech that come with the package, those that can run here.
-
-    Raises:
-        UserError: neither TensorFlow nor ai-edge-litert is there, or a file is damaged.
-    """
-    try:
-        quiet_tensorflow()
-    except ImportError:
-        return [Upsampler.from_pretrained(name) for name in DEFAULTS_WITHOUT_TENSORFLOW]
-    return [Upsampler.from_pretrained(name) for name in DEFAULTS]
 
 
 def pick(

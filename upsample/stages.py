@@ -10,7 +10,8 @@ import math
 import numpy as np
 import soxr
 
-from ..data_gen import audio, interpolate
+from .. import audio
+from ..audio import interpolate
 
 # name: low samples that are interpolated at once, on a grid that starts at sample zero, and those
 # on either side that go into it. 16 samples off, a sample moves a spline by 1e-9 of itself; soxr's

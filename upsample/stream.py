@@ -1,17 +1,15 @@
 """Upsampling of a wave that comes piece by piece."""
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data_gen import audio
-from ..data_gen.command import UserError
+from .. import audio
+from ..audio import Ratio
+from ..command import UserError
+from ..models.restorer import Restorer
 from .stages import Crossover, Interpolator, Resampler
 from .windows import Windows
-
-if TYPE_CHECKING:
-    from .upsampler import Upsampler
 
 # Low samples by which a wave is mirrored past its end: a spline that has nothing to follow there
 # runs off.
@@ -32,24 +30,25 @@ class Stream:
 
     def __init__(
         self,
-        upsampler: "Upsampler",
-        sample_rate: float,
+        network: Restorer,
+        interpolation: str,
+        *,
+        rates: tuple[float, float, int],
+        ratio: Ratio,
         channels: int | None,
         keep_hz: float | None,
         window: int,
     ) -> None:
-        low_rate, high_rate, ratio = upsampler.low_rate, upsampler.sample_rate, upsampler.ratio
-        upsampler.check_rate(sample_rate)
-        network, count = upsampler.network, channels or 1
+        sample_rate, low_rate, high_rate = rates
+        count = channels or 1
         self._rates, self._ratio, self._channels = (sample_rate, high_rate), ratio, channels
         self._down = Resampler(count, sample_rate, low_rate)
-        self._interpolator = self._windows = self._crossover = None
-        interpolated = network is None or network.wants == "interpolated"
-        if interpolated:
-            self._interpolator = Interpolator(count, upsampler.interpolation, low_rate, ratio)
-        rate = high_rate if interpolated else low_rate
-        if network is not None:
-            self._windows = Windows(network, count, rate, window)
+        self._interpolator = self._crossover = None
+        rate = low_rate
+        if network.wants == "interpolated":
+            self._interpolator = Interpolator(count, interpolation, low_rate, ratio)
+            rate = float(high_rate)
+        self._windows = Windows(network, count, rate, window)
         if keep_hz is not None:
             # Both ways to the high rate end in a filter's slope below the low side's band.
             keep_hz = min(keep_hz or math.inf, 0.95 * low_rate / 2)
@@ -123,7 +122,7 @@ class Stream:
         self._lows += low.shape[1]
         self._last_low = np.concatenate([self._last_low, low], axis=1)[:, -END_SAMPLES:]
         high = low if self._interpolator is None else self._interpolator.push(low)
-        return high if self._windows is None else self._windows.push(high)
+        return self._windows.push(high)
 
     def _mirror(self, low: np.ndarray, n: int) -> np.ndarray:
         """Adds to the last low samples what is missing of n high ones, and what a spline needs."""
@@ -139,7 +138,5 @@ class Stream:
             owed = n - self._interpolator.given
             parts = [self._interpolator.push(low), self._interpolator.flush()]
             high = np.concatenate(parts, axis=1)[:, :owed]
-        if self._windows is None:
-            return high
         owed = n - self._windows.given
         return np.concatenate([self._windows.push(high), self._windows.flush()], axis=1)[:, :owed]

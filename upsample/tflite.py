@@ -15,7 +15,7 @@ from threading import Lock
 
 import numpy as np
 
-from ..data_gen.command import UserError
+from ..command import UserError
 
 MEMBER = "wideband.json"
 # Stands behind the first four bytes of every TFLite model.
@@ -116,7 +116,7 @@ class TFLiteNetwork:
             too old for it.
 
     Example:
-        >>> TFLiteNetwork("x.tflite").predict_on_batch(windows)  # (b, window, 1) float32
+        >>> TFLiteNetwork("x.tflite").restore(windows)  # (b, window, 1) float32
     """
 
     def __init__(self, path: Path | str, threads: int = 1) -> None:
@@ -154,19 +154,19 @@ class TFLiteNetwork:
         self.window = self.facts.window
         self.streaming = self.facts.streaming
         self.delay = self.facts.delay
-        if self.context is None:
-            self.patch = self.window
+        self.patch = self.window if self.context is None else None
+        self.name = self.facts.network
 
     def session(self) -> "Session":
         """Begins a wave of one channel, of which nothing is known yet."""
         return Session(self)
 
-    def predict_on_batch(self, windows: np.ndarray) -> np.ndarray:
+    def restore(self, windows: np.ndarray) -> np.ndarray:
         """Restores windows (b, window, 1) one by one, to float32 (b, output samples, 1).
 
         Of a streaming network they are the first windows of a wave, in order.
         """
-        return self.session().predict_on_batch(windows)
+        return self.session().restore(windows)
 
     def states(self) -> list[np.ndarray]:
         """Gives the states that a wave begins with."""
@@ -195,7 +195,7 @@ class Session:
         self._network = network
         self._states = network.states()
 
-    def predict_on_batch(self, windows: np.ndarray) -> np.ndarray:
+    def restore(self, windows: np.ndarray) -> np.ndarray:
         """Restores the next windows (b, window, 1), to float32 (b, output samples, 1)."""
         outputs = []
         for window in windows:

@@ -1,11 +1,11 @@
 """The network's stage of a stream: windows on a fixed grid, and how their outputs are joined."""
 
 import math
-from typing import Any
 
 import numpy as np
 
-from ..data_gen.command import UserError
+from ..command import UserError
+from ..models.restorer import Restorer
 
 # Samples that a network of limited context sees in a window, its context included.
 WINDOW = 32768
@@ -25,7 +25,7 @@ class Windows:
     Args:
         network: states its factor, the multiple and context of its lengths, and its patch where
             it sees all of that (see `wideband.models`); maps (batch, window, 1) by
-            `predict_on_batch`. One that is `streaming` gives a `session` that does so, and states
+            `restore`. One that is `streaming` gives a `session` that does so, and states
             its delay.
         channels: of the wave; each is restored by itself.
         rate: of the network's input, in Hz.
@@ -36,7 +36,7 @@ class Windows:
         UserError: the network cannot take such windows.
     """
 
-    def __init__(self, network: Any, channels: int, rate: float, window: int = WINDOW) -> None:
+    def __init__(self, network: Restorer, channels: int, rate: float, window: int = WINDOW) -> None:
         self._step = network.factor
         self._window, self._lead, self._fade = grid(network, window)
         self._hop = self._window - 2 * self._lead - self._fade
@@ -49,10 +49,11 @@ class Windows:
         self._skip = fade
         self.latency = (self._window - self._lead) / rate
         # What restores the channels, each an equal share of them.
-        self._networks = [network]
-        if getattr(network, "streaming", False):
+        self._networks: list[Restorer] = [network]
+        if network.streaming:
             self._networks = [network.session() for _ in range(channels)]
             # States begin as zeros, and are those of silence after so many samples of it.
+            assert network.context is not None
             self._before = math.ceil(network.context / self._hop) * self._hop
             self._skip = self._step * self._before + network.delay
             self.latency += network.delay / (self._step * rate)
@@ -99,17 +100,11 @@ class Windows:
         """Gives (channels, count hops) from that window on."""
         channels = len(self._pending)
         # (channels, count, window)
-        windows = np.stack(
-            [
-                self._pending[:, k * self._hop : k * self._hop + self._window]
-                for k in range(start, start + count)
-            ],
-            axis=1,
-        )
+        windows = np.lib.stride_tricks.sliding_window_view(self._pending, self._window, axis=1)
+        windows = windows[:, start * self._hop :: self._hop][:, :count]
         shares = windows.reshape(len(self._networks), -1, self._window, 1)
         output = [
-            network.predict_on_batch(share)
-            for network, share in zip(self._networks, shares, strict=True)
+            network.restore(share) for network, share in zip(self._networks, shares, strict=True)
         ]
         lead, hop, fade = (self._step * n for n in (self._lead, self._hop, self._fade))
         output = np.asarray(output, np.float32).reshape(channels, count, -1)
@@ -120,13 +115,15 @@ class Windows:
         return kept[:, :, :hop].reshape(channels, -1)
 
 
-def grid(network: Any, window: int) -> tuple[int, int, int]:
+def grid(network: Restorer, window: int) -> tuple[int, int, int]:
     """Samples of a window, of its ends that are dropped, and of the fade between two windows."""
-    if getattr(network, "streaming", False):
+    if network.streaming:
+        assert network.window is not None
         return network.window, 0, 0
     if network.context is None:
+        assert network.patch is not None
         return network.patch, network.patch // 8, network.patch // 4
-    window = getattr(network, "window", window)
+    window = network.window or window
     if window % network.multiple or window <= 2 * network.context:
         raise UserError(
             f"a window of {window} samples will not do: this network takes multiples of "

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data_gen.command import UserError
+from ...command import UserError
 from .base import Metric, NotApplicableError, mean_over_channels
 
 # The packages keep state of their own: PESQ's C code has globals, ViSQOL's loops start threads.
@@ -132,7 +132,7 @@ def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) 
         UserError: the package is not installed.
     """
     # Reading audio is imported here, so that the commands' --help does without.
-    from ...data_gen import audio
+    from ... import audio
 
     _check_sound(reference, estimate)
     y, p = (audio.resample(wave, sample_rate, 48000) for wave in (reference, estimate))

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from wideband.command import UserError
 from wideband.data_gen import corpora
-from wideband.data_gen.command import UserError
 
 
 def tree(folder, **texts):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from scipy import interpolate, signal
+from wideband.command import UserError
 from wideband.data_gen import degrade
-from wideband.data_gen.command import UserError
 
 RATIOS = range(2, 9)
 # With their filters, all but the one that aliases.

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from wideband.command import UserError
 from wideband.data_gen import corpora, download
-from wideband.data_gen.command import UserError
 
 # Does not compress, so that an archive is long enough to break off.
 NOISE = np.random.default_rng(0).bytes(200_000)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
-from wideband.data_gen import measure, spectrogram
+from wideband.audio import measure, spectrogram
 
 RATE = 16000
 

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from wideband.data_gen import degrade, interpolate, pipeline, shards
-from wideband.data_gen.command import UserError
+from wideband.audio import interpolate
+from wideband.command import UserError
+from wideband.data_gen import dataset as shards
+from wideband.data_gen import degrade, pipeline
 
 LENGTHS = (1000, 1512, 600, 100)
 

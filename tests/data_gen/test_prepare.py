@@ -14,9 +14,11 @@ import pytest
 import scipy.signal
 import soundfile
 import soxr
-from wideband.data_gen import audio, prepare, shards
+from wideband import audio
+from wideband.audio.measure import Facts
+from wideband.data_gen import dataset as shards
+from wideband.data_gen import prepare
 from wideband.data_gen.corpora import Recording
-from wideband.data_gen.measure import Facts
 
 RATE = 16000
 

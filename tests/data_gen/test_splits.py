@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from wideband.command import UserError
 from wideband.data_gen import corpora, splits
-from wideband.data_gen.command import UserError
 from wideband.data_gen.corpora import Recording
 
 # The 109 speakers of VCTK 0.80; 0.92 adds s5.

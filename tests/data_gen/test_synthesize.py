@@ -10,8 +10,8 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 import soundfile
+from wideband.command import UserError
 from wideband.data_gen import synthesize
-from wideband.data_gen.command import UserError
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from wideband.data_gen import audio
+from wideband import audio
 from wideband.evaluate import metrics
 
 SAMPLE_RATE = 8000

@@ -9,9 +9,11 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from wideband.data_gen import degrade, shards
-from wideband.data_gen.command import UserError
-from wideband.evaluate import metrics, systems
+from wideband.command import UserError
+from wideband.data_gen import dataset as shards
+from wideband.data_gen import degrade
+from wideband.evaluate import evaluation as systems
+from wideband.evaluate import metrics
 from wideband.upsample import Upsampler
 
 

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from wideband.data_gen import audio
+from wideband import audio
 from wideband.evaluate import figures
 
 SAMPLE_RATE = 8000

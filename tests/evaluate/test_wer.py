@@ -8,7 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from wideband.data_gen import audio, synthesize
+from wideband import audio
+from wideband.data_gen import synthesize
 
 # A recognizer of tones, by how often they cross zero.
 HEAR = """

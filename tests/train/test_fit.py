@@ -12,8 +12,8 @@ import time
 import keras
 import numpy as np
 import pytest
-from wideband.data_gen import shards
-from wideband.data_gen.command import UserError
+from wideband.command import UserError
+from wideband.data_gen import dataset as shards
 from wideband.train import recipes
 from wideband.train.fit import fit, optimizer
 from wideband.train.recipe import parse_overrides

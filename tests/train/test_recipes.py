@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 from wideband import models
-from wideband.data_gen.command import UserError
+from wideband.command import UserError
 from wideband.train import recipes
 from wideband.train.recipe import parse_overrides
 

@@ -5,10 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
-from wideband.data_gen.command import UserError
+from wideband.command import UserError
 from wideband.models import pretrained
 from wideband.train import shipper
-from wideband.upsample import Upsampler, exporter
+from wideband.upsample import Upsampler
+from wideband.upsample.export import exporter
 
 
 @pytest.fixture

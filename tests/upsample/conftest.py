@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from wideband import models
-from wideband.upsample import exporter
+from wideband.upsample.export import exporter
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from wideband import models
+from wideband.command import UserError
 from wideband.data_gen import degrade
-from wideband.data_gen.command import UserError
-from wideband.upsample import Upsampler, convert, exporter, tflite
+from wideband.upsample import Upsampler, tflite
+from wideband.upsample.export import convert, exporter
 from wideband.upsample.tflite import TFLiteNetwork
 
 # Arguments that make each network small. What streams is exported in test_tflite_stream.py.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from wideband.data_gen.command import UserError
+from wideband.command import UserError
 from wideband.evaluate import metrics
 from wideband.models import pretrained
 from wideband.train import recipes

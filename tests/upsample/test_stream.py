@@ -8,8 +8,9 @@ import pytest
 import soxr
 from scipy import signal
 from wideband import models
-from wideband.data_gen import degrade, interpolate
-from wideband.data_gen.command import UserError
+from wideband.audio import interpolate
+from wideband.command import UserError
+from wideband.data_gen import degrade
 from wideband.upsample import Upsampler, windows
 from wideband.upsample.stages import Crossover, Interpolator
 

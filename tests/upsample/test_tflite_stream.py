@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from wideband.command import UserError
 from wideband.data_gen import degrade
-from wideband.data_gen.command import UserError
-from wideband.upsample import Upsampler, convert, exporter, tflite
+from wideband.upsample import Upsampler, tflite
+from wideband.upsample.export import convert, exporter
 from wideband.upsample.tflite import TFLiteNetwork
 
 STEP, DELAY = 64, 256

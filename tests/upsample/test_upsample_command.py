@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from wideband.data_gen.command import UserError
+from wideband.command import UserError
 from wideband.upsample import files
 
 

@@ -7,8 +7,8 @@ import pytest
 import soxr
 from scipy import signal
 from wideband import models
-from wideband.data_gen import interpolate
-from wideband.data_gen.command import UserError
+from wideband.audio import interpolate
+from wideband.command import UserError
 from wideband.upsample import Upsampler
 
 

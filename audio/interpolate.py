@@ -1,0 +1,108 @@
+"""The classical ways to bring a low-rate wave to the high rate.
+
+The data protocols use them, upsampling uses them to feed the networks that want an interpolated
+input, and each is a baseline that can be named wherever a model can.
+Each takes a wave (n,) and the ratio r and returns (n * r,), float32; the low sample k stands at
+the high sample k * r.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..command import UserError
+from .resample import resample
+
+# What one sample changes in the coefficients of a cubic spline falls by this factor with every
+# sample of distance, and is below 1e-18 of it after so many.
+_POLE = np.sqrt(3) - 2
+_SETTLED = 32
+
+
+def hold(low: np.ndarray, ratio: int) -> np.ndarray:
+    """Zero-order hold: each sample is repeated."""
+    return np.repeat(low, ratio).astype(np.float32)
+
+
+def linear(low: np.ndarray, ratio: int) -> np.ndarray:
+    """Straight lines between the samples; the last sample is held."""
+    high_instants = np.arange(len(low) * ratio) / ratio
+    return np.interp(high_instants, np.arange(len(low)), low).astype(np.float32)
+
+
+def spline(low: np.ndarray, ratio: int) -> np.ndarray:
+    """Cubic not-a-knot spline through the samples, continued past the last one.
+
+    Source: upsample() of Kuleshov's published code (SciPy's splrep and splev, order 3); computed
+    as a sum of B-splines (Unser et al. 1993, B-spline signal processing), which takes NumPy alone.
+    Waves of fewer than four samples take straight lines, since they tell no cubic.
+    """
+    if len(low) < 4:
+        return linear(low, ratio)
+    c = _spline_coefficients(low.astype(np.float64))
+    # The last piece goes on: its third derivative does not jump at the last sample either.
+    c = np.append(c, np.dot([-1, 4, -6, 4], c[-4:]))
+    high = np.empty((len(low), ratio), np.float32)
+    for phase in range(ratio):
+        t = phase / ratio
+        weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
+        high[:, phase] = np.convolve(c, np.array(weights[::-1]) / 6, mode="valid")
+    return high.reshape(-1)
+
+
+def _spline_coefficients(y: np.ndarray) -> np.ndarray:
+    """Finds c (n + 2,), the weights of the B-splines around the samples -1 to n, for y (n,).
+
+    (c[k - 1] + 4 c[k] + c[k + 1]) / 6 = y[k], and no jump of the third derivative at the second
+    sample and the last but one: c[-1] - 4 c[0] + 6 c[1] - 4 c[2] + c[3] = 0, likewise at the end.
+    """
+    n = len(y)
+    no_jump = np.array([1, -4, 6, -4, 1])
+    if n <= 2 * _SETTLED:
+        equations = np.zeros((n + 2, n + 2))
+        for k in range(n):
+            equations[k, k : k + 3] = np.array([1, 4, 1]) / 6
+        equations[n, :5] = equations[n + 1, -5:] = no_jump
+        return np.linalg.solve(equations, np.append(y, [0, 0]))
+    # The equations' inverse far from the ends, and then what the ends ask for: pole**k solves the
+    # equations for y = 0.
+    decay = _POLE ** np.arange(_SETTLED)
+    inverse = -6 * _POLE / (1 - _POLE**2) * np.append(decay[:0:-1], decay)
+    c = np.convolve(np.pad(y, _SETTLED, mode="reflect"), inverse, mode="valid")
+    for ends in (c[:_SETTLED], c[::-1][:_SETTLED]):
+        ends -= np.dot(no_jump, ends[:5]) / (1 - _POLE) ** 4 * decay
+    return c
+
+
+def sinc(low: np.ndarray, ratio: int) -> np.ndarray:
+    """Band-limited interpolation: soxr's linear-phase windowed sinc of very high quality."""
+    return resample(low, 1, ratio)
+
+
+def fft(low: np.ndarray, ratio: int) -> np.ndarray:
+    """Zeros appended to the spectrum of the whole wave (Lim et al. 2018)."""
+    spectrum = np.fft.rfft(low)
+    if len(low) % 2 == 0:
+        # The highest bin of an even length stands for its mirror image as well.
+        spectrum[-1] /= 2
+    return (ratio * np.fft.irfft(spectrum, len(low) * ratio)).astype(np.float32)
+
+
+METHODS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "hold": hold,
+    "linear": linear,
+    "spline": spline,
+    "sinc": sinc,
+    "fft": fft,
+}
+
+
+def get(name: str) -> Callable[[np.ndarray, int], np.ndarray]:
+    """Looks an interpolation up by its name.
+
+    Raises:
+        UserError: there is no such interpolation.
+    """
+    if name not in METHODS:
+        raise UserError(f"no interpolation is named {name!r}; there are {', '.join(METHODS)}")
+    return METHODS[name]

@@ -1,0 +1,67 @@
+"""Resampling between any two rates, and the ratio of two rates."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import soxr
+
+from ..command import UserError
+
+# The high rate over the low rate: a whole number, or a quotient such as 22050/8000.
+Ratio = int | Fraction
+
+
+def quotient(value: str | float | Fraction) -> Ratio:
+    """Reads a ratio of rates.
+
+    Args:
+        value: a number above 0, or text such as "4" and "22050/8000".
+
+    Returns:
+        an int if the ratio is whole, otherwise a reduced fraction.
+
+    Raises:
+        UserError: it is neither.
+    """
+    try:
+        ratio = Fraction(value)
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        raise UserError(
+            f"ratio {value!r} is not a number or a quotient such as 22050/8000"
+        ) from error
+    if ratio <= 0:
+        raise UserError(f"ratio {value} must be above 0")
+    return ratio.numerator if ratio.denominator == 1 else ratio
+
+
+def resample(wave: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
+    """Resamples with soxr's linear-phase filter of very high quality, without delay.
+
+    Args:
+        wave: shape (n,) or (n, channels).
+        from_hz: the wave's sample rate.
+        to_hz: the sample rate wanted.
+
+    Returns:
+        float32 of `resampled_length(n, from_hz, to_hz)` samples.
+    """
+    wave = wave.astype(np.float32, copy=False)
+    if from_hz == to_hz:
+        return wave
+    resampled = soxr.resample(wave, from_hz, to_hz, quality="VHQ")
+    return fit_length(resampled, resampled_length(len(wave), from_hz, to_hz))
+
+
+def resampled_length(n: int, from_hz: float, to_hz: float) -> int:
+    """Number of samples at `to_hz` of a wave with n samples at `from_hz`, half rounded up."""
+    return math.floor(n * to_hz / from_hz + 0.5)
+
+
+def fit_length(wave: np.ndarray, n: int) -> np.ndarray:
+    """Pads a wave with zeros, or cuts it, to n samples along its first axis.
+
+    soxr rounds lengths by rules of its own, which may be a sample off.
+    """
+    padding = [(0, max(0, n - len(wave)))] + [(0, 0)] * (wave.ndim - 1)
+    return np.pad(wave, padding)[:n]

@@ -1,0 +1,28 @@
+"""Named paths: the runs, folders and files that a command compares."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from .errors import UserError
+
+
+def parse_named_paths(arguments: Iterable[str]) -> dict[str, Path]:
+    """Parses `NAME=PATH` or `PATH`, which is named by its last part without suffix.
+
+    Returns:
+        name -> path, in the order given.
+
+    Raises:
+        UserError: two have the same name.
+    """
+    paths: dict[str, Path] = {}
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        # A path may contain an equals sign, too.
+        if not (equals and name and text) or "/" in name or Path(argument).exists():
+            text = argument
+            name = Path(text).resolve().stem if Path(text).is_file() else Path(text).resolve().name
+        if name in paths:
+            raise UserError(f"{argument}: {paths[name]} is named {name!r} too; write NAME=PATH")
+        paths[name] = Path(text)
+    return paths

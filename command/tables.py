@@ -1,0 +1,49 @@
+"""Tables for terminals and Markdown pages."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import UserError
+
+# Above and below a table that a command writes into a page.
+MARK = "<!-- table -->\n"
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Formats a table for a terminal: first column left-aligned, the others right-aligned."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    rule = ["-" * width for width in widths]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in [header, rule, *rows]
+    )
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Formats a table in GitHub's Markdown: all columns but the first right-aligned."""
+    rule = ["---"] + ["---:"] * (len(header) - 1)
+    escaped = [[cell.replace("|", r"\|") for cell in row] for row in [header, rule, *rows]]
+    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
+
+
+def between_marks(path: Path, table: str) -> str:
+    """Replaces the table between the two marks of a Markdown page.
+
+    Args:
+        path: the page; a missing one consists of the table alone.
+        table: ends with a line break.
+
+    Returns:
+        the whole page.
+
+    Raises:
+        UserError: the page does not have exactly two marks.
+    """
+    page = path.read_text(encoding="utf-8") if path.is_file() else MARK * 2
+    before, *rest = page.split(MARK)
+    if len(rest) != 2:
+        raise UserError(f"{path}: mark the place of the table by two lines {MARK.strip()}")
+    return f"{before}{MARK}{table}{MARK}{rest[1]}"

@@ -1,0 +1,150 @@
+"""A prepared dataset: TFRecord shards of whole waves, and the files that describe them.
+
+- dataset.json: the settings and totals; what tells a dataset from others is its identity.
+- manifest.csv: one row per recording of the corpus, written last: a folder without it is unfinished.
+- SPLIT-NUMBER.tfrecord: the waves (see `shards`).
+
+Nothing here needs TensorFlow but `Dataset.examples`.
+"""
+
+import csv
+import functools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..audio import Ratio, quotient
+from ..command import UserError
+
+if TYPE_CHECKING:
+    from .shards import Example
+
+# Longer recordings are stored in pieces of this length.
+PIECE_SECONDS = 60
+
+
+class Dataset:
+    """A finished dataset of wideband-prepare.
+
+    Args:
+        folder: of the dataset.
+
+    Attributes:
+        folder: as given.
+        settings: the content of dataset.json.
+        sample_rate: the high rate in Hz.
+        ratio: the high rate over the low rate.
+        protocol: what made the low side, a key of `degrade.PROTOCOLS`.
+
+    Raises:
+        UserError: the folder holds no finished dataset.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / "manifest.csv").is_file() or not (folder / "dataset.json").is_file():
+            raise UserError(
+                f"{folder}: no finished dataset; make one with "
+                f"wideband-prepare --corpus=... --output={folder}"
+            )
+        self.folder = folder
+        try:
+            self.settings: dict[str, Any] = json.loads((folder / "dataset.json").read_text())
+            self.sample_rate: int = self.settings["sample_rate"]
+            self.ratio: Ratio = quotient(self.settings["ratio"])
+            self.protocol: str = self.settings["protocol"]
+        except (ValueError, KeyError) as error:
+            raise UserError(
+                f"{folder / 'dataset.json'}: damaged ({error}); prepare the dataset again"
+            ) from error
+
+    @property
+    def low_rate(self) -> float:
+        """The low rate in Hz."""
+        return float(self.sample_rate / self.ratio)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells this dataset from others: its settings and a digest of its recordings."""
+        results = ("totals", "left_out", "version")
+        return {key: value for key, value in self.settings.items() if key not in results}
+
+    def shards(self, split: str) -> list[Path]:
+        """Lists the shards of a split in order.
+
+        Raises:
+            UserError: there are none.
+        """
+        paths = sorted(self.folder.glob(f"{split}-*.tfrecord"))
+        if not paths:
+            hint = f"; prepare more recordings or a larger --{split}_fraction"
+            raise UserError(
+                f"{self.folder}: no recordings in the {split} split{'' if split == 'train' else hint}"
+            )
+        return paths
+
+    def examples(self, split: str) -> "Iterator[Example]":
+        """Reads the examples of a split."""
+        from . import shards
+
+        return shards.read(self.shards(split))
+
+    def lengths(self, split: str) -> list[int]:
+        """Lists the samples of each example of a split at the high rate, without reading shards.
+
+        The order is that of the manifest. Shards of valid and test keep it, those of train are
+        shuffled.
+        """
+        step = self.ratio.numerator
+        return [
+            length - length % step
+            for row in self._rows(split)
+            for length in piece_lengths(self._samples(row), self.sample_rate, self._patch)
+        ]
+
+    def count(self, split: str) -> int:
+        """Counts the examples of a split."""
+        return len(self.lengths(split))
+
+    def is_whole(self, example: "Example") -> bool:
+        """Whether an example is a whole recording, whose text is all that is said in it."""
+        samples = self._samples_by_name[example.name]
+        return example.start_seconds == 0 and samples <= PIECE_SECONDS * self.sample_rate
+
+    def has_text(self, split: str) -> bool:
+        """Whether a whole recording of a split has a transcript."""
+        longest = PIECE_SECONDS * self.sample_rate
+        return any(row["text"] and self._samples(row) <= longest for row in self._rows(split))
+
+    @property
+    def _patch(self) -> int:
+        return self.settings["patch"]
+
+    @functools.cached_property
+    def _manifest(self) -> list[dict[str, str]]:
+        path = self.folder / "manifest.csv"
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        if rows and "samples" not in rows[0]:
+            raise UserError(f"{path}: of an older version; prepare the dataset again")
+        return [row for row in rows if not row["reason"]]
+
+    @functools.cached_property
+    def _samples_by_name(self) -> dict[str, int]:
+        return {row["path"]: self._samples(row) for row in self._manifest}
+
+    def _rows(self, split: str) -> list[dict[str, str]]:
+        return [row for row in self._manifest if row["split"] == split]
+
+    @staticmethod
+    def _samples(row: dict[str, str]) -> int:
+        return int(row["samples"])
+
+
+def piece_lengths(samples: int, sample_rate: int, patch: int) -> list[int]:
+    """Lists the samples of the pieces that a recording is stored in.
+
+    The last piece is dropped if it is shorter than a patch.
+    """
+    piece = PIECE_SECONDS * sample_rate
+    return [min(samples - start, piece) for start in range(0, samples - patch + 1, piece)]

@@ -1,0 +1,75 @@
+"""Any program of the user's as a recognizer."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from ... import audio
+from ...command import UserError
+
+
+class Command:
+    """Any program that takes the path of a recording and prints what is said in it.
+
+    It gets a wav file, mono with 16 bits at 16 kHz, and no shell sees its command line.
+
+    Args:
+        command: the command line; the path takes the place of {}, or stands at the end.
+        timeout_seconds: how long it may take over one recording.
+
+    Raises:
+        UserError: there is no such program.
+    """
+
+    sample_rate = 16000
+
+    def __init__(self, command: str, timeout_seconds: float = 600.0) -> None:
+        self.name = f"cmd:{command}"
+        self._timeout_seconds = timeout_seconds
+        try:
+            self._arguments = shlex.split(command)
+        except ValueError as error:
+            raise UserError(f"--recognizer={self.name}: not a command line: {error}") from error
+        if not self._arguments:
+            raise UserError("--recognizer=cmd: names no command; write it behind the colon")
+        if not shutil.which(self._arguments[0]):
+            raise UserError(f"--recognizer={self.name}: there is no program {self._arguments[0]}")
+        if not any("{}" in argument for argument in self._arguments):
+            self._arguments.append("{}")
+
+    def transcribe(self, waves: Sequence[np.ndarray]) -> Iterator[str]:
+        """Runs the program on each wave; see `Recognizer.transcribe`."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from pool.map(self._transcribe, waves)
+
+    def _transcribe(self, wave: np.ndarray) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "speech.wav")
+            audio.write(path, wave, self.sample_rate, "PCM_16")
+            try:
+                done = subprocess.run(
+                    [argument.replace("{}", str(path)) for argument in self._arguments],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    encoding="utf-8",
+                    errors="replace",
+                    timeout=self._timeout_seconds,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise UserError(
+                    f"{self.name} took more than {self._timeout_seconds:g} seconds; "
+                    "set --timeout_seconds to allow more"
+                ) from error
+            except OSError as error:
+                raise UserError(f"{self.name} does not start: {error.strerror}") from error
+        if done.returncode:
+            told = (done.stderr.strip() or done.stdout.strip() or "it says nothing").split("\n")[-1]
+            raise UserError(f"{self.name} failed with exit code {done.returncode}: {told}")
+        return done.stdout

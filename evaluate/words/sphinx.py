@@ -1,0 +1,100 @@
+"""PocketSphinx, whose English model comes in its package."""
+
+import os
+import re
+import tempfile
+import weakref
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import audio
+from ...command import UserError, workers
+
+# Of a worker process.
+_decoder: Any = None
+
+
+class PocketSphinx:
+    """PocketSphinx with the US English model of its package (Huggins-Daines et al. 2006).
+
+    Args:
+        grammar: file with a grammar in JSGF, for small vocabularies; without one, the model's
+            trigrams of English guide the search.
+
+    Raises:
+        UserError: the package is not installed, or the grammar cannot be used.
+    """
+
+    sample_rate = 16000
+
+    def __init__(self, grammar: str | None = None) -> None:
+        _package()
+        self._search = {}
+        self.name = f"pocketsphinx {version('pocketsphinx')}, en-us"
+        if grammar is not None:
+            # A second pass over what the first one left is for trigrams; over the loops of a
+            # grammar it takes many times the recording's length.
+            self._search = {"lm": None, "jsgf": grammar, "bestpath": False}
+            self.name += f", grammar {Path(grammar).name}"
+            _check(self._search)
+
+    def transcribe(self, waves: Sequence[np.ndarray]) -> Iterable[str]:
+        """Recognizes US English; see `Recognizer.transcribe`."""
+        return self._pool.map(_transcribe, waves)
+
+    @cached_property
+    def _pool(self) -> ProcessPoolExecutor:
+        # Processes, since a decoder holds Python's lock while it works.
+        pool = workers.pool(os.cpu_count() or 1, _begin, self._search)
+        # Left to the garbage collector, its end may meet that of the interpreter, which complains.
+        weakref.finalize(self, pool.shutdown)
+        return pool
+
+
+def _package():
+    try:
+        import pocketsphinx
+    except ImportError as error:
+        raise UserError(
+            "the recognizer pocketsphinx is not installed; pip install 'wideband[evaluate]'"
+        ) from error
+    return pocketsphinx
+
+
+def _check(search: dict[str, Any]) -> None:
+    grammar = search["jsgf"]
+    if not Path(grammar).is_file():
+        raise UserError(f"{grammar}: there is no such grammar")
+    # What is wrong with a grammar stands in the log alone.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        log = Path(folder, "log")
+        try:
+            _package().Decoder(**search, loglevel="ERROR", logfn=str(log))
+        except RuntimeError as error:
+            told = re.sub(r'^ERROR: ".*?", line \d+: ', "", log.read_text().split("\n")[0])
+            raise UserError(f"{grammar}: cannot be used as a grammar: {told}") from error
+
+
+# === In a worker ===
+def _begin(search: dict[str, Any]) -> None:
+    global _decoder
+    _decoder = _package().Decoder(**search, loglevel="FATAL")
+
+
+def _transcribe(wave: np.ndarray) -> str:
+    if not len(wave):
+        return ""
+    # So that the text depends on this wave alone: noise that was heard is forgotten, and, as
+    # the wave comes as a whole, the mean cepstrum that is subtracted is its own.
+    _decoder.reinit_feat()
+    _decoder.start_utt()
+    _decoder.process_raw(audio.to_int16(wave).tobytes(), full_utt=True)
+    _decoder.end_utt()
+    hypothesis = _decoder.hyp()
+    return hypothesis.hypstr if hypothesis else ""

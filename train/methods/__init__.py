@@ -1,0 +1,1 @@
+"""Training methods: how objectives follow from a system."""
