@@ -15,9 +15,6 @@ class System:
     """Restores waves, and says what its training compares.
 
     It is a `models.restorer.Restorer`; the attributes are described there.
-
-    Attributes:
-        networks: the networks that are trained and shipped, by name.
     """
 
     wants: str
@@ -34,9 +31,12 @@ class System:
         """Output samples per input sample."""
         return self.ratio if self.wants == "low" else 1
 
-    @property
     def networks(self) -> dict[str, keras.Model]:
-        """The networks by name."""
+        """Returns the networks that are trained and shipped, by name.
+
+        It is no property: Keras reads all properties of a model when it saves or loads weights, and
+        would follow a network that contains itself without end.
+        """
         raise NotImplementedError
 
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> keras.KerasTensor:
@@ -64,9 +64,8 @@ class Network(System, keras.Model):
     arguments as an attribute of the same name.
     """
 
-    @property
     def networks(self) -> dict[str, keras.Model]:
-        """The network itself."""
+        """Returns the network itself."""
         return {"network": self}
 
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> keras.KerasTensor:
