@@ -1,82 +1,126 @@
-"""How commands start and tell a user of a mistake."""
+"""How commands start, read flags, and report errors."""
 
 import subprocess
 import sys
 
 import pytest
-from wideband.command.files import replacing
-
-SCRIPT = """
-from absl import flags
-from wideband.data_gen.command import UserError, run_command
-flags.DEFINE_integer("ratio", 4, "A number.")
-def main(arguments):
-    {body}
-run_command(main)
-"""
+from wideband.command import UserError
+from wideband.command.run import Command
 
 
-def run(body, *arguments):
-    script = SCRIPT.format(body=body)
-    # The script is given in place of a file, so argv[0] is "-c".
-    return subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False
+def define_flags(flags):
+    flags.integer("ratio", 4, "A number.", lower_bound=2)
+    flags.string("data", None, "A folder.", required=True)
+    flags.strings("set", [], "Overrides; repeatable.")
+    flags.choice("split", "test", ["valid", "test"], "A split.")
+    flags.boolean("wer", False, "A switch.")
+
+
+@pytest.fixture
+def command():
+    """Returns a function that makes a command with these flags and the main function given."""
+
+    def command(main, **options):
+        return Command("a-command", define_flags, main, help="Does something.", **options)
+
+    return command
+
+
+def test_main_gets_the_flags_and_the_positional_arguments(command, call):
+    def main(flags, arguments):
+        print(flags.ratio, flags.data, flags.set, flags.split, flags.wer, arguments)
+
+    line = ["a.wav", "--ratio=2", "--data", "d", "--set=a=1", "--set=b=2", "--wer", "b.wav"]
+    code, out, err = call(command(main, positional="RECORDING..."), *line)
+    assert (code, err) == (0, "")
+    assert out == "2 d ['a=1', 'b=2'] test True ['a.wav', 'b.wav']\n"
+
+
+def test_flags_do_not_carry_over_to_the_next_call(command, call):
+    def main(flags, arguments):
+        print(flags.ratio, flags.given("ratio"))
+
+    both = command(main)
+    assert call(both, "--data=d", "--ratio=2")[1] == "2 True\n"
+    assert call(both, "--data=d")[1] == "4 False\n"
+
+
+def test_what_follows_two_dashes_is_positional(command, call):
+    code, out, _ = call(command(lambda _, rest: print(rest), positional="X"), "--data=d", "--", "--x")
+    assert (code, out) == (0, "['--x']\n")
+
+
+def test_an_error_of_the_user_is_one_line_and_exit_code_1(command, call):
+    def main(flags, arguments):
+        raise UserError("ratio 9 is too high")
+
+    assert call(command(main), "--data=d") == (1, "", "error: ratio 9 is too high\n")
+
+
+def test_an_error_about_a_file_is_one_line_that_names_it(command, call):
+    code, _, err = call(command(lambda *_: open("/nowhere/a.wav")), "--data=d")
+    assert (code, err) == (1, "error: /nowhere/a.wav: No such file or directory\n")
+
+
+@pytest.mark.parametrize("error", [OSError("ours"), ZeroDivisionError()])
+def test_a_bug_keeps_its_traceback(command, error):
+    def main(flags, arguments):
+        raise error
+
+    with pytest.raises(type(error)):
+        command(main)(["--data=d"])
+
+
+def test_ctrl_c_stops_without_a_traceback(command, call):
+    def main(flags, arguments):
+        raise KeyboardInterrupt
+
+    assert call(command(main), "--data=d") == (1, "", "stopped\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["--data=d", "--ratoi=2"], "unknown flag --ratoi"),
+        (["--data=d", "--ratio=two"], "--ratio"),
+        (["--data=d", "--ratio=1"], "2"),
+        (["--data=d", "--split=train"], "valid"),
+        ([], "--data is missing"),
+        (["--data=d", "a.wav"], "unexpected argument 'a.wav'"),
+        (["--data=d", "--data"], "data"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exit_code_2(command, call, error_line, line, words):
+    code, out, err = call(command(lambda *_: print("ran")), *line)
+    assert (code, out) == (2, "")
+    assert words in error_line(err)
+    assert "a-command --help" in err
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h", "--helpfull"])
+def test_help_lists_the_flags_without_running(command, call, flag):
+    code, out, err = call(command(lambda *_: print("ran")), flag)
+    assert (code, err) == (0, "")
+    assert out.startswith("Does something.\n\nusage: a-command [--flags]\n\nflags:\n")
+    assert "--ratio: A number." in out and "--[no]wer: A switch." in out and "--version" in out
+    assert "ran" not in out
+
+
+def test_version_prints_the_installed_version(command, call):
+    code, out, _ = call(command(lambda *_: print("ran")), "--version")
+    assert code == 0
+    assert out.startswith("wideband 0.")
+
+
+def test_a_process_exits_with_the_code_of_the_command(tmp_path):
+    script = (
+        "import sys\n"
+        "from wideband.command import UserError\n"
+        "from wideband.command.run import Command\n"
+        "def main(flags, arguments):\n"
+        "    print('début', flush=True)\n"
+        "    raise UserError('no')\n"
+        "sys.exit(Command('c', lambda flags: None, main, help='C')())\n"
     )
-
-
-def test_main_gets_the_arguments_and_the_flags():
-    result = run("print(arguments, flags.FLAGS.ratio)", "a.wav", "--ratio=2", "b.wav")
-    assert (result.returncode, result.stdout) == (0, "['a.wav', 'b.wav'] 2\n")
-
-
-def test_a_users_mistake_is_one_line_and_exit_code_1():
-    result = run("raise UserError('ratio 9 is too high')")
-    assert (result.returncode, result.stderr) == (1, "error: ratio 9 is too high\n")
-
-
-def test_an_error_about_a_file_is_one_line_that_names_it():
-    result = run("open('/nowhere/a.wav')")
-    assert result.returncode == 1
-    assert result.stderr == "error: /nowhere/a.wav: No such file or directory\n"
-
-
-@pytest.mark.parametrize("body", ["raise OSError('ours')", "1 / 0"])
-def test_a_mistake_of_ours_keeps_its_traceback(body):
-    result = run(body)
-    assert result.returncode == 1
-    assert "Traceback" in result.stderr
-
-
-def test_ctrl_c_stops_without_a_traceback():
-    result = run("raise KeyboardInterrupt")
-    assert (result.returncode, result.stderr) == (1, "stopped\n")
-
-
-@pytest.mark.parametrize("flag", ["--ratoi=2", "--ratio=two"])
-def test_a_wrong_flag_is_an_error(flag):
-    result = run("print('ran')", flag)
-    assert result.returncode == 1
-    assert "ran" not in result.stdout
-    assert flag[2:7] in result.stderr
-    assert "Traceback" not in result.stderr
-
-
-def test_a_replaced_file_appears_once_it_is_whole(tmp_path):
-    path = tmp_path / "new" / "a.csv"
-    with replacing(path) as temporary:
-        assert temporary.parent == path.parent
-        assert temporary.name.endswith(path.suffix)
-        temporary.write_text("whole")
-        assert not path.exists()
-    assert path.read_text() == "whole"
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_failure_keeps_the_old_file_and_leaves_nothing_behind(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("old")
-    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise ZeroDivisionError
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "début\n", "error: no\n")
