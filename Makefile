@@ -2,19 +2,20 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 # A folder of recordings for `make demo`; without one it takes the embedded corpus. A second folder
-# needs another RUN: make demo DATA=other RUN=runs/other
+# needs another RUN: make demo DATA=other RUN=runs/other.
 DATA ?=
 RUN ?= runs/$(if $(DATA),own,demo)
 
-# `make results` trains all networks with equal budgets, on a folder of recordings or on one with a
+# `make results` trains all networks with equal budgets, on a folder of recordings, or on one with a
 # manifest.csv. PRECISION=mixed_bfloat16 halves the time on CPUs with AVX512-BF16.
 PRECISION ?= float32
 RESULTS ?= runs/results
-# docs/results.md has its table from TABLE=docs/results.md.
+# TABLE=docs/results.md updates the table in that page.
 TABLE ?= $(RESULTS)/table.md
+# The recipes compare_NAME.
 NETWORKS = dnn keras_unet audiounet tfilm tfilm_published afilm tfnet gionet gionet2
 
-.PHONY: demo results test lint clean
+.PHONY: demo results test quick lint clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/wideband-prepare $(if $(DATA),--corpus=folder --source="$(DATA)",--corpus=demo) \
@@ -23,7 +24,7 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/wideband-evaluate --run="$(RUN)" --baselines=spline,sinc,speech-4x
 
 results: $(NETWORKS:%=$(RESULTS)/%/speed.json)
-	$(BIN)/python -m wideband.evaluate.table $(NETWORKS:%=--run="$(RESULTS)/%") \
+	$(BIN)/python benchmarks/table.py $(NETWORKS:%=--run="$(RESULTS)/%") \
 		--output="$(TABLE)"
 	$(BIN)/python -m wideband.evaluate.fusion $(addprefix --run="$(RESULTS)/,tfnet" gionet" gionet2") \
 		--output="$(TABLE:.md=_fusion.png)"
@@ -32,27 +33,31 @@ $(RESULTS)/data/manifest.csv: | $(VENV)/demo.stamp
 	$(BIN)/wideband-prepare --ratio=4 --output="$(RESULTS)/data" $(if $(DATA),--source="$(DATA)" \
 		--corpus=$(if $(wildcard $(DATA)/manifest.csv),manifest,folder),--corpus=demo)
 
-# A network's training continues where it stopped.
+# An interrupted training continues.
 $(RESULTS)/%/evaluation.json: $(RESULTS)/data/manifest.csv
-	$(BIN)/wideband-train --recipe=compare_$* --precision=$(PRECISION) \
+	$(BIN)/wideband-train --recipe=compare_$* --set=precision=$(PRECISION) \
 		--data="$(RESULTS)/data" --run="$(RESULTS)/$*"
 	$(BIN)/wideband-evaluate --run="$(RESULTS)/$*"
 
 .SECONDARY: $(NETWORKS:%=$(RESULTS)/%/evaluation.json)
 
-# Timed once nothing is trained any more.
+# Timing waits until all trainings are over.
 $(RESULTS)/%/speed.json: $(NETWORKS:%=$(RESULTS)/%/evaluation.json)
-	$(BIN)/python -m wideband.evaluate.speed --run="$(RESULTS)/$*"
+	$(BIN)/python benchmarks/speed.py --run="$(RESULTS)/$*"
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+
+# What takes a minute and a half, for use while developing.
+quick: $(VENV)/test.stamp
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal -m "not slow"
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-# A stamp stands for one extra of setup.cfg, installed.
+# A stamp marks an installed extra of setup.cfg.
 $(VENV)/%.stamp: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --editable '.[$*]'

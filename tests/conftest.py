@@ -1,7 +1,12 @@
 """What the tests of several folders share: waves, commands, a small dataset and a run on it."""
 
+import configparser
 import csv
 import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -173,3 +178,23 @@ def run(data, tmp_path_factory):
         timings=Timings(epochs=3, seconds=65.0),
     ).write(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """The wheel of this checkout, built from a copy so that the checkout stays clean."""
+    root = Path(__file__).parents[1]
+    folder = tmp_path_factory.mktemp("wheel")
+    listed = configparser.ConfigParser()
+    listed.read(root / "setup.cfg")
+    folders = {name.split(".")[1] for name in listed["options"]["packages"].split()}
+    for name in folders:
+        shutil.copytree(
+            root / name, folder / "tree" / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, folder / "tree")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", "wheel", "--no-deps"]
+    offline = ["--no-build-isolation", "--no-index", "-w", str(folder)]
+    subprocess.run([*pip, *offline, str(folder / "tree")], check=True)
+    return next(folder.glob("wideband-*.whl"))

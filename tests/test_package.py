@@ -1,11 +1,9 @@
-"""The house's frame: packages, the directions of imports, the wheel, and quick help."""
+"""The frame of the project: packages, the direction of imports, the wheel, the commands."""
 
 import ast
 import configparser
 import functools
-import json
-import re
-import shutil
+import importlib
 import subprocess
 import sys
 import sysconfig
@@ -15,39 +13,38 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from wideband.command.run import Command
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("data_gen", "models", "upsample", "evaluate", "train")
-# stage: the stages that it may know
-KNOWS = {
-    "data_gen": set(),
-    "models": set(),
-    "upsample": {"data_gen", "models"},
-    "evaluate": {"data_gen", "models", "upsample"},
-    "train": {"data_gen", "models", "upsample", "evaluate"},
-}
-# every module that is a command with flags
-COMMANDS = [
-    "wideband." + ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
-    for stage in STAGES
-    for path in sorted((ROOT / stage).rglob("*.py"))
-    if "run_command(main)" in path.read_text()
-]
+# The floors, lowest first: a folder imports from lower ones only.
+FLOORS = ("command", "audio", "models", "data_gen", "upsample", "evaluate", "train")
+# Packages that a recording is restored with; all others come with extras.
+LIGHT = {"numpy", "soundfile", "soxr", "absl", "tqdm", "ai_edge_litert"}
+# Modules of the lower floors that need more than these.
+HEAVY = (
+    *("command/drawing.py", "audio/spectrogram.py", "audio/alignment.py"),
+    *("data_gen", "models", "upsample/export"),
+)
+LIGHT_AGAIN = ("models/__init__.py", "models/pretrained.py", "models/record.py")
+LIGHT_AGAIN += ("models/restorer.py", "data_gen/__init__.py")
 
 
-def packages():
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    return config["options"]["packages"].split()
+def modules(folder):
+    """Yields every module of a folder with its import name."""
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        yield path, "wideband." + name.removesuffix(".__init__")
 
 
-def imports(path):
-    """Names of what a module imports, relative ones resolved: `..models.x` is models.
+def imports(path, top_level=False):
+    """Yields what a module imports: folders of ours and other packages, by their first name.
 
-    As many dots lead out of the stage as there are names from the root to the module.
+    As many dots lead out of the package as there are names from the root to the module.
+    import-linter and its like do not see through the package_dir of setup.cfg.
     """
     out = len(path.relative_to(ROOT).parts)
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    for node in tree.body if top_level else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -59,172 +56,189 @@ def imports(path):
                 yield from (alias.name for alias in node.names)
 
 
-def test_every_stage_with_commands_is_found():
-    assert {"wideband.data_gen", "wideband.evaluate.snr", "wideband.upsample"} <= set(COMMANDS)
+def commands():
+    """Finds the commands: import name -> Command."""
+    found = {}
+    for folder in FLOORS:
+        for path, name in modules(folder):
+            if "\ncommand = Command(" in path.read_text():
+                found[name.removesuffix(".__main__")] = importlib.import_module(name).command
+    return found
+
+
+COMMANDS = commands()
 
 
 def test_every_package_on_disk_is_in_the_wheels_list():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
     folders = {path.parent.relative_to(ROOT) for path in ROOT.glob("*/**/__init__.py")}
     on_disk = {
-        "wideband." + ".".join(folder.parts) for folder in folders if folder.parts[0] in STAGES
+        "wideband." + ".".join(folder.parts) for folder in folders if folder.parts[0] in FLOORS
     }
-    assert set(packages()) == on_disk
-    assert len(on_disk) >= len(STAGES)
+    assert set(config["options"]["packages"].split()) == on_disk
+    assert len(on_disk) >= len(FLOORS)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_imports_go_one_way(stage):
-    files = list((ROOT / stage).rglob("*.py"))
-    assert files
-    known = {name for path in files for name in imports(path)} & set(STAGES)
-    assert known - {stage} <= KNOWS[stage]
-    assert "wideband" not in {name for path in files for name in imports(path)}
+@pytest.mark.parametrize("folder", FLOORS)
+def test_a_folder_imports_from_lower_floors_only(folder):
+    paths = [path for path, _ in modules(folder)]
+    assert paths
+    imported = {name for path in paths for name in imports(path)}
+    assert imported & set(FLOORS) - {folder} <= set(FLOORS[: FLOORS.index(folder)])
+    assert "wideband" not in imported
+
+
+def test_no_module_imports_itself_through_others():
+    """Circles within a folder, those for type checkers included."""
+    graph = {}
+    for folder in FLOORS:
+        for path, name in modules(folder):
+            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+            graph[name] = set()
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and node.level:
+                    base = package.split(".")[: len(package.split(".")) - node.level + 1]
+                    base = ".".join([*base, *([node.module] if node.module else [])])
+                    graph[name] |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    for name in graph:
+        # A package may import its own modules lazily.
+        if (ROOT / Path(*name.split(".")[1:])).is_dir():
+            graph[name] = set()
+
+    def reachable(name, seen):
+        for other in graph.get(name, set()) - seen:
+            seen.add(other)
+            reachable(other, seen)
+        return seen
+
+    circular = sorted(name for name in graph if name in reachable(name, set()))
+    assert not circular
+
+
+def test_what_restores_recordings_imports_light_packages_only():
+    checked = 0
+    for folder in FLOORS[: FLOORS.index("upsample") + 1]:
+        for path, _ in modules(folder):
+            name = path.relative_to(ROOT).as_posix()
+            if name.startswith(HEAVY) and name not in LIGHT_AGAIN:
+                continue
+            others = set(imports(path, top_level=True)) - set(FLOORS) - sys.stdlib_module_names
+            # Names of our own modules, imported from a folder.
+            others = {other for other in others if importlib.util.find_spec(other)}
+            assert others <= LIGHT, name
+            checked += 1
+    assert checked > 20
 
 
 def test_networks_and_losses_run_on_every_backend():
-    files = [*(ROOT / "models").rglob("*.py"), ROOT / "train" / "losses.py"]
-    assert len(files) >= 3
-    for path in files:
+    paths = [path for path, _ in modules("models")]
+    paths += [ROOT / "train" / "losses.py", ROOT / "train" / "objective.py"]
+    paths += [path for path, _ in modules("train/methods")]
+    assert len(paths) >= 10
+    for path in paths:
         assert not {"tensorflow", "jax", "torch"} & set(imports(path)), path
+
+
+def test_no_file_is_longer_than_350_lines():
+    folders = (*FLOORS, "tests", "benchmarks")
+    lengths = {
+        path.relative_to(ROOT).as_posix(): path.read_text().count("\n")
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert len(lengths) > 100
+    assert not {path: n for path, n in lengths.items() if n > 350}
+
+
+def test_every_command_is_found():
+    assert {"wideband.data_gen", "wideband.evaluate.snr", "wideband.upsample"} <= set(COMMANDS)
+    assert all(isinstance(command, Command) for command in COMMANDS.values())
+
+
+@pytest.fixture(scope="module")
+def loaded_by_help():
+    """What importing every command and printing its help loads, in a fresh process."""
+    modules = [
+        f"{name}.__main__" if (ROOT / Path(*name.split(".")[1:])).is_dir() else name
+        for name in COMMANDS
+    ]
+    script = (
+        "import importlib, sys\n"
+        f"for name in {modules}:\n"
+        "    importlib.import_module(name).command(['--help'])\n"
+        "    print('loaded by', name, *sorted(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [line.split()[2:] for line in done.stdout.splitlines() if line.startswith("loaded by")]
+
+
+def test_help_does_not_wait_for_heavy_imports(loaded_by_help):
+    assert len(loaded_by_help) == len(COMMANDS)
+    for name, *loaded in loaded_by_help:
+        assert not {"tensorflow", "keras", "matplotlib", "scipy", "soundfile"} & set(loaded), name
 
 
 @functools.cache
 def help_of(command):
-    """What a command prints for --help, and in a last line which heavy imports it took."""
-    script = (
-        "import runpy, sys\n"
-        f"sys.argv = [{command!r}, '--help']\n"
-        "try:\n"
-        f"    runpy.run_module({command!r}, run_name='__main__')\n"
-        "except SystemExit:\n"
-        "    heavy = {'tensorflow', 'keras', 'matplotlib', 'scipy.signal', 'soundfile'}\n"
-        "    print('loaded:', sorted(heavy & set(sys.modules)))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert "flags:" in done.stdout, done.stderr
-    return done.stdout
+    """What a command prints for --help."""
+    return COMMANDS[command].help()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_does_not_wait_for_heavy_imports(command):
-    assert help_of(command).splitlines()[-1] == "loaded: []"
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_name_themselves_as_users_type_them(name):
+    typed = COMMANDS[name].name
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options.entry_points"]["console_scripts"].strip().splitlines()
+    scripts = dict(line.split(" = ") for line in lines)
+    if typed.startswith("python -m "):
+        assert typed == f"python -m {name}"
+    else:
+        assert scripts[typed] == f"{name}.__main__:command"
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """The bin folder of an environment that holds the wheel, and the dependencies of this one."""
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    # A copy, so that building leaves nothing in the checkout.
-    for name in STAGES:
-        shutil.copytree(ROOT / name, folder / "tree" / name)
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, folder / "tree")
-    subprocess.run(
-        [
-            *pip,
-            "wheel",
-            "--no-deps",
-            "--no-build-isolation",
-            "--no-index",
-            "-w",
-            folder,
-            folder / "tree",
-        ],
-        check=True,
-    )
+def installed(wheel, tmp_path_factory):
+    """The bin folder of an environment that has the wheel, and the dependencies of this one."""
+    folder = tmp_path_factory.mktemp("environment")
     venv.create(folder / "env", with_pip=False)
-    site = Path(
-        sysconfig.get_path(
-            "purelib", vars={"base": str(folder / "env"), "platbase": str(folder / "env")}
-        )
-    )
-    wheel = next(folder.glob("wideband-*.whl"))
+    base = {"base": str(folder / "env"), "platbase": str(folder / "env")}
     python = folder / "env" / "bin" / "python"
-    subprocess.run(
-        [*pip, "--python", python, "install", "--no-deps", "--no-index", wheel], check=True
-    )
-    # Named in a .pth file, a folder is searched, but the editable install in it is not started.
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", "--python", python]
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", wheel], check=True)
+    # A folder named in a .pth file is searched, but the editable install in it does not start.
+    site = Path(sysconfig.get_path("purelib", vars=base))
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return folder / "env" / "bin"
 
 
+@pytest.mark.slow
 def test_the_wheel_imports_and_runs_from_elsewhere(installed, tmp_path):
     script = (
         "import wideband.data_gen.pipeline, wideband.train.fit, wideband.evaluate.report\n"
-        "from wideband.upsample import Upsampler\n"
+        "from wideband.upsample import load\n"
         "from wideband import models\n"
         "print(models.build('audiounet', width=0.02).count_params(), models.__file__)\n"
-        "print(Upsampler.from_pretrained('speech-4x').low_rate)\n"
+        "print(load('speech-4x').low_rate)\n"
     )
-    done = subprocess.run(
-        [installed / "python", "-c", script], cwd=tmp_path, capture_output=True, text=True
-    )
+    options = {"cwd": tmp_path, "capture_output": True, "text": True}
+    done = subprocess.run([installed / "python", "-c", script], **options)
     assert done.returncode == 0, done.stderr
     assert str(installed.parent) in done.stdout
     assert done.stdout.splitlines()[-1] == "4000.0"
     soundfile.write(tmp_path / "a.wav", np.zeros(400), 4000)
-    done = subprocess.run(
-        [installed / "wideband-upsample", "a.wav", "--model=spline", "--output=b.wav"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    line = [installed / "wideband-upsample", "a.wav", "--model=spline", "--output=b.wav"]
+    done = subprocess.run(line, **options)
     assert done.returncode == 0, done.stderr
     assert soundfile.info(tmp_path / "b.wav").frames == 1600
 
 
-def test_the_wheel_holds_the_template_and_no_stray_top_level_names(installed):
+@pytest.mark.slow
+def test_the_wheel_holds_the_data_and_no_stray_top_level_names(installed):
     site = next((installed.parent / "lib").glob("python*/site-packages"))
     assert (site / "wideband" / "evaluate" / "report.html.j2").is_file()
     assert (site / "wideband" / "models" / "cards" / "speech-4x.md").is_file()
-    assert not any((site / name).exists() for name in (*STAGES, "tests", "colab"))
-
-
-SCRIPTS = {
-    "wideband-prepare": "wideband.data_gen",
-    "wideband-train": "wideband.train",
-    "wideband-evaluate": "wideband.evaluate",
-    "wideband-upsample": "wideband.upsample",
-    "wideband-export": "wideband.upsample.export",
-}
-DOCS = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("colab/*.ipynb"), ROOT / "Makefile"]
-DOCS += ROOT.glob("models/cards/*.md")
-
-
-@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
-def test_every_command_in_the_docs_exists_and_has_the_flags_it_is_given(path):
-    text = path.read_text()
-    if path.suffix == ".ipynb":
-        text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
-    lines = text.replace("\\\n", " ").splitlines()
-    commands = re.findall(
-        r"(wideband-(?!\d)\w+|python -m wideband[\w.]*)([^`|]*)", "\n".join(lines)
-    )
-    assert commands
-    for command, rest in commands:
-        module = SCRIPTS.get(command, command.removeprefix("python -m "))
-        if module == "wideband.models":  # takes no flags
-            continue
-        assert module in COMMANDS
-        defined = re.findall(r"^  --(?:\[no\])?(\w+):", help_of(module), re.M)
-        given = re.findall(r"--(\w+)", rest.splitlines()[0] if rest else "")
-        assert set(given) <= {*defined, "help"}, command
-
-
-@pytest.mark.parametrize("path", [*ROOT.glob("colab/*.ipynb")], ids=lambda path: path.name)
-def test_notebooks_are_clean_and_their_python_compiles(path):
-    notebook = json.loads(path.read_text())
-    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert cells
-    for cell in cells:
-        assert not cell["outputs"] and cell["execution_count"] is None
-        source = "".join(cell["source"])
-        compile(re.sub(r"^(\s*)[!%].*$", r"\1pass", source, flags=re.M), path.name, "exec")
-
-
-def test_every_link_in_the_docs_leads_to_a_file():
-    pages = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"))
-    for path in [*pages, *ROOT.glob("models/cards/*.md")]:
-        for target in re.findall(r"\]\((?!http)([^)#]+)\)", path.read_text()):
-            assert (path.parent / target).is_file(), f"{path.name}: {target}"
+    assert (site / "wideband" / "models" / "weights" / "speech-4x" / "network.tflite").is_file()
+    assert not any((site / name).exists() for name in (*FLOORS, "tests", "colab", "benchmarks"))

@@ -46,7 +46,7 @@ def test_json_and_csv_are_written_and_read_back(tmp_path, rows):
 
 def test_a_csv_file_of_a_spreadsheet_program_is_read(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_bytes("path,text\r\na.wav,\"two\r\nlines\"\r\nb.wav\r\n".encode("utf-8-sig"))
+    path.write_bytes('path,text\r\na.wav,"two\r\nlines"\r\nb.wav\r\n'.encode("utf-8-sig"))
     assert read_csv(path, {"path", "text"}) == [
         (3, {"path": "a.wav", "text": "two\r\nlines"}),
         (4, {"path": "b.wav", "text": ""}),

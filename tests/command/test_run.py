@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from wideband.command import UserError
@@ -46,7 +47,9 @@ def test_flags_do_not_carry_over_to_the_next_call(command, call):
 
 
 def test_what_follows_two_dashes_is_positional(command, call):
-    code, out, _ = call(command(lambda _, rest: print(rest), positional="X"), "--data=d", "--", "--x")
+    code, out, _ = call(
+        command(lambda _, rest: print(rest), positional="X"), "--data=d", "--", "--x"
+    )
     assert (code, out) == (0, "['--x']\n")
 
 
@@ -58,7 +61,7 @@ def test_an_error_of_the_user_is_one_line_and_exit_code_1(command, call):
 
 
 def test_an_error_about_a_file_is_one_line_that_names_it(command, call):
-    code, _, err = call(command(lambda *_: open("/nowhere/a.wav")), "--data=d")
+    code, _, err = call(command(lambda *_: Path("/nowhere/a.wav").read_text()), "--data=d")
     assert (code, err) == (1, "error: /nowhere/a.wav: No such file or directory\n")
 
 
