@@ -1,0 +1,143 @@
+"""Results as text and JSON: means with intervals, side by side, in files and tables."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..command.files import write_json
+from .metrics import METRICS
+from .metrics.statistics import LEVEL, SAMPLES, Difference, Mean
+
+_INTERVAL = {"level": LEVEL, "bootstrap_samples": SAMPLES}
+
+
+def metric_header(name: str) -> str:
+    """Returns the heading of a metric's column: convention, unit, and which direction is better."""
+    metric = METRICS[name]
+    better = "higher" if metric.higher_is_better else "lower"
+    return f"{metric.label}, {metric.unit}, {better} is better"
+
+
+def format_mean(name: str, mean: Mean) -> str:
+    """Formats a mean with its interval, to the digits of its metric: `15.60 [15.21, 15.98]`.
+
+    Args:
+        name: a key of `METRICS`.
+        mean: the metric's mean.
+    """
+    digits = METRICS[name].digits
+    if not mean.files:
+        return "-"
+    return f"{mean.mean:.{digits}f} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
+
+
+def format_difference(difference: Difference) -> str:
+    """Formats a difference with its interval and signs: `+1.50 [+1.21, +1.80]`."""
+    mean, digits = difference.mean, METRICS[difference.metric].digits
+    if not mean.files:
+        return "-"
+    return f"{mean.mean:+.{digits}f} [{mean.low:+.{digits}f}, {mean.high:+.{digits}f}]"
+
+
+def systems_table(
+    systems: Mapping[str, Mapping[str, Mean]],
+) -> tuple[list[str], list[list[str]]]:
+    """Lays out systems side by side, one metric per row, for `command.tables`.
+
+    Args:
+        systems: system -> metric -> mean; all systems have the same metrics.
+
+    Returns:
+        the header and the rows.
+    """
+    names = next(iter(systems.values()))
+    rows = [
+        [metric_header(name), *(format_mean(name, means[name]) for means in systems.values())]
+        for name in names
+    ]
+    return ["mean over files [95 % interval]", *systems], rows
+
+
+def write_summary(path: Path, means: Mapping[str, Mean], **facts: Any) -> None:
+    """Writes the means of one system as JSON.
+
+    Args:
+        path: the file.
+        means: metric -> mean.
+        **facts: further entries, such as the folders that were compared.
+    """
+    write_json(path, {**facts, "interval": _INTERVAL, "metrics": _entries(means)})
+
+
+def write_systems(
+    path: Path, systems: Mapping[str, Mapping[str, Mean]], facts: Any, **more: Any
+) -> None:
+    """Writes the means of several systems as JSON.
+
+    Args:
+        path: the file.
+        systems: system -> metric -> mean.
+        facts: a dataclass such as `report.Facts`.
+        **more: further entries, such as word errors.
+    """
+    entries = {system: _entries(means) for system, means in systems.items()}
+    facts = dataclasses.asdict(facts)
+    write_json(path, {"facts": facts, "interval": _INTERVAL, "systems": entries, **more})
+
+
+def write_comparison(
+    path: Path,
+    systems: Mapping[str, Mapping[str, Mean]],
+    differences: Sequence[Difference],
+    **facts: Any,
+) -> None:
+    """Writes the means of several systems and the differences between them as JSON.
+
+    Args:
+        path: the file.
+        systems: system -> metric -> mean.
+        differences: paired comparisons of these systems.
+        **facts: further entries, such as the folders that were compared.
+    """
+    entries = [
+        {
+            "metric": each.metric,
+            "first": each.first,
+            "second": each.second,
+            **_numbers(each.mean),
+            "better": each.better,
+            "verdict": each.verdict,
+        }
+        for each in differences
+    ]
+    means = {system: _entries(each) for system, each in systems.items()}
+    write_json(path, {**facts, "interval": _INTERVAL, "systems": means, "differences": entries})
+
+
+def write_word_errors(path: Path, systems: Mapping[str, Mapping[str, Any]], **facts: Any) -> None:
+    """Writes the word errors of several systems as JSON.
+
+    Args:
+        path: the file.
+        systems: system -> `words.word_errors.total` of its recordings.
+        **facts: further entries, such as the recognizer.
+    """
+    write_json(path, {**facts, "interval": _INTERVAL, "systems": systems})
+
+
+def _entries(means: Mapping[str, Mean]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "label": METRICS[name].label,
+            "unit": METRICS[name].unit,
+            "higher_is_better": METRICS[name].higher_is_better,
+            **_numbers(mean),
+        }
+        for name, mean in means.items()
+    }
+
+
+def _numbers(mean: Mean) -> dict[str, float | None]:
+    # JSON has no nan.
+    return {key: None if value != value else value for key, value in mean._asdict().items()}
