@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..command import UserError
-from .resample import resample
+from ..command.errors import UserError, lookup
+from .resample import Ratio, resample, resampled_length
 
 # What one sample changes in the coefficients of a cubic spline falls by this factor with every
 # sample of distance, and is below 1e-18 of it after so many.
@@ -19,24 +19,26 @@ _POLE = np.sqrt(3) - 2
 _SETTLED = 32
 
 
-def hold(low: np.ndarray, ratio: int) -> np.ndarray:
+def hold(low: np.ndarray, ratio: Ratio) -> np.ndarray:
     """Zero-order hold: each sample is repeated."""
-    return np.repeat(low, ratio).astype(np.float32)
+    return np.repeat(low, _whole(ratio, "hold")).astype(np.float32)
 
 
-def linear(low: np.ndarray, ratio: int) -> np.ndarray:
+def linear(low: np.ndarray, ratio: Ratio) -> np.ndarray:
     """Straight lines between the samples; the last sample is held."""
+    ratio = _whole(ratio, "linear")
     high_instants = np.arange(len(low) * ratio) / ratio
     return np.interp(high_instants, np.arange(len(low)), low).astype(np.float32)
 
 
-def spline(low: np.ndarray, ratio: int) -> np.ndarray:
+def spline(low: np.ndarray, ratio: Ratio) -> np.ndarray:
     """Cubic not-a-knot spline through the samples, continued past the last one.
 
     Source: upsample() of Kuleshov's published code (SciPy's splrep and splev, order 3); computed
     as a sum of B-splines (Unser et al. 1993, B-spline signal processing), which takes NumPy alone.
     Waves of fewer than four samples take straight lines, since they tell no cubic.
     """
+    ratio = _whole(ratio, "spline")
     if len(low) < 4:
         return linear(low, ratio)
     c = _spline_coefficients(low.astype(np.float64))
@@ -74,21 +76,36 @@ def _spline_coefficients(y: np.ndarray) -> np.ndarray:
     return c
 
 
-def sinc(low: np.ndarray, ratio: int) -> np.ndarray:
+def sinc(low: np.ndarray, ratio: Ratio) -> np.ndarray:
     """Band-limited interpolation: soxr's linear-phase windowed sinc of very high quality."""
-    return resample(low, 1, ratio)
+    return resample(low, ratio.denominator, ratio.numerator)
 
 
-def fft(low: np.ndarray, ratio: int) -> np.ndarray:
-    """Zeros appended to the spectrum of the whole wave (Lim et al. 2018)."""
+def fft(low: np.ndarray, ratio: Ratio) -> np.ndarray:
+    """Zeros appended to the spectrum of the whole wave (Lim et al. 2018).
+
+    A quotient a/b needs a multiple of b samples; others are padded with zeros for the transform.
+    """
+    n = resampled_length(len(low), ratio.denominator, ratio.numerator)
+    low = np.pad(low, (0, -len(low) % ratio.denominator))
     spectrum = np.fft.rfft(low)
     if len(low) % 2 == 0:
-        # The highest bin of an even length stands for its mirror image as well.
+        # The highest bin of an even length also represents its mirror image.
         spectrum[-1] /= 2
-    return (ratio * np.fft.irfft(spectrum, len(low) * ratio)).astype(np.float32)
+    high = np.fft.irfft(spectrum, len(low) * ratio.numerator // ratio.denominator)
+    return (float(ratio) * high).astype(np.float32)[:n]
 
 
-METHODS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+def _whole(ratio: Ratio, method: str) -> int:
+    if ratio.denominator != 1:
+        raise UserError(
+            f"ratio {ratio}: the interpolation {method} needs a whole number; "
+            "interpolations that take quotients are sinc, fft"
+        )
+    return ratio.numerator
+
+
+METHODS: dict[str, Callable[[np.ndarray, Ratio], np.ndarray]] = {
     "hold": hold,
     "linear": linear,
     "spline": spline,
@@ -97,12 +114,6 @@ METHODS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
 }
 
 
-def get(name: str) -> Callable[[np.ndarray, int], np.ndarray]:
-    """Looks an interpolation up by its name.
-
-    Raises:
-        UserError: there is no such interpolation.
-    """
-    if name not in METHODS:
-        raise UserError(f"no interpolation is named {name!r}; there are {', '.join(METHODS)}")
-    return METHODS[name]
+def get(name: str) -> Callable[[np.ndarray, Ratio], np.ndarray]:
+    """Looks up an interpolation by name; raises a UserError that lists them if there is none."""
+    return lookup(METHODS, name, "interpolation")

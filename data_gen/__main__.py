@@ -1,105 +1,114 @@
 """Prepares a dataset: wideband-prepare --corpus=NAME --source=DIR --output=DIR."""
 
-from collections.abc import Sequence
+import sys
 from pathlib import Path
-
-from absl import flags
+from typing import TYPE_CHECKING, Any
 
 from ..command import UserError
-from ..command.run import run_command
+from ..command.run import Command, Flags
 
-FLAGS = flags.FLAGS
-
-flags.DEFINE_string(
-    "corpus", None, "folder, manifest, demo, vctk, ljspeech or librispeech.", required=True
-)
-flags.DEFINE_string(
-    "source", None, "Folder of the corpus; public corpora that are not there are downloaded to it."
-)
-flags.DEFINE_string("output", None, "Folder of the dataset.", required=True)
-flags.DEFINE_integer("sample_rate", 16000, "Rate of the high side, in Hz.", lower_bound=1000)
-flags.DEFINE_integer("ratio", 4, "High rate over low rate.", lower_bound=2, upper_bound=8)
-flags.DEFINE_string("protocol", "decimate_spline", "How the low side is made.")
-flags.DEFINE_string("split", None, "Rule of the split; the corpus's own by default.")
-flags.DEFINE_float("valid_fraction", 0.05, "Part of the speakers that validates.")
-flags.DEFINE_float("test_fraction", 0.1, "Part of the speakers that is kept for testing.")
-flags.DEFINE_integer("seed", 0, "Seed of the split.", lower_bound=0)
-flags.DEFINE_string(
-    "speaker_pattern", None, "For corpus folder: a regular expression; group 1 is the speaker."
-)
-flags.DEFINE_list(
-    "subsets", "train-clean-100,dev-clean,test-clean", "For corpus librispeech: its subsets."
-)
-flags.DEFINE_integer("mic", 1, "For corpus vctk: microphone 1 or 2.")
-flags.DEFINE_integer("patch", 256, "Recordings shorter than this are left out.", lower_bound=1)
-flags.DEFINE_bool("strict", False, "Stop at the first recording that would be left out.")
-flags.DEFINE_integer("workers", None, "Processes; one a core by default.", lower_bound=1)
+if TYPE_CHECKING:
+    from .corpora import Recording
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Reads the flags, prepares and prints what came of it."""
-    if arguments:
-        raise UserError(
-            f"'{arguments[0]}' is no flag; the corpus is given by --source={arguments[0]}"
-        )
-    # SciPy takes half a second, which --help does without.
-    from . import corpora, degrade, splits
-    from .prepare import Settings, counts, prepare
+def define_flags(flags: Flags) -> None:
+    """Defines the flags of wideband-prepare."""
+    flags.string(
+        "corpus", None, "folder, manifest, demo, vctk, ljspeech or librispeech.", required=True
+    )
+    flags.string(
+        "source", None, "Folder of the corpus; a public corpus that is not there is downloaded."
+    )
+    flags.string("output", None, "Folder of the dataset.", required=True)
+    flags.integer("sample_rate", 16000, "Rate of the high side, in Hz.", lower_bound=1000)
+    flags.string(
+        "ratio", "4", "High rate over low rate: a whole number, or a quotient as in 22050/8000."
+    )
+    flags.string("protocol", "decimate_spline", "How the low side is made.")
+    flags.string("split_rule", None, "Rule of the split; by default that of the corpus.")
+    flags.number("valid_fraction", 0.05, "Fraction of the speakers for validation.")
+    flags.number("test_fraction", 0.1, "Fraction of the speakers for testing.")
+    flags.integer("seed", 0, "Seed of the split.", lower_bound=0)
+    flags.string(
+        "speaker_pattern", None, "For corpus folder: a regular expression; group 1 is the speaker."
+    )
+    flags.comma_list(
+        "subsets", ["train-clean-100", "dev-clean", "test-clean"], "For corpus librispeech."
+    )
+    flags.integer("mic", 1, "For corpus vctk: microphone 1 or 2.")
+    flags.integer("patch", 256, "Shorter recordings are left out.", lower_bound=1)
+    flags.boolean("strict", False, "Stop at the first recording that would be left out.")
+    flags.integer("workers", None, "Processes; by default one per core.", lower_bound=1)
 
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Prepares the dataset and prints a summary."""
     for name, corpus in (("mic", "vctk"), ("subsets", "librispeech")):
-        if FLAGS[name].present and FLAGS.corpus != corpus:
+        if flags.given(name) and flags.corpus != corpus:
             raise UserError(f"--{name} is for --corpus={corpus} only")
-    output = Path(FLAGS.output)
-    degrade.get(FLAGS.protocol)
-    if FLAGS.source is None and FLAGS.corpus != "demo":
+    if flags.source is None and flags.corpus != "demo":
         raise UserError("--source is missing: the folder of the corpus")
-    source = Path(FLAGS.source) if FLAGS.source else output / "recordings"
-    recordings = corpora.recordings(
-        FLAGS.corpus, source, FLAGS.speaker_pattern, FLAGS.mic, FLAGS.subsets
-    )
-    rule = FLAGS.split or splits.DEFAULT_RULES[FLAGS.corpus]
-    speakers = len({recording.speaker for recording in recordings})
-    if FLAGS.split is None and rule == "speaker" and speakers < 3:
-        rule = "recording"
-        print(
-            f"Only {speakers} speaker(s): split by recording, so that each stands in every split."
-        )
-    recordings = splits.assign(
-        recordings, rule, FLAGS.seed, (FLAGS.valid_fraction, FLAGS.test_fraction)
-    )
+    from ..audio import quotient
+    from . import degrade
+    from .prepare import Settings, prepare
+
+    ratio = quotient(flags.ratio)
+    degrade.get(flags.protocol).check(ratio)
+    recordings, rule = _recordings(flags)
     settings = Settings(
-        corpus=FLAGS.corpus,
+        corpus=flags.corpus,
         split_rule=rule,
-        valid_fraction=FLAGS.valid_fraction,
-        test_fraction=FLAGS.test_fraction,
-        seed=FLAGS.seed,
-        sample_rate=FLAGS.sample_rate,
-        ratio=FLAGS.ratio,
-        protocol=FLAGS.protocol,
-        patch=FLAGS.patch,
+        valid_fraction=flags.valid_fraction,
+        test_fraction=flags.test_fraction,
+        seed=flags.seed,
+        sample_rate=flags.sample_rate,
+        ratio=ratio,
+        protocol=flags.protocol,
+        patch=flags.patch,
     )
+    output = Path(flags.output)
     finished = (output / "manifest.csv").exists()
-    description = prepare(recordings, output, settings, FLAGS.workers, FLAGS.strict)
+    description = prepare(recordings, output, settings, flags.workers, flags.strict)
     if finished:
         print(f"{output} was finished already.")
+    _print_summary(description, output)
+
+
+def _recordings(flags: Flags) -> "tuple[list[Recording], str]":
+    """Lists the recordings with their splits, and names the rule that split them."""
+    from . import corpora, splits
+
+    source = Path(flags.source) if flags.source else Path(flags.output) / "recordings"
+    recordings = corpora.recordings(
+        flags.corpus, source, flags.speaker_pattern, flags.mic, flags.subsets
+    )
+    rule = flags.split_rule or splits.DEFAULT_RULES[flags.corpus]
+    speakers = len({recording.speaker for recording in recordings})
+    if flags.split_rule is None and rule == "speaker" and speakers < 3:
+        rule = "recording"
+        print(f"Only {speakers} speaker(s): split by recording, so that each is in every split.")
+    fractions = flags.valid_fraction, flags.test_fraction
+    return splits.assign(recordings, rule, flags.seed, fractions), rule
+
+
+def _print_summary(description: dict[str, Any], output: Path) -> None:
+    from .prepare import describe_left_out
+
     for split, totals in description["totals"].items():
         print(
             f"{split:5}  {totals['recordings']:6} recordings  {totals['seconds'] / 60:8.1f} minutes"
             f"  {totals['speakers']:5} speakers"
         )
     for split in ("valid", "test"):
-        if split in description["totals"]:
-            continue
-        print(f"{split:5}  no recordings; a larger corpus or --{split}_fraction would give some")
+        if split not in description["totals"]:
+            print(f"{split:5}  no recordings; try a larger corpus or --{split}_fraction")
     print(
-        f"left out: {counts(description['left_out'])}; each is named in {output / 'manifest.csv'}"
+        f"left out: {describe_left_out(description['left_out'])}; "
+        f"{output / 'manifest.csv'} lists each with its reason"
     )
 
 
-def run() -> None:
-    """Starts the command."""
-    run_command(main)
-
+command = Command("wideband-prepare", define_flags, main)
 
 if __name__ == "__main__":
-    run()
+    sys.exit(command())

@@ -1,10 +1,11 @@
 """A prepared dataset: TFRecord shards of whole waves, and the files that describe them.
 
-- dataset.json: the settings and totals; what tells a dataset from others is its identity.
-- manifest.csv: one row per recording of the corpus, written last: a folder without it is unfinished.
+- dataset.json: the settings, a digest of the recordings, and totals.
+- manifest.csv: one row per recording of the corpus. It is written last, so a folder without it is
+  unfinished.
 - SPLIT-NUMBER.tfrecord: the waves (see `shards`).
 
-Nothing here needs TensorFlow but `Dataset.examples`.
+Only `Dataset.examples` needs TensorFlow.
 """
 
 import csv
@@ -22,20 +23,23 @@ if TYPE_CHECKING:
 
 # Longer recordings are stored in pieces of this length.
 PIECE_SECONDS = 60
+# What dataset.json holds besides the identity of the dataset.
+_RESULTS = ("totals", "left_out", "version")
 
 
 class Dataset:
     """A finished dataset of wideband-prepare.
 
     Args:
-        folder: of the dataset.
+        folder: the folder of the dataset.
 
     Attributes:
         folder: as given.
         settings: the content of dataset.json.
         sample_rate: the high rate in Hz.
         ratio: the high rate over the low rate.
-        protocol: what made the low side, a key of `degrade.PROTOCOLS`.
+        protocol: the protocol that made the low side, a key of `degrade.PROTOCOLS`.
+        corpus: the corpus, one of `corpora.NAMES`.
 
     Raises:
         UserError: the folder holds no finished dataset.
@@ -53,7 +57,8 @@ class Dataset:
             self.sample_rate: int = self.settings["sample_rate"]
             self.ratio: Ratio = quotient(self.settings["ratio"])
             self.protocol: str = self.settings["protocol"]
-        except (ValueError, KeyError) as error:
+            self.corpus: str = self.settings["corpus"]
+        except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{folder / 'dataset.json'}: damaged ({error}); prepare the dataset again"
             ) from error
@@ -65,9 +70,13 @@ class Dataset:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What tells this dataset from others: its settings and a digest of its recordings."""
-        results = ("totals", "left_out", "version")
-        return {key: value for key, value in self.settings.items() if key not in results}
+        """The settings and the digest of the recordings: equal for equal datasets only."""
+        return {key: value for key, value in self.settings.items() if key not in _RESULTS}
+
+    @property
+    def totals(self) -> dict[str, dict[str, Any]]:
+        """By split: the number of `recordings`, their `seconds` and the number of `speakers`."""
+        return self.settings["totals"]
 
     def shards(self, split: str) -> list[Path]:
         """Lists the shards of a split in order.
@@ -79,12 +88,17 @@ class Dataset:
         if not paths:
             hint = f"; prepare more recordings or a larger --{split}_fraction"
             raise UserError(
-                f"{self.folder}: no recordings in the {split} split{'' if split == 'train' else hint}"
+                f"{self.folder}: no recordings in the {split} split"
+                + ("" if split == "train" else hint)
             )
         return paths
 
     def examples(self, split: str) -> "Iterator[Example]":
-        """Reads the examples of a split."""
+        """Reads the examples of a split.
+
+        Raises:
+            UserError: there are none.
+        """
         from . import shards
 
         return shards.read(self.shards(split))
@@ -92,36 +106,34 @@ class Dataset:
     def lengths(self, split: str) -> list[int]:
         """Lists the samples of each example of a split at the high rate, without reading shards.
 
-        The order is that of the manifest. Shards of valid and test keep it, those of train are
+        The order is that of the manifest. Shards of valid and test keep it; those of train are
         shuffled.
         """
         step = self.ratio.numerator
         return [
             length - length % step
             for row in self._rows(split)
-            for length in piece_lengths(self._samples(row), self.sample_rate, self._patch)
+            for length in piece_lengths(_samples(row), self.sample_rate, self.settings["patch"])
         ]
 
     def count(self, split: str) -> int:
-        """Counts the examples of a split."""
+        """Counts the examples of a split, without reading shards."""
         return len(self.lengths(split))
 
     def is_whole(self, example: "Example") -> bool:
-        """Whether an example is a whole recording, whose text is all that is said in it."""
-        samples = self._samples_by_name[example.name]
-        return example.start_seconds == 0 and samples <= PIECE_SECONDS * self.sample_rate
+        """Whether an example is a whole recording. A piece of one has the text of the whole."""
+        return self._is_one_piece(self._samples_by_name[example.name])
 
     def has_text(self, split: str) -> bool:
-        """Whether a whole recording of a split has a transcript."""
-        longest = PIECE_SECONDS * self.sample_rate
-        return any(row["text"] and self._samples(row) <= longest for row in self._rows(split))
+        """Whether some recording of a split that is stored whole has a transcript."""
+        return any(row["text"] and self._is_one_piece(_samples(row)) for row in self._rows(split))
 
-    @property
-    def _patch(self) -> int:
-        return self.settings["patch"]
+    def _is_one_piece(self, samples: int) -> bool:
+        return samples <= PIECE_SECONDS * self.sample_rate
 
     @functools.cached_property
     def _manifest(self) -> list[dict[str, str]]:
+        """The rows of the recordings that were not left out."""
         path = self.folder / "manifest.csv"
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -131,20 +143,23 @@ class Dataset:
 
     @functools.cached_property
     def _samples_by_name(self) -> dict[str, int]:
-        return {row["path"]: self._samples(row) for row in self._manifest}
+        return {row["path"]: _samples(row) for row in self._manifest}
 
     def _rows(self, split: str) -> list[dict[str, str]]:
         return [row for row in self._manifest if row["split"] == split]
 
-    @staticmethod
-    def _samples(row: dict[str, str]) -> int:
-        return int(row["samples"])
+
+def _samples(row: dict[str, str]) -> int:
+    return int(row["samples"])
 
 
 def piece_lengths(samples: int, sample_rate: int, patch: int) -> list[int]:
     """Lists the samples of the pieces that a recording is stored in.
 
-    The last piece is dropped if it is shorter than a patch.
+    Args:
+        samples: of the recording.
+        sample_rate: in Hz.
+        patch: a last piece with fewer samples is dropped.
     """
     piece = PIECE_SECONDS * sample_rate
     return [min(samples - start, piece) for start in range(0, samples - patch + 1, piece)]

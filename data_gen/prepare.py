@@ -18,12 +18,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from .. import audio
+from ..audio import Ratio
 from ..audio.measure import Facts, measure, unfit
 from ..command import UserError
 from ..command.files import replacing
@@ -31,21 +32,13 @@ from ..command.run import quiet_tensorflow
 from ..command.workers import pool as worker_pool
 from . import degrade
 from .corpora import SPLITS, Recording
+from .dataset import PIECE_SECONDS, piece_lengths
 
-PIECE_SECONDS = 60
 # Ten minutes at 16 kHz: a small corpus still has several shards, a large one not too many.
 SHARD_SAMPLES = 600 * 16000
 # Read on either side of a piece, so that resampling sees no border there. soxr's longest filter
 # spans 0.1 s at these rates; a whole second keeps the instants of both rates in step.
 MARGIN_SECONDS = 1
-
-
-def is_whole(start_seconds: float, n: int, sample_rate: int) -> bool:
-    """Whether a wave of n samples in a shard is all of its recording, and not a piece of it.
-
-    A piece has the text of the whole recording.
-    """
-    return start_seconds == 0 and n < PIECE_SECONDS * sample_rate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +51,14 @@ class Settings:
     test_fraction: float
     seed: int
     sample_rate: int
-    ratio: int
+    ratio: Ratio
     protocol: str
     patch: int
+
+    def described(self) -> dict[str, Any]:
+        """Returns the settings as dataset.json holds them: a quotient is text."""
+        ratio = self.ratio if isinstance(self.ratio, int) else str(self.ratio)
+        return dataclasses.asdict(self) | {"ratio": ratio}
 
 
 class Measured(NamedTuple):
@@ -78,7 +76,7 @@ class Piece(NamedTuple):
     source_rate: int
     start_seconds: int
     sample_rate: int
-    ratio: int
+    ratio: Ratio
     protocol: str
 
 
@@ -106,7 +104,7 @@ def prepare(
         UserError: the folder holds another dataset, no recording of the train split is fit, or,
             if `strict`, one recording of any split is not.
     """
-    description = dataclasses.asdict(settings) | {"recordings_sha256": _digest(recordings)}
+    description = settings.described() | {"recordings_sha256": _digest(recordings)}
     _start(output, description)
     journal = output / "measured.jsonl"
     if (output / "manifest.csv").exists():
@@ -121,7 +119,7 @@ def prepare(
                 path.unlink()
             raise UserError(
                 f"no recording is fit for training; left out of {len(recordings)}: "
-                f"{counts(_left_out(measured))}"
+                f"{describe_left_out(_left_out(measured))}"
             )
         _write_shards(in_order, plan(kept, settings), output)
     description |= {
@@ -130,12 +128,12 @@ def prepare(
         "version": version("wideband"),
     }
     _write_json(output / "dataset.json", description)
-    _write_manifest(output / "manifest.csv", measured)
+    _write_manifest(output / "manifest.csv", measured, settings.sample_rate)
     journal.unlink()
     return description
 
 
-def counts(left_out: dict[str, int]) -> str:
+def describe_left_out(left_out: dict[str, int]) -> str:
     """Tells in words how many recordings were left out for which reasons."""
     return ", ".join(f"{n} {reason}" for reason, n in left_out.items()) or "none"
 
@@ -172,16 +170,17 @@ def plan(kept: Iterable[Measured], settings: Settings) -> dict[str, list[Piece]]
 def _cut(recording: Recording, facts: Facts, settings: Settings) -> Iterator[tuple[Piece, int]]:
     """Cuts a recording into pieces, and tells how many samples each has."""
     n = audio.resampled_length(facts.frames, facts.sample_rate, settings.sample_rate)
-    for start in range(0, n - settings.patch + 1, PIECE_SECONDS * settings.sample_rate):
+    lengths = piece_lengths(n, settings.sample_rate, settings.patch)
+    for number, length in enumerate(lengths):
         piece = Piece(
             recording,
             facts.sample_rate,
-            start // settings.sample_rate,
+            number * PIECE_SECONDS,
             settings.sample_rate,
             settings.ratio,
             settings.protocol,
         )
-        yield piece, min(n - start, PIECE_SECONDS * settings.sample_rate)
+        yield piece, length
 
 
 def waves(piece: Piece) -> tuple[np.ndarray, np.ndarray]:
@@ -323,7 +322,7 @@ def _measure_all(
 def _write_shards(in_order: Callable, shards: dict[str, list[Piece]], output: Path) -> None:
     # The workers do without TensorFlow.
     quiet_tensorflow()
-    from .dataset import Example, write
+    from .shards import Example, write
 
     todo = {name: pieces for name, pieces in shards.items() if not (output / name).exists()}
     pieces = [piece for shard in todo.values() for piece in shard]
@@ -363,8 +362,8 @@ def _write_json(path: Path, content: dict) -> None:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def _write_manifest(path: Path, measured: Iterable[Measured]) -> None:
-    columns = "split,path,speaker,seconds,text,peak,rms,bandwidth_hz,reason"
+def _write_manifest(path: Path, measured: Iterable[Measured], sample_rate: int) -> None:
+    columns = "split,path,speaker,seconds,samples,text,peak,rms,bandwidth_hz,reason"
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
@@ -372,11 +371,11 @@ def _write_manifest(path: Path, measured: Iterable[Measured]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns.split(","))
         for recording, facts, reason in measured:
-            seconds = peak = rms = bandwidth = ""
+            seconds = samples = peak = rms = bandwidth = ""
             if facts is not None:
+                samples = audio.resampled_length(facts.frames, facts.sample_rate, sample_rate)
                 seconds, bandwidth = f"{facts.seconds:.3f}", f"{facts.bandwidth_hz:.0f}"
                 peak, rms = f"{facts.peak:.5f}", f"{facts.rms:.5f}"
             split, speaker, text = recording.split, recording.speaker, recording.text
-            writer.writerow(
-                [split, recording.name, speaker, seconds, text, peak, rms, bandwidth, reason]
-            )
+            row = [split, recording.name, speaker, seconds, samples, text, peak, rms, bandwidth]
+            writer.writerow([*row, reason])

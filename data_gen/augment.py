@@ -1,0 +1,146 @@
+"""Random changes of the training data, which make more recordings of few.
+
+They are drawn anew in every epoch. None of them touches the data for validation and testing.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from scipy import signal
+
+from ..audio import Ratio
+from ..command import UserError
+from . import degrade
+
+SPEED_STEP = 0.05
+MAX_SPEED_PERTURBATION = 0.5
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What `pipeline.patches` changes at random. The default changes nothing.
+
+    Args:
+        silence_rms: frames of 256 samples with a lower RMS are dropped (`pipeline.drop_silence`);
+            0 keeps all. This one is not random.
+        gain_db: each patch is amplified or attenuated by at most this many dB.
+        random_lowpass: share of the recordings whose low side is made again with a random filter
+            (`decimate_randomly`), from 0 to 1.
+        speed_perturbation: each recording is made faster by a random share from 0 to this, in
+            steps of 0.05 (`speed_up`); a multiple of 0.05, at most 0.5.
+
+    Raises:
+        UserError: a value is out of range.
+    """
+
+    silence_rms: float = 0.0
+    gain_db: float = 0.0
+    random_lowpass: float = 0.0
+    speed_perturbation: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.silence_rms < 1:
+            raise UserError(f"silence_rms {self.silence_rms} is not from 0 to below 1")
+        if not 0 <= self.gain_db < np.inf:
+            raise UserError(f"gain_db {self.gain_db} must be at least 0")
+        if not 0 <= self.random_lowpass <= 1:
+            raise UserError(f"random_lowpass {self.random_lowpass} is not from 0 to 1")
+        in_range = 0 <= self.speed_perturbation <= MAX_SPEED_PERTURBATION
+        if not in_range or abs(self.speed_perturbation - self.speed_steps * SPEED_STEP) > 1e-9:
+            raise UserError(
+                f"speed_perturbation {self.speed_perturbation} is not a multiple of {SPEED_STEP} "
+                f"from 0 to {MAX_SPEED_PERTURBATION}"
+            )
+
+    @property
+    def speed_steps(self) -> int:
+        """Steps of 5 % by which a recording is made faster at most."""
+        return round(self.speed_perturbation / SPEED_STEP)
+
+    @property
+    def changes_waves(self) -> bool:
+        """Whether `perturb` may change a wave."""
+        return self.random_lowpass > 0 or self.speed_perturbation > 0
+
+    def perturb(
+        self,
+        high: np.ndarray,
+        low: np.ndarray,
+        protocol: degrade.Protocol,
+        ratio: Ratio,
+        rng: np.random.Generator,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Makes a recording faster and filters its low side at random, as drawn.
+
+        Args:
+            high: shape (n,).
+            low: shape (n / ratio,).
+            protocol: makes the low side of a faster recording, unless a random filter does.
+            ratio: the high rate over the low rate.
+            rng: draws.
+
+        Returns:
+            high (m,), m at most n, and low (m / ratio,).
+        """
+        steps = int(rng.integers(0, self.speed_steps, endpoint=True))
+        if steps:
+            high = degrade.crop(speed_up(high, steps), ratio)
+        if rng.random() < self.random_lowpass:
+            low = decimate_randomly(high, ratio, rng)
+        elif steps:
+            low = protocol.down(high, ratio)
+        return high, low
+
+
+NO_AUGMENTATION = Augmentation()
+
+
+def decimate_randomly(wave: np.ndarray, ratio: Ratio, rng: np.random.Generator) -> np.ndarray:
+    """Applies a random low-pass filter without lag and keeps every r-th sample.
+
+    No paper does this. A network trained on one filter learns to invert that filter, and fails on
+    low-rate waves of other resamplers. Half of the filters are Chebyshev I, run forwards and
+    backwards; half are windowed sincs (Kaiser). Their cutoffs lie between 0.6 and 1 times the low
+    band.
+
+    Args:
+        wave: shape (n,), n a multiple of the ratio.
+        ratio: a whole number from 2 to 8.
+        rng: draws the filter.
+
+    Returns:
+        float32 of shape (n / ratio,).
+    """
+    whole = degrade.check_whole(ratio, "random_lowpass")
+    if rng.random() < 0.5:
+        order, ripple, cutoff = rng.integers(6, 13), rng.uniform(0.02, 0.5), rng.uniform(0.6, 0.95)
+        sections = signal.cheby1(order, ripple, cutoff / whole, output="sos")
+        padded = np.pad(wave.astype(np.float64), (0, max(0, 64 - len(wave))))
+        filtered = signal.sosfiltfilt(sections, padded)[: len(wave)]
+    else:
+        taps, beta, cutoff = rng.integers(16, 65), rng.uniform(4.0, 10.0), rng.uniform(0.7, 1.0)
+        kernel = signal.firwin(2 * taps * whole + 1, cutoff / whole, window=("kaiser", beta))
+        filtered = signal.oaconvolve(wave, kernel)[taps * whole :]
+    return filtered[: len(wave) : whole].astype(np.float32)
+
+
+def speed_up(wave: np.ndarray, steps: int) -> np.ndarray:
+    """Makes a wave faster by 5 % per step, which raises its pitch and its formants.
+
+    One voice becomes several. Source: Ko et al. 2015, "Audio augmentation for speech recognition".
+
+    Deviations: they also make waves slower, which would empty the top of the band, where the
+    network has to learn levels. An anti-aliasing filter would empty it too; without one, the
+    content beyond the band folds back and fills the roll-off.
+
+    Args:
+        wave: shape (n,).
+        steps: at least 1.
+
+    Returns:
+        float32 of shape (m,), m about n / (1 + 0.05 steps).
+    """
+    up, down = Fraction(20, 20 + steps).as_integer_ratio()
+    kernel = signal.firwin(2 * 32 * up + 1, 1 / up, window=("kaiser", 5.0))
+    return signal.resample_poly(wave, up, down, window=kernel).astype(np.float32)
