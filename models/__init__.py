@@ -1,45 +1,54 @@
-"""The networks: a paper is one file, and every network is built by its name.
+"""The networks: one file per paper. `build` makes a network by its name.
 
-A network is a `layers.Network`, a keras.Model that states, as plain attributes, what it `wants`
-("interpolated": the wave at the high rate, or "low": at the low rate), the `multiple` that its
-input lengths must divide by, and its `context`: how many samples on either side an output sample
-can see, or None where it sees all of its `patch`. Both count samples of the input; the output of a
-network that wants "low" has `ratio` times as many, its `factor`. A network that can stream has a
-`step`, which builds it for the next samples of a wave, with its states as inputs and outputs, and a
-`delay`: by how many output samples these come late.
+A network is a `system.Network`: a Keras model that states which input it takes and how far an
+output sample sees, as described in `restorer.Restorer`. All lengths count samples of its input. One
+that can run as a stream returns a model of a single step from `step()`.
 
 To add a paper, write its file and add a row to `_NETWORKS`.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import signature
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ..command import UserError
+from ..command.errors import lookup
 
 if TYPE_CHECKING:
-    import keras
+    from .system import Network
 
-# name: (module, class or function that builds one)
+
+@dataclass(frozen=True)
+class _Row:
+    """Where a network is defined."""
+
+    module: str
+    builder: str  # the class, or a function that makes an instance
+    small: dict[str, Any] = field(default_factory=dict)  # arguments that make it small, for tests
+
+
 _NETWORKS = {
-    "audiounet": ("audiounet", "AudioUNet"),
-    "tfilm": ("tfilm", "TFiLMNet"),
-    "afilm": ("afilm", "AFiLMNet"),
-    "dnn": ("dnn", "DNN"),
-    "keras_unet": ("keras_unet", "KerasUNet"),
-    "tfnet": ("tfnet", "TFNet"),
-    "gionet": ("gionet", "GioNet"),
-    "gionet2": ("gionet", "gionet2"),
-    "streamnet": ("streamnet", "StreamNet"),
-    "framenet": ("framenet", "FrameNet"),
+    "audiounet": _Row("audiounet", "AudioUNet", {"width": 0.05}),
+    "tfilm": _Row("tfilm", "TFiLMNet", {"patch": 256, "width": 0.05}),
+    "afilm": _Row("afilm", "AFiLMNet", {"patch": 256, "width": 0.05, "depth": 1}),
+    "dnn": _Row("dnn", "DNN", {"patch": 256, "width": 0.2}),
+    "keras_unet": _Row("keras_unet", "KerasUNet", {"width": 0.05}),
+    "tfnet": _Row("tfnet", "TFNet", {"patch": 256, "width": 0.05}),
+    "gionet": _Row("gionet", "GioNet", {"patch": 256, "width": 0.05}),
+    "gionet2": _Row("gionet", "gionet2", {"patch": 256, "width": 0.05}),
+    "streamnet": _Row("streamnet", "StreamNet", {"width": 0.25}),
+    "framenet": _Row("framenet", "FrameNet", {"width": 0.1}),
 }
 
 
 def names() -> list[str]:
-    """Lists the networks that `build` knows."""
+    """Returns the names of all networks."""
     return list(_NETWORKS)
 
 
-def build(name: str, **overrides) -> "keras.Model":
+def build(name: str, **overrides: Any) -> "Network":
     """Builds a network by its name, with random weights.
 
     Args:
@@ -47,27 +56,37 @@ def build(name: str, **overrides) -> "keras.Model":
         **overrides: arguments of the network's constructor.
 
     Raises:
-        ValueError: there is no such network, or it takes no such argument.
+        UserError: there is no such network, it takes no such argument, or it does not take the
+            value of one.
     """
-    network = _network(name)
+    known = arguments(name)
+    for argument in overrides:
+        if argument not in known:
+            raise UserError(
+                f"{name}: unknown argument {argument!r}; choose from {', '.join(known)}"
+            )
     try:
-        return network(**overrides)
+        return _builder(name)(**overrides)
     except TypeError as error:
-        raise ValueError(f"{name}: {error}") from error
+        # An argument of the wrong type, such as a text for a number.
+        raise UserError(f"{name}: {' '.join(str(error).split())}") from error
 
 
 def arguments(name: str) -> list[str]:
-    """Lists the arguments of a network's constructor."""
-    return list(signature(_network(name)).parameters)
+    """Returns the names of the arguments that a network's constructor takes."""
+    return list(signature(_builder(name)).parameters)
+
+
+def small(name: str) -> dict[str, Any]:
+    """Returns constructor arguments that make a network small enough for tests."""
+    return dict(lookup(_NETWORKS, name, "network").small)
 
 
 def paper(name: str) -> str:
-    """Names the paper of a network: authors and year."""
-    return import_module(f".{_NETWORKS[name][0]}", __name__).PAPER
+    """Returns the authors and the year of a network's paper."""
+    return import_module(f".{lookup(_NETWORKS, name, 'network').module}", __name__).PAPER
 
 
-def _network(name: str) -> Callable[..., "keras.Model"]:
-    if name not in _NETWORKS:
-        raise ValueError(f"no network is named {name!r}; there are {', '.join(names())}")
-    module, network = _NETWORKS[name]
-    return getattr(import_module(f".{module}", __name__), network)
+def _builder(name: str) -> Callable[..., "Network"]:
+    row = lookup(_NETWORKS, name, "network")
+    return getattr(import_module(f".{row.module}", __name__), row.builder)

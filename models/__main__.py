@@ -1,35 +1,71 @@
-"""Prints the networks that there are, and the trained ones: `python -m wideband.models`."""
+"""Lists the networks, then the trained networks that are shipped with the package."""
 
-import keras
+import sys
 
+from ..command.run import Command, Flags, quiet_tensorflow
+from ..command.tables import text_table
 from . import build, names, paper, pretrained
+from .record import Record
 
 
-def main() -> None:
-    """Builds each network at its published size, and prints two tables."""
-    print(
-        f"{'network':12} {'paper':24} {'parameters':>12}  {'input':14} {'lengths':18} "
-        f"{'context':>9}"
-    )
+def define_flags(flags: Flags) -> None:
+    """Defines no flags: the command has none of its own."""
+
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Prints both tables."""
+    quiet_tensorflow()
+    print(_networks())
+    print()
+    print(_shipped())
+
+
+def _networks() -> str:
+    """Returns the table of the networks at their published sizes."""
+    import keras
+
+    header = ["network", "paper", "parameters", "input", "lengths", "context"]
+    rows = []
     for name in names():
-        # Initial weights would take minutes; nothing is computed here but the shapes.
+        # Drawing initial weights would take minutes; the table needs shapes only.
         with keras.StatelessScope(initialize_variables=False):
             network = build(name)
-        context = "unbounded" if network.context is None else network.context
-        print(
-            f"{name:12} {paper(name):24} {network.count_params():12,}  {network.wants:14} "
-            f"{f'multiples of {network.multiple}':18} {context:>9}"
+        rows.append(
+            [
+                name,
+                paper(name),
+                f"{network.count_params():,}",
+                network.wants,
+                f"multiples of {network.multiple}",
+                "unbounded" if network.context is None else str(network.context),
+            ]
         )
-    print(f"\n{'trained':12} {'network':12} {'from Hz':>8} {'to Hz':>8} {'MB':>6}  runs by")
-    for name in pretrained.names():
-        recipe, folder = pretrained.record(name)["recipe"], pretrained.WEIGHTS / name
-        rate = recipe["sample_rate"]
-        megabytes = sum(each.stat().st_size for each in folder.iterdir()) / 1e6
-        print(
-            f"{name:12} {recipe['model']:12} {rate // recipe['ratio']:8} {rate:8} {megabytes:6.1f}"
-            f"  {'TFLite' if pretrained.is_tflite(name) else 'Keras'}"
-        )
+    return text_table(header, rows)
 
+
+def _shipped() -> str:
+    """Returns the table of the shipped networks."""
+    header = ["shipped", "network", "from Hz", "to Hz", "MB", "files"]
+    rows = []
+    for name in pretrained.names():
+        folder = pretrained.find(name)
+        record = Record.read(folder)
+        megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+        formats = {"TFLite": pretrained.TFLITE_FILE, "Keras": pretrained.KERAS_FILE}
+        rows.append(
+            [
+                name,
+                record.model,
+                f"{record.low_rate:g}",
+                str(record.sample_rate),
+                f"{megabytes:.1f}",
+                ", ".join(each for each, file in formats.items() if (folder / file).is_file()),
+            ]
+        )
+    return text_table(header, rows)
+
+
+command = Command("python -m wideband.models", define_flags, main)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command())

@@ -23,6 +23,7 @@ import math
 import keras
 from keras import layers, ops
 
+from ..command import UserError
 from .layers import TFiLM, add_wave, film_unet, first_block, widen
 from .system import Network
 from .tfilm import BOTTLENECK_FILTERS, FILTERS, KERNELS
@@ -46,7 +47,7 @@ class TransformerLayer(layers.Layer):
         **kwargs: of a Keras layer, such as `name` and `dtype`.
 
     Raises:
-        ValueError: the channels do not divide among the heads.
+        UserError: the channels do not divide among the heads.
     """
 
     def __init__(self, heads: int, feed_forward: int, dropout: float = 0.1, **kwargs) -> None:
@@ -57,7 +58,7 @@ class TransformerLayer(layers.Layer):
         """Makes the layers inside."""
         channels = input_shape[-1]
         if channels % self.heads:
-            raise ValueError(f"{channels} channels do not divide among {self.heads} heads")
+            raise UserError(f"{channels} channels do not divide among {self.heads} heads")
         dtype = self.dtype_policy
         # The bound of a dense layer's Glorot initializer, which Keras would take per head.
         bound = math.sqrt(3 / channels)
@@ -181,7 +182,7 @@ class AFiLM(TFiLM):
         **kwargs: of a Keras layer, such as `name` and `dtype`.
 
     Raises:
-        ValueError: the block is not at least 1, the length is no multiple of it, or the channels
+        UserError: the block is not at least 1, the length is no multiple of it, or the channels
             are no multiple of 8.
     """
 
@@ -230,7 +231,7 @@ class AFiLMNet(Network):
         name: of the Keras model.
 
     Raises:
-        ValueError: as in `tfilm.TFiLMNet`.
+        UserError: as in `tfilm.TFiLMNet`.
 
     Example:
         >>> AFiLMNet(width=0.25)(keras.ops.zeros((1, 8192, 1))).shape

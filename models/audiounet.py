@@ -37,7 +37,7 @@ class AudioUNet(Network):
         name: of the Keras model.
 
     Raises:
-        ValueError: the variant is unknown, or the width leaves a layer without filters.
+        UserError: the variant is unknown, or the width leaves a layer without filters.
 
     Example:
         >>> AudioUNet(width=0.25)(keras.ops.zeros((1, 8192, 1))).shape

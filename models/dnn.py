@@ -18,6 +18,7 @@ What the code says, what it does, and what stands here:
 import keras
 from keras import layers
 
+from ..command import UserError
 from .layers import add_wave, widen
 from .system import Network
 
@@ -40,7 +41,7 @@ class DNN(Network):
         name: of the Keras model.
 
     Raises:
-        ValueError: there are fewer than 2 layers, or patch and width leave a layer without units.
+        UserError: there are fewer than 2 layers, or patch and width leave a layer without units.
 
     Example:
         >>> DNN(patch=256)(keras.ops.zeros((1, 8192, 1))).shape
@@ -60,7 +61,7 @@ class DNN(Network):
         name: str = "dnn",
     ) -> None:
         if depth < 2:
-            raise ValueError(f"depth {depth} is less than 2")
+            raise UserError(f"depth {depth} is less than 2")
         units = widen([patch // 6, *[patch // 2] * (depth - 2)], width)
 
         # === Functional Model ===

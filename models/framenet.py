@@ -51,7 +51,7 @@ class FrameNet(Network):
         name: of the Keras model.
 
     Raises:
-        ValueError: the ratio is none of these, or the width leaves a layer without channels.
+        UserError: the ratio is none of these, or the width leaves a layer without channels.
 
     Example:
         >>> FrameNet(ratio=4)(keras.ops.zeros((1, 1024, 1))).shape

@@ -76,7 +76,7 @@ class GioNet(Network):
         name: of the Keras model; the variant's if empty.
 
     Raises:
-        ValueError: variant, fusion or blocks are unknown, the ratio is below 1, the network does
+        UserError: variant, fusion or blocks are unknown, the ratio is below 1, the network does
             not take the patch, or the width leaves a layer without filters.
 
     Example:

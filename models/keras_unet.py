@@ -22,6 +22,7 @@ import math
 import keras
 from keras import layers
 
+from ..command import UserError
 from .layers import Subpixel, add_wave, check_choice, widen
 from .system import Network
 
@@ -52,7 +53,7 @@ class KerasUNet(Network):
         name: of the Keras model.
 
     Raises:
-        ValueError: the ratio is no power of 2 above 1, there is no such number of levels, or the
+        UserError: the ratio is no power of 2 above 1, there is no such number of levels, or the
             width leaves a layer without filters.
 
     Example:
@@ -72,7 +73,7 @@ class KerasUNet(Network):
         name: str = "keras_unet",
     ) -> None:
         if ratio < 2 or ratio & (ratio - 1):
-            raise ValueError(f"ratio {ratio} is no power of 2 above 1")
+            raise UserError(f"ratio {ratio} is no power of 2 above 1")
         check_choice("levels", levels, DOWN)
         bottleneck, last = widen((BOTTLENECK_FILTERS, LAST_FILTERS), width, 2)
 

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from ..command import UserError
+
 LAST_KERNEL = 9
 BLOCKS = ("paper", "published")
 STEPS = 32
@@ -20,15 +22,15 @@ def add_wave(x: keras.KerasTensor, wave: keras.KerasTensor) -> keras.KerasTensor
 
 
 def check_choice(what: str, value: str | int, choices: Iterable[str | int]) -> None:
-    """Raises a ValueError for an argument that is none of the choices."""
+    """Raises a UserError for an argument that is none of the choices."""
     if value not in choices:
-        raise ValueError(f"{what} {value!r} is none of {', '.join(map(str, choices))}")
+        raise UserError(f"{what} {value!r} is none of {', '.join(map(str, choices))}")
 
 
 def check_patch(patch: int, multiple: int) -> None:
-    """Raises a ValueError for a patch that is no multiple of so many samples."""
+    """Raises a UserError for a patch that is no multiple of so many samples."""
     if patch < 1 or patch % multiple:
-        raise ValueError(f"a patch of {patch} samples is no multiple of {multiple}")
+        raise UserError(f"a patch of {patch} samples is no multiple of {multiple}")
 
 
 def widen(counts: Sequence[int], width: float, divisor: int = 1) -> list[int]:
@@ -40,11 +42,11 @@ def widen(counts: Sequence[int], width: float, divisor: int = 1) -> list[int]:
         divisor: the results are rounded to multiples of it.
 
     Raises:
-        ValueError: the width leaves a layer without filters.
+        UserError: the width leaves a layer without filters.
     """
     widened = [round(width * count / divisor) * divisor for count in counts]
     if min(widened) < 1:
-        raise ValueError(f"width {width} leaves a layer without filters")
+        raise UserError(f"width {width} leaves a layer without filters")
     return widened
 
 
@@ -102,7 +104,7 @@ class TFiLM(layers.Layer):
         **kwargs: of a Keras layer, such as `name` and `dtype`.
 
     Raises:
-        ValueError: the block is not at least 1, or the length is no multiple of it.
+        UserError: the block is not at least 1, or the length is no multiple of it.
 
     Example:
         >>> TFiLM(block=128)(keras.ops.ones((2, 4096, 16))).shape
@@ -111,7 +113,7 @@ class TFiLM(layers.Layer):
 
     def __init__(self, block: int, **kwargs) -> None:
         if block < 1:
-            raise ValueError(f"a block has at least 1 sample, not {block}")
+            raise UserError(f"a block has at least 1 sample, not {block}")
         super().__init__(**kwargs)
         self.block = block
 
@@ -130,7 +132,7 @@ class TFiLM(layers.Layer):
         """Scales x (batch, n, c) block by block."""
         batch, n, channels = ops.shape(x)
         if isinstance(n, int) and n % self.block:
-            raise ValueError(f"{n} samples are no multiple of the block of {self.block}")
+            raise UserError(f"{n} samples are no multiple of the block of {self.block}")
         # (batch, n / block, c)
         scale = self.sequence(self.pool(x), training=training)
         # (batch, n / block, block, c) times (batch, n / block, 1, c)
@@ -251,13 +253,11 @@ def film_unet(
         (batch, n, 1), without a skip from x.
 
     Raises:
-        ValueError: `blocks` is unknown, or the first block is too short for so many levels.
+        UserError: `blocks` is unknown, or the first block is too short for so many levels.
     """
     check_choice("blocks", blocks, BLOCKS)
     if first_block % 2 ** len(filters):
-        raise ValueError(
-            f"a first block of {first_block} samples cannot halve {len(filters)} times"
-        )
+        raise UserError(f"a first block of {first_block} samples cannot halve {len(filters)} times")
     skips = []
     block = first_block
     for count, kernel in zip(filters, kernels, strict=True):

@@ -1,9 +1,9 @@
 """The trained networks that are shipped with the package.
 
-Each is a run folder in weights/: run.json, the TFLite file network.tflite that restores recordings,
-and, for networks that can be fine-tuned, their Keras weights in 16 bits, best.weights.h5.
-SHA256SUMS has the checksum of every file. The model cards in cards/ say where the networks come
-from and what they are good for. `python -m wideband.train.ship` adds a network.
+Each is a run folder in weights/: run.json, the TFLite file network.tflite, which restores
+recordings, and, if the network can be fine-tuned, its Keras weights in 16 bits, best.weights.h5.
+SHA256SUMS has the checksum of every file. The model cards in cards/ describe how each network was
+trained and what it is good for. `python -m wideband.train.ship` adds a network.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ KERAS_FILE, TFLITE_FILE = "best.weights.h5", "network.tflite"
 
 
 def names() -> list[str]:
-    """Lists the shipped networks."""
+    """Returns the names of the shipped networks."""
     return sorted({file.partition("/")[0] for file in read_sums()})
 
 
@@ -46,7 +46,7 @@ def checksum(path: Path) -> str:
 
 
 def read_sums() -> dict[str, str]:
-    """Reads the checksum of each file; `sha256sum --check` reads the same file."""
+    """Reads the checksum of each file. `sha256sum --check` reads the same file."""
     path = WEIGHTS / SUMS
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return {file: expected for expected, _, file in (line.partition("  ") for line in lines)}

@@ -1,16 +1,18 @@
-"""run.json: what trained a network, on what, when and where."""
+"""run.json: the recipe, the data and the circumstances of a training run."""
 
 import dataclasses
 import json
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..audio.resample import Ratio, quotient
 from ..command import UserError
 from ..command.files import write_json
 
 RECORD = "run.json"
+# What the properties below read from the recipe.
+RECIPE_FIELDS = ("name", "source", "model", "arguments", "sample_rate", "ratio", "protocol")
 
 
 @dataclass
@@ -27,22 +29,22 @@ class Record:
 
     recipe: dict[str, Any]  # the fields of a train.recipe.Recipe
     dataset: dict[str, Any] = field(default_factory=dict)  # data_gen.dataset.Dataset.identity
-    initial_weights: dict[str, str] = field(default_factory=dict)  # their SHA-256
+    initial_weights: dict[str, str] = field(default_factory=dict)  # SHA-256 by path or name
     data: str | None = None  # the dataset's folder; shipped networks have none
     flags: list[str] = field(default_factory=list)  # of wideband-train
-    versions: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)  # by package
     commit: str | None = None
     machine: str = ""
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     timings: Timings = field(default_factory=Timings)
-    answer: list[float] | None = None  # of a shipped network: its output for a fixed input
+    answer: list[float] | None = None  # a shipped network's output for a fixed input
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
         """Reads the record of a run folder.
 
         Raises:
-            UserError: it has none, or a damaged one.
+            UserError: the record is missing or damaged.
         """
         path = folder / RECORD
         if not path.is_file():
@@ -50,11 +52,13 @@ class Record:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             timings = Timings(**content.pop("timings", {}))
-            return cls(**content, timings=timings)
+            record = cls(**content, timings=timings)
+            missing = {*RECIPE_FIELDS} - {*record.recipe}
         except (ValueError, TypeError, AttributeError) as error:
-            raise UserError(
-                f"{path}: damaged; delete the folder and train the run again"
-            ) from error
+            raise _damaged(path) from error
+        if missing:
+            raise _damaged(path)
+        return record
 
     def write(self, folder: Path) -> None:
         """Writes the record into a run folder."""
@@ -68,17 +72,17 @@ class Record:
 
     @property
     def name(self) -> str:
-        """The recipe's name."""
+        """The name of the recipe."""
         return self.recipe["name"]
 
     @property
     def source(self) -> str:
-        """The recipe's source: a paper and its section."""
+        """The source of the recipe: a paper and its section."""
         return self.recipe["source"]
 
     @property
     def model(self) -> str:
-        """The network's name, one of `models.names()`."""
+        """The name of the network, one of `models.names()`."""
         return self.recipe["model"]
 
     @property
@@ -92,9 +96,10 @@ class Record:
         return self.recipe["sample_rate"]
 
     @property
-    def ratio(self) -> Ratio:
-        """The high rate over the low rate."""
-        return quotient(self.recipe["ratio"])
+    def ratio(self) -> int | Fraction:
+        """The high rate over the low rate, an int if it is whole."""
+        ratio = Fraction(self.recipe["ratio"])
+        return ratio.numerator if ratio.denominator == 1 else ratio
 
     @property
     def low_rate(self) -> float:
@@ -105,3 +110,7 @@ class Record:
     def protocol(self) -> str:
         """The protocol that made the low side, a key of `data_gen.degrade.PROTOCOLS`."""
         return self.recipe["protocol"]
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(f"{path}: damaged; delete the folder and train the run again")

@@ -1,4 +1,4 @@
-"""What can restore a wave, as the code that applies it sees it."""
+"""The interface of everything that restores waves, as the code that applies it sees it."""
 
 from typing import Protocol
 
@@ -6,19 +6,20 @@ import numpy as np
 
 
 class Restorer(Protocol):
-    """A network that restores windows of a wave: a Keras network, a TFLite file, a baseline.
+    """Restores windows of a wave: a Keras network, a TFLite file, a session of one, a baseline.
+
+    Lengths count samples of the input, unless stated otherwise.
 
     Attributes:
-        name: what messages and tables call it.
-        wants: "interpolated" for an input at the high rate, "low" for one at the low rate.
-        factor: output samples per input sample.
-        multiple: input lengths are multiples of it.
-        context: input samples on either side that an output sample depends on, or None if it
-            depends on the whole window.
+        name: identifies the network in messages and tables.
+        wants: the input: "interpolated" at the high rate, "low" at the low rate.
+        multiple: the divisor of all input lengths.
+        context: samples on either side of an output sample that it depends on; None if it depends
+            on the whole window.
         patch: the length of the window if `context` is None.
-        window: the only window length that it takes, or None if any multiple will do.
-        streaming: whether it keeps states from window to window; each channel then needs a
-            `session`.
+        window: the only window length that it takes; None if it takes any multiple.
+        streaming: whether it keeps states from one window to the next. Each channel then needs a
+            `session` of its own.
         delay: output samples by which a streaming network lags.
     """
 
@@ -33,7 +34,7 @@ class Restorer(Protocol):
 
     @property
     def factor(self) -> int:
-        """Output samples per input sample."""
+        """The number of output samples per input sample."""
         ...
 
     def restore(self, windows: np.ndarray) -> np.ndarray:
@@ -41,5 +42,5 @@ class Restorer(Protocol):
         ...
 
     def session(self) -> "Restorer":
-        """Returns what restores one channel of a new wave, window after window."""
+        """Returns a restorer for one channel of a new wave, window after window."""
         ...

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
+from ..command import UserError
 from .layers import check_choice
 
 FUSIONS = ("paper", "published")
@@ -57,7 +58,7 @@ class Replicator(layers.Layer):
         **kwargs: of a Keras layer, such as `name` and `dtype`.
 
     Raises:
-        ValueError: the ratio is below 1.
+        UserError: the ratio is below 1.
 
     Example:
         >>> Replicator(2)(keras.ops.reshape(keras.ops.arange(5.0), (1, 5, 1)))[0, :, 0]
@@ -66,7 +67,7 @@ class Replicator(layers.Layer):
 
     def __init__(self, ratio: int, **kwargs) -> None:
         if ratio < 1:
-            raise ValueError(f"the ratio is at least 1, not {ratio}")
+            raise UserError(f"the ratio is at least 1, not {ratio}")
         super().__init__(**kwargs)
         self.ratio = ratio
 
@@ -103,7 +104,7 @@ class Fusion(layers.Layer):
         **kwargs: of a Keras layer, such as `name` and `dtype`.
 
     Raises:
-        ValueError: `fusion` is unknown.
+        UserError: `fusion` is unknown.
     """
 
     def __init__(self, bins: int, fusion: str = "paper", **kwargs) -> None:

@@ -44,7 +44,7 @@ class StreamNet(Network):
         name: of the Keras model.
 
     Raises:
-        ValueError: the ratio is none of these, or the width leaves a layer without channels.
+        UserError: the ratio is none of these, or the width leaves a layer without channels.
 
     Example:
         >>> StreamNet(ratio=4)(keras.ops.zeros((1, 1024, 1))).shape

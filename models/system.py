@@ -1,8 +1,8 @@
 """Systems and networks: what a recipe trains and an upsampler applies.
 
 A *network* is a Keras model. A *system* restores waves with one or more networks. Only waves cross
-its border: spectra and other features stay inside, in keras.ops. The networks of the classic papers
-are systems of themselves.
+its border: spectra and other features stay inside, in keras.ops. The network of a classic paper is
+a system by itself.
 """
 
 from inspect import signature
@@ -12,9 +12,12 @@ import numpy as np
 
 
 class System:
-    """Restores waves, and says what its training compares.
+    """Restores waves, and defines what its training compares.
 
-    It is a `models.restorer.Restorer`; the attributes are described there.
+    A system is a `restorer.Restorer`, which describes the attributes.
+
+    Attributes:
+        ratio: the high rate over the low rate; only systems that want "low" have it.
     """
 
     wants: str
@@ -24,18 +27,18 @@ class System:
     window: int | None = None
     streaming: bool = False
     delay: int = 0
-    ratio: int  # of a system that wants "low"
+    ratio: int
 
     @property
     def factor(self) -> int:
-        """Output samples per input sample."""
+        """The number of output samples per input sample."""
         return self.ratio if self.wants == "low" else 1
 
     def networks(self) -> dict[str, keras.Model]:
         """Returns the networks that are trained and shipped, by name.
 
-        It is no property: Keras reads all properties of a model when it saves or loads weights, and
-        would follow a network that contains itself without end.
+        This is a method because Keras follows all properties of a model when it saves or loads
+        weights: a property that contains its own network would recurse without end.
         """
         raise NotImplementedError
 
@@ -43,24 +46,28 @@ class System:
         """Returns what a loss compares with `target(high)`: a wave, or a feature of one.
 
         Args:
-            low: (batch, n, 1), as the system wants it.
+            low: (batch, n, 1), the input that the system wants.
             high: (batch, factor n, 1), the reference.
         """
         raise NotImplementedError
 
     def target(self, high: keras.KerasTensor) -> keras.KerasTensor:
-        """Returns what `generate` should have returned, from the reference (batch, n, 1)."""
+        """Returns the output that `generate` should have, from the reference (batch, n, 1)."""
         raise NotImplementedError
 
     def restore(self, windows: np.ndarray) -> np.ndarray:
         """Restores windows (batch, n, 1), to (batch, factor n, 1)."""
         raise NotImplementedError
 
+    def session(self) -> "System":
+        """Returns the system itself, since its windows do not depend on each other."""
+        return self
+
 
 class Network(System, keras.Model):
     """A functional Keras model from wave to wave; its constructor arguments are its configuration.
 
-    The constructor of a paper's network ends with that of keras.Model, then keeps each of its own
+    The constructor of a paper's network calls that of keras.Model, then keeps each of its own
     arguments as an attribute of the same name.
     """
 
@@ -73,16 +80,22 @@ class Network(System, keras.Model):
         return self(low)
 
     def target(self, high: keras.KerasTensor) -> keras.KerasTensor:
-        """Returns the reference itself."""
+        """Returns the reference."""
         return high
 
     def restore(self, windows: np.ndarray) -> np.ndarray:
         """Restores windows (batch, n, 1), to (batch, factor n, 1)."""
         return self.predict_on_batch(windows)
 
-    def session(self) -> "Network":
-        """Returns the network: its windows do not depend on each other."""
-        return self
+    def step(self) -> keras.Model | None:
+        """Builds a model of one step of a stream, which shares the weights of this network.
+
+        Returns:
+            a model [low (1, n, 1), states...] to [restored (1, factor n, 1), states...] with fixed
+            shapes, or None if the network cannot run as a stream. States start as zeros. The output
+            lags by `delay` samples.
+        """
+        return None
 
     def get_config(self) -> dict:
         """Returns the constructor arguments, from which Keras rebuilds the network."""

@@ -48,7 +48,7 @@ class TFiLMNet(Network):
         name: of the Keras model.
 
     Raises:
-        ValueError: `blocks` is unknown, the patch cannot be halved often enough, or the width
+        UserError: `blocks` is unknown, the patch cannot be halved often enough, or the width
             leaves a layer without filters.
 
     Example:

@@ -55,7 +55,7 @@ class TFNet(Network):
         name: of the Keras model.
 
     Raises:
-        ValueError: variant or fusion is unknown, the ratio is below 1, the patch is no multiple
+        UserError: variant or fusion is unknown, the ratio is below 1, the patch is no multiple
             of 64, or the width leaves a layer without filters.
 
     Example:
