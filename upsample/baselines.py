@@ -1,4 +1,4 @@
-"""Interpolations as baselines: they are applied like networks."""
+"""Interpolations as baselines, applied like networks."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from ..audio import interpolate
 
 
 class Interpolation:
-    """A `models.restorer.Restorer` that returns its interpolated input.
+    """A `models.restorer.Restorer` that returns its input, which is interpolated already.
 
     Args:
         method: a key of `audio.interpolate.METHODS`.
@@ -20,7 +20,8 @@ class Interpolation:
     multiple = 1
     context: int | None = 0
     patch: int | None = None
-    # A sample depends on itself alone: no window has to fill up first.
+    # Each output sample depends on one input sample, so any window will do: the shortest has no
+    # latency.
     window: int | None = 1
     streaming = False
     delay = 0

@@ -7,19 +7,21 @@ from ..command import UserError
 from ..models import pretrained
 from ..models.record import Record
 from .baselines import Interpolation
+from .settings import RATIO, SAMPLE_RATE
 from .tflite import TFLiteNetwork
 from .upsampler import Upsampler
 
-WITHOUT_TENSORFLOW = "take a TFLite file or a shipped network such as speech-4x"
 
-
-def load(model: str | Path, sample_rate: int = 16000, ratio: Ratio = 4) -> Upsampler:
+def load(model: str | Path, sample_rate: int = SAMPLE_RATE, ratio: Ratio = RATIO) -> Upsampler:
     """Loads a model by its name or path.
+
+    A path that exists takes precedence over the name of a shipped network. Shipped networks run on
+    LiteRT; only Keras weights need TensorFlow.
 
     Args:
         model: the name of a shipped network, a run folder, a weights file in one, a TFLite file
             of wideband-export, or the name of an interpolation.
-        sample_rate: the high rate in Hz of an interpolation; the others know theirs.
+        sample_rate: the high rate in Hz of an interpolation; other models have their own.
         ratio: the high rate over the low rate of an interpolation.
 
     Raises:
@@ -28,15 +30,24 @@ def load(model: str | Path, sample_rate: int = 16000, ratio: Ratio = 4) -> Upsam
     Example:
         >>> restored, sample_rate = load("speech-4x").upsample(wave, 4000)
     """
-    name, path = str(model), Path(model)
+    name = str(model)
     if is_interpolation(name):
         return Upsampler(Interpolation(name), sample_rate, ratio, name)
-    if path.suffix == ".tflite" and path.exists():
-        return _load_tflite(path, name)
-    if not path.exists() and name in pretrained.names():
-        file = pretrained.find(name) / pretrained.TFLITE_FILE
-        return _load_tflite(file, name) if file.is_file() else _load_weights(name)
-    return _load_weights(name)
+    file = _find_tflite(name)
+    if file is None:
+        return _load_weights(name)
+    network = TFLiteNetwork(file)
+    metadata = network.metadata
+    return Upsampler(
+        network, metadata.sample_rate, metadata.ratio, metadata.interpolation, name=name
+    )
+
+
+def check(model: str | Path) -> None:
+    """Raises the UserError of `load` for a model that does not exist, without loading anything."""
+    name = str(model)
+    if not is_interpolation(name) and _find_tflite(name) is None:
+        find_run(name)
 
 
 def is_interpolation(model: str) -> bool:
@@ -57,29 +68,41 @@ def find_run(run: str | Path) -> tuple[Path, Path]:
         UserError: there is no such run, or it has no weights.
     """
     name, path = str(run), Path(run)
-    if not path.exists() and name in pretrained.names():
+    if _is_shipped(name):
         path = pretrained.find(name)
         if not (path / pretrained.KERAS_FILE).is_file():
-            raise UserError(f"{name}: shipped as a TFLite file, without Keras weights; name a run")
+            raise UserError(
+                f"{name}: shipped as a TFLite file only, without Keras weights; name a run folder"
+            )
     if path.suffix == ".tflite":
-        raise UserError(f"{name}: a TFLite file, without Keras weights; name a run folder")
+        raise UserError(f"{name}: a TFLite file has no Keras weights; name a run folder")
     if not path.exists():
         raise UserError(
-            f"{name}: no such run folder, weights file or TFLite file, nor a shipped network "
-            f"({', '.join(pretrained.names())}), nor an interpolation "
+            f"{name}: no such run folder, weights file or TFLite file, no shipped network "
+            f"({', '.join(pretrained.names())}) and no interpolation "
             f"({', '.join(interpolate.METHODS)})"
         )
     folder, weights = (path, path / pretrained.KERAS_FILE) if path.is_dir() else (path.parent, path)
     Record.read(folder)
     if not weights.is_file():
-        raise UserError(f"{weights}: no such file; has the run finished an epoch?")
+        raise UserError(f"{weights}: no such file; train the run for at least one epoch")
     return folder, weights
 
 
-def _load_tflite(path: Path, name: str) -> Upsampler:
-    network = TFLiteNetwork(path)
-    facts = network.facts
-    return Upsampler(network, facts.sample_rate, facts.ratio, facts.interpolation, name)
+def _is_shipped(name: str) -> bool:
+    return not Path(name).exists() and name in pretrained.names()
+
+
+def _find_tflite(name: str) -> Path | None:
+    """Returns the TFLite file that a name or path means, or None if it means something else."""
+    if _is_shipped(name):
+        file = pretrained.find(name) / pretrained.TFLITE_FILE
+        return file if file.is_file() else None
+    if Path(name).suffix != ".tflite":
+        return None
+    if not Path(name).is_file():
+        raise UserError(f"{name}: no such TFLite file")
+    return Path(name)
 
 
 def _load_weights(run: str) -> Upsampler:
@@ -93,15 +116,15 @@ def _load_weights(run: str) -> Upsampler:
         from ..data_gen import degrade
     except ImportError as error:
         raise UserError(
-            f"{run}: needs TensorFlow ({error}); pip install 'wideband[train]', or "
-            f"{WITHOUT_TENSORFLOW}"
+            f"{run}: needs TensorFlow ({error}); pip install 'wideband[train]', or use a TFLite "
+            f"file or a shipped network such as speech-4x"
         ) from error
     network = models.build(record.model, **record.arguments)
-    # XLA's one-dimensional convolutions are slower on CPUs, and it compiles for seconds.
+    # On CPUs, XLA's one-dimensional convolutions are slower, and compiling takes seconds.
     network.jit_compile = False
     try:
         network.load_weights(weights)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{weights}: not the weights of {record.model}: {error}") from error
     interpolation = degrade.get(record.protocol).interpolation
-    return Upsampler(network, record.sample_rate, record.ratio, interpolation, run)
+    return Upsampler(network, record.sample_rate, record.ratio, interpolation, name=run)

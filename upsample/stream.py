@@ -1,4 +1,4 @@
-"""Upsampling of a wave that comes piece by piece."""
+"""Upsampling of a wave that arrives in chunks."""
 
 import math
 
@@ -11,20 +11,29 @@ from ..models.restorer import Restorer
 from .stages import Crossover, Interpolator, Resampler
 from .windows import Windows
 
-# Low samples by which a wave is mirrored past its end: a spline that has nothing to follow there
-# runs off.
+# The wave is mirrored past its end by this many low-rate samples: without samples to follow, a
+# spline diverges there.
 END_SAMPLES = 32
 
 
 class Stream:
-    """Restores a wave that is pushed in pieces; made by `Upsampler.stream`.
+    """Restores a wave chunk by chunk; `Upsampler.stream` makes one.
 
-    All pieces together are what `Upsampler.upsample` gives for the whole wave.
+    All outputs together equal the output of `Upsampler.upsample` for the whole wave.
+
+    Args:
+        network: the network or interpolation.
+        interpolation: a key of `audio.interpolate.METHODS`.
+        rates: of the wave, low and high, in Hz.
+        ratio: the high rate over the low rate.
+        channels: of the chunks (n, channels), or None for chunks (n,).
+        keep_hz: as in `Upsampler.stream`.
+        window: as in `Upsampler.stream`.
 
     Example:
-        >>> stream = Upsampler.from_run("runs/demo").stream(4000)
-        >>> for piece in pieces:
-        ...     play(stream.push(piece))
+        >>> stream = load("runs/demo").stream(4000)
+        >>> for chunk in chunks:
+        ...     play(stream.push(chunk))
         >>> play(stream.flush())
     """
 
@@ -50,16 +59,16 @@ class Stream:
             rate = float(high_rate)
         self._windows = Windows(network, count, rate, window)
         if keep_hz is not None:
-            # Both ways to the high rate end in a filter's slope below the low side's band.
+            # Either path to the high rate ends in the slope of a filter below half the low rate.
             keep_hz = min(keep_hz or math.inf, 0.95 * low_rate / 2)
             self._direct = Resampler(count, sample_rate, high_rate)
             self._crossover = Crossover(count, high_rate, keep_hz, low_rate / 2)
         self._first, self._last_low = (np.zeros((count, 0), np.float32) for _ in range(2))
-        self._taken = self._lows = 0
+        self._taken = self._low_count = 0
 
     @property
     def latency(self) -> float:
-        """Seconds by which the output lags behind the input at most, computing time aside."""
+        """Maximum lag of the output behind the input in seconds, without computing time."""
         stages = (self._down, self._interpolator, self._windows)
         restoring = sum(stage.latency for stage in stages if stage is not None)
         if self._crossover is None:
@@ -67,76 +76,78 @@ class Stream:
         return max(restoring, self._direct.latency) + self._crossover.latency
 
     def push(self, samples: np.ndarray) -> np.ndarray:
-        """Restores a piece, as far as its future is known.
+        """Takes the next chunk and returns what can be restored so far.
 
         Args:
-            samples: float in [-1, 1], (n,) or (n, channels); n is free, and may be 0.
+            samples: float in [-1, 1], (n,) or (n, channels); any n, also 0.
 
         Returns:
             float32 (m,) or (m, channels), at the model's high rate.
 
         Raises:
-            UserError: the samples hold NaN or infinity, or have another number of channels.
+            UserError: the samples contain NaN or infinity, or have another number of channels.
         """
-        wave = self._checked(samples)
+        wave = self._check(samples)
         if self._taken == 0:
             self._first = wave[:, :1]
         self._taken += wave.shape[1]
         restored = self._restore(self._down.push(wave))
         if self._crossover is not None:
             restored = self._crossover.push(restored, self._direct.push(wave))
-        return self._shaped(restored)
+        return self._samples(restored)
 
     def flush(self) -> np.ndarray:
-        """Gives the rest; in all it is as long as what was pushed, to the sample.
+        """Ends the stream and returns the rest.
 
-        The stream is at its end then.
+        All outputs together are as long as the input, to the sample.
         """
         n = audio.resampled_length(self._taken, *self._rates)
         if n == 0:
-            return self._shaped(np.zeros((len(self._first), 0), np.float32))
+            return self._samples(np.zeros((len(self._first), 0), np.float32))
         low = self._down.flush()
-        if self._lows + low.shape[1] == 0:
+        if self._low_count + low.shape[1] == 0:
             low = self._first
-        restored = self._restore_last(self._mirror(low, n), n)
+        restored = self._restore_end(self._mirror(low, n), n)
         if self._crossover is not None:
             joined = self._crossover.push(restored, self._direct.flush())
             restored = np.concatenate([joined, self._crossover.flush()], axis=1)
-        return self._shaped(restored)
+        return self._samples(restored)
 
-    def _checked(self, samples: np.ndarray) -> np.ndarray:
-        """Gives samples as (channels, n)."""
+    def _check(self, samples: np.ndarray) -> np.ndarray:
+        """Checks samples and returns them as (channels, n)."""
         expected = (len(samples),) if self._channels is None else (len(samples), self._channels)
         if samples.shape != expected:
             raise UserError(f"this stream takes samples of shape {expected}, not {samples.shape}")
         if not np.isfinite(samples).all():
-            raise UserError("the recording holds NaN or infinity; repair it first")
+            raise UserError("the recording contains NaN or infinity; repair it first")
         wave = np.asarray(samples, np.float32)
         return wave[np.newaxis] if self._channels is None else wave.T
 
-    def _shaped(self, wave: np.ndarray) -> np.ndarray:
-        """Gives (channels, n) as samples."""
+    def _samples(self, wave: np.ndarray) -> np.ndarray:
+        """Returns (channels, n) in the shape of the input."""
         return wave[0] if self._channels is None else wave.T
 
     def _restore(self, low: np.ndarray) -> np.ndarray:
-        self._lows += low.shape[1]
+        self._low_count += low.shape[1]
         self._last_low = np.concatenate([self._last_low, low], axis=1)[:, -END_SAMPLES:]
-        high = low if self._interpolator is None else self._interpolator.push(low)
-        return self._windows.push(high)
+        wave = low if self._interpolator is None else self._interpolator.push(low)
+        return self._windows.push(wave)
 
     def _mirror(self, low: np.ndarray, n: int) -> np.ndarray:
-        """Adds to the last low samples what is missing of n high ones, and what a spline needs."""
+        """Extends the last low-rate samples to n high-rate ones in all, and by END_SAMPLES."""
         known = np.concatenate([self._last_low, low], axis=1)
-        missing = max(0, math.ceil(n / self._ratio) - self._lows - low.shape[1])
+        missing = max(0, math.ceil(n / self._ratio) - self._low_count - low.shape[1])
         padding = ((0, 0), (0, missing + END_SAMPLES))
         return np.pad(known, padding, mode="symmetric")[:, self._last_low.shape[1] :]
 
-    def _restore_last(self, low: np.ndarray, n: int) -> np.ndarray:
-        """Restores the last low samples, up to n high ones since the start."""
-        high = low
+    def _restore_end(self, low: np.ndarray, n: int) -> np.ndarray:
+        """Restores the last low-rate samples, up to n high-rate ones since the start."""
+        wave = low
         if self._interpolator is not None:
-            owed = n - self._interpolator.given
-            parts = [self._interpolator.push(low), self._interpolator.flush()]
-            high = np.concatenate(parts, axis=1)[:, :owed]
-        owed = n - self._windows.given
-        return np.concatenate([self._windows.push(high), self._windows.flush()], axis=1)[:, :owed]
+            missing = n - self._interpolator.emitted
+            chunks = [self._interpolator.push(low), self._interpolator.flush()]
+            wave = np.concatenate(chunks, axis=1)[:, :missing]
+        missing = n - self._windows.emitted
+        return np.concatenate([self._windows.push(wave), self._windows.flush()], axis=1)[
+            :, :missing
+        ]

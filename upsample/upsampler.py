@@ -1,4 +1,4 @@
-"""The one way in which a model is applied to a wave."""
+"""Upsampling of whole waves and streams: every command and every test applies models here."""
 
 import numpy as np
 
@@ -6,33 +6,42 @@ from .. import audio
 from ..audio import Ratio, interpolate, measure
 from ..command import UserError
 from ..models.restorer import Restorer
+from .settings import Settings
 from .stream import Stream
 from .windows import WINDOW
 
-# Length of the pieces in which a long wave is restored.
-PIECE_SECONDS = 20
+# Long waves are restored in chunks of this length.
+CHUNK_SECONDS = 20
 
 
 class Upsampler:
-    """Brings waves of any rate and length to a model's high rate and restores their treble.
+    """Brings waves of any rate and length to a model's high rate and restores their high band.
 
     A wave is resampled to the model's low rate, interpolated to its high rate unless the network
-    wants it at its low rate, and run through the network in windows on a fixed grid that starts at
-    sample zero (see `windows.Windows`). All of it flows in pieces: the result has no seams, and
-    does not depend on the length of the wave nor on how it was cut.
+    takes the low rate, and passed through the network in windows on a fixed grid that starts at
+    sample zero (see `windows.Windows`). The wave flows through these stages in chunks: the output
+    has no seams and does not depend on the length of the wave or on how it was chunked.
 
     `upsample.load` makes one from a name or a path.
 
     Args:
-        network: what restores; an `Interpolation` is a baseline.
+        network: a network or an `Interpolation`.
         sample_rate: the high rate in Hz.
-        ratio: the high rate over the low rate.
-        interpolation: how the low-rate wave is brought to the high rate, a key of
-            `audio.interpolate.METHODS`, if the network wants that.
-        name: what messages call it; by default the network's name.
+        ratio: the high rate over the low rate: a whole number, or a quotient if the network wants
+            an interpolated input and the interpolation supports quotients (sinc, fft).
+        interpolation: how the wave is brought from the low to the high rate, a key of
+            `audio.interpolate.METHODS`; unused if the network wants the wave at the low rate.
+        name: what messages call the model; by default the network's name.
 
     Attributes:
-        network: as given, and likewise the other arguments.
+        network: as given.
+        sample_rate: as given.
+        ratio: as given.
+        interpolation: as given.
+        name: as given.
+
+    Raises:
+        UserError: there is no such interpolation, or the ratio must be whole.
 
     Example:
         >>> restored, sample_rate = load("speech-4x").upsample(wave, 4000)
@@ -47,6 +56,11 @@ class Upsampler:
         name: str | None = None,
     ) -> None:
         interpolate.get(interpolation)
+        if network.wants == "low" and ratio.denominator != 1:
+            raise UserError(f"ratio {ratio}: {network.name} needs a whole number")
+        if network.wants == "interpolated":
+            # Raises if this interpolation does not support the ratio.
+            interpolate.get(interpolation)(np.zeros(ratio.denominator, np.float32), ratio)
         self.network, self.interpolation = network, interpolation
         self.sample_rate, self.ratio = sample_rate, ratio
         self.name = name or network.name
@@ -56,32 +70,27 @@ class Upsampler:
         """The rate in Hz that the model takes; the input's band ends at half of it."""
         return float(self.sample_rate / self.ratio)
 
-    def check_rate(self, sample_rate: float) -> None:
-        """Raises a UserError for a rate in Hz below what the model takes."""
-        if sample_rate < self.low_rate:
-            raise UserError(
-                f"the recording's rate of {sample_rate:g} Hz is below the {self.low_rate:g} Hz "
-                f"that this model takes; use a model of a lower rate"
-            )
-
     def upsample(
-        self, wave: np.ndarray, sample_rate: float, keep_low_band: bool = True
+        self,
+        wave: np.ndarray,
+        sample_rate: float,
+        keep_low_band: bool = Settings.keep_low_band,
     ) -> tuple[np.ndarray, int]:
-        """Restores the treble of a wave, in step with it to the sample.
+        """Upsamples a wave. The output is aligned with it to the sample.
 
         Args:
             wave: float in [-1, 1], shape (n,) or (n, channels).
-            sample_rate: of the wave, in Hz; at least the model's low rate. What it holds above
-                half the low rate is replaced.
-            keep_low_band: takes the band that the wave has from the wave itself, by a crossover
-                of linear phase, instead of the network's version of it.
+            sample_rate: rate of the wave in Hz; at least the model's low rate. Content above half
+                the low rate is replaced.
+            keep_low_band: take the band that the wave has from the wave itself, through a
+                linear-phase crossover, instead of from the network.
 
         Returns:
-            float32 of shape (m,) or (m, channels), m being n times the rates' quotient, and the
-            model's high rate in Hz.
+            float32 of shape (m,) or (m, channels), where m is n times the quotient of the rates,
+            and the model's high rate in Hz.
 
         Raises:
-            UserError: the wave is empty, holds NaN or infinity, or its rate is too low.
+            UserError: the wave is empty, contains NaN or infinity, or its rate is too low.
         """
         if len(wave) == 0:
             raise UserError("the recording is empty")
@@ -89,10 +98,10 @@ class Upsampler:
         if keep_low_band:
             keep_hz = measure.wave_bandwidth_hz(audio.mono(wave), round(sample_rate))
         stream = self.stream(sample_rate, wave.shape[1] if wave.ndim == 2 else None, keep_hz)
-        # In pieces, so that the windows of long waves need no memory of their own.
-        step = round(PIECE_SECONDS * sample_rate)
-        pieces = [stream.push(wave[start : start + step]) for start in range(0, len(wave), step)]
-        return np.concatenate([*pieces, stream.flush()]), self.sample_rate
+        # In chunks, so that memory for the windows of a long wave stays small.
+        n = round(CHUNK_SECONDS * sample_rate)
+        chunks = [stream.push(wave[start : start + n]) for start in range(0, len(wave), n)]
+        return np.concatenate([*chunks, stream.flush()]), self.sample_rate
 
     def stream(
         self,
@@ -101,20 +110,22 @@ class Upsampler:
         keep_hz: float | None = None,
         window: int = WINDOW,
     ) -> Stream:
-        """Begins a wave that comes piece by piece.
+        """Starts a wave that arrives in chunks.
 
         Args:
-            sample_rate: of the wave, in Hz.
-            channels: of the pieces (n, channels), or None for pieces (n,).
-            keep_hz: where the band ends that the wave has, and that is taken from it unchanged; 0
-                if that is not known. None leaves all to the network.
-            window: samples that a network of limited context sees at once. Fewer make the stream
-                lag less, and cost more; the outcome is the same.
+            sample_rate: rate of the wave in Hz.
+            channels: for chunks (n, channels); None for chunks (n,).
+            keep_hz: where the band of the wave ends; everything below is taken from the wave
+                itself. 0 if the end is unknown: then it is half the low rate. None leaves
+                everything to the network.
+            window: samples per window of a network with a limited context. Shorter windows reduce
+                the latency and cost more computation; the output is the same.
 
         Raises:
-            UserError: the rate is below what the model takes, or the window will not do.
+            UserError: the rate is below the model's low rate, or the network cannot take such a
+                window.
         """
-        self.check_rate(sample_rate)
+        check_rate(sample_rate, self.low_rate)
         return Stream(
             self.network,
             self.interpolation,
@@ -123,4 +134,13 @@ class Upsampler:
             channels=channels,
             keep_hz=keep_hz,
             window=window,
+        )
+
+
+def check_rate(sample_rate: float, low_rate: float) -> None:
+    """Raises a UserError for a recording's rate below a model's low rate, both in Hz."""
+    if sample_rate < low_rate:
+        raise UserError(
+            f"the recording's rate of {sample_rate:g} Hz is below the {low_rate:g} Hz that this "
+            f"model takes; use a model with a lower rate"
         )
