@@ -1,29 +1,29 @@
-"""How many samples an estimate comes late, by cross-correlation, and how to undo it.
+"""The delay of an estimate, found by cross-correlation, and its removal.
 
-A zero-phase low-pass, an interpolation through the samples, noise and hum leave the correlation's
-peak at lag 0. A delay moves it, and then a shift makes the waves fit better. Both must hold before
-a delay is believed: the peak of a wave of low pitch is flat, and that of unrelated waves lies
-anywhere.
+A zero-phase low-pass, an interpolation through the samples, noise and hum leave the peak of the
+correlation at lag 0. A delay moves it, and then a shift makes the waves fit better. A delay counts
+only if both hold: the peak of a low-pitched wave is flat, and that of unrelated waves may be at
+any lag.
 """
 
 import numpy as np
 from scipy import fft
 
-MAX_SECONDS = 1.0  # longest delay that is looked for, either way
+MAX_SECONDS = 1.0  # the longest delay that is looked for, in either direction
 
-# By how much a shift must lower the error that is left after the best gain. Measured on speech at
-# 16 kHz, ratios 2 to 8: at most 0.01 dB for aligned estimates, also in noise 10 dB above them, and
-# 0.6 dB for unrelated sentences; 0.75 dB (noisy recordings) to 16 dB for Kuleshov's one-way filter.
-# The zero-order hold, which lags by half a low sample, reaches 3.5 dB.
+# A shift must lower the error after the best gain by this much. Measured on speech at 16 kHz,
+# ratios 2 to 8: at most 0.01 dB for aligned estimates, also in noise 10 dB above them; 0.6 dB for
+# unrelated sentences; from 0.75 dB (noisy recordings) to 16 dB for Kuleshov's one-way filter.
+# The zero-order hold, which lags by half a low-rate sample, reaches 3.5 dB.
 _CLEAR_DB = 0.7
-# Where single precision ends.
+# Relative errors below this are beyond the precision of float32.
 _SMALLEST = 1e-6
 
 
 def delay(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> int:
-    """Estimates by how many samples the estimate comes later than the reference.
+    """Estimates by how many samples the estimate lags the reference.
 
-    Gain and polarity do not matter. All channels are taken to have one delay.
+    Gain and polarity do not matter. All channels are assumed to have the same delay.
 
     Args:
         reference: shape (n, channels), finite.
@@ -31,27 +31,30 @@ def delay(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> int:
         sample_rate: of both, in Hz.
 
     Returns:
-        a delay of at most `MAX_SECONDS`, negative for an estimate that comes early; 0 where no
-        shift makes the waves fit clearly better, as when they have less than a fifth in common.
+        a delay of at most `MAX_SECONDS`, negative for an estimate that is early; 0 if no shift
+        makes the waves fit clearly better, for instance if less than a fifth of them overlaps.
     """
     energy = np.sqrt(float(np.vdot(reference, reference)) * float(np.vdot(estimate, estimate)))
     if energy == 0:
         return 0
     most = min(round(MAX_SECONDS * sample_rate), max(len(reference), len(estimate)) - 1)
-    left_over = 1 - (_cross_correlation(reference, estimate, most) / energy) ** 2
-    left_over = np.maximum(left_over, _SMALLEST)
-    best = int(np.argmin(left_over))
-    clear = 10 * np.log10(left_over[most] / left_over[best]) > _CLEAR_DB
+    error = 1 - (_cross_correlation(reference, estimate, most) / energy) ** 2
+    error = np.maximum(error, _SMALLEST)
+    best = int(np.argmin(error))
+    clear = 10 * np.log10(error[most] / error[best]) > _CLEAR_DB
     return best - most if clear else 0
 
 
 def align(reference: np.ndarray, estimate: np.ndarray, delay: int) -> tuple[np.ndarray, np.ndarray]:
-    """Undoes a delay and cuts both waves to what they have in common.
+    """Removes a delay and cuts both waves to the samples that both have.
 
     Args:
         reference: shape (n, channels).
         estimate: shape (m, channels).
-        delay: samples by which the estimate comes later.
+        delay: samples by which the estimate lags.
+
+    Returns:
+        the two waves, of equal length.
     """
     reference, estimate = reference[max(0, -delay) :], estimate[max(0, delay) :]
     n = min(len(reference), len(estimate))
@@ -59,9 +62,10 @@ def align(reference: np.ndarray, estimate: np.ndarray, delay: int) -> tuple[np.n
 
 
 def _cross_correlation(reference: np.ndarray, estimate: np.ndarray, most: int) -> np.ndarray:
-    """Sums reference[i] * estimate[i + lag], for lags from -most to most, over all channels.
+    """Sums reference[i] * estimate[i + lag] over all channels, for lags from -most to most.
 
-    The reference is taken in pieces, so that memory does not grow with the recording.
+    The reference is processed in pieces, so that memory does not grow with the spectrum of a long
+    recording.
 
     Returns:
         shape (2 * most + 1,).

@@ -16,12 +16,12 @@ from ..command.files import replacing
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
-# Bytes of a sample in the widest format.
+# Bytes per sample of the widest sample format.
 WIDEST_BYTES = 8
 
 
 class Info(NamedTuple):
-    """Length and form of a recording."""
+    """Length, rate and channels of a recording."""
 
     frames: int
     sample_rate: int
@@ -45,7 +45,7 @@ def _open(path: Path) -> Iterator[soundfile.SoundFile]:
 
 
 def info(path: Path) -> Info:
-    """Reads the length and form of a recording from its header.
+    """Reads the length, rate and channels of a recording from its header.
 
     Raises:
         UserError: the file is missing, empty or not audio.
@@ -55,7 +55,7 @@ def info(path: Path) -> Info:
 
 
 def find(folder: Path) -> list[Path]:
-    """Lists the audio files of a folder and of those below it, sorted; hidden ones are left out."""
+    """Lists the audio files in a folder and its subfolders, sorted, without hidden ones."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -66,11 +66,11 @@ def find(folder: Path) -> list[Path]:
 
 
 def blocks(path: Path, seconds: float = 60.0) -> Iterator[np.ndarray]:
-    """Reads a recording in pieces, so that its length does not matter.
+    """Reads a recording in blocks, so that memory does not grow with its length.
 
     Args:
         path: the recording.
-        seconds: length of a piece; the last one may be shorter.
+        seconds: duration of a block; the last one may be shorter.
 
     Yields:
         float32 arrays of shape (k, channels).
@@ -79,7 +79,8 @@ def blocks(path: Path, seconds: float = 60.0) -> Iterator[np.ndarray]:
         UserError: the file is missing, empty or not audio, or breaks off in the middle.
     """
     with _open(path) as file:
-        # After every read, soundfile seeks to where it stands, by which an MP3 loses bits.
+        # soundfile seeks to the current position after each read, and libsndfile's MP3 decoder
+        # loses bits when it seeks. It does not seek in files that are not seekable.
         file.seekable = lambda: False
         n = max(1, round(seconds * file.samplerate))
         while len(block := file.read(n, dtype="float32", always_2d=True)):
@@ -87,7 +88,12 @@ def blocks(path: Path, seconds: float = 60.0) -> Iterator[np.ndarray]:
 
 
 def read(path: Path, start: int = 0, stop: int | None = None) -> tuple[np.ndarray, int]:
-    """Reads a recording, or the samples from `start` up to `stop`, as far as there are any.
+    """Reads a recording, or its samples from `start` up to `stop`, as far as they exist.
+
+    Args:
+        path: the recording.
+        start: the first sample.
+        stop: the sample after the last one; by default the end.
 
     Returns:
         the wave, float32 of shape (n, channels), and its sample rate in Hz.
@@ -102,40 +108,39 @@ def read(path: Path, start: int = 0, stop: int | None = None) -> tuple[np.ndarra
 
 
 def write(path: Path, wave: np.ndarray, sample_rate: int, subtype: str | None = None) -> None:
-    """Writes a recording under a temporary name and renames it once it is whole.
+    """Writes a recording under a temporary name and renames it when it is complete.
 
     Args:
-        path: its suffix chooses the format: .wav, .flac, .ogg, .mp3, .aiff.
-        wave: float, shape (n,) or (n, channels); what lies beyond [-1, 1] is clipped by formats
-            of whole numbers.
+        path: the suffix chooses the format: .wav, .flac, .ogg, .mp3, .aiff.
+        wave: float, shape (n,) or (n, channels); integer formats clip samples beyond [-1, 1].
         sample_rate: in Hz.
-        subtype: libsndfile's name of the sample format, such as "PCM_24"; the format's own
-            default otherwise.
+        subtype: libsndfile's name for the sample format, such as "PCM_24"; by default that of the
+            format.
 
     Raises:
-        UserError: the format cannot be written, or not at this rate or channel count.
+        UserError: the format cannot be written, or not with this rate or channel count.
     """
     channels = wave.shape[1] if wave.ndim == 2 else 1
-    with writer(path, sample_rate, channels, subtype, frames=len(wave)) as put:
-        put(wave)
+    with writer(path, sample_rate, channels, subtype, frames=len(wave)) as write_chunk:
+        write_chunk(wave)
 
 
 @contextmanager
 def writer(
     path: Path, sample_rate: int, channels: int, subtype: str | None = None, frames: int = 0
 ) -> Iterator[Callable[[np.ndarray], None]]:
-    """Writes a recording piece by piece, under a temporary name until the block ends well.
+    """Writes a recording in chunks, under a temporary name until the block succeeds.
 
     Args:
         path: as in `write`.
         sample_rate: in Hz.
-        channels: of the pieces.
+        channels: number of channels.
         subtype: as in `write`.
-        frames: how many samples there will be, as far as known: a wav of more than 4 GiB needs
-            another header (RF64).
+        frames: the number of samples, if known: a wav of more than 4 GiB needs another header
+            (RF64).
 
     Yields:
-        a function that takes the next piece, (k,) or (k, channels).
+        a function that takes the next chunk, (k,) or (k, channels).
 
     Raises:
         UserError: as `write`.
@@ -143,54 +148,57 @@ def writer(
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UserError(f"{path}: cannot write this format; writable are {', '.join(SUFFIXES)}")
-    # The one suffix that soundfile does not know for writing.
+    # soundfile cannot write to the suffix .aif without the name of the format.
     container = "AIFF" if suffix == ".aif" else None
     if suffix == ".wav" and frames * channels * WIDEST_BYTES >= 2**32:
         container = "RF64"
 
     @contextmanager
-    def told() -> Iterator[None]:
+    def user_errors() -> Iterator[None]:
         try:
             yield
         except (soundfile.LibsndfileError, ValueError) as error:
-            reason = getattr(error, "error_string", error)
+            if isinstance(error, soundfile.LibsndfileError):
+                reason = error.error_string
+            else:
+                reason = str(error)
             raise UserError(
                 f"{path}: cannot be written with {channels} channel(s) at {sample_rate} Hz"
-                f"{' as ' + subtype if subtype else ''} ({str(reason).rstrip('.')}); wav takes all"
+                f"{' as ' + subtype if subtype else ''} ({reason.rstrip('.')}); wav takes all"
             ) from error
 
     with replacing(path) as temporary:
-        with told():
+        with user_errors():
             file = soundfile.SoundFile(
                 temporary, "w", sample_rate, channels, subtype, format=container
             )
         with file:
 
-            def put(piece: np.ndarray) -> None:
-                # libsndfile's Vorbis encoder overruns its stack when given a minute at once.
-                with told():
-                    for start in range(0, len(piece), sample_rate):
-                        file.write(piece[start : start + sample_rate])
+            def write_chunk(chunk: np.ndarray) -> None:
+                # libsndfile's Vorbis encoder overruns its stack if it gets a minute at once.
+                with user_errors():
+                    for start in range(0, len(chunk), sample_rate):
+                        file.write(chunk[start : start + sample_rate])
 
-            yield put
+            yield write_chunk
 
 
 def subtype(path: Path) -> str:
-    """Names the sample format of a recording, as libsndfile does: "PCM_16", "FLOAT", ..."""
+    """Returns libsndfile's name for the sample format of a recording: "PCM_16", "FLOAT", ..."""
     with _open(path) as file:
         return file.subtype
 
 
 def to_int16(wave: np.ndarray) -> np.ndarray:
-    """Rounds a wave to 16 bits; what lies beyond [-1, 1] is clipped."""
+    """Rounds a wave to 16 bits and clips samples beyond [-1, 1]."""
     return np.clip(np.rint(wave * 32768.0), -32768, 32767).astype(np.int16)
 
 
 def from_int16(samples: np.ndarray) -> np.ndarray:
-    """Turns 16-bit samples into a float32 wave."""
+    """Converts 16-bit samples to a float32 wave."""
     return samples.astype(np.float32) / np.float32(32768)
 
 
 def mono(wave: np.ndarray) -> np.ndarray:
-    """Mixes (n, channels) down to (n,) by the mean over the channels."""
+    """Mixes (n, channels) down to (n,) with the mean over the channels."""
     return wave.mean(axis=1) if wave.ndim == 2 else wave

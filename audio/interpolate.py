@@ -1,9 +1,10 @@
-"""The classical ways to bring a low-rate wave to the high rate.
+"""Classical interpolations from a low-rate wave to the high rate.
 
-The data protocols use them, upsampling uses them to feed the networks that want an interpolated
-input, and each is a baseline that can be named wherever a model can.
-Each takes a wave (n,) and the ratio r and returns (n * r,), float32; the low sample k stands at
-the high sample k * r.
+The protocols of the data use them, upsampling feeds them to networks with interpolated input, and
+each is a baseline that any command takes in place of a model.
+
+Each takes a wave (n,) and the ratio r and returns float32 (n * r,), rounded for a quotient. The
+low-rate sample k is at the instant of the high-rate sample k * r.
 """
 
 from collections.abc import Callable
@@ -13,19 +14,19 @@ import numpy as np
 from ..command.errors import UserError, lookup
 from .resample import Ratio, resample, resampled_length
 
-# What one sample changes in the coefficients of a cubic spline falls by this factor with every
-# sample of distance, and is below 1e-18 of it after so many.
+# The influence of one sample on the coefficients of a cubic spline falls by this factor with each
+# sample of distance. After 32 samples it is below 1e-18.
 _POLE = np.sqrt(3) - 2
 _SETTLED = 32
 
 
 def hold(low: np.ndarray, ratio: Ratio) -> np.ndarray:
-    """Zero-order hold: each sample is repeated."""
+    """Zero-order hold: repeats each sample."""
     return np.repeat(low, _whole(ratio, "hold")).astype(np.float32)
 
 
 def linear(low: np.ndarray, ratio: Ratio) -> np.ndarray:
-    """Straight lines between the samples; the last sample is held."""
+    """Straight lines between the samples; holds the last sample."""
     ratio = _whole(ratio, "linear")
     high_instants = np.arange(len(low) * ratio) / ratio
     return np.interp(high_instants, np.arange(len(low)), low).astype(np.float32)
@@ -34,15 +35,17 @@ def linear(low: np.ndarray, ratio: Ratio) -> np.ndarray:
 def spline(low: np.ndarray, ratio: Ratio) -> np.ndarray:
     """Cubic not-a-knot spline through the samples, continued past the last one.
 
-    Source: upsample() of Kuleshov's published code (SciPy's splrep and splev, order 3); computed
-    as a sum of B-splines (Unser et al. 1993, B-spline signal processing), which takes NumPy alone.
-    Waves of fewer than four samples take straight lines, since they tell no cubic.
+    Waves of fewer than four samples do not determine a cubic and get straight lines.
+
+    Source: upsample() of Kuleshov's published code (SciPy's splrep and splev, order 3). It is
+    computed as a sum of B-splines (Unser et al. 1993, B-spline signal processing), which needs
+    NumPy only.
     """
     ratio = _whole(ratio, "spline")
     if len(low) < 4:
         return linear(low, ratio)
     c = _spline_coefficients(low.astype(np.float64))
-    # The last piece goes on: its third derivative does not jump at the last sample either.
+    # Continue the last piece: its third derivative does not jump at the last sample either.
     c = np.append(c, np.dot([-1, 4, -6, 4], c[-4:]))
     high = np.empty((len(low), ratio), np.float32)
     for phase in range(ratio):
@@ -53,10 +56,11 @@ def spline(low: np.ndarray, ratio: Ratio) -> np.ndarray:
 
 
 def _spline_coefficients(y: np.ndarray) -> np.ndarray:
-    """Finds c (n + 2,), the weights of the B-splines around the samples -1 to n, for y (n,).
+    """Solves for the weights of the B-splines around the samples -1 to n, c (n + 2,), for y (n,).
 
-    (c[k - 1] + 4 c[k] + c[k + 1]) / 6 = y[k], and no jump of the third derivative at the second
-    sample and the last but one: c[-1] - 4 c[0] + 6 c[1] - 4 c[2] + c[3] = 0, likewise at the end.
+    (c[k - 1] + 4 c[k] + c[k + 1]) / 6 = y[k]. The third derivative does not jump at the second
+    sample nor at the last but one: c[-1] - 4 c[0] + 6 c[1] - 4 c[2] + c[3] = 0, likewise at the
+    end.
     """
     n = len(y)
     no_jump = np.array([1, -4, 6, -4, 1])
@@ -66,8 +70,8 @@ def _spline_coefficients(y: np.ndarray) -> np.ndarray:
             equations[k, k : k + 3] = np.array([1, 4, 1]) / 6
         equations[n, :5] = equations[n + 1, -5:] = no_jump
         return np.linalg.solve(equations, np.append(y, [0, 0]))
-    # The equations' inverse far from the ends, and then what the ends ask for: pole**k solves the
-    # equations for y = 0.
+    # Far from the ends, the inverse of the equations is a decay on both sides. The ends are then
+    # corrected with pole**k, which solves the equations for y = 0.
     decay = _POLE ** np.arange(_SETTLED)
     inverse = -6 * _POLE / (1 - _POLE**2) * np.append(decay[:0:-1], decay)
     c = np.convolve(np.pad(y, _SETTLED, mode="reflect"), inverse, mode="valid")
@@ -100,7 +104,7 @@ def _whole(ratio: Ratio, method: str) -> int:
     if ratio.denominator != 1:
         raise UserError(
             f"ratio {ratio}: the interpolation {method} needs a whole number; "
-            "interpolations that take quotients are sinc, fft"
+            f"those that take quotients are {', '.join(QUOTIENTS)}"
         )
     return ratio.numerator
 
@@ -112,6 +116,8 @@ METHODS: dict[str, Callable[[np.ndarray, Ratio], np.ndarray]] = {
     "sinc": sinc,
     "fft": fft,
 }
+# Methods whose ratio may be a quotient such as 22050/8000.
+QUOTIENTS = ("sinc", "fft")
 
 
 def get(name: str) -> Callable[[np.ndarray, Ratio], np.ndarray]:

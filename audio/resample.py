@@ -36,12 +36,12 @@ def quotient(value: str | float | Fraction) -> Ratio:
 
 
 def resample(wave: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
-    """Resamples with soxr's linear-phase filter of very high quality, without delay.
+    """Resamples a wave with soxr's linear-phase filter of very high quality, without delay.
 
     Args:
         wave: shape (n,) or (n, channels).
         from_hz: the wave's sample rate.
-        to_hz: the sample rate wanted.
+        to_hz: the new sample rate.
 
     Returns:
         float32 of `resampled_length(n, from_hz, to_hz)` samples.
@@ -54,14 +54,14 @@ def resample(wave: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
 
 
 def resampled_length(n: int, from_hz: float, to_hz: float) -> int:
-    """Number of samples at `to_hz` of a wave with n samples at `from_hz`, half rounded up."""
+    """Returns how many samples n samples at `from_hz` become at `to_hz`; half is rounded up."""
     return math.floor(n * to_hz / from_hz + 0.5)
 
 
 def fit_length(wave: np.ndarray, n: int) -> np.ndarray:
     """Pads a wave with zeros, or cuts it, to n samples along its first axis.
 
-    soxr rounds lengths by rules of its own, which may be a sample off.
+    soxr has its own rules for rounding a length, which may differ by a sample.
     """
     padding = [(0, max(0, n - len(wave)))] + [(0, 0)] * (wave.ndim - 1)
     return np.pad(wave, padding)[:n]

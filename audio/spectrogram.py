@@ -1,4 +1,4 @@
-"""Draws the spectrogram of a recording of any length."""
+"""Spectrograms of recordings of any length, as pictures."""
 
 from pathlib import Path
 
@@ -6,56 +6,55 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .. import audio
-from ..command.files import replacing
+from ..command.drawing import add_level_bar, draw_spectrogram, png
+from ..command.files import write_bytes
 from .measure import BLOCK_SECONDS, Facts, spectra, window_length
 
 COLUMNS = 1000
-RANGE_DB = 80.0
 
 
 def levels_db(path: Path, facts: Facts) -> np.ndarray:
-    """Mean level over time and frequency, of the mono mix.
+    """Measures the mean levels of the mono mix over time and frequency.
 
     Args:
         path: the recording.
-        facts: what was measured of it; it has samples.
+        facts: the recording's facts; it has samples.
 
     Returns:
-        shape (bins, columns), at most `COLUMNS` of them whatever the length; white noise reads
-        its variance, -200 dB at least.
+        shape (bins, columns), with at most `COLUMNS` columns for any length. The level of white
+        noise is its variance in each bin; silence has -200 dB.
     """
-    half = window_length(facts.sample_rate) // 2
-    columns = int(np.clip(facts.frames // half, 1, COLUMNS))
-    power = np.zeros((columns, half + 1))
+    hop = window_length(facts.sample_rate) // 2
+    columns = int(np.clip(facts.frames // hop, 1, COLUMNS))
+    power = np.zeros((columns, hop + 1))
     windows = np.zeros((columns, 1))
     start = 0
     for block in audio.blocks(path, BLOCK_SECONDS):
-        news = spectra(np.nan_to_num(audio.mono(block), posinf=0, neginf=0), facts.sample_rate)
-        instants = start + half * np.arange(len(news))
-        where = np.minimum(instants * columns // facts.frames, columns - 1)
-        np.add.at(power, where, news)
-        np.add.at(windows, where, 1)
+        wave = np.nan_to_num(audio.mono(block), posinf=0, neginf=0)
+        powers = spectra(wave, facts.sample_rate)
+        instants = start + hop * np.arange(len(powers))
+        column = np.minimum(instants * columns // facts.frames, columns - 1)
+        np.add.at(power, column, powers)
+        np.add.at(windows, column, 1)
         start += len(block)
     return 10 * np.log10(np.maximum(power / np.maximum(windows, 1), 1e-20)).T
 
 
-def save(path: Path, facts: Facts, picture: Path) -> None:
-    """Draws a recording's spectrogram, its bandwidth as a dashed line, and saves it as a PNG."""
+def draw(path: Path, facts: Facts) -> Figure:
+    """Draws a recording's spectrogram, with its bandwidth as a dashed line."""
     levels = levels_db(path, facts)
     top_db = float(np.quantile(levels, 0.999))
     figure = Figure(figsize=(8, 4), layout="constrained")
     axis = figure.add_subplot()
-    image = axis.imshow(
-        levels,
-        origin="lower",
-        aspect="auto",
-        cmap="magma",
-        vmin=top_db - RANGE_DB,
-        vmax=top_db,
-        extent=(0, facts.seconds, 0, facts.sample_rate / 2000),
+    draw_spectrogram(
+        axis, levels, facts.seconds, facts.sample_rate, top_db, cutoff_hz=facts.bandwidth_hz
     )
-    axis.axhline(facts.bandwidth_hz / 1000, color="white", alpha=0.7, lw=0.8, ls=(0, (4, 4)))
-    axis.set(title=path.name, xlabel="seconds", ylabel="kHz")
-    figure.colorbar(image, label="dB")
-    with replacing(picture) as temporary:
-        figure.savefig(temporary, format="png", dpi=130)
+    axis.set_title(path.name)
+    axis.set_ylabel("kHz", fontsize=9)
+    add_level_bar(figure, [axis])
+    return figure
+
+
+def save(path: Path, facts: Facts, picture: Path) -> None:
+    """Saves `draw` as a PNG."""
+    write_bytes(picture, png(draw(path, facts)))

@@ -21,7 +21,7 @@ HEADER = "  seconds      Hz  ch  peak dB   RMS dB        DC  clipped %  bandwidt
 
 def main(arguments: Sequence[str]) -> None:
     """Measures what the arguments name, a line each, and goes on after a file that fails."""
-    from ..audio.measure import measure, unfit
+    from ..audio.measure import measure, reason_to_skip
 
     paths = _paths(arguments)
     pictures = _pictures(paths, FLAGS.spectrogram)
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> None:
             f"{path!s:{width}}  {facts.seconds:7.2f}  {facts.sample_rate:6}  {facts.channels:2}"
             f"  {_decibels(facts.peak):7.1f}  {_decibels(facts.rms):7.1f}  {facts.dc:8.5f}"
             f"  {100 * facts.clipped:9.3f}  {facts.bandwidth_hz:12.0f}"
-            f"  {unfit(facts, facts.sample_rate, patch=1)}".rstrip(),
+            f"  {reason_to_skip(facts, facts.sample_rate, patch=1)}".rstrip(),
             flush=True,
         )
     if failed:

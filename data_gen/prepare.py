@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from .. import audio
 from ..audio import Ratio
-from ..audio.measure import Facts, measure, unfit
+from ..audio.measure import Facts, measure, reason_to_skip
 from ..command import UserError
 from ..command.files import replacing
 from ..command.run import quiet_tensorflow
@@ -312,7 +312,9 @@ def _measure_all(
             if isinstance(facts, str):
                 row = Measured(each, None, f"unreadable: {facts}")
             else:
-                row = Measured(each, facts, unfit(facts, settings.sample_rate, settings.patch))
+                row = Measured(
+                    each, facts, reason_to_skip(facts, settings.sample_rate, settings.patch)
+                )
             if strict and row.reason:
                 raise UserError(f"{each.path}: {row.reason}")
             measured.append(row)
