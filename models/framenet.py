@@ -1,57 +1,75 @@
-"""FrameNet: a network of our own for speech, in levels of short frames.
+"""FrameNet: our network for speech, which predicts the levels of bands in short frames.
 
-Every 8 ms a short-time Fourier transform takes the level of each band of the low wave. Residual
-blocks of dilated convolutions (Yu and Koltun 2016, arXiv:1511.07122) see a second around. For each
-band below the cutoff they tell a gain, which brings back what the low-pass took. For each band
-above it they tell a level, as a logarithm: one network so restores what is loud and what is 60 dB
-softer (AP-BWE, Lu et al. 2024, arXiv:2401.06387, predicts logarithms of levels too). What gets that
-level are the overtones that a rectifier makes of the low wave: those of the voice where there is
-one, and noise where there is none (Makhoul and Berouti 1979, "High-frequency regeneration in speech
-coding systems"). The wave of that treble is given smooth magnitudes, in long frames and in short
-ones. It and the wave of the gained bands join the low wave, brought to the high rate by a windowed
-sinc, which no weight can disturb.
+Every 8 ms, a short-time Fourier transform measures the level of each band of the low wave. Residual
+blocks of dilated convolutions (Yu and Koltun 2016, arXiv:1511.07122) see one second on either side.
+
+- Below the cutoff they predict a gain for each band, which restores what the low-pass filter of the
+  decimation attenuated.
+- Above the cutoff they predict a level for each band, as a logarithm: one network thus restores
+  loud bands and bands that are 60 dB softer. AP-BWE (Lu et al. 2024, arXiv:2401.06387) predicts
+  log levels, too.
+- The levels scale the overtones that a rectifier makes of the low wave: harmonics where the speech
+  is voiced, noise elsewhere (Makhoul and Berouti 1979, "High-frequency regeneration in speech
+  coding systems"). The magnitudes of this high band are then smoothed, in long and short frames.
+
+The wave of the gained bands and the high band are added to the low wave, which a fixed windowed
+sinc brings to the high rate: no weight can disturb it.
+
+The constants of this file are representable in float16, as TFLite files in float16 need it: see
+`SCALE`.
 """
+
+import math
 
 import keras
 import numpy as np
 from keras import layers, ops
 
 from .layers import add_wave, check_choice, sinc_kernel, widen
+from .spectral import inverse_rfft
 from .system import Network
 
 PAPER = "this project"
 
 CHANNELS = 192
 DILATIONS = (1, 3, 9, 27) * 3
-# Samples at the high rate: from frame to frame, and of a frame's window.
+# Hop and window of the frames, in samples at the high rate.
 HOP, WINDOW = 128, 512
 BANDS = WINDOW // 2 + 1
-# Low samples on either side from which the wave is interpolated.
+# Half the length of the interpolating sinc, in low samples.
 SINC_HALF = 32
-# Natural logarithms of the gains below the cutoff and of the levels above it, at least and at most.
-GAINS, LEVELS = (-10.0, 5.0), (-16.0, 4.0)
-# Of a level that the blocks tell nothing of: 60 dB below full scale.
-QUIET = -7.0
-# Windows, in samples, in which the magnitudes of the treble become smooth, one after the other.
-SMOOTHED = (2048, 512, 2048)
+# Natural logarithms: the gains below the cutoff, and the levels above it.
+LOG_GAIN_RANGE, LOG_LEVEL_RANGE = (-10.0, 5.0), (-16.0, 4.0)
+# The predicted log level of untrained blocks: 60 dB below full scale.
+INITIAL_LOG_LEVEL = -7.0
+# Windows of the smoothing stages, in samples at the high rate.
+SMOOTHING_WINDOWS = (2048, 512, 2048)
+# Amplitudes are scaled before they are squared: unscaled, the floors under the powers (1e-12 and
+# 1e-14) would be 0 in float16, and digital silence would give NaN. A power of two rounds nothing.
+SCALE = 2.0**15
+# The floor of the levels is below the noise of 16-bit audio, since the level of a pause says how
+# much high band it has.
+LEVEL_FLOOR, WHITENING_FLOOR, SMOOTHING_FLOOR = (
+    floor * SCALE**2 for floor in (1e-12, 1e-14, 1e-12)
+)
 
 
 @keras.saving.register_keras_serializable("wideband")
 class FrameNet(Network):
     """The network for speech: (batch, n, 1) at the low rate to (batch, ratio n, 1) restored.
 
-    n is a multiple of 512 / ratio, a hop of the longest window. `multiple` and `context` count
-    samples at the low rate.
+    n is a multiple of 512 / ratio, which is a hop of the longest window. `multiple` and `context`
+    count samples at the low rate.
 
     Args:
         ratio: the high rate over the low rate: 2, 4, 8 or 16.
         width: multiplies the channels.
-        noise: standard deviation of what is added to the levels in training, in units of 17 dB,
-            lest the network know its recordings by them.
+        noise: standard deviation of the noise that training adds to the input levels, in units of
+            17 dB. It keeps the network from memorizing recordings by their levels.
         name: of the Keras model.
 
     Raises:
-        UserError: the ratio is none of these, or the width leaves a layer without channels.
+        UserError: the ratio is not supported, or the width leaves a layer without channels.
 
     Example:
         >>> FrameNet(ratio=4)(keras.ops.zeros((1, 1024, 1))).shape
@@ -66,78 +84,95 @@ class FrameNet(Network):
         check_choice("ratio", ratio, (2, 4, 8, 16))
         (channels,) = widen((CHANNELS,), width)
         hop, window = HOP // ratio, WINDOW // ratio
-        # Bands that the low wave has, the highest of which is the cutoff, and those from there on.
-        below, above = window // 2 + 1, BANDS - window // 2
+        # The highest band of the low wave is the cutoff, and also the lowest of the high band.
+        cutoff = window // 2
 
         # === Functional Model ===
         low = keras.Input((None, 1), name="low")  # (batch, n, 1)
         # (batch, n, ratio) to (batch, ratio n, 1)
         wave = FixedConv(sinc_kernel(ratio, SINC_HALF), "same")(low)
         wave = layers.Reshape((-1, 1), dtype="float32")(wave)
-        # (batch, frames, 2 below), a frame's window around its hop
-        bands = layers.ZeroPadding1D((window - hop) // 2, dtype="float32")(low)
-        bands = FixedConv(_analysis(window), strides=hop)(bands)
-
-        # (batch, frames, below) to (batch, frames, channels)
+        # (batch, frames, 2 low bands)
+        bands = _frames(low, window, hop)
         x = BandLevels(dtype="float32")(bands)
         x = layers.GaussianNoise(noise)(x)
-        x = layers.Conv1D(channels, 3, padding="same", name="first")(x)
-        for k, dilation in enumerate(DILATIONS):
-            y = layers.LeakyReLU(negative_slope=0.2)(x)
-            y = layers.Conv1D(
-                channels,
-                3,
-                padding="same",
-                dilation_rate=dilation,
-                kernel_initializer="he_normal",
-                name=f"dilated_{k}",
-            )(y)
-            y = layers.LeakyReLU(negative_slope=0.2)(y)
-            # The sum of all blocks begins as next to nothing.
-            small = keras.initializers.RandomNormal(stddev=0.02)
-            y = layers.Conv1D(channels, 1, kernel_initializer=small, name=f"mix_{k}")(y)
-            x = layers.Add()([x, y])
-        x = layers.LeakyReLU(negative_slope=0.2)(x)
-
-        # (batch, frames, below) and (batch, frames, above)
-        gain = layers.Dense(
-            below,
-            kernel_initializer="zeros",
-            bias_initializer=keras.initializers.Constant(_equalizer(below, ratio)),
-            dtype="float32",
-            name="gain",
-        )(x)
-        level = layers.Dense(
-            above,
-            bias_initializer=keras.initializers.Constant(QUIET),
-            dtype="float32",
-            name="level",
-        )(x)
-
-        # (batch, frames, 2 below) to (batch, frames, 128) to (batch, ratio n, 1)
-        gained = Scaling(*GAINS, dtype="float32")([gain, bands])
-        gained = FixedConv(_synthesis(0, below), "same")(gained)
-        gained = layers.Reshape((-1, 1), dtype="float32")(gained)
-
-        # (batch, ratio n, 1) to (batch, frames, 2 above) and back
-        treble = layers.ZeroPadding1D((WINDOW - HOP) // 2, dtype="float32")(ops.abs(wave))
-        treble = FixedConv(_analysis(WINDOW, BANDS - above), strides=HOP)(treble)
-        treble = Whitening(dtype="float32")(treble)
-        treble = Scaling(*LEVELS, dtype="float32")([level, treble])
-        treble = FixedConv(_synthesis(BANDS - above, BANDS), "same")(treble)
-        treble = layers.Reshape((-1, 1), dtype="float32")(treble)
-        for size in SMOOTHED:
-            treble = Smoothing(size, 1 / ratio, dtype="float32")(treble)
-
-        added = layers.Add(dtype="float32")([gained, treble])
+        # (batch, frames, channels)
+        x = _blocks(x, channels)
+        # (batch, ratio n, 1) both
+        low_band = _low_band(x, bands, ratio)
+        high_band = _high_band(x, wave, cutoff)
+        for size in SMOOTHING_WINDOWS:
+            high_band = Smoothing(size, 1 / ratio, dtype="float32")(high_band)
+        added = layers.Add(dtype="float32")([low_band, high_band])
         super().__init__(low, add_wave(added, wave), name=name)
 
         # === Config ===
         self.ratio, self.width, self.noise = ratio, width, noise
-        # Windows overlap by three quarters; the longest ones have the longest hops.
-        self.multiple = max(SMOOTHED) // 4 // ratio
+        # Windows overlap by three quarters; the longest windows have the longest hops.
+        self.multiple = max(SMOOTHING_WINDOWS) // 4 // ratio
         # Hops of the analysis and the synthesis, of the blocks, and of the smoothing.
-        self.context = (3 + 1 + sum(DILATIONS) + sum(SMOOTHED) // HOP) * hop
+        self.context = (3 + 1 + sum(DILATIONS) + sum(SMOOTHING_WINDOWS) // HOP) * hop
+
+
+def _frames(wave: keras.KerasTensor, window: int, hop: int, first: int = 0) -> keras.KerasTensor:
+    """(batch, n, 1) to the bands (batch, n / hop, 2 bands) of windows that center on their hops."""
+    padded = layers.ZeroPadding1D((window - hop) // 2, dtype="float32")(wave)
+    return FixedConv(_analysis(window, first), strides=hop)(padded)
+
+
+def _blocks(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
+    """Builds the residual blocks: levels (batch, frames, bands) to (batch, frames, channels)."""
+    x = layers.Conv1D(channels, 3, padding="same", name="first")(x)
+    for k, dilation in enumerate(DILATIONS):
+        y = layers.LeakyReLU(negative_slope=0.2)(x)
+        y = layers.Conv1D(
+            channels,
+            3,
+            padding="same",
+            dilation_rate=dilation,
+            kernel_initializer="he_normal",
+            name=f"dilated_{k}",
+        )(y)
+        y = layers.LeakyReLU(negative_slope=0.2)(y)
+        # The sum of all blocks starts close to zero.
+        small = keras.initializers.RandomNormal(stddev=0.02)
+        y = layers.Conv1D(channels, 1, kernel_initializer=small, name=f"mix_{k}")(y)
+        x = layers.Add()([x, y])
+    return layers.LeakyReLU(negative_slope=0.2)(x)
+
+
+def _low_band(x: keras.KerasTensor, bands: keras.KerasTensor, ratio: int) -> keras.KerasTensor:
+    """Builds the correction of the low band, (batch, ratio n, 1), from gains for its bands."""
+    count = bands.shape[-1] // 2
+    # (batch, frames, count)
+    gain = layers.Dense(
+        count,
+        kernel_initializer="zeros",
+        bias_initializer=keras.initializers.Constant(_equalizer(count, ratio)),
+        dtype="float32",
+        name="gain",
+    )(x)
+    gained = Scaling(*LOG_GAIN_RANGE, dtype="float32")([gain, bands])
+    # (batch, frames, 128) to (batch, ratio n, 1)
+    gained = FixedConv(_synthesis(0, count), "same")(gained)
+    return layers.Reshape((-1, 1), dtype="float32")(gained)
+
+
+def _high_band(x: keras.KerasTensor, wave: keras.KerasTensor, cutoff: int) -> keras.KerasTensor:
+    """Builds the high band, (batch, ratio n, 1), from levels for the overtones of the wave."""
+    # (batch, frames, bands from the cutoff on)
+    level = layers.Dense(
+        BANDS - cutoff,
+        bias_initializer=keras.initializers.Constant(INITIAL_LOG_LEVEL),
+        dtype="float32",
+        name="level",
+    )(x)
+    overtones = _frames(ops.abs(wave), WINDOW, HOP, cutoff)
+    overtones = Whitening(dtype="float32")(overtones)
+    overtones = Scaling(*LOG_LEVEL_RANGE, dtype="float32")([level, overtones])
+    # (batch, frames, 128) to (batch, ratio n, 1)
+    overtones = FixedConv(_synthesis(cutoff, BANDS), "same")(overtones)
+    return layers.Reshape((-1, 1), dtype="float32")(overtones)
 
 
 class FixedConv(layers.Layer):
@@ -160,30 +195,30 @@ class FixedConv(layers.Layer):
 
 
 class BandLevels(layers.Layer):
-    """Takes the logarithm of the power of bands: (batch, frames, 2 c) to (batch, frames, c).
+    """Log powers of bands: (batch, frames, 2 c) to (batch, frames, c).
 
-    The first half of the channels are real parts, the second imaginary ones. Speech has levels from
-    -4 to 3.
+    The first half of the channels are real parts, the second half imaginary parts. The levels of
+    speech are between -4 and 3.
     """
 
     def call(self, bands):
-        """Takes the levels of bands (batch, frames, 2 c)."""
-        real, imaginary = ops.split(bands, 2, axis=-1)
-        # The floor lies below the noise of 16 bits: the level of a pause tells of its treble.
-        return (ops.log(real**2 + imaginary**2 + 1e-12) + 12.0) / 4.0
+        """Measures the levels of bands (batch, frames, 2 c)."""
+        log = ops.log(_scaled_power(*ops.split(bands, 2, axis=-1)) + LEVEL_FLOOR)
+        return (log + (12.0 - 2 * math.log(SCALE))) / 4.0
 
 
 class Whitening(layers.Layer):
     """Makes bands equally loud: (batch, frames, 2 c) to the same, real parts before imaginary ones.
 
-    A band is divided by the root of the mean power of those around it, so that harmonics still
-    stand out and formants do not.
+    Each band is divided by the root mean square of the bands around it. This removes formants and
+    keeps harmonics.
     """
 
     def call(self, bands):
         """Divides bands (batch, frames, 2 c)."""
         real, imaginary = ops.split(bands, 2, axis=-1)
-        scale = ops.rsqrt(_mean_around(real**2 + imaginary**2, WINDOW) + 1e-14)
+        power = _mean_around(_scaled_power(real, imaginary), WINDOW)
+        scale = SCALE * ops.rsqrt(power + WHITENING_FLOOR)
         return ops.concatenate([scale * real, scale * imaginary], axis=-1)
 
 
@@ -191,8 +226,8 @@ class Scaling(layers.Layer):
     """Scales bands: (batch, frames, c) and (batch, frames, 2 c) to (batch, frames, 2 c).
 
     Args:
-        least: of the natural logarithms of the factors, which are the first input.
-        most: of them, too.
+        least: the lower bound of the first input, which holds natural logarithms of the factors.
+        most: its upper bound.
     """
 
     def __init__(self, least: float, most: float, **kwargs) -> None:
@@ -200,24 +235,28 @@ class Scaling(layers.Layer):
         self.least, self.most = least, most
 
     def call(self, inputs):
-        """Multiplies the second input's real parts, which come first, and its imaginary ones."""
+        """Multiplies the real parts of the second input, which come first, and the imaginary ones.
+
+        Args:
+            inputs: the log factors (batch, frames, c) and the bands (batch, frames, 2 c).
+        """
         factor, bands = inputs
         factor = ops.exp(ops.clip(factor, self.least, self.most))
         return ops.concatenate([factor, factor], axis=-1) * bands
 
 
 class Smoothing(layers.Layer):
-    """Gives a wave the magnitudes that its bands have on the mean: (batch, n, 1) to the same.
+    """Smooths the magnitudes of a wave's spectrum along frequency: (batch, n, 1) to the same.
 
-    Noise has bands that are empty by chance and others that are loud by chance, and they are
-    not those of the noise that was recorded. Here each magnitude of a short-time Fourier transform
-    becomes the root mean square of those around it, phases stay, and the inverse is that of Griffin
-    and Lim 1984 ("Signal estimation from modified short-time Fourier transform", equation 6), as in
-    the making of low-noise noise (Pumplin 1985; Kohlrausch et al. 1997).
+    Some bands of a noise are empty by chance and others are loud by chance, and not the same ones
+    as in the recorded noise. Here each magnitude of a short-time Fourier transform becomes the root
+    mean square of those around it. Phases stay. The inverse transform is that of Griffin and Lim
+    1984 ("Signal estimation from modified short-time Fourier transform", equation 6), as in the
+    making of low-noise noise (Pumplin 1985; Kohlrausch et al. 1997).
 
     Args:
         window: samples, a power of two; n is a multiple of a quarter of it.
-        cutoff: as a part of half the sample rate; nothing is left below it.
+        cutoff: a fraction of half the sample rate; bands below it become silent.
     """
 
     def __init__(self, window: int, cutoff: float, **kwargs) -> None:
@@ -225,79 +264,74 @@ class Smoothing(layers.Layer):
         self.window, self.first = window, round(window / 2 * cutoff)
 
     def compute_output_shape(self, shape: tuple) -> tuple:
-        """Tells Keras what it cannot find by tracing: JAX divides no unknown length into hops."""
+        """Returns the shape, which JAX cannot trace: it divides no unknown length into hops."""
         return shape
 
     def call(self, wave):
         """Smooths a wave (batch, n, 1)."""
         hann = ops.convert_to_tensor(_hann(self.window), "float32")
-        # (batch, n, 1) to (batch, n / hop + 3, window): four hops make a window
+        # (batch, n, 1) to (batch, n / hop + 3, window); four hops make a window
         hops = ops.reshape(wave, (ops.shape(wave)[0], -1, self.window // 4))
         hops = ops.pad(hops, ((0, 0), (3, 3), (0, 0)))
         count = ops.shape(hops)[1] - 3
         frames = ops.concatenate([hops[:, k : k + count] for k in range(4)], axis=-1)
 
-        # (batch, n / hop + 3, bands)
-        real, imaginary = (part[..., self.first :] for part in ops.rfft(hann * frames))
-        power = real**2 + imaginary**2
-        # No quotient: in 8 bits its divisor may be zero, and TFLite stops there.
-        gain = ops.sqrt(_mean_around(power, self.window) + 1e-12) * ops.rsqrt(power + 1e-12)
-        below = ((0, 0), (0, 0), (self.first, 0))
-        spectrum = [ops.pad(gain * part, below) for part in (real, imaginary)]
         # The squares of the four windows over a sample add up to 1.5.
-        frames = hann / 1.5 * _inverse(*spectrum)
-        parts = enumerate(ops.split(frames, 4, axis=-1))
-        hops = sum(part[:, 3 - k : count - k] for k, part in parts)
+        frames = hann / 1.5 * inverse_rfft(*self._smooth(*ops.rfft(hann * frames)))
+        quarters = enumerate(ops.split(frames, 4, axis=-1))
+        hops = sum(quarter[:, 3 - k : count - k] for k, quarter in quarters)
         return ops.reshape(hops, ops.shape(wave))
+
+    def _smooth(self, real, imaginary):
+        """Smooths a half spectrum, two of (..., bins), and removes the bins below the cutoff."""
+        real, imaginary = real[..., self.first :], imaginary[..., self.first :]
+        power = _scaled_power(real, imaginary)
+        mean = _mean_around(power, self.window)
+        # There is no quotient: with int8 its divisor may be zero, and TFLite stops there.
+        gain = ops.sqrt(mean + SMOOTHING_FLOOR) * ops.rsqrt(power + SMOOTHING_FLOOR)
+        below = ((0, 0), (0, 0), (self.first, 0))
+        return ops.pad(gain * real, below), ops.pad(gain * imaginary, below)
+
+
+def _scaled_power(real, imaginary):
+    """The power of complex numbers, times SCALE squared."""
+    return (SCALE * real) ** 2 + (SCALE * imaginary) ** 2
 
 
 def _mean_around(power, window: int):
-    """Gives the mean of the bands within a quarter of a kilohertz: (batch, frames, c) to the same.
+    """Averages over the bands within a quarter of a kilohertz: (batch, frames, c) to the same.
 
-    Not a product with a matrix, whose inputs TFLite would round to 8 bits, most of them to 0. With
-    frames for channels: TensorFlow takes the means of a single channel 40 times slower.
+    It is no product with a matrix, since TFLite would round its inputs to 8 bits, most of them to
+    0. Frames are the channels of the pooling, since TensorFlow pools a single channel 40 times more
+    slowly.
     """
     power = ops.transpose(power, (0, 2, 1))
     power = ops.average_pool(power, window // 32 + 1, 1, "same", "channels_last")
     return ops.transpose(power, (0, 2, 1))
 
 
-def _inverse(real, imaginary):
-    """Inverts `ops.rfft`, as Hartley's transform, which is its own inverse.
+def _equalizer(count: int, ratio: int) -> np.ndarray:
+    """Returns the initial log gains: they undo the filter of `data_gen.degrade.decimate`.
 
-    TFLite has a Fourier transform of real numbers, and nothing that inverts it.
+    The output contains the interpolated wave already, so the gained bands add 1 / H - 1 of it. H is
+    a Chebyshev filter of order 8 with a ripple of 0.05 dB up to 0.8 of the low band, applied
+    forwards and backwards.
     """
-    wave = _hartley(*ops.rfft(_hartley(real, imaginary)))
-    return wave / wave.shape[-1]
-
-
-def _hartley(real, imaginary):
-    """Gives Hartley's transform of real numbers, from the half of their Fourier transform."""
-    mirrored = ops.flip((real + imaginary)[..., 1:-1], axis=-1)
-    return ops.concatenate([real - imaginary, mirrored], axis=-1)
-
-
-def _equalizer(below: int, ratio: int) -> np.ndarray:
-    """Gives the first logarithms of the gains: what `data_gen.degrade.decimate` took from bands.
-
-    The wave itself is there already; 1 / H - 1 of it more make it whole. H is a Chebyshev filter
-    of order 8 with a ripple of 0.05 dB up to 0.8 of the low band, forwards and backwards.
-    """
-    frequency = np.linspace(0, 1, below) / ratio
+    frequency = np.linspace(0, 1, count) / ratio
     warped = np.tan(np.pi / 2 * frequency) / np.tan(np.pi / 2 * 0.8 / ratio)
     ripple = 10 ** (0.05 / 10) - 1
     response = 1 / (1 + ripple * np.polynomial.chebyshev.chebval(warped, [0] * 8 + [1]) ** 2)
-    return np.log(np.clip(1 / response - 1, *np.exp(GAINS)))
+    return np.log(np.clip(1 / response - 1, *np.exp(LOG_GAIN_RANGE)))
 
 
 def _hann(window: int) -> np.ndarray:
     return np.sin(np.pi * (np.arange(window) + 0.5) / window) ** 2
 
 
-def _analysis(window: int, first: int = 0) -> np.ndarray:
-    """Gives the kernel (window, 1, 2 bands) of a Fourier transform under a Hann window.
+def _analysis(window: int, first: int) -> np.ndarray:
+    """Returns the kernel (window, 1, 2 bands) of a Fourier transform with a Hann window.
 
-    White noise has bands of its own variance. The bands below the first are left out.
+    The bands of white noise have the variance of its samples. Bands below the first are left out.
     """
     n = np.arange(window)[:, np.newaxis]
     hann = _hann(window)[:, np.newaxis]
@@ -307,11 +341,11 @@ def _analysis(window: int, first: int = 0) -> np.ndarray:
 
 
 def _synthesis(first: int, last: int) -> np.ndarray:
-    """Gives the kernel (5, 2 (last - first), 128) that makes waves of bands under a Hann window.
+    """Returns the kernel (5, 2 (last - first), 128) that makes a wave of bands, with a Hann window.
 
-    Of 257 random bands of variance 1 it makes a wave of variance 1.
+    257 random bands of variance 1 make a wave of variance 1.
     """
-    # Sample n of a hop, as the frame that is 2 - k hops away counts it from its middle.
+    # The position of sample n of a hop in the frame 2 - k hops away, from the frame's middle.
     k = np.arange(5)[:, np.newaxis, np.newaxis]
     n = np.arange(HOP) - (k - 2) * HOP - HOP / 2
     hann = np.where(np.abs(n) < WINDOW / 2, np.cos(np.pi * n / WINDOW) ** 2, 0.0)

@@ -131,7 +131,7 @@ class Fusion(layers.Layer):
         # a huge derivative. The floor bounds it, and lets silence stay silence.
         power = ops.maximum(real**2 + imaginary**2, FLOOR**2)
         gain = of_wave + of_estimate * estimate[:, :, 0] * ops.rsqrt(power)
-        return ops.expand_dims(_inverse(gain * real, gain * imaginary), -1)
+        return ops.expand_dims(inverse_rfft(gain * real, gain * imaginary), -1)
 
     def _weights(self, bins):
         """Reads w at so many bins from DC to half the rate, (bins,)."""
@@ -152,22 +152,22 @@ class Fusion(layers.Layer):
         return {**super().get_config(), "bins": self.bins, "fusion": self.fusion}
 
 
-def _inverse(real, imaginary):
-    """Brings half spectra, two of (batch, n / 2 + 1), back to waves (batch, n).
+def inverse_rfft(real, imaginary):
+    """Inverts `ops.rfft`: half spectra, two of (..., n / 2 + 1), to waves (..., n).
 
-    By a transform forward alone: TFLite has no inverse one, nor complex numbers. The real part of
-    a wave's spectrum is even along frequency and its imaginary part odd, so that the real part of
-    their sum's spectrum is that of the first, and the imaginary part that of the second.
+    It takes Hartley's transform, which is its own inverse, by a forward Fourier transform: TFLite
+    has no inverse one, nor complex numbers.
 
-    Source: Bracewell 1983, the discrete Hartley transform, which is its own inverse.
+    Source: Bracewell 1983, "Discrete Hartley transform".
     """
-    # (batch, n): from DC to the highest bin, and back without either
-    total = ops.concatenate(
-        [real + imaginary, ops.flip((real - imaginary)[:, 1:-1], axis=1)], axis=1
-    )
-    even, odd = ops.rfft(total)
-    wave = ops.concatenate([even + odd, ops.flip((even - odd)[:, 1:-1], axis=1)], axis=1)
-    return wave / ops.cast(ops.shape(wave)[1], wave.dtype)
+    wave = _hartley(*ops.rfft(_hartley(real, imaginary)))
+    return wave / ops.cast(ops.shape(wave)[-1], wave.dtype)
+
+
+def _hartley(real, imaginary):
+    """Hartley's transform of a real sequence, (..., n), from the half of its Fourier transform."""
+    mirrored = ops.flip((real + imaginary)[..., 1:-1], axis=-1)
+    return ops.concatenate([real - imaginary, mirrored], axis=-1)
 
 
 def time_frequency(
