@@ -1,5 +1,6 @@
-"""run.json: the recipe, the data and the circumstances of a training run."""
+"""run.json, the recipe, data and circumstances of a training run, and history.csv, its epochs."""
 
+import csv
 import dataclasses
 import json
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 from ..command import UserError
 from ..command.files import write_json
 
-RECORD = "run.json"
+RECORD, HISTORY = "run.json", "history.csv"
 # What the properties below read from the recipe.
 RECIPE_FIELDS = ("name", "source", "model", "arguments", "sample_rate", "ratio", "protocol")
 
@@ -110,6 +111,28 @@ class Record:
     def protocol(self) -> str:
         """The protocol that made the low side, a key of `data_gen.degrade.PROTOCOLS`."""
         return self.recipe["protocol"]
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Reads the history of a run folder.
+
+    Returns:
+        one row per finished epoch, column -> value; no rows if there is no history yet.
+
+    Raises:
+        UserError: the history is damaged.
+    """
+    path = folder / HISTORY
+    if not path.is_file():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                {key: int(text) if text.isdigit() else float(text) for key, text in row.items()}
+                for row in csv.DictReader(file)
+            ]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _damaged(path) from error
 
 
 def _damaged(path: Path) -> UserError:
