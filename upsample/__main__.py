@@ -1,4 +1,4 @@
-"""wideband-upsample: restores the treble of recordings.
+"""wideband-upsample: restores the high band of recordings.
 
 wideband-upsample old.wav
 wideband-upsample interviews/ --model=runs/2x --model=runs/4x --output=restored/
@@ -6,127 +6,159 @@ wideband-upsample - --model=phone-4x --input_rate=4000 --output=- <raw.pcm >rest
 """
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from absl import flags
-
 from ..command import UserError
-from ..command.run import run_command
-
-_MODEL = flags.DEFINE_multi_string(
-    "model",
-    None,
-    "A run folder, a weights file in one, a TFLite file of wideband-export, a trained network that "
-    "`python -m wideband.models` lists, or an interpolation such as `spline`. Given several times, "
-    "each recording gets the one that begins where its content ends. By default the networks for "
-    "speech that come with the package.",
-)
-_OUTPUT = flags.DEFINE_string(
-    "output",
-    None,
-    "The file to write, the folder when there are several inputs, or - for raw samples on the "
-    "standard output. By default old.wav becomes old_wideband.wav.",
-)
-_FORMAT = flags.DEFINE_enum(
-    "format", None, ["wav", "flac", "ogg"], "Of the files in a folder; by default the input's."
-)
-_SUBTYPE = flags.DEFINE_string(
-    "subtype", None, "Sample format such as PCM_16, PCM_24 or FLOAT; by default the input's."
-)
-_KEEP_LOW_BAND = flags.DEFINE_bool(
-    "keep_low_band", True, "Takes the band that the recording has from it, unchanged."
-)
-_PEAK = flags.DEFINE_enum(
-    "peak",
-    "clip",
-    ["clip", "normalize", "float"],
-    "What becomes of peaks above 1: they are clipped, the recording is made quieter, or it is "
-    "written in float, which holds them.",
-)
-_PARALLEL = flags.DEFINE_integer(
-    "parallel", 2, "How many recordings are restored at once.", lower_bound=1
-)
-_SKIP_EXISTING = flags.DEFINE_bool(
-    "skip_existing", False, "Leaves out the recordings whose output is there already."
-)
-_SAMPLE_RATE = flags.DEFINE_integer(
-    "sample_rate",
-    16000,
-    "Rate to reach in Hz, where the model is an interpolation.",
-    lower_bound=1000,
-)
-_RATIO = flags.DEFINE_integer(
-    "ratio", 4, "Ratio of the rates, where the model is an interpolation.", lower_bound=2
-)
-_INPUT_RATE = flags.DEFINE_integer(
-    "input_rate", None, "Rate in Hz of raw samples on the standard input.", lower_bound=1
-)
-_CHANNELS = flags.DEFINE_integer(
-    "channels", 1, "Channels of raw samples.", lower_bound=1, upper_bound=8
-)
-_PCM = flags.DEFINE_enum(
-    "pcm", "s16", ["s16", "f32"], "Raw samples, little-endian: whole numbers or floats."
-)
-_FORCE = flags.DEFINE_bool(
-    "force", False, "Restores even recordings whose band does not end where the model begins."
-)
+from ..command.run import Command, Flags
+from .settings import PEAKS, RATIO, SAMPLE_RATE, Settings
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Restores every input; those that cannot be read are named at the end."""
+def define_flags(flags: Flags) -> None:
+    """Defines the flags of the command."""
+    flags.strings(
+        "model",
+        None,
+        "A run folder, a weights file in one, a TFLite file of wideband-export, a shipped network "
+        "that `python -m wideband.models` lists, or an interpolation such as `spline`. If given "
+        "several times, each recording gets the model that begins where its content ends. "
+        "Default: the shipped networks for speech.",
+    )
+    flags.string(
+        "output",
+        None,
+        "The file to write, the folder if there are several inputs, or - for raw samples on the "
+        "standard output. Default: old.wav becomes old_wideband.wav.",
+    )
+    flags.choice(
+        "format",
+        None,
+        ["wav", "flac", "ogg"],
+        "Format of the files in a folder. Default: that of the input.",
+    )
+    flags.string(
+        "subtype",
+        None,
+        "Sample format such as PCM_16, PCM_24 or FLOAT. Default: that of the input.",
+    )
+    flags.boolean(
+        "keep_low_band",
+        Settings.keep_low_band,
+        "Keep the band that the recording has, unchanged.",
+    )
+    flags.choice(
+        "peak",
+        Settings.peak,
+        PEAKS,
+        "What to do with peaks above 1: clip them, make the recording quieter, or write floats, "
+        "which can hold them.",
+    )
+    flags.integer("workers", 2, "How many recordings to restore at once.", lower_bound=1)
+    flags.boolean("skip_existing", False, "Skip recordings whose output exists.")
+    flags.integer(
+        "sample_rate",
+        SAMPLE_RATE,
+        "The high rate in Hz, if the model is an interpolation.",
+        lower_bound=1000,
+    )
+    flags.string(
+        "ratio",
+        str(RATIO),
+        "The high rate over the low rate, if the model is an interpolation: a whole number, or for "
+        "`sinc` and `fft` also a quotient such as 22050/8000.",
+    )
+    flags.integer(
+        "input_rate", None, "Rate in Hz of raw samples on the standard input.", lower_bound=1
+    )
+    flags.integer("channels", 1, "Channels of raw samples.", lower_bound=1, upper_bound=8)
+    flags.choice(
+        "pcm", "s16", ["s16", "f32"], "Format of raw samples, little-endian: integers or floats."
+    )
+    flags.boolean(
+        "force", False, "Restore recordings even if their band does not end where the model begins."
+    )
+
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Restores every input; those that cannot be restored are named at the end."""
     if not arguments:
         raise UserError("name at least one recording or folder; see wideband-upsample --help")
-    from . import batch, files, restore
+    from . import files
 
-    raw = [files.STANDARD in arguments, _OUTPUT.value == files.STANDARD]
-    if any(raw) and not (all(raw) and len(arguments) == 1):
-        raise UserError("raw samples go from - to --output=-, and nothing else goes with them")
-    input_rate = _INPUT_RATE.value
-    if any(raw) != (input_rate is not None):
-        raise UserError(
-            "--input_rate tells the rate of raw samples, which have no header; a file has"
-        )
-    suffix = f".{_FORMAT.value}" if _FORMAT.value else None
-    output = Path(_OUTPUT.value) if _OUTPUT.value else files.beside(arguments, suffix)
-    jobs = [] if any(raw) else files.jobs(arguments, output, suffix)
-    models = _MODEL.value or []
-    trained = not models or not all(map(restore.is_interpolation, models))
-    for flag in (_SAMPLE_RATE, _RATIO):
-        if trained and flag.present:
-            raise UserError(f"--{flag.name} is for interpolations; a run knows its own")
-    upsamplers = [
-        restore.load(model, _SAMPLE_RATE.value, _RATIO.value) for model in models
-    ] or restore.load_defaults()
-    settings = restore.Settings(_KEEP_LOW_BAND.value, _PEAK.value, _SUBTYPE.value, _FORCE.value)
-    if input_rate is not None:
-        told = restore.restore_raw(
-            upsamplers,
-            sys.stdin.buffer,
-            sys.stdout.buffer,
-            input_rate,
-            _CHANNELS.value,
-            _PCM.value,
-            settings,
-        )
-        print(told, file=sys.stderr)
+    raw = _is_raw(flags, arguments)
+    suffix = f".{flags.format}" if flags.format else None
+    output = Path(flags.output) if flags.output else files.default_output(arguments, suffix)
+    pairs = [] if raw else files.pair_inputs(arguments, output, suffix)
+    _check_rates(flags)
+    settings = Settings(flags.keep_low_band, flags.peak, flags.subtype, flags.force)
+    if raw:
+        _restore_raw(flags, settings)
+    else:
+        _restore_files(flags, settings, pairs, output)
+
+
+def _is_raw(flags: Flags, arguments: list[str]) -> bool:
+    """Tells whether the input is raw samples, after checking the flags for them."""
+    from .files import STANDARD
+
+    ends = [STANDARD in arguments, flags.output == STANDARD]
+    if any(ends) and not (all(ends) and len(arguments) == 1):
+        raise UserError("raw samples go from - to --output=-, without other inputs")
+    if any(ends) and flags.input_rate is None:
+        raise UserError("raw samples have no header; give their rate with --input_rate")
+    if flags.input_rate is not None and not any(ends):
+        raise UserError("--input_rate is for raw samples; files have their rate in the header")
+    return any(ends)
+
+
+def _check_rates(flags: Flags) -> None:
+    from .loading import is_interpolation
+
+    if flags.model and all(map(is_interpolation, flags.model)):
         return
-    if _SKIP_EXISTING.value:
-        present = len(jobs)
-        jobs = [(source, target) for source, target in jobs if not target.exists()]
-        print(f"{present - len(jobs)} of {present} are there already")
-    refused = batch.restore_files(upsamplers, jobs, settings, _PARALLEL.value)
-    if refused and len(jobs) == 1:
+    for name in ("sample_rate", "ratio"):
+        if flags.given(name):
+            raise UserError(f"--{name} is for interpolations; a trained network has its own")
+
+
+def _restore_raw(flags: Flags, settings: Settings) -> None:
+    from ..audio import quotient
+    from .picking import candidates
+    from .raw import restore_raw
+
+    models = candidates(flags.model or [], flags.sample_rate, quotient(flags.ratio))
+    message = restore_raw(
+        models,
+        sys.stdin.buffer,
+        sys.stdout.buffer,
+        flags.input_rate,
+        flags.channels,
+        flags.pcm,
+        settings,
+    )
+    print(message, file=sys.stderr)
+
+
+def _restore_files(
+    flags: Flags, settings: Settings, pairs: list[tuple[Path, Path]], output: Path
+) -> None:
+    from ..audio import quotient
+    from .batch import restore_files
+    from .picking import candidates
+
+    models = candidates(flags.model or [], flags.sample_rate, quotient(flags.ratio))
+    if flags.skip_existing:
+        count = len(pairs)
+        pairs = [(source, target) for source, target in pairs if not target.exists()]
+        print(f"{count - len(pairs)} of {count} exist already")
+    refused = restore_files(models, pairs, settings, flags.workers)
+    if refused and len(pairs) == 1:
         raise refused[0]
-    print(f"{len(jobs) - len(refused)} of {len(jobs)} restored in {output}")
+    print(f"{len(pairs) - len(refused)} of {len(pairs)} restored in {output}")
     if refused:
         raise UserError(f"{len(refused)} left out, the first: {refused[0]}")
 
 
-def run() -> None:
-    """Starts the command."""
-    run_command(main)
-
+command = Command("wideband-upsample", define_flags, main, positional="RECORDING...")
 
 if __name__ == "__main__":
-    run()
+    sys.exit(command())

@@ -1,4 +1,4 @@
-"""Many recordings side by side, under one progress bar."""
+"""Many recordings in parallel, with one progress bar."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -9,40 +9,41 @@ from tqdm import tqdm
 
 from .. import audio
 from ..command import UserError
-from .restore import Settings, restore_file
-from .upsampler import Upsampler
+from .picking import Candidate
+from .restore import restore_file
+from .settings import Settings
 
 _BAR = "{l_bar}{bar}| {n:.0f} of {total:.0f} s [{elapsed}<{remaining}{postfix}]"
 
 
 class _StoppedError(Exception):
-    """The user has given up; what was begun is taken back."""
+    """Raised in workers after Ctrl-C so that temporary files are removed."""
 
 
 def restore_files(
-    upsamplers: Sequence[Upsampler],
-    jobs: Sequence[tuple[Path, Path]],
+    models: Sequence[Candidate],
+    pairs: Sequence[tuple[Path, Path]],
     settings: Settings,
-    parallel: int = 2,
+    workers: int = 2,
 ) -> list[UserError]:
-    """Restores recordings, some at once, and tells of each as it is done.
+    """Restores recordings in parallel and prints a line for each when it is complete.
 
     Args:
-        upsamplers: the models of which each recording gets the fitting one.
-        jobs: recordings and the files that they become.
-        settings: how.
-        parallel: how many at once.
+        models: the models; each recording gets the one that fits.
+        pairs: recordings and the files that they become.
+        settings: how to restore them.
+        workers: how many recordings are restored at once.
 
     Returns:
-        why recordings were left out, one error for each.
+        an error for each recording that was left out.
     """
     refused = []
     stop = Event()
-    total = sum(_seconds(source) for source, _ in jobs)
-    # Threads: what takes the time, in NumPy, soxr, libsndfile and the network, frees the others.
+    total = sum(_seconds(source) for source, _ in pairs)
+    # Threads will do: NumPy, soxr, libsndfile and the networks release the interpreter lock.
     with (
         tqdm(total=total, bar_format=_BAR, delay=0.5, leave=False) as bar,
-        ThreadPoolExecutor(max_workers=parallel) as pool,
+        ThreadPoolExecutor(max_workers=workers) as pool,
     ):
 
         def progress(seconds: float) -> None:
@@ -55,8 +56,8 @@ def restore_files(
             bar.update(seconds)
 
         futures = [
-            pool.submit(restore_file, upsamplers, source, target, settings, progress)
-            for source, target in jobs
+            pool.submit(restore_file, models, source, target, settings, progress)
+            for source, target in pairs
         ]
         try:
             for future in as_completed(futures):
@@ -64,7 +65,7 @@ def restore_files(
                     bar.write(future.result())
                 except UserError as error:
                     refused.append(error)
-                    if len(jobs) > 1:
+                    if len(pairs) > 1:
                         bar.write(f"left out: {error}")
         finally:
             stop.set()
@@ -73,7 +74,7 @@ def restore_files(
 
 
 def _seconds(source: Path) -> float:
-    """Length of a recording by its header; 0 for one that cannot be read, which is told later."""
+    """Returns a recording's length by its header; 0 if unreadable, which is reported later."""
     try:
         info = audio.info(source)
     except UserError:

@@ -7,25 +7,27 @@ from pathlib import Path
 from .. import audio
 from ..command import UserError
 
-# Formats that keep what was restored; the others become wav.
+# Formats that keep what was restored; recordings in other formats become wav.
 KEPT_SUFFIXES = (".wav", ".flac", ".ogg")
-# In place of a path: raw samples from the standard input, or to the standard output.
+# Instead of a path: raw samples from the standard input or to the standard output.
 STANDARD = "-"
 
 
-def jobs(inputs: Sequence[str], output: Path, suffix: str | None = None) -> list[tuple[Path, Path]]:
-    """Pairs every recording with the file that it becomes.
+def pair_inputs(
+    inputs: Sequence[str], output: Path, suffix: str | None = None
+) -> list[tuple[Path, Path]]:
+    """Pairs each recording with the file that it becomes.
 
     Args:
         inputs: files, folders that are searched for recordings, and patterns such as `*.wav`.
-        output: a file when there is one input file and the name has a suffix, else a folder, in
-            which the folders of the inputs are kept.
-        suffix: of the files in that folder; by default that of the recording, or .wav where that
-            would lose quality.
+        output: a file if there is one input file and the name has a suffix; otherwise a folder,
+            in which the subfolders of the inputs are kept.
+        suffix: suffix of the files in that folder; by default that of the recording, or .wav if
+            that would lose quality.
 
     Raises:
-        UserError: an input is missing, a folder has no recordings, two would become one file, or
-            the format cannot be written.
+        UserError: an input is missing, a folder has no recordings, two inputs would become one
+            file, or the format cannot be written.
     """
     paths = [path for each in inputs for path in _expand(each)]
     if len(paths) == 1 and paths[0].is_file() and output.suffix and not output.is_dir():
@@ -34,7 +36,7 @@ def jobs(inputs: Sequence[str], output: Path, suffix: str | None = None) -> list
                 f"{output}: cannot write this format; writable are {', '.join(audio.SUFFIXES)}"
             )
         if suffix and output.suffix.lower() != suffix:
-            raise UserError(f"{output} is no {suffix}; name the format once, by the file's suffix")
+            raise UserError(f"{output}: not a {suffix} file; drop --format or change --output")
         pairs = [(paths[0], output)]
     else:
         pairs = [
@@ -52,19 +54,19 @@ def jobs(inputs: Sequence[str], output: Path, suffix: str | None = None) -> list
     return pairs
 
 
-def beside(inputs: Sequence[str], suffix: str | None = None) -> Path:
-    """Names what one input becomes where no output is named: old.wav becomes old_wideband.wav.
+def default_output(inputs: Sequence[str], suffix: str | None = None) -> Path:
+    """Names the output of one input: old.wav becomes old_wideband.wav.
 
     Args:
-        inputs: as in `jobs`.
-        suffix: likewise.
+        inputs: as in `pair_inputs`.
+        suffix: as in `pair_inputs`.
 
     Raises:
         UserError: there are several inputs.
     """
     paths = [path for each in inputs for path in _expand(each)]
     if len(paths) != 1:
-        raise UserError("several inputs become files in a folder; name it by --output")
+        raise UserError("several inputs become files in a folder; name it with --output")
     # A path such as .. has no name of its own.
     path = paths[0] if paths[0].name.strip(".") else paths[0].resolve()
     named = path.with_name(f"{path.stem}_wideband{path.suffix}")
@@ -72,24 +74,24 @@ def beside(inputs: Sequence[str], suffix: str | None = None) -> Path:
 
 
 def _expand(path: str) -> list[Path]:
-    """Lists the files that a pattern stands for; shells that know none leave it to us."""
+    """Lists the files that match a pattern; some shells leave patterns to the program."""
     if Path(path).exists() or not glob.has_magic(path):
         return [Path(path)]
     found = [Path(each) for each in sorted(glob.glob(path, recursive=True))]  # noqa: PTH207 (absolute patterns)
     if not found:
-        raise UserError(f"{path}: no file or folder has such a name")
+        raise UserError(f"{path}: no file or folder matches this pattern")
     return found
 
 
 def _recordings(path: Path) -> list[tuple[Path, Path]]:
-    """Lists a file, or the recordings in a folder, each with its name below it."""
+    """Lists a file, or the recordings in a folder, each with its name relative to the folder."""
     if path.is_dir():
         found = audio.find(path)
         if not found:
             raise UserError(f"{path}: no recordings ({', '.join(audio.SUFFIXES)}) in this folder")
         return [(each, each.relative_to(path)) for each in found]
     if not path.exists():
-        raise UserError(f"{path}: there is no such file or folder")
+        raise UserError(f"{path}: no such file or folder")
     return [(path, Path(path.name))]
 
 

@@ -1,0 +1,104 @@
+"""Which of several models fits a recording."""
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+
+from ..audio import Ratio
+from ..command import UserError
+from ..models import pretrained
+from ..models.record import Record
+from .loading import check, load
+from .upsampler import Upsampler, check_rate
+
+# The models where the user names none: for speech of either band.
+DEFAULTS = ("speech-2x", "speech-4x")
+
+# A recording's band over a model's low band. Content further above the low band than this is more
+# than the slope of a filter; a band that ends lower leaves a hole that the model does not fill.
+WIDEST, NARROWEST = 1.1, 0.5
+
+
+class Candidate:
+    """A model that may fit, loaded when a recording needs it.
+
+    Args:
+        low_rate: the model's low rate in Hz.
+        load: loads the model.
+
+    Attributes:
+        low_rate: as given.
+    """
+
+    def __init__(self, low_rate: float, load: Callable[[], Upsampler]) -> None:
+        self.low_rate = low_rate
+        self._load = load
+        self._upsampler: Upsampler | None = None
+        self._lock = Lock()
+
+    @property
+    def upsampler(self) -> Upsampler:
+        """The model."""
+        with self._lock:
+            if self._upsampler is None:
+                self._upsampler = self._load()
+            return self._upsampler
+
+
+def candidates(models: Sequence[str], sample_rate: int, ratio: Ratio) -> list[Candidate]:
+    """Lists the models to pick from.
+
+    Args:
+        models: names or paths as `load` takes them; without any, `DEFAULTS`.
+        sample_rate: the high rate in Hz of interpolations.
+        ratio: the high rate over the low rate of interpolations.
+
+    Raises:
+        UserError: one of the models does not exist, is damaged, or needs TensorFlow, which is not
+            installed.
+    """
+    if not models:
+        return [_shipped(name) for name in DEFAULTS]
+    for model in models:
+        check(model)
+    # Loaded at once, so that damaged files are found before anything is restored.
+    upsamplers = [load(model, sample_rate, ratio) for model in models]
+    return [Candidate(each.low_rate, lambda each=each: each) for each in upsamplers]
+
+
+def pick(
+    models: Sequence[Candidate], sample_rate: int, band_hz: float, force: bool = False
+) -> Upsampler:
+    """Picks the model whose low band ends where the recording's band ends.
+
+    Args:
+        models: the models to pick from.
+        sample_rate: rate of the recording in Hz.
+        band_hz: where its content ends; 0 for silence.
+        force: pick the nearest model even if none fits.
+
+    Raises:
+        UserError: no model fits.
+    """
+    check_rate(sample_rate, min(each.low_rate for each in models))
+    possible = [each for each in models if each.low_rate <= sample_rate]
+    nearest = min(possible, key=lambda each: abs(each.low_rate / 2 - band_hz))
+    # Silence has no band: any model will do.
+    if force or not band_hz:
+        return nearest.upsampler
+    fitting = [each for each in possible if NARROWEST <= band_hz / (each.low_rate / 2) <= WIDEST]
+    if fitting:
+        return min(fitting, key=lambda each: each.low_rate).upsampler
+    low_band_hz = nearest.low_rate / 2
+    if band_hz > low_band_hz:
+        raise UserError(
+            f"has content up to {band_hz:.0f} Hz, and this model replaces everything above "
+            f"{low_band_hz:.0f} Hz; use a model with a higher low rate, or --force"
+        )
+    raise UserError(
+        f"its content ends at {band_hz:.0f} Hz, and this model restores only what is above "
+        f"{low_band_hz:.0f} Hz, which leaves a hole; use a model with a lower low rate, or --force"
+    )
+
+
+def _shipped(name: str) -> Candidate:
+    return Candidate(Record.read(pretrained.WEIGHTS / name).low_rate, lambda: load(name))

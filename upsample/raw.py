@@ -1,0 +1,71 @@
+"""Restoring raw samples as they arrive, from one stream of bytes to another."""
+
+from collections.abc import Sequence
+from typing import BinaryIO
+
+import numpy as np
+
+from .. import audio
+from ..command import UserError
+from .picking import Candidate, pick
+from .restore import write_chunk
+from .settings import Settings
+
+# Sample formats of the standard input and output, little-endian.
+FORMATS = {"s16": "<i2", "f32": "<f4"}
+# Largest chunk.
+CHUNK_BYTES = 2**18
+
+
+def restore_raw(
+    models: Sequence[Candidate],
+    source: BinaryIO,
+    target: BinaryIO,
+    sample_rate: int,
+    channels: int,
+    pcm: str,
+    settings: Settings,
+) -> str:
+    """Restores raw samples until the input ends.
+
+    Args:
+        models: the models; the one for a recording that fills its rate's band is used.
+        source: interleaved samples.
+        target: receives interleaved samples at the model's high rate.
+        sample_rate: rate of the source in Hz.
+        channels: of both.
+        pcm: sample format of both, a key of `FORMATS`.
+        settings: how to restore them; peaks of whole numbers are clipped.
+
+    Returns:
+        what was done, in one line.
+
+    Raises:
+        UserError: no model fits, or the source ends within a sample.
+    """
+    upsampler = pick(models, sample_rate, sample_rate / 2, settings.force)
+    stream = upsampler.stream(sample_rate, channels, 0.0 if settings.keep_low_band else None)
+    kind = np.dtype(FORMATS[pcm])
+    frame = kind.itemsize * channels
+
+    def write(wave: np.ndarray) -> None:
+        samples = audio.to_int16(wave) if pcm == "s16" else wave
+        target.write(samples.astype(kind).tobytes())
+        target.flush()
+
+    peak, count, rest = 0.0, 0, b""
+    while chunk := source.read1(CHUNK_BYTES):
+        chunk = rest + chunk
+        whole = len(chunk) // frame * frame
+        samples, rest = np.frombuffer(chunk[:whole], kind).reshape(-1, channels), chunk[whole:]
+        wave = stream.push(audio.from_int16(samples) if pcm == "s16" else samples)
+        peak, count = max(peak, write_chunk(write, wave)), count + len(wave)
+    if rest:
+        raise UserError(f"the input ends within a sample: {len(rest)} bytes of {frame} are left")
+    wave = stream.flush()
+    peak, count = max(peak, write_chunk(write, wave)), count + len(wave)
+    clipped = f"; peaks of {peak:.2f} were clipped at 1" if peak > 1 and pcm == "s16" else ""
+    return (
+        f"{count} samples at {upsampler.sample_rate} Hz, {channels} channel(s), {pcm}, restored "
+        f"with {upsampler.name}{clipped}"
+    )
