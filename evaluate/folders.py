@@ -1,8 +1,7 @@
-"""Compares a folder of estimates with a folder of references, file by file."""
+"""Measures a folder of estimates against a folder of references, file by file."""
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from tqdm import tqdm
 from .. import audio
 from ..audio import alignment
 from ..command import UserError
-from . import metrics, summary
+from . import metrics
 from .metrics.base import validate_wave
 
 _WORKERS = 4  # each holds one pair of recordings in memory
@@ -28,31 +27,31 @@ class Pair(NamedTuple):
 
 
 def pair(references: Path, estimates: Path) -> list[Pair]:
-    """Matches the recordings of two folders by their path within, without suffix.
+    """Matches the recordings of two folders by their path within the folder, without suffix.
 
     Raises:
-        UserError: a folder is missing or holds no recordings, one name stands for two recordings,
-            or a recording has no counterpart.
+        UserError: a folder is missing or has no recordings, two recordings have one name, or a
+            recording has no counterpart.
     """
-    left, right = recordings(references), recordings(estimates)
+    left, right = find_recordings(references), find_recordings(estimates)
     for names, folder in ((left.keys() - right, estimates), (right.keys() - left, references)):
         if names:
             raise UserError(
-                f"{folder}: {len(names)} recordings have no counterpart here: {some(names)}"
+                f"{folder}: {len(names)} recordings have no counterpart here: {shortlist(names)}"
             )
     return [Pair(name, left[name], right[name]) for name in sorted(left)]
 
 
-def some(names: Collection[str]) -> str:
-    """Lists names for a message, the first five."""
+def shortlist(names: Collection[str]) -> str:
+    """Returns the first five names, for a message."""
     return ", ".join(sorted(names)[:5]) + (", ..." if len(names) > 5 else "")
 
 
-def recordings(folder: Path) -> dict[str, Path]:
-    """Finds the recordings of a folder by their path within, without suffix.
+def find_recordings(folder: Path) -> dict[str, Path]:
+    """Finds the recordings of a folder by their path within it, without suffix.
 
     Raises:
-        UserError: the folder is missing or holds none, or one name stands for two recordings.
+        UserError: the folder is missing or has no recordings, or two recordings have one name.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder")
@@ -68,10 +67,20 @@ def recordings(folder: Path) -> dict[str, Path]:
 
 
 class Measured(NamedTuple):
-    """What one pair gave."""
+    """The metrics of one pair."""
 
-    row: dict[str, Any]  # name, sample_rate (Hz), seconds, then name of the metric -> value
-    not_applicable: dict[str, str]  # name of a metric -> why it is not defined for this pair
+    name: str
+    sample_rate: int  # in Hz
+    seconds: float
+    values: dict[str, float]  # metric -> value, nan if it is not defined for this pair
+    not_applicable: dict[str, str]  # metric -> why it is not defined for this pair
+    delay_samples: int | None  # the delay that was undone; None without alignment
+
+    def row(self) -> dict[str, Any]:
+        """Returns a row for a CSV file."""
+        row = {"name": self.name, "sample_rate": self.sample_rate, "seconds": self.seconds}
+        delay = {} if self.delay_samples is None else {"delay_samples": self.delay_samples}
+        return {**row, **delay, **self.values}
 
 
 def measure(
@@ -82,16 +91,13 @@ def measure(
     Args:
         pair: the recordings.
         names: keys of `metrics.METRICS`.
-        cutoff_hz: for the metrics that need it.
-        align: undo a delay of the estimate and cut both to what they have in common, instead of
-            refusing the pair; the row then holds `delay_samples`.
-
-    Returns:
-        the metrics, nan where one is not defined.
+        cutoff_hz: highest frequency of the input, for the metrics that need it.
+        align: undoes a delay of the estimate and cuts both waves to their common length, instead
+            of refusing the pair.
 
     Raises:
-        UserError: a recording cannot be read; rates or channels differ; or lengths differ or the
-            estimate is delayed, and it is not to be aligned.
+        UserError: a recording cannot be read; rates or channels differ; or, without alignment,
+            lengths differ or the estimate is delayed.
     """
     reference, sample_rate = audio.read(pair.reference)
     estimate, estimate_rate = audio.read(pair.estimate)
@@ -100,9 +106,8 @@ def measure(
             f"{pair.name}: the estimate has {estimate_rate} Hz, the reference {sample_rate} Hz; "
             "resample one of them"
         )
-    facts: dict[str, Any] = {"name": pair.name, "sample_rate": sample_rate}
     try:
-        delay = _delay(reference, estimate, sample_rate, align)
+        delay = _check_delay(reference, estimate, sample_rate, align)
         if align:
             reference, estimate = alignment.align(reference, estimate, delay)
         values, not_applicable = {}, {}
@@ -111,34 +116,33 @@ def measure(
                 values[name] = metrics.measure(name, reference, estimate, sample_rate, cutoff_hz)
             except metrics.NotApplicableError as error:
                 values[name], not_applicable[name] = math.nan, str(error)
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"{pair.name}: {error}") from error
-    facts["seconds"] = round(len(reference) / sample_rate, 3)
-    if align:
-        facts["delay_samples"] = delay
-    return Measured({**facts, **values}, not_applicable)
+    seconds = round(len(reference) / sample_rate, 3)
+    undone = delay if align else None
+    return Measured(pair.name, sample_rate, seconds, values, not_applicable, undone)
 
 
-def _delay(reference: np.ndarray, estimate: np.ndarray, sample_rate: int, align: bool) -> int:
-    """Checks two waves (n, channels) and gives the estimate's delay, 0 unless it may be undone."""
+def _check_delay(reference: np.ndarray, estimate: np.ndarray, sample_rate: int, align: bool) -> int:
+    """Checks two waves (n, channels) and returns the estimate's delay, 0 without alignment."""
     difference = len(estimate) - len(reference)
     if difference and not align:
-        raise ValueError(
+        raise UserError(
             f"the estimate is {abs(difference)} samples "
             f"{'longer' if difference > 0 else 'shorter'} than the reference "
-            f"({len(estimate)} against {len(reference)}); mend it, or measure with --align what "
-            "they have in common"
+            f"({len(estimate)} against {len(reference)}); fix it, or measure the common part with "
+            "--align"
         )
     validate_wave("reference", reference)
     validate_wave("estimate", estimate)
     if reference.shape[1] != estimate.shape[1]:
-        # Refused by every metric, in words of its own.
+        # Raises the error that the metrics raise.
         metrics.validate(reference, estimate)
     delay = alignment.delay(reference, estimate, sample_rate)
     if delay and not align:
-        raise ValueError(
-            f"the estimate comes {abs(delay)} samples {'late' if delay > 0 else 'early'}; mend "
-            "it, or measure with --align, which undoes the delay"
+        raise UserError(
+            f"the estimate comes {abs(delay)} samples {'late' if delay > 0 else 'early'}; fix it, "
+            "or measure with --align, which undoes the delay"
         )
     return delay
 
@@ -149,87 +153,8 @@ def measure_all(
     cutoff_hz: float | None = None,
     align: bool = False,
 ) -> Iterator[Measured]:
-    """Measures pairs as `measure` does, several at a time, and yields what they gave in order."""
+    """Measures pairs as `measure` does, several at a time, and yields the results in order."""
     with ThreadPoolExecutor(_WORKERS) as pool:
         measured = pool.map(lambda each: measure(each, names, cutoff_hz, align), pairs)
-        # A bar only where someone watches.
+        # The bar is shown on terminals only.
         yield from tqdm(measured, total=len(pairs), unit="file", disable=None)
-
-
-def compare(
-    references: str,
-    estimates: str,
-    output: str,
-    names: Sequence[str],
-    cutoff_hz: float | None = None,
-    align: bool = False,
-    seed: int = 0,
-) -> None:
-    """Measures two folders, writes a CSV with a row per file and a summary, prints a table.
-
-    Args:
-        references: folder of references.
-        estimates: folder of estimates of the same names.
-        output: the CSV file; the summary is written beside it, with the suffix .json.
-        names: keys of `metrics.METRICS`.
-        cutoff_hz: for the metrics that need it.
-        align: as in `measure`.
-        seed: of the bootstrap.
-
-    Raises:
-        UserError: the folders do not match, a pair cannot be measured, or a package is missing;
-            nothing is written then.
-    """
-    table = Path(output)
-    if table.suffix.lower() != ".csv":
-        raise UserError(f"--output={output}: must end in .csv")
-    metrics.require(names)
-    pairs = pair(Path(references), Path(estimates))
-    measured = list(measure_all(pairs, names, cutoff_hz, align))
-    rows = [each.row for each in measured]
-    not_applicable: dict[str, Counter[str]] = defaultdict(Counter)
-    for each in measured:
-        for name, reason in each.not_applicable.items():
-            not_applicable[name][reason] += 1
-    means = summary.summarize_rows(rows, seed)
-    summary.write_csv(table, rows)
-    summary.write_summary(
-        table.with_suffix(".json"),
-        means,
-        references=references,
-        estimates=estimates,
-        files=len(rows),
-        seconds=round(sum(row["seconds"] for row in rows), 3),
-        sample_rates=sorted({row["sample_rate"] for row in rows}),
-        cutoff_hz=cutoff_hz,
-        align=align,
-        not_applicable=not_applicable,
-        seed=seed,
-    )
-    print(_table(means, not_applicable))
-    for name, reasons in not_applicable.items():
-        for reason, files in reasons.items():
-            label = metrics.METRICS[name].label
-            print(f"{label} does not apply to {files} of {len(rows)} files: {reason}")
-    if align:
-        delays = [row["delay_samples"] for row in rows]
-        shifted = [delay for delay in delays if delay]
-        print(
-            f"{len(shifted)} of {len(rows)} estimates were delayed"
-            + (f", by {min(shifted)} to {max(shifted)} samples" if shifted else "")
-        )
-
-
-def _table(means: Mapping[str, summary.Mean], not_applicable: Mapping[str, Counter[str]]) -> str:
-    def text(name: str, mean: summary.Mean) -> str:
-        if not mean.files and not_applicable.get(name, Counter()).total() == mean.left_out:
-            return "does not apply"
-        return summary.format_mean(name, mean)
-
-    return summary.text_table(
-        ["metric", "mean [95 % interval]", "files", "left out"],
-        [
-            [summary.metric_header(name), text(name, mean), str(mean.files), str(mean.left_out)]
-            for name, mean in means.items()
-        ],
-    )

@@ -1,13 +1,16 @@
-"""Command: log-spectral and phase distances of a folder of estimates from their references.
+"""Log-spectral and phase distances between a folder of estimates and their references.
 
 python -m wideband.evaluate.lsd --references=clean --estimates=upsampled --output=lsd.csv
 """
 
-from ..command.run import run_command
-from .metrics import phase, spectral
-from .score import folder_command
+import sys
 
-main = folder_command("lsd.csv", spectral.METRICS | phase.METRICS, by_default=spectral.METRICS)
+from ..command.run import Command
+from .metrics import phase, spectral
+from .score import Score
+
+_score = Score("lsd.csv", spectral.METRICS | phase.METRICS, default=spectral.METRICS)
+command = Command("python -m wideband.evaluate.lsd", _score.define_flags, _score.main, help=__doc__)
 
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(command())

@@ -1,16 +1,21 @@
-"""Command: PESQ, STOI and ViSQOL of a folder of estimates against a folder of references.
+"""PESQ, STOI and ViSQOL of a folder of estimates against a folder of references.
 
 python -m wideband.evaluate.quality --references=clean --estimates=upsampled --output=quality.csv
 
-The packages behind them are optional: pip install 'wideband[evaluate]'. Where a metric does not
-apply to a recording, such as PESQ at 22.05 kHz, the table says so.
+They need optional packages: pip install 'wideband[evaluate]'. If a metric does not apply to a
+recording, such as PESQ at 22.05 kHz, the table says so.
 """
 
-from ..command.run import run_command
-from .metrics import perceptual
-from .score import folder_command
+import sys
 
-main = folder_command("quality.csv", perceptual.METRICS)
+from ..command.run import Command
+from .metrics import perceptual
+from .score import Score
+
+_score = Score("quality.csv", perceptual.METRICS)
+command = Command(
+    "python -m wideband.evaluate.quality", _score.define_flags, _score.main, help=__doc__
+)
 
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(command())

@@ -1,74 +1,143 @@
-"""What snr, lsd and quality share: one command over two folders, for the metrics of a table."""
+"""The command behind snr, lsd and quality: metrics of a folder of estimates."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-
-from absl import flags
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..command import UserError
+from ..command.files import check_suffix
+from ..command.run import Flags
 from .metrics import Metric
 
-# Flags that are defined here are those of the command that asks for them, and stand in its --help.
-flags.disclaim_key_flags()
+if TYPE_CHECKING:
+    from .folders import Measured
+    from .metrics.statistics import Mean
 
 
-def folder_command(
-    output: str, metrics: Mapping[str, Metric], by_default: Collection[str] | None = None
-) -> Callable[[Sequence[str]], None]:
-    """Defines the flags of a command that measures a folder of estimates.
+class Score:
+    """The flags and the main function of a command that measures a folder of estimates.
 
     Args:
-        output: name of the CSV file, unless a flag says otherwise.
-        metrics: those that can be chosen by `--convention`.
-        by_default: names of those that are taken where none is chosen; all, if not given. Such as
-            need a cutoff are then left out where there is none.
-
-    Returns:
-        the command's `main`.
+        output: default name of the CSV file.
+        metrics: the choices of `--metric`.
+        default: the metrics to use without `--metric`, by default all. Those that need a cutoff
+            are left out if there is none.
     """
-    needing_cutoff = [name for name, metric in metrics.items() if "cutoff_hz" in metric.needs]
-    references = flags.DEFINE_string("references", None, "Folder of references.", required=True)
-    estimates = flags.DEFINE_string(
-        "estimates", None, "Folder of estimates with the names of the references.", required=True
-    )
-    table = flags.DEFINE_string(
-        "output",
-        output,
-        "CSV file to write, one row per file; the summary goes beside it as .json.",
-    )
-    convention = flags.DEFINE_multi_enum(
-        "convention",
-        list(metrics if by_default is None else by_default),
-        list(metrics),
-        "Convention to measure by; repeatable.",
-    )
-    cutoff_hz = None
-    if needing_cutoff:
-        words = f"Highest frequency of the input, for {' and '.join(needing_cutoff)}."
-        cutoff_hz = flags.DEFINE_float("cutoff_hz", None, words, lower_bound=0)
-    align = flags.DEFINE_bool(
-        "align",
-        False,
-        "Undo a delay of an estimate, found by cross-correlation, and cut both to what they have "
-        "in common; without it such pairs are an error.",
-    )
-    seed = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
 
-    def main(arguments: Sequence[str]) -> None:
-        # Reading audio takes SciPy, which --help does without.
-        from .folders import compare
+    def __init__(
+        self, output: str, metrics: Mapping[str, Metric], default: Collection[str] | None = None
+    ) -> None:
+        self._output = output
+        self._choices = list(metrics)
+        self._default = list(metrics if default is None else default)
+        self._need_cutoff = [name for name, each in metrics.items() if "cutoff_hz" in each.needs]
 
-        if arguments:
-            raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
-        names = convention.value
-        cutoff = None if cutoff_hz is None else cutoff_hz.value
-        if cutoff is None:
-            if convention.present and (wanted := set(names) & set(needing_cutoff)):
-                raise UserError(
-                    f"--convention={min(wanted)} needs --cutoff_hz, half the input's rate"
-                )
-            names = [name for name in names if name not in needing_cutoff]
-        compare(
-            references.value, estimates.value, table.value, names, cutoff, align.value, seed.value
+    def define_flags(self, flags: Flags) -> None:
+        """Defines the flags."""
+        flags.string("references", None, "Folder of references.", required=True)
+        flags.string(
+            "estimates",
+            None,
+            "Folder of estimates with the names of the references.",
+            required=True,
         )
+        flags.string(
+            "output",
+            self._output,
+            "CSV file to write, one row per file; the summary goes next to it as .json.",
+        )
+        flags.choices("metric", self._default, self._choices, "Metric to compute; repeatable.")
+        if self._need_cutoff:
+            flags.number(
+                "cutoff_hz",
+                None,
+                f"Highest frequency of the input, for {' and '.join(self._need_cutoff)}.",
+                lower_bound=0,
+            )
+        flags.boolean(
+            "align",
+            False,
+            "Undo the delay of an estimate, found by cross-correlation, and cut both waves to "
+            "their common length; otherwise such pairs are an error.",
+        )
+        flags.integer("seed", 0, "Seed of the bootstrap.")
 
-    return main
+    def main(self, flags: Flags, arguments: list[str]) -> None:
+        """Measures the folder, writes a CSV file and a summary, and prints a table."""
+        output = Path(flags.output)
+        check_suffix("output", output, ".csv")
+        cutoff_hz = flags.cutoff_hz if self._need_cutoff else None
+        names = self._names(flags.metric, flags.given("metric"), cutoff_hz)
+
+        from ..command.files import write_csv
+        from . import folders, metrics, results
+        from .metrics import statistics
+
+        metrics.require(names)
+        pairs = folders.pair(Path(flags.references), Path(flags.estimates))
+        measured = list(folders.measure_all(pairs, names, cutoff_hz, flags.align))
+        means = statistics.summarize_rows([each.values for each in measured], flags.seed)
+        not_applicable = _count_reasons(measured)
+        write_csv(output, [each.row() for each in measured])
+        results.write_summary(
+            output.with_suffix(".json"),
+            means,
+            references=flags.references,
+            estimates=flags.estimates,
+            files=len(measured),
+            seconds=round(sum(each.seconds for each in measured), 3),
+            sample_rates=sorted({each.sample_rate for each in measured}),
+            cutoff_hz=cutoff_hz,
+            align=flags.align,
+            not_applicable=not_applicable,
+            seed=flags.seed,
+        )
+        _print(means, not_applicable, len(measured))
+        if flags.align:
+            _print_delays([each.delay_samples or 0 for each in measured])
+
+    def _names(self, names: list[str], given: bool, cutoff_hz: float | None) -> list[str]:
+        """Returns the metrics to compute; without a cutoff, the default has none that needs one."""
+        if cutoff_hz is not None:
+            return names
+        if given and (needy := set(names) & set(self._need_cutoff)):
+            raise UserError(f"--metric={min(needy)} needs --cutoff_hz, half the input's rate")
+        return [name for name in names if name not in self._need_cutoff]
+
+
+def _count_reasons(measured: "Sequence[Measured]") -> dict[str, Counter[str]]:
+    """Counts, for each metric, why it does not apply: metric -> reason -> number of files."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for each in measured:
+        for name, reason in each.not_applicable.items():
+            counts[name][reason] += 1
+    return counts
+
+
+def _print(
+    means: "Mapping[str, Mean]", not_applicable: Mapping[str, Counter[str]], files: int
+) -> None:
+    from ..command.tables import text_table
+    from . import metrics, results
+
+    def cell(name: str, mean: "Mean") -> str:
+        if not mean.files and not_applicable.get(name, Counter()).total() == mean.left_out:
+            return "does not apply"
+        return results.format_mean(name, mean)
+
+    rows = [
+        [results.metric_header(name), cell(name, mean), str(mean.files), str(mean.left_out)]
+        for name, mean in means.items()
+    ]
+    print(text_table(["metric", "mean [95 % interval]", "files", "left out"], rows))
+    for name, reasons in not_applicable.items():
+        for reason, count in reasons.items():
+            label = metrics.METRICS[name].label
+            print(f"{label} does not apply to {count} of {files} files: {reason}")
+
+
+def _print_delays(delays: list[int]) -> None:
+    shifted = [delay for delay in delays if delay]
+    delay_range = f", by {min(shifted)} to {max(shifted)} samples" if shifted else ""
+    print(f"{len(shifted)} of {len(delays)} estimates were delayed{delay_range}")

@@ -1,13 +1,16 @@
-"""Command: signal-to-noise ratios and mean square errors of a folder of estimates.
+"""Signal-to-noise ratios and mean square errors of a folder of estimates.
 
 python -m wideband.evaluate.snr --references=clean --estimates=upsampled --output=snr.csv
 """
 
-from ..command.run import run_command
-from .metrics import wave
-from .score import folder_command
+import sys
 
-main = folder_command("snr.csv", wave.METRICS)
+from ..command.run import Command
+from .metrics import wave
+from .score import Score
+
+_score = Score("snr.csv", wave.METRICS)
+command = Command("python -m wideband.evaluate.snr", _score.define_flags, _score.main, help=__doc__)
 
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(command())

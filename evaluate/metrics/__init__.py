@@ -1,31 +1,33 @@
-"""How far an estimate of the high-rate wave is from its reference, by every convention in use.
+"""Metrics of an estimate of the high-rate wave against its reference, in every convention in use.
 
-The papers of this field publish numbers under two names, SNR and LSD, and mean many different
-things by them. Each convention has its own function, named after who published it.
+The papers of this field publish numbers under two names, SNR and LSD, but compute many different
+things. Each convention has its own function, named after the people who published it.
 
 Conventions
 -----------
 Every metric takes (reference, estimate, ...) and returns one float. A wave is an array of shape
-(n,) or (n, channels), of full scale 1; both waves have one shape. The metric of a wave with
-several channels is the mean of its channels' metrics. Sums run in float64. Nothing is normalised
-or aligned: gain and delay matter (`alignment` finds a delay).
+(n,) or (n, channels) with full scale 1; both waves have the same shape. The metric of a wave with
+several channels is the mean over its channels. Sums run in float64. Nothing is normalised or
+aligned: gain and delay matter (`audio.alignment` finds a delay).
 
 Metrics
 -------
 - `wave`: SNR, segmental SNR, SI-SNR, mean square errors.
 - `spectral`: the log-spectral distances.
 - `phase`: the anti-wrapped phase distances.
-- `perceptual`: WB-PESQ, STOI, ViSQOL, by optional packages.
-- `bands`: the modern LSD and the levels, band by band, for pictures.
+- `perceptual`: WB-PESQ, STOI, ViSQOL, with optional packages.
+- `bands`: the modern LSD and level differences, band by band, for figures.
+- `statistics`: means over files with intervals, and paired comparisons of systems.
 
-`METRICS` describes all of them for tables, `evaluate` computes several at once. A metric that is
-added to its module's table stands in the commands, the tables and the report by that alone.
+`METRICS` describes all of them for tables; `evaluate` computes several at once. A metric that is
+added to its module's table appears in the commands, the tables and the report.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from ...command import UserError
 from . import perceptual, phase, spectral, wave
 from .base import Metric, NotApplicableError, validate
 from .perceptual import pesq, require, stoi, visqol_audio, visqol_speech
@@ -90,7 +92,7 @@ def measure(
     """Computes one metric of one pair of waves.
 
     Args:
-        name: key of `METRICS`.
+        name: a key of `METRICS`.
         reference: shape (n,) or (n, channels).
         estimate: the same shape.
         sample_rate: of both waves, in Hz.
@@ -98,13 +100,13 @@ def measure(
 
     Raises:
         NotApplicableError: the metric is not defined for these waves.
-        ValueError: the waves cannot be compared, or the metric needs a cutoff and there is none.
-        UserError: the package that computes it is not installed.
+        UserError: the waves cannot be compared, the metric needs a cutoff and there is none, or
+            its package is not installed.
     """
     given = {"sample_rate": sample_rate} | ({} if cutoff_hz is None else {"cutoff_hz": cutoff_hz})
     metric = METRICS[name]
     if missing := set(metric.needs) - set(given):
-        raise ValueError(f"{name} needs {', '.join(missing)}")
+        raise UserError(f"{name} needs {', '.join(missing)}")
     return metric.function(reference, estimate, **{need: given[need] for need in metric.needs})
 
 
@@ -122,15 +124,15 @@ def evaluate(
         estimate: the same shape.
         sample_rate: of both waves, in Hz.
         cutoff_hz: the input's highest frequency, for `lsd_lf` and `lsd_hf`.
-        names: keys of `METRICS`; by default all, less those that need an optional package, or a
-            cutoff when there is none.
+        names: keys of `METRICS`; by default all but those that need an optional package, or a
+            cutoff if there is none.
 
     Returns:
-        name -> value, in the order of `names`; nan where a metric is not defined for these waves.
+        name -> value, in the order of `names`; nan if a metric is not defined for these waves.
 
     Raises:
-        ValueError: the waves cannot be compared, or a metric needs a cutoff and there is none.
-        UserError: an optional package is not installed.
+        UserError: the waves cannot be compared, a metric needs a cutoff and there is none, or an
+            optional package is not installed.
     """
     if names is None:
         names = [

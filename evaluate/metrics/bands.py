@@ -1,7 +1,7 @@
-"""Where along frequency an estimate errs.
+"""The errors of an estimate over frequency.
 
-Spectra are those of the modern LSD (`metrics.lsd`): window 2048, hop 512, frames centred on
-multiples of the hop, power limited to 1e-8 from below.
+The spectra are those of the modern LSD (`metrics.lsd`): window 2048, hop 512, frames centred on
+multiples of the hop, power floored at 1e-8.
 """
 
 import numpy as np
@@ -9,8 +9,8 @@ import numpy as np
 from .base import validate
 from .spectral import log10_ratio, power_spectra
 
-# Lower and upper end in Hz, and what mostly lies there in speech. Sounds spread over several
-# bands, and speakers differ: these are bands, not phonemes.
+# Lower and upper end in Hz, and what speech mostly has there. Sounds spread over several bands, and
+# speakers differ: these are bands, not phonemes.
 BANDS = (
     (0, 500, "pitch"),
     (500, 1000, "1st formant"),
@@ -24,24 +24,24 @@ BANDS = (
 
 
 def _log_ratios(reference: np.ndarray, estimate: np.ndarray) -> np.ndarray:
-    """The estimate's power over the reference's in log10, shape (frames, 1025)."""
+    """Returns log10 of the estimate's power over the reference's, shape (frames, 1025)."""
     validate(reference, estimate)
     powers = power_spectra(np.asarray(reference, np.float64), np.asarray(estimate, np.float64))
     return np.concatenate([log10_ratio(p, y) for y, p in powers])
 
 
 def level_differences(reference: np.ndarray, estimate: np.ndarray) -> np.ndarray:
-    """The mean over frames of how much louder the estimate is, at each frequency.
+    """Computes the level of the estimate relative to the reference, averaged over frames.
 
     Args:
         reference: shape (n,).
         estimate: the same shape.
 
     Returns:
-        dB, shape (1025,), from 0 to the Nyquist frequency; below zero where energy is missing.
+        dB, shape (1025,), from 0 Hz to the Nyquist frequency; negative where energy is missing.
 
     Raises:
-        ValueError: the waves cannot be compared.
+        UserError: the waves cannot be compared.
     """
     return 10 * _log_ratios(reference, estimate).mean(axis=0)
 
@@ -49,7 +49,7 @@ def level_differences(reference: np.ndarray, estimate: np.ndarray) -> np.ndarray
 def lsd_by_band(
     reference: np.ndarray, estimate: np.ndarray, sample_rate: int
 ) -> dict[tuple[int, int, str], float]:
-    """The modern LSD within each of `BANDS`.
+    """Computes the modern LSD within each of `BANDS`.
 
     Args:
         reference: shape (n,).
@@ -58,11 +58,11 @@ def lsd_by_band(
 
     Returns:
         band -> distance in log10 of power, for the bands that begin below the Nyquist frequency.
-        A band begins with the first bin at its lower end, and ends before the one at its upper
-        end; the last band holds the bin at the Nyquist frequency.
+        A band includes the bin at its lower end and excludes the one at its upper end; the last
+        band includes the bin at the Nyquist frequency.
 
     Raises:
-        ValueError: the waves cannot be compared.
+        UserError: the waves cannot be compared.
     """
     squares = _log_ratios(reference, estimate) ** 2
     hz = np.linspace(0, sample_rate / 2, squares.shape[1])

@@ -1,4 +1,4 @@
-"""What every metric shares: its place in a table, the check of its waves, channels and patches."""
+"""What every metric shares: its table row, the checks of its waves, channels and patches."""
 
 import functools
 from collections.abc import Callable
@@ -7,59 +7,61 @@ from typing import Concatenate, ParamSpec
 
 import numpy as np
 
-PATCH = 8192  # samples, the patch of Kuleshov's, TFNet's and Bini's evaluation
+from ...command import UserError
+
+PATCH = 8192  # samples; the patch of Kuleshov's, TFNet's and Bini's evaluation
 
 P = ParamSpec("P")
 
 
-class NotApplicableError(ValueError):
-    """A metric is not defined for these waves, such as PESQ at 22.05 kHz; the message says why."""
+class NotApplicableError(UserError):
+    """The metric is not defined for these waves, such as PESQ at 22.05 kHz."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric as a table needs it."""
+    """A metric as tables and commands need it."""
 
     function: Callable[..., float]
-    label: str  # with the convention's name, short enough to head a column
+    label: str  # with the name of the convention, short enough for a column heading
     unit: str
     higher_is_better: bool
-    digits: int  # worth printing after the point
+    digits: int  # decimals worth printing
     definition: str  # one plain sentence
-    needs: tuple[str, ...] = ()  # keyword arguments beside the waves
-    package: str = ""  # optional package that it is computed by, by its import name
+    needs: tuple[str, ...] = ()  # keyword arguments besides the waves
+    package: str = ""  # import name of the optional package that computes it
 
 
 def validate_wave(role: str, wave: np.ndarray) -> None:
     """Checks that a wave can be measured.
 
     Args:
-        role: what the wave is, for the message.
-        wave: of shape (n,) or (n, channels).
+        role: what the message calls the wave.
+        wave: shape (n,) or (n, channels).
 
     Raises:
-        ValueError: its shape is another, it is empty, or a value is not finite.
+        UserError: it has another shape, is empty, or has a value that is not finite.
     """
     shape = np.shape(wave)
     if len(shape) not in (1, 2):
-        raise ValueError(f"the {role} has shape {shape}; (n,) or (n, channels) is needed")
+        raise UserError(f"the {role} has shape {shape}; (n,) or (n, channels) is needed")
     if 0 in shape:
-        raise ValueError(f"the {role} is empty: its shape is {shape}")
+        raise UserError(f"the {role} is empty: its shape is {shape}")
     if not np.isfinite(wave).all():
-        raise ValueError(f"the {role} holds values that are not finite (inf or nan)")
+        raise UserError(f"the {role} holds values that are not finite (inf or nan)")
 
 
 def validate(reference: np.ndarray, estimate: np.ndarray) -> None:
     """Checks that two waves can be compared.
 
     Raises:
-        ValueError: a wave is not of shape (n,) or (n, channels), is empty or holds a value that is
-            not finite, or the shapes differ.
+        UserError: a wave does not have the shape (n,) or (n, channels), is empty or has a value
+            that is not finite, or the shapes differ.
     """
     validate_wave("reference", reference)
     validate_wave("estimate", estimate)
     if np.shape(reference) != np.shape(estimate):
-        raise ValueError(
+        raise UserError(
             f"the reference has shape {np.shape(reference)}, the estimate {np.shape(estimate)}; "
             "they must be equal"
         )
@@ -68,7 +70,7 @@ def validate(reference: np.ndarray, estimate: np.ndarray) -> None:
 def mean_over_channels(
     metric: Callable[Concatenate[np.ndarray, np.ndarray, P], float],
 ) -> Callable[Concatenate[np.ndarray, np.ndarray, P], float]:
-    """Validates the waves and applies a metric of (n,) waves channel by channel, in float64."""
+    """Validates the waves and averages a metric of (n,) waves over the channels, in float64."""
 
     @functools.wraps(metric)
     def over_channels(

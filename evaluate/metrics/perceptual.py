@@ -1,25 +1,25 @@
-"""Metrics that stand for listeners: WB-PESQ, STOI and ViSQOL, each by a package that is optional.
+"""Metrics that predict what listeners say: WB-PESQ, STOI and ViSQOL, with optional packages.
 
 Conventions
 -----------
-Those of `metrics`. Levels do not matter: PESQ and ViSQOL bring the estimate to the reference's,
-STOI does so band by band. PESQ and ViSQOL also mend a delay themselves.
+Those of `metrics`. Levels do not matter: PESQ and ViSQOL scale the estimate to the reference, STOI
+does that in each band. PESQ and ViSQOL also undo a delay.
 
-Where a metric is not defined it raises `NotApplicableError`: at another sample rate, for silence,
-for waves that are too short. Nothing is resampled to make a metric fit, but for `visqol_audio`.
+A metric that is not defined raises `NotApplicableError`: at another sample rate, for silence, for
+waves that are too short. Nothing is resampled to make a metric apply, except for `visqol_audio`.
 
 Metrics
 -------
-- `pesq`: WB-PESQ (ITU-T P.862.2) at 16 kHz, 1.0 to 4.64, by the package pesq.
-- `stoi`: 0 to 1, from 8 kHz up, by the package pystoi.
-- `visqol_audio`: ViSQOL v3 in audio mode, 1 to 4.73, by the package visqol-python. The mode wants
-  48 kHz, to which both waves are resampled, as AP-BWE did for speech at 16 kHz.
-- `visqol_speech`: ViSQOL v3 in speech mode at 16 kHz, 1 to 5, by the same package. The similarity
-  is mapped by the polynomial, scaled so that a perfect estimate gets 5; the lattice network, the
-  newer mapping, gives other numbers.
+- `pesq`: WB-PESQ (ITU-T P.862.2) at 16 kHz, 1.0 to 4.64, with the package pesq.
+- `stoi`: 0 to 1, at 8 kHz and above, with the package pystoi.
+- `visqol_audio`: ViSQOL v3 in audio mode, 1 to 4.73, with the package visqol-python. The mode needs
+  48 kHz; both waves are resampled to it, as AP-BWE did for speech at 16 kHz.
+- `visqol_speech`: ViSQOL v3 in speech mode at 16 kHz, 1 to 5, with the same package. The polynomial
+  maps the similarity to a score, scaled so that a perfect estimate gets 5. The newer mapping, a
+  lattice network, yields other numbers.
 
-The package visqol-python is a port of Google's C++. Its own report says that audio mode gives equal
-scores in nine of ten of Google's conformance files, and differs by 1e-4 in the tenth.
+The package visqol-python is a port of Google's C++. According to its own report, audio mode has
+equal scores for nine of ten of Google's conformance files, and differs by 1e-4 for the tenth.
 """
 
 import functools
@@ -34,15 +34,15 @@ import numpy as np
 from ...command import UserError
 from .base import Metric, NotApplicableError, mean_over_channels
 
-# The packages keep state of their own: PESQ's C code has globals, ViSQOL's loops start threads.
+# The packages are not thread-safe: PESQ's C code has globals, ViSQOL's loops start threads.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def require(names: Iterable[str]) -> None:
-    """Checks that the packages of some metrics are installed.
+    """Checks that the packages of these metrics are installed.
 
     Raises:
-        UserError: one is not.
+        UserError: one of them is not.
     """
     for metric in (METRICS[name] for name in names if name in METRICS):
         if importlib.util.find_spec(metric.package) is None:
@@ -54,7 +54,7 @@ def require(names: Iterable[str]) -> None:
 
 @mean_over_channels
 def pesq(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """WB-PESQ, ITU-T P.862.2, as a mean opinion score.
+    """Computes WB-PESQ, ITU-T P.862.2, as a mean opinion score.
 
     Args:
         reference: shape (n,) or (n, channels).
@@ -62,11 +62,11 @@ def pesq(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float
         sample_rate: 16000.
 
     Returns:
-        1.0 to 4.64, which a perfect estimate gets.
+        1.0 to 4.64, the score of a perfect estimate.
 
     Raises:
         NotApplicableError: another sample rate, silence, less than a quarter of a second, or
-            nothing that is as loud as speech.
+            nothing as loud as speech.
         UserError: the package is not installed.
     """
     _check_rate(sample_rate, 16000)
@@ -79,18 +79,18 @@ def pesq(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float
             return float(package.pesq(sample_rate, reference, estimate, "wb"))
     except package.PesqError as error:
         # The message is bytes.
-        words = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-        raise NotApplicableError(words[:1].lower() + words[1:]) from error
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+        raise NotApplicableError(reason[:1].lower() + reason[1:]) from error
 
 
 @mean_over_channels
 def stoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """Short-time objective intelligibility (Taal et al. 2011).
+    """Computes the short-time objective intelligibility (Taal et al. 2011).
 
     Args:
         reference: shape (n,) or (n, channels).
         estimate: the same shape.
-        sample_rate: in Hz, 8000 at least; the highest of its bands ends at 4.3 kHz.
+        sample_rate: in Hz, at least 8000; the highest band of the metric ends at 4.3 kHz.
 
     Returns:
         1 for a perfect estimate, about 0 for one that cannot be understood.
@@ -101,7 +101,7 @@ def stoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float
         UserError: the package is not installed.
     """
     if sample_rate < 8000:
-        raise NotApplicableError(f"it needs 8000 Hz at least, not {sample_rate} Hz")
+        raise NotApplicableError(f"it needs at least 8000 Hz, not {sample_rate} Hz")
     if not reference.any():
         raise NotApplicableError("the reference is silent")
     require(["stoi"])
@@ -112,12 +112,12 @@ def stoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float
         try:
             return float(pystoi.stoi(reference, estimate, sample_rate))
         except RuntimeWarning as error:
-            raise NotApplicableError("less than about 0.4 seconds of it are not silent") from error
+            raise NotApplicableError("it has less than about 0.4 seconds of sound") from error
 
 
 @mean_over_channels
 def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """ViSQOL v3 in audio mode, a mean opinion score, at 48 kHz.
+    """Computes ViSQOL v3 in audio mode at 48 kHz, as a mean opinion score.
 
     Args:
         reference: shape (n,) or (n, channels).
@@ -131,7 +131,7 @@ def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) 
         NotApplicableError: silence, or less than a second.
         UserError: the package is not installed.
     """
-    # Reading audio is imported here, so that the commands' --help does without.
+    # Imported here to keep --help fast.
     from ... import audio
 
     _check_sound(reference, estimate)
@@ -141,15 +141,15 @@ def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) 
 
 @mean_over_channels
 def visqol_speech(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """ViSQOL v3 in speech mode, a mean opinion score, with the polynomial mapping.
+    """Computes ViSQOL v3 in speech mode, as a mean opinion score, with the polynomial mapping.
 
     Args:
         reference: shape (n,) or (n, channels).
         estimate: the same shape.
-        sample_rate: 16000; the highest of its bands ends at 8 kHz.
+        sample_rate: 16000; the highest band of the metric ends at 8 kHz.
 
     Returns:
-        1 to 5, which a perfect estimate gets.
+        1 to 5, the score of a perfect estimate.
 
     Raises:
         NotApplicableError: another sample rate, silence, no speech, or less than half a second.
@@ -179,7 +179,7 @@ def _visqol(mode: str, reference: np.ndarray, estimate: np.ndarray, sample_rate:
         except ValueError as error:
             raise NotApplicableError("the recording is too short for its patches") from error
         except IndexError as error:
-            # What the package raises where its detector leaves no patch at all.
+            # Raised if the speech detector leaves no patch.
             raise NotApplicableError("it finds no speech in the reference") from error
     return float(result.moslqo)
 
@@ -190,7 +190,7 @@ def _visqol_api(mode: str) -> Any:
     import visqol
 
     api = visqol.VisqolApi()
-    # Left to choose, the package takes the lattice where it finds a runtime for it.
+    # By default, the package uses the lattice if it finds a runtime for it.
     api.create(mode=mode, use_lattice_model=False)
     return api
 
@@ -202,7 +202,7 @@ METRICS: dict[str, Metric] = {
         "MOS",
         True,
         2,
-        "Perceptual quality of speech, ITU-T P.862.2, at 16 kHz; at most 4.64.",
+        "Perceptual quality of speech at 16 kHz, ITU-T P.862.2; at most 4.64.",
         ("sample_rate",),
         "pesq",
     ),
@@ -212,7 +212,7 @@ METRICS: dict[str, Metric] = {
         "0 to 1",
         True,
         3,
-        "Short-time objective intelligibility, of the bands up to 4.3 kHz.",
+        "Short-time objective intelligibility in the bands up to 4.3 kHz.",
         ("sample_rate",),
         "pystoi",
     ),
@@ -222,7 +222,7 @@ METRICS: dict[str, Metric] = {
         "MOS",
         True,
         2,
-        "ViSQOL v3 at 48 kHz, to which the waves are resampled; at most 4.73.",
+        "ViSQOL v3 of both waves resampled to 48 kHz; at most 4.73.",
         ("sample_rate",),
         "visqol",
     ),

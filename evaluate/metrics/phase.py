@@ -2,24 +2,23 @@
 
 Conventions
 -----------
-Those of `metrics`, and the short-time spectra of `spectral`. A difference d of phases is
-anti-wrapped to d - 2 pi round(d / 2 pi), so that it lies within -pi and pi. Every bin counts alike,
-however faint: independent waves get pi / sqrt(3) = 1.81 for the phase itself. A bin of power 0 has
-phase 0.
+Those of `metrics`, and the short-time spectra of `spectral`. A phase difference d is anti-wrapped
+to d - 2 pi round(d / 2 pi), between -pi and pi. Every bin has the same weight, however faint:
+independent waves get pi / sqrt(3) = 1.81 for the phase itself. A bin with power 0 has phase 0.
 
 Metrics
 -------
 - `apd_ip`: instantaneous phase, in radians, lower is better.
-- `apd_gd`: group delay, its difference along frequency.
-- `apd_iaf`: instantaneous angular frequency, its difference along time.
+- `apd_gd`: group delay, the phase's difference along frequency.
+- `apd_iaf`: instantaneous angular frequency, the phase's difference along time.
 
-Of each, the root of the mean square over frequency, then the mean over time.
+Each is the root mean square over frequency, averaged over time.
 
 Source
 ------
-Read from yxlu-0102/AP-BWE (cal_metrics.py) on GitHub, which made the paper's numbers. There the
-differences have as many entries as the phase: the first bin (or frame) is not differenced but
-stands as it is. So it does here.
+yxlu-0102/AP-BWE (cal_metrics.py) on GitHub, which made the paper's numbers. There and here the
+differences have as many entries as the phase: the first bin (or frame) is kept without
+differencing.
 """
 
 from collections.abc import Iterator
@@ -32,7 +31,7 @@ from .spectral import spectra
 
 @mean_over_channels
 def apd_ip(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Anti-wrapped phase distance of the instantaneous phase, in radians, at most pi.
+    """Computes the anti-wrapped distance of the instantaneous phase, in radians, at most pi.
 
     Returns:
         0 for a perfect estimate, also of silence.
@@ -42,9 +41,9 @@ def apd_ip(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 @mean_over_channels
 def apd_gd(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Anti-wrapped phase distance of the group delay, in radians per bin, at most pi.
+    """Computes the anti-wrapped distance of the group delay, in radians per bin, at most pi.
 
-    A pure delay of d samples makes it about 2 pi d / 2048.
+    A pure delay of d samples yields about 2 pi d / 2048.
 
     Returns:
         0 for a perfect estimate, also of silence.
@@ -55,10 +54,10 @@ def apd_gd(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 @mean_over_channels
 def apd_iaf(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Anti-wrapped phase distance of the instantaneous angular frequency, in radians per hop.
+    """Computes the anti-wrapped distance of the angular frequency, in radians per hop, at most pi.
 
     Returns:
-        0 for a perfect estimate, also of silence; pi at most.
+        0 for a perfect estimate, also of silence.
     """
 
     def along_time() -> Iterator[np.ndarray]:
@@ -71,7 +70,7 @@ def apd_iaf(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def _phase_differences(reference: np.ndarray, estimate: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields the reference's phase less the estimate's, in blocks (frames, bins)."""
+    """Yields the reference's phase minus the estimate's, in blocks (frames, bins)."""
     for y, p in spectra(reference, estimate):
         yield np.angle(y) - np.angle(p)
 
@@ -91,10 +90,10 @@ METRICS: dict[str, Metric] = {
         "rad",
         False,
         3,
-        f"Anti-wrapped distance of {words}, window 2048, hop 512; root of the mean over frequency, "
-        "then mean over time.",
+        f"Anti-wrapped distance of {quantity}, window 2048, hop 512; root mean square over "
+        "frequency, then mean over time.",
     )
-    for name, function, words in (
+    for name, function, quantity in (
         ("apd_ip", apd_ip, "phases"),
         ("apd_gd", apd_gd, "the phases' differences along frequency (group delay)"),
         ("apd_iaf", apd_iaf, "the phases' differences along time (instantaneous frequency)"),

@@ -1,26 +1,27 @@
-"""Metrics that compare short-time power spectra: the log-spectral distance, by convention.
+"""Metrics that compare short-time power spectra: the conventions of the log-spectral distance.
 
 Conventions
 -----------
-Those of `metrics`. An LSD without the name of its convention is worth nothing. Gain matters, and
-so does the sample format: writing a band-limited estimate as 16 bits fills its empty band with
+Those of `metrics`. An LSD without the name of its convention is worthless. Gain matters, and so
+does the sample format: writing a band-limited estimate in 16 bits fills its empty band with
 rounding noise and lowers its LSD (for a spline at ratio 4, ssr_eval's from 5.3 to 3.5).
 
-Short-time spectra (all but `lsd_tfnet`) take a periodic Hann window and frames centred on
-multiples of the hop, with the wave mirrored at its ends, as torch.stft and librosa before 0.10 do
-and as the published numbers were made. librosa from 0.10 pads zeros: other edges, other numbers.
-The published code refuses waves shorter than half a window; here they are mirrored repeatedly.
+Short-time spectra (all but `lsd_tfnet`) use a periodic Hann window and frames centred on multiples
+of the hop, with the wave mirrored at its ends. torch.stft and librosa before 0.10 do the same, and
+the published numbers were made that way. librosa from 0.10 on pads zeros, which changes the edges
+and the numbers. The published code refuses waves shorter than half a window; here they are mirrored
+repeatedly.
 
 Metrics
 -------
-- `lsd`, `lsd_lf`, `lsd_hf`, `lsd_ssr_eval`, `lsd_tfnet`: log10 of power, lower is better. Times
-  10, such an LSD is in decibels.
+- `lsd`, `lsd_lf`, `lsd_hf`, `lsd_ssr_eval`, `lsd_tfnet`: log10 of power, lower is better.
+  Multiplied by 10, such an LSD is in decibels.
 - `lsd_kuleshov`, `lsd_bini`, `lsd_frame_ln`: natural log of power, lower is better; ln 10 = 2.3
-  times larger than in log10.
+  times as large as in log10.
 
 Sources
 -------
-Read from the code that made the published numbers: kuleshov/audio-super-res (src/models/model.py),
+The code that made the published numbers: kuleshov/audio-super-res (src/models/model.py),
 moodoki/tfnet (tfnet/ops.py), giorgiobini/Deep-Learning-for-Audio-Super-Resolution
 (src/evaluation_ops.py), haoheliu/ssr_eval (ssr_eval/metrics.py), slp-rl/aero (src/metrics.py),
 yxlu-0102/AP-BWE (cal_metrics.py), maum-ai/nuwave2 (for_test.py), all on GitHub.
@@ -30,23 +31,20 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ...command import UserError
 from .base import PATCH, Metric, mean_over_channels, patches
 
 WINDOW = 2048
 HOP = 512
-FLOOR = 1e-8  # of power, in every convention but ssr_eval's
-
-# Frames at once: memory does not grow with the recording, and the spectra stay in the processor's
-# cache, which makes them three times faster than in one piece.
-_BLOCK = 16
+FLOOR = 1e-8  # of power, in every convention except ssr_eval's
 
 
 @mean_over_channels
 def lsd(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Log-spectral distance, the modern one, in log10 of power.
+    """Computes the modern log-spectral distance, in log10 of power.
 
-    Window 2048, hop 512 at every sample rate; power limited to 1e-8 from below; the root of the
-    mean over frequency, then the mean over time. AERO, AP-BWE and NU-Wave 2 compute it so.
+    Window 2048 and hop 512 at every sample rate; power floored at 1e-8; the root mean square over
+    frequency, then the mean over time. This is what AERO, AP-BWE and NU-Wave 2 compute.
 
     Returns:
         0 for a perfect estimate, also of silence.
@@ -58,10 +56,10 @@ def lsd(reference: np.ndarray, estimate: np.ndarray) -> float:
 def lsd_lf(
     reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float, sample_rate: int
 ) -> float:
-    """The modern LSD below the input's cutoff: what should have been left as it was.
+    """Computes the modern LSD below the input's cutoff: the band that should stay unchanged.
 
-    The bins are divided as in NU-Wave 2: the first int(1025 * cutoff / Nyquist) are low, the
-    others high; a bin at the cutoff itself is high.
+    The bins are split as in NU-Wave 2: the first int(1025 * cutoff / Nyquist) are low, the others
+    high; a bin exactly at the cutoff is high.
 
     Args:
         reference: shape (n,) or (n, channels).
@@ -70,7 +68,7 @@ def lsd_lf(
         sample_rate: of both waves, in Hz.
 
     Raises:
-        ValueError: the cutoff leaves one of the bands empty.
+        UserError: the cutoff leaves one of the bands empty.
     """
     band = slice(None, _first_high_bin(cutoff_hz, sample_rate))
     return _frame_distance(reference, estimate, log10_ratio, band=band)
@@ -80,17 +78,18 @@ def lsd_lf(
 def lsd_hf(
     reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float, sample_rate: int
 ) -> float:
-    """The modern LSD above the input's cutoff: what had to be invented. See `lsd_lf`."""
+    """Computes the modern LSD above the input's cutoff: the restored band. See `lsd_lf`."""
     band = slice(_first_high_bin(cutoff_hz, sample_rate), None)
     return _frame_distance(reference, estimate, log10_ratio, band=band)
 
 
 @mean_over_channels
 def lsd_frame_ln(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """The LSD of Kuleshov's text: natural log, the root of the mean over frequency, frame by frame.
+    """Computes the LSD of Kuleshov's text: natural log, the root mean square of each frame.
 
-    Kuleshov, Enam and Ermon 2017 define it so in their text; the code of the same paper takes the
-    means in the other order (`lsd_kuleshov`). Logarithm, epsilon, window and hop are the code's.
+    Kuleshov, Enam and Ermon 2017 define it this way in their text; the code of the same paper takes
+    the means in the other order (`lsd_kuleshov`). Logarithm, epsilon, window and hop are the
+    code's.
 
     Returns:
         0 for a perfect estimate, also of silence.
@@ -100,31 +99,31 @@ def lsd_frame_ln(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 @mean_over_channels
 def lsd_kuleshov(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """The LSD of Kuleshov's code: natural log, the mean over *time* first, capped at 10.
+    """Computes the LSD of Kuleshov's code: natural log, the mean over *time* first, capped at 10.
 
     ln(power + 1e-8), window 2048, hop 512; for each frequency the root of the mean over time of
     (difference^2 + 1e-8), then the mean over frequency. Kuleshov, Enam and Ermon 2017 and Birnbaum
     et al. 2019 published such numbers.
 
     Deviation: their code measures once, over all patches of the split joined in random order; this
-    is the distance of one recording. Since the mean over time stands inside the root, the two
-    differ even on the same waves. Bini 2021 applied the formula to single patches: `lsd_bini`.
+    is the distance of one recording. Since the mean over time is inside the root, the two differ
+    even for the same waves. Bini 2021 applied the formula to single patches: `lsd_bini`.
 
     Returns:
-        1e-4, not 0, for a perfect estimate, also of silence; 10 at most.
+        1e-4, not 0, for a perfect estimate, also of silence; at most 10.
     """
     return _kuleshov(reference, estimate)
 
 
 @mean_over_channels
 def lsd_bini(reference: np.ndarray, estimate: np.ndarray, patch: int = PATCH) -> float:
-    """Kuleshov's LSD patch by patch, then the mean: the thesis's numbers.
+    """Computes the mean over patches of Kuleshov's LSD: the numbers of Bini's thesis.
 
-    Bini 2021 (src/evaluation_ops.py) takes `lsd_kuleshov` of each patch of 8192 samples, mirrored
-    at the patch's ends. Patches are cut as in `segmental_snr`.
+    Bini 2021 (src/evaluation_ops.py) applies `lsd_kuleshov` to each patch of 8192 samples, mirrored
+    at the ends of the patch. Patches are cut as in `segmental_snr`.
 
     Returns:
-        1e-4, not 0, for a perfect estimate, also of silence; 10 at most.
+        1e-4, not 0, for a perfect estimate, also of silence; at most 10.
     """
     pairs = zip(patches(reference, patch), patches(estimate, patch), strict=True)
     return float(np.mean([_kuleshov(y, p) for y, p in pairs]))
@@ -132,14 +131,14 @@ def lsd_bini(reference: np.ndarray, estimate: np.ndarray, patch: int = PATCH) ->
 
 @mean_over_channels
 def lsd_ssr_eval(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """The LSD of ssr_eval, which NVSR reports: window and hop follow the sample rate.
+    """Computes the LSD of ssr_eval, which NVSR reports; window and hop depend on the sample rate.
 
     Window int(2048 sample_rate / 44100), hop sample_rate // 100, log10(y^2 / (p + 1e-12)^2 + 1e-12)
-    of the magnitudes y and p, the root of the mean over frequency, then the mean over time. The
-    epsilons stand on different sides: the distance is not symmetric, and digital silence in either
-    wave counts heavily (12 per bin where the reference alone is silent).
+    of the magnitudes y and p, the root mean square over frequency, then the mean over time. The two
+    epsilons make the distance asymmetric, and digital silence in either wave counts heavily (12 per
+    bin if only the reference is silent).
 
-    Deviation: their code computes in float32, and cuts the longer of two waves when they differ by
+    Deviation: their code computes in float32, and cuts the longer of two waves if they differ by
     less than 100 samples.
 
     Args:
@@ -148,24 +147,23 @@ def lsd_ssr_eval(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) 
         sample_rate: of both waves, in Hz.
 
     Returns:
-        0 for a perfect estimate (up to the epsilons); 12 for silence, even when it is perfect.
+        0 for a perfect estimate (up to the epsilons); 12 for silence, even if it is perfect.
     """
     window, hop = int(2048 / (44100 / sample_rate)), sample_rate // 100
     if hop < 1 or window < 2:
-        raise ValueError(f"a sample rate of {sample_rate} Hz is too low for ssr_eval's window")
+        raise UserError(f"a sample rate of {sample_rate} Hz is too low for ssr_eval's window")
     return _frame_distance(reference, estimate, _ssr_eval_ratio, window=window, hop=hop)
 
 
 @mean_over_channels
 def lsd_tfnet(reference: np.ndarray, estimate: np.ndarray, patch: int = PATCH) -> float:
-    """The LSD of TFNet: one Fourier transform of a whole patch, without a window, in log10.
+    """Computes the LSD of TFNet: one Fourier transform per patch, without a window, in log10.
 
-    The root of the mean over all bins, negative frequencies too, of the squared difference of
-    log10 power, then the mean over patches (Lim et al. 2018). Patches are cut as in
-    `segmental_snr`.
+    The root mean square over all bins, including negative frequencies, of the difference of log10
+    power, then the mean over patches (Lim et al. 2018). Patches are cut as in `segmental_snr`.
 
-    Deviation: their code has no floor, so one empty bin gives infinity; power is limited to 1e-8
-    from below here.
+    Deviation: their code has no floor, and one empty bin makes the distance infinite; here power is
+    floored at 1e-8.
 
     Returns:
         0 for a perfect estimate, also of silence.
@@ -182,28 +180,24 @@ def _power(spectrum: np.ndarray) -> np.ndarray:
 def spectra(
     reference: np.ndarray, estimate: np.ndarray, window: int = WINDOW, hop: int = HOP
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields both short-time spectra of (n,) waves, in blocks (frames, window // 2 + 1)."""
-    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
-    y, p = (
-        np.lib.stride_tricks.sliding_window_view(np.pad(wave, window // 2, mode="reflect"), window)[
-            ::hop
-        ]
-        for wave in (reference, estimate)
-    )
-    for block in (slice(start, start + _BLOCK) for start in range(0, len(y), _BLOCK)):
-        yield np.fft.rfft(y[block] * hann), np.fft.rfft(p[block] * hann)
+    """Yields the short-time spectra of both (n,) waves, in blocks (frames, window // 2 + 1)."""
+    # Imported here to keep --help fast.
+    from ...audio.spectra import centre, stft_blocks
+
+    y, p = (stft_blocks(centre(wave, window), window, hop) for wave in (reference, estimate))
+    yield from zip(y, p, strict=True)
 
 
 def power_spectra(
     reference: np.ndarray, estimate: np.ndarray, window: int = WINDOW, hop: int = HOP
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields the powers of `spectra`."""
+    """Yields the squared magnitudes of `spectra`."""
     for y, p in spectra(reference, estimate, window, hop):
         yield _power(y), _power(p)
 
 
 def log10_ratio(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Divides powers, limited to `FLOOR` from below, in log10."""
+    """Returns log10 of the ratio of two powers, both floored at `FLOOR`."""
     return np.log10(np.maximum(y, FLOOR) / np.maximum(p, FLOOR))
 
 
@@ -223,7 +217,7 @@ def _frame_distance(
     hop: int = HOP,
     band: slice = slice(None),
 ) -> float:
-    """The root of the mean square over frequency, then the mean over time."""
+    """Returns the root mean square over frequency, averaged over time."""
     roots = [
         np.sqrt(np.mean(log_ratio(y[:, band], p[:, band]) ** 2, axis=1))
         for y, p in power_spectra(reference, estimate, window, hop)
@@ -243,8 +237,8 @@ def _first_high_bin(cutoff_hz: float, sample_rate: int) -> int:
     bins = WINDOW // 2 + 1
     first = int(bins * 2 * cutoff_hz / sample_rate)
     if not 0 < first < bins:
-        raise ValueError(
-            f"a cutoff of {cutoff_hz:g} Hz leaves an empty band at {sample_rate} Hz; it must lie "
+        raise UserError(
+            f"a cutoff of {cutoff_hz:g} Hz leaves an empty band at {sample_rate} Hz; it must be "
             f"between {sample_rate / 2 / bins:.1f} Hz and {sample_rate / 2:g} Hz"
         )
     return first
@@ -257,7 +251,7 @@ METRICS: dict[str, Metric] = {
         "log10",
         False,
         3,
-        "log10 of power, window 2048, hop 512; root of the mean over frequency, then mean over "
+        "log10 of power, window 2048, hop 512; root mean square over frequency, then mean over "
         "time. AERO, AP-BWE, NU-Wave 2.",
     ),
     "lsd_lf": Metric(
@@ -284,8 +278,8 @@ METRICS: dict[str, Metric] = {
         "ln",
         False,
         3,
-        "Natural log of power, mean over time inside the root, then mean over frequency, capped "
-        "at 10; of the whole file. Kuleshov 2017, TFiLM.",
+        "Natural log of power over the whole file; mean over time inside the root, then mean over "
+        "frequency, capped at 10. Kuleshov 2017, TFiLM.",
     ),
     "lsd_bini": Metric(
         lsd_bini,
@@ -293,7 +287,7 @@ METRICS: dict[str, Metric] = {
         "ln",
         False,
         3,
-        "Kuleshov's LSD of each patch of 8192 samples, then the mean. Bini 2021.",
+        "Mean over patches of 8192 samples of Kuleshov's LSD. Bini 2021.",
     ),
     "lsd_frame_ln": Metric(
         lsd_frame_ln,
@@ -301,7 +295,7 @@ METRICS: dict[str, Metric] = {
         "ln",
         False,
         3,
-        "Natural log of power, root of the mean over frequency, then mean over time: the formula "
+        "Natural log of power; root mean square over frequency, then mean over time: the formula "
         "in Kuleshov's text.",
     ),
     "lsd_ssr_eval": Metric(
@@ -310,7 +304,7 @@ METRICS: dict[str, Metric] = {
         "log10",
         False,
         3,
-        "log10 of power, window 2048 at 44.1 kHz and in proportion elsewhere, hop 10 ms. NVSR.",
+        "log10 of power; window 2048 at 44.1 kHz, scaled for other rates; hop 10 ms. NVSR.",
         ("sample_rate",),
     ),
     "lsd_tfnet": Metric(
@@ -319,6 +313,6 @@ METRICS: dict[str, Metric] = {
         "log10",
         False,
         3,
-        "log10 of power of one Fourier transform of each patch of 8192 samples. TFNet.",
+        "log10 of power; one Fourier transform of each patch of 8192 samples. TFNet.",
     ),
 }

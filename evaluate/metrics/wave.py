@@ -2,20 +2,21 @@
 
 Conventions
 -----------
-Those of `metrics`. These see a delay of a single sample and, but for `si_snr`, every gain.
+Those of `metrics`. A delay of a single sample changes these metrics; so does any gain, except for
+`si_snr`.
 
 Metrics
 -------
 - `snr`, `segmental_snr`, `si_snr`: decibels, higher is better.
-- `mse`: of waves of full scale 1, lower is better.
-- `nrmse`: the root of `mse` in units of the reference's mean, standard deviation, range or
-  interquartile range, lower is better.
+- `mse`: for waves with full scale 1, lower is better.
+- `nrmse`: the root of `mse`, divided by the reference's mean, standard deviation, range or
+  interquartile range; lower is better.
 
 Sources
 -------
-Named in each function. Read from the code that made the published numbers: kuleshov/audio-super-res
-(src/models/model.py), yxlu-0102/AP-BWE (cal_metrics.py), maum-ai/nuwave2 (for_test.py) and
-sutgeorge/Audio-Super-Resolution (Project/metrics.py), all on GitHub.
+Named in each function; the code that made the published numbers is on GitHub:
+kuleshov/audio-super-res (src/models/model.py), yxlu-0102/AP-BWE (cal_metrics.py),
+maum-ai/nuwave2 (for_test.py) and sutgeorge/Audio-Super-Resolution (Project/metrics.py).
 """
 
 import functools
@@ -23,45 +24,46 @@ import math
 
 import numpy as np
 
+from ...command.errors import lookup
 from .base import PATCH, Metric, mean_over_channels, patches
 
 
 @mean_over_channels
 def snr(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Signal-to-noise ratio over the whole wave, in dB.
+    """Computes the signal-to-noise ratio over the whole wave, in dB.
 
-    10 log10(sum y^2 / sum (y - p)^2). AP-BWE and NU-Wave 2, whose code has this form, limit the
-    error's norm to 1e-8 from below; that acts only where this function returns infinity.
+    10 log10(sum y^2 / sum (y - p)^2). AP-BWE and NU-Wave 2, whose code has this form, floor the
+    norm of the error at 1e-8; that matters only where this function returns infinity.
 
     Returns:
         `inf` for a perfect estimate, also of silence; `-inf` for any other estimate of silence;
-        0 for an estimate that is silent itself.
+        0 for a silent estimate.
     """
     return _decibels(np.sum(reference**2), np.sum((reference - estimate) ** 2))
 
 
 @mean_over_channels
 def segmental_snr(reference: np.ndarray, estimate: np.ndarray, patch: int = PATCH) -> float:
-    """Kuleshov's SNR: the mean over patches of a ratio whose error is padded, in dB.
+    """Computes Kuleshov's SNR: the mean over patches of a ratio with a padded error, in dB.
 
     20 log10(rms(y) / sqrt(mean((y - p)^2 + 1e-6)) + 1e-8) for each patch, as in Kuleshov, Enam and
     Ermon 2017, Birnbaum et al. 2019 and Bini 2021. The padding hides errors far below -60 dB of
-    full scale, so quiet recordings get lower numbers.
+    full scale; quiet recordings therefore get lower numbers.
 
-    What follows the last whole patch is left out, since the published preparation writes whole
+    Samples after the last whole patch are ignored, since the published preparation writes whole
     patches only. A wave shorter than one patch is one patch.
 
     Deviation: patches do not overlap here. The published ones overlap by a half (Kuleshov's single
-    speaker) or three quarters (Bini), and the last ones, which do not fill a batch of 128, are
-    dropped.
+    speaker) or three quarters (Bini), and the last ones are dropped if they do not fill a batch of
+    128.
 
     Args:
         reference: shape (n,) or (n, channels).
         estimate: the same shape.
-        patch: samples; the length of the wave gives the published code's "full SNR".
+        patch: in samples; the length of the wave yields the published code's "full SNR".
 
     Returns:
-        for a perfect estimate 20 log10(rms(y)) + 60, so never infinity; -160 for a silent patch.
+        20 log10(rms(y)) + 60 for a perfect estimate, never infinity; -160 for a silent patch.
     """
     y, p = patches(reference, patch), patches(estimate, patch)
     noise = np.sqrt(np.mean((y - p) ** 2 + 1e-6, axis=1))
@@ -70,16 +72,16 @@ def segmental_snr(reference: np.ndarray, estimate: np.ndarray, patch: int = PATC
 
 @mean_over_channels
 def si_snr(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Scale-invariant signal-to-noise ratio, in dB: an estimate's gain and offset do not count.
+    """Computes the scale-invariant signal-to-noise ratio, in dB; gain and offset do not matter.
 
-    Both waves lose their means. Then t = y <p, y> / <y, y> is what the estimate holds of the
-    reference, and the ratio is 10 log10(sum t^2 / sum (p - t)^2) (Luo and Mesgarani
-    2018; with the means left in, Le Roux et al. 2019 call it SI-SDR).
+    The means of both waves are removed. t = y <p, y> / <y, y> is the projection of the estimate on
+    the reference, and the ratio is 10 log10(sum t^2 / sum (p - t)^2) (Luo and Mesgarani 2018).
+    Without removing the means, Le Roux et al. 2019 call it SI-SDR.
 
     Returns:
-        `inf` for a perfect estimate, also of silence; above 250 dB, by rounding, where only gain
-        and offset differ; `-inf` for an estimate that holds nothing of the reference, such as
-        silence, and for any other estimate of silence.
+        `inf` for a perfect estimate, also of silence; above 250 dB, due to rounding, if only gain
+        and offset differ; `-inf` for an estimate orthogonal to the reference, such as silence, and
+        for any other estimate of silence.
     """
     y, p = reference - np.mean(reference), estimate - np.mean(estimate)
     power = np.sum(y**2)
@@ -91,7 +93,7 @@ def si_snr(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 @mean_over_channels
 def mse(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Mean square error, of waves of full scale 1.
+    """Computes the mean square error of waves with full scale 1.
 
     Returns:
         0 for a perfect estimate.
@@ -110,17 +112,17 @@ NORMS = tuple(_SPREADS)
 
 @mean_over_channels
 def nrmse(reference: np.ndarray, estimate: np.ndarray, norm: str = "range") -> float:
-    """Root mean square error over a size of the reference.
+    """Computes the root mean square error relative to a norm of the reference.
 
     The Keras project sutgeorge/Audio-Super-Resolution divides by the mean, the standard deviation
     (of the population) or the range of a chunk, or by the interquartile range.
 
-    The mean of audio is near 0 and says nothing about its size: that norm is here to repeat
-    published numbers, and so is the interquartile range, which grows with the share of silence.
+    The mean of audio is near 0 and says nothing about its level. That norm is here to repeat
+    published numbers, and so is the interquartile range, which depends on the fraction of silence.
 
-    Deviations: its mean keeps its sign, so that an error can be negative; its magnitude is taken
-    here. Its interquartile range is one constant for each split, that of all its samples; here it
-    is the recording's own, by quantiles interpolated between samples.
+    Deviations: the project's mean keeps its sign, which makes errors negative; here its magnitude
+    is used. The project's interquartile range is one constant per split, over all its samples; here
+    it is that of the recording, with quantiles interpolated between samples.
 
     Args:
         reference: shape (n,) or (n, channels).
@@ -128,15 +130,13 @@ def nrmse(reference: np.ndarray, estimate: np.ndarray, norm: str = "range") -> f
         norm: one of `NORMS`: "mean", "sd", "range" or "iqr".
 
     Returns:
-        0 for a perfect estimate, also of silence; `inf` for any other where the norm is 0.
+        0 for a perfect estimate, also of silence; `inf` for any other if the norm is 0.
 
     Raises:
-        ValueError: there is no such norm.
+        UserError: there is no such norm.
     """
-    if norm not in _SPREADS:
-        raise ValueError(f"no norm is named {norm!r}; there are {', '.join(NORMS)}")
     error = math.sqrt(np.mean((reference - estimate) ** 2))
-    spread = float(_SPREADS[norm](reference))
+    spread = float(lookup(_SPREADS, norm, "norm")(reference))
     if error == 0:
         return 0.0
     return error / spread if spread > 0 else math.inf
@@ -150,7 +150,12 @@ def _decibels(signal: float, error: float) -> float:
 
 METRICS: dict[str, Metric] = {
     "snr": Metric(
-        snr, "SNR", "dB", True, 2, "Energy of the reference over energy of the error, whole file."
+        snr,
+        "SNR",
+        "dB",
+        True,
+        2,
+        "Energy of the reference over that of the error, whole file.",
     ),
     "segmental_snr": Metric(
         segmental_snr,
@@ -158,7 +163,7 @@ METRICS: dict[str, Metric] = {
         "dB",
         True,
         2,
-        "Mean over patches of 8192 samples; 1e-6 is added to the error's mean square.",
+        "Mean SNR of patches of 8192 samples, with 1e-6 added to the mean square of the error.",
     ),
     "si_snr": Metric(
         si_snr,
@@ -166,10 +171,10 @@ METRICS: dict[str, Metric] = {
         "dB",
         True,
         2,
-        "SNR after the reference is scaled to fit the estimate, both without their means.",
+        "SNR after the means are removed and the reference is scaled to fit the estimate.",
     ),
     "mse": Metric(
-        mse, "MSE", "full scale^2", False, 6, "Mean square error of waves of full scale 1."
+        mse, "MSE", "full scale^2", False, 6, "Mean square error of waves with full scale 1."
     ),
 } | {
     f"nrmse_{norm}": Metric(
@@ -178,9 +183,9 @@ METRICS: dict[str, Metric] = {
         "ratio",
         False,
         4,
-        f"Root mean square error over the reference's {words}. The Keras project.",
+        f"Root mean square error divided by the reference's {norm_name}. The Keras project.",
     )
-    for norm, words in {
+    for norm, norm_name in {
         "mean": "mean, without its sign",
         "sd": "standard deviation",
         "range": "range",
