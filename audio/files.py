@@ -157,15 +157,16 @@ def writer(
     def user_errors() -> Iterator[None]:
         try:
             yield
-        except (soundfile.LibsndfileError, ValueError) as error:
-            if isinstance(error, soundfile.LibsndfileError):
-                reason = error.error_string
-            else:
-                reason = str(error)
-            raise UserError(
-                f"{path}: cannot be written with {channels} channel(s) at {sample_rate} Hz"
-                f"{' as ' + subtype if subtype else ''} ({reason.rstrip('.')}); wav takes all"
-            ) from error
+        except soundfile.LibsndfileError as error:
+            raise cannot_write(error.error_string) from error
+        except ValueError as error:
+            raise cannot_write(str(error)) from error
+
+    def cannot_write(reason: str) -> UserError:
+        return UserError(
+            f"{path}: cannot be written with {channels} channel(s) at {sample_rate} Hz"
+            f"{' as ' + subtype if subtype else ''} ({reason.rstrip('.')}); wav takes all"
+        )
 
     with replacing(path) as temporary:
         with user_errors():

@@ -50,7 +50,8 @@ def main(flags: Flags, arguments: list[str]) -> None:
         raise UserError("--source is missing: the folder of the corpus")
     from ..audio import quotient
     from . import degrade
-    from .prepare import Settings, prepare
+    from .plan import Settings
+    from .prepare import prepare
 
     ratio = quotient(flags.ratio)
     degrade.get(flags.protocol).check(ratio)
@@ -92,16 +93,16 @@ def _recordings(flags: Flags) -> "tuple[list[Recording], str]":
 
 
 def _print_summary(description: dict[str, Any], output: Path) -> None:
-    from .prepare import describe_left_out
+    from .survey import describe_left_out
 
     for split, totals in description["totals"].items():
+        if not totals["recordings"]:
+            print(f"{split:5}  no recordings; try a larger corpus or --{split}_fraction")
+            continue
         print(
             f"{split:5}  {totals['recordings']:6} recordings  {totals['seconds'] / 60:8.1f} minutes"
             f"  {totals['speakers']:5} speakers"
         )
-    for split in ("valid", "test"):
-        if split not in description["totals"]:
-            print(f"{split:5}  no recordings; try a larger corpus or --{split}_fraction")
     print(
         f"left out: {describe_left_out(description['left_out'])}; "
         f"{output / 'manifest.csv'} lists each with its reason"

@@ -1,30 +1,36 @@
-"""Prints the facts of recordings: python -m wideband.data_gen.inspect FILE..."""
+"""Prints the facts of recordings: python -m wideband.data_gen.inspect RECORDING..."""
 
 import math
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-from absl import flags
+from typing import TYPE_CHECKING
 
 from ..command import UserError
-from ..command.run import run_command
+from ..command.run import Command, Flags
 
-FLAGS = flags.FLAGS
-
-flags.DEFINE_string(
-    "spectrogram", None, "Where to save the spectrograms: a folder, or a .png for a single file."
-)
+if TYPE_CHECKING:
+    from ..audio.measure import Facts
 
 HEADER = "  seconds      Hz  ch  peak dB   RMS dB        DC  clipped %  bandwidth Hz"
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Measures what the arguments name, a line each, and goes on after a file that fails."""
-    from ..audio.measure import measure, reason_to_skip
+def define_flags(flags: Flags) -> None:
+    """Defines the flags of the command."""
+    flags.string(
+        "spectrogram",
+        None,
+        "Where to save the spectrograms: a folder, or a .png for a single recording.",
+    )
+
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Prints a line per recording, and continues after one that cannot be read."""
+    from ..audio.measure import measure
 
     paths = _paths(arguments)
-    pictures = _pictures(paths, FLAGS.spectrogram)
+    pictures = _pictures(paths, flags.spectrogram)
     width = max(len(str(path)) for path in paths)
     print(f"{'':{width}}{HEADER}")
     failed = 0
@@ -32,26 +38,34 @@ def main(arguments: Sequence[str]) -> None:
         try:
             facts = measure(path)
             if path in pictures and facts.frames:
-                # Matplotlib takes half a second, which most calls do without.
+                # Imported here, since Matplotlib takes half a second.
                 from ..audio import spectrogram
 
                 spectrogram.save(path, facts, pictures[path])
         except UserError as error:
             failed += 1
-            print(f"{path!s:{width}}  {str(error).removeprefix(f'{path}: ')}", flush=True)
-            continue
-        print(
-            f"{path!s:{width}}  {facts.seconds:7.2f}  {facts.sample_rate:6}  {facts.channels:2}"
-            f"  {_decibels(facts.peak):7.1f}  {_decibels(facts.rms):7.1f}  {facts.dc:8.5f}"
-            f"  {100 * facts.clipped:9.3f}  {facts.bandwidth_hz:12.0f}"
-            f"  {reason_to_skip(facts, facts.sample_rate, patch=1)}".rstrip(),
-            flush=True,
-        )
+            line = "  " + str(error).removeprefix(f"{path}: ")
+        else:
+            line = _describe(facts)
+        print(f"{path!s:{width}}{line}", flush=True)
     if failed:
-        raise UserError(f"{failed} of {len(paths)} files could not be read")
+        raise UserError(f"{failed} of {len(paths)} recordings could not be read")
+
+
+def _describe(facts: "Facts") -> str:
+    """Formats the facts below `HEADER`, with the reason why a recording is unfit."""
+    from ..audio.measure import reason_to_skip
+
+    return (
+        f"  {facts.seconds:7.2f}  {facts.sample_rate:6}  {facts.channels:2}"
+        f"  {_decibels(facts.peak):7.1f}  {_decibels(facts.rms):7.1f}  {facts.dc:8.5f}"
+        f"  {100 * facts.clipped:9.3f}  {facts.bandwidth_hz:12.0f}"
+        f"  {reason_to_skip(facts, facts.sample_rate, patch=1)}"
+    ).rstrip()
 
 
 def _paths(arguments: Sequence[str]) -> list[Path]:
+    """Lists the recordings that the arguments name, each once."""
     from .. import audio
 
     paths = []
@@ -61,12 +75,18 @@ def _paths(arguments: Sequence[str]) -> list[Path]:
         else:
             paths.append(Path(argument))
     if not paths:
-        raise UserError("name recordings, or folders that hold some")
+        raise UserError("name recordings, or folders with recordings")
     return list(dict.fromkeys(paths))
 
 
 def _pictures(paths: Sequence[Path], target: str | None) -> dict[Path, Path]:
-    """Where each recording's spectrogram goes: nowhere, to one file, or into a tree of its own."""
+    """Chooses where to save the spectrogram of each recording.
+
+    Args:
+        paths: the recordings.
+        target: a .png for a single recording, a folder that gets a tree like that of the
+            recordings, or None for no pictures.
+    """
     if target is None:
         return {}
     if target.lower().endswith(".png"):
@@ -86,10 +106,9 @@ def _decibels(amplitude: float) -> float:
     return 20 * math.log10(amplitude) if amplitude > 0 else -math.inf
 
 
-def run() -> None:
-    """Starts the command."""
-    run_command(main)
-
+command = Command(
+    "python -m wideband.data_gen.inspect", define_flags, main, positional="RECORDING..."
+)
 
 if __name__ == "__main__":
-    run()
+    sys.exit(command())

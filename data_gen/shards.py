@@ -1,13 +1,13 @@
 """TFRecord shards of whole waves.
 
-A shard is a file of `tf.train.Example`s. `high` is stored in 16 bits, as it was recorded; `low` in
-float32 at the low rate, since rounding would put a noise floor below the band that networks have
-to fill, and low-passed waves may exceed 1.
+A shard is a file of `tf.train.Example`s. `high` is stored in 16 bits, like most recordings. `low`
+is stored in float32 at the low rate: rounding would put a noise floor below the band that networks
+have to restore, and low-passed waves may exceed 1.
 """
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +23,7 @@ class Example(NamedTuple):
     speaker: str
     text: str
     start_seconds: float
-    high: np.ndarray  # (n,) float32
+    high: np.ndarray  # (n,) float32; `write` also takes int16, which is not rounded again
     low: np.ndarray  # (n / ratio,) float32
 
 
@@ -44,6 +44,7 @@ def _serialize(example: Example) -> bytes:
     def data(value: bytes) -> tf.train.Feature:
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
+    high = example.high if example.high.dtype == np.int16 else to_int16(example.high)
     feature = {
         "name": text(example.name),
         "speaker": text(example.speaker),
@@ -51,17 +52,17 @@ def _serialize(example: Example) -> bytes:
         "start_seconds": tf.train.Feature(
             float_list=tf.train.FloatList(value=[example.start_seconds])
         ),
-        "high": data(to_int16(example.high).astype("<i2").tobytes()),
+        "high": data(high.astype("<i2").tobytes()),
         "low": data(example.low.astype("<f4").tobytes()),
     }
-    # The order of a protocol buffer's map is otherwise left to chance, and with it the bytes.
+    # Otherwise the order of the map, and so the bytes, would be random.
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(
         deterministic=True
     )
 
 
 def write(path: Path, examples: Iterable[Example]) -> None:
-    """Writes a shard, one example at a time, and renames it once it is whole."""
+    """Writes a shard, one example at a time, and renames it when it is complete."""
     with replacing(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
         for example in examples:
             writer.write(_serialize(example))
@@ -76,9 +77,10 @@ def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def read(paths: Iterable[Path]) -> Iterator[Example]:
-    """Reads the examples of shards one after the other, as they were written."""
+    """Reads the examples of shards one after the other, in the order they were written."""
     dataset = tf.data.TFRecordDataset([str(path) for path in paths]).map(parse)
-    for example in dataset.as_numpy_iterator():
+    examples: Iterator[dict[str, Any]] = dataset.as_numpy_iterator()
+    for example in examples:
         yield Example(
             example["name"].decode(),
             example["speaker"].decode(),
