@@ -6,6 +6,7 @@ wideband-upsample - --model=phone-4x --input_rate=4000 --output=- <raw.pcm >rest
 """
 
 import sys
+from io import BufferedReader
 from pathlib import Path
 
 from ..command import UserError
@@ -126,9 +127,11 @@ def _restore_raw(flags: Flags, settings: Settings) -> None:
     from .raw import restore_raw
 
     models = candidates(flags.model or [], flags.sample_rate, quotient(flags.ratio))
+    source = sys.stdin.buffer
+    assert isinstance(source, BufferedReader)
     message = restore_raw(
         models,
-        sys.stdin.buffer,
+        source,
         sys.stdout.buffer,
         flags.input_rate,
         flags.channels,

@@ -1,6 +1,7 @@
 """Restoring raw samples as they arrive, from one stream of bytes to another."""
 
 from collections.abc import Sequence
+from io import BufferedReader
 from typing import BinaryIO
 
 import numpy as np
@@ -19,7 +20,7 @@ CHUNK_BYTES = 2**18
 
 def restore_raw(
     models: Sequence[Candidate],
-    source: BinaryIO,
+    source: BufferedReader,
     target: BinaryIO,
     sample_rate: int,
     channels: int,

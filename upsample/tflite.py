@@ -99,7 +99,19 @@ def _parse(content: Any) -> Metadata:
     return metadata
 
 
-class TFLiteNetwork:
+class _Described:
+    """The attributes of a `models.restorer.Restorer`, from a file's metadata."""
+
+    def __init__(self, metadata: Metadata) -> None:
+        self.name = metadata.network
+        self.wants, self.factor, self.multiple = metadata.wants, metadata.factor, metadata.multiple
+        self.context = metadata.context
+        self.window: int | None = metadata.window
+        self.patch = metadata.window if metadata.context is None else None
+        self.streaming, self.delay = metadata.streaming, metadata.delay
+
+
+class TFLiteNetwork(_Described):
     """The network in a file of wideband-export: a `models.restorer.Restorer`.
 
     It takes windows of one length. Inputs and outputs are float32, even where the file computes in
@@ -122,6 +134,7 @@ class TFLiteNetwork:
 
     def __init__(self, path: Path | str, threads: int = 1) -> None:
         model, self.metadata = read(Path(path))
+        super().__init__(self.metadata)
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
@@ -140,21 +153,15 @@ class TFLiteNetwork:
         self._lock = Lock()
         signature = self._interpreter.get_signature_runner()
         inputs, outputs = signature.get_input_details(), signature.get_output_details()
-        metadata = self.metadata
-        if metadata.wants not in inputs:
-            raise UserError(f"{path}: has no input {metadata.wants!r}; export it again")
-        self._input = inputs.pop(metadata.wants)["index"]
+        if self.wants not in inputs:
+            raise UserError(f"{path}: has no input {self.wants!r}; export it again")
+        self._input = inputs.pop(self.wants)["index"]
         self._output = outputs.pop("restored")["index"]
         # Shape of each state, and its tensors before and after a window.
         self._states = [
             (inputs[name]["shape"], inputs[name]["index"], outputs[name]["index"])
             for name in inputs
         ]
-        self.name = metadata.network
-        self.wants, self.factor, self.multiple = metadata.wants, metadata.factor, metadata.multiple
-        self.context, self.window = metadata.context, metadata.window
-        self.patch = metadata.window if metadata.context is None else None
-        self.streaming, self.delay = metadata.streaming, metadata.delay
 
     def session(self) -> "Session":
         """Starts one channel of a new wave."""
@@ -187,12 +194,17 @@ class TFLiteNetwork:
             return self._interpreter.get_tensor(self._output), states
 
 
-class Session:
+class Session(_Described):
     """One channel of one wave, window after window; `TFLiteNetwork.session` makes one."""
 
     def __init__(self, network: TFLiteNetwork) -> None:
+        super().__init__(network.metadata)
         self._network = network
         self._states = network.states()
+
+    def session(self) -> "Session":
+        """Starts another wave."""
+        return Session(self._network)
 
     def restore(self, windows: np.ndarray) -> np.ndarray:
         """Restores the next windows (b, window, 1), to float32 (b, factor window, 1)."""

@@ -1,72 +1,79 @@
-"""wideband-export: makes a TFLite file of a trained network, for phones and small computers.
+"""wideband-export: writes a trained network as a TFLite file, for phones and small computers.
 
-wideband-export --model=runs/demo --output=demo.tflite --quantize=dynamic
-wideband-export --model=runs/demo --output=demo.tflite --quantize=int8 --data=data/demo
+wideband-export --run=runs/demo --output=demo.tflite --quantize=dynamic
+wideband-export --run=runs/demo --output=demo.tflite --quantize=int8 --data=data/demo
 """
 
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 
-from absl import flags
-
 from ...command import UserError
-from ...command.run import quiet_tensorflow, run_command
-
-_MODEL = flags.DEFINE_string(
-    "model", None, "A run folder, or a weights file in one.", required=True
-)
-_OUTPUT = flags.DEFINE_string("output", None, "The file to write, x.tflite.", required=True)
-_QUANTIZE = flags.DEFINE_enum(
-    "quantize",
-    "none",
-    ["none", "float16", "dynamic", "int8"],
-    "none: float32. float16: weights in 16 bits. dynamic: weights in 8 bits. int8: weights and "
-    "computation in 8 bits, calibrated on the training part of --data. Waves go in and out as "
-    "float32 in every one.",
-)
-_WINDOW = flags.DEFINE_integer(
-    "window",
-    None,
-    "Samples that the file takes at once, at the rate that the network wants. By default the patch "
-    "of a network that sees all of it, else four times its context, half of which is good. A "
-    "streaming network takes its step only.",
-    lower_bound=1,
-)
-_DATA = flags.DEFINE_string("data", None, "A dataset of wideband-prepare, for int8.")
-_LICENCE = flags.DEFINE_string("licence", "", "Licence of the weights, kept in the file.")
+from ...command.files import check_suffix
+from ...command.run import Command, Flags, quiet_tensorflow
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Exports the network that the flags name, and prints what became of it."""
-    if arguments:
-        raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
+def define_flags(flags: Flags) -> None:
+    """Defines the flags of the command."""
+    flags.string(
+        "run",
+        None,
+        "A run folder, a weights file in one, or the name of a shipped network with Keras weights.",
+        required=True,
+    )
+    flags.string("output", None, "The file to write, x.tflite.", required=True)
+    flags.choice(
+        "quantize",
+        "none",
+        ["none", "float16", "dynamic", "int8"],
+        "none: float32. float16: weights in 16 bits. dynamic: weights in 8 bits. int8: weights and "
+        "computation in 8 bits, calibrated on the training split of --data. Inputs and outputs "
+        "are float32 in all of them.",
+    )
+    flags.integer(
+        "window",
+        None,
+        "Samples per call, at the rate of the network's input. Default: the patch of a network "
+        "that sees all of it, otherwise four times its context, half of which is kept. A streaming "
+        "network has one window only.",
+        lower_bound=1,
+    )
+    flags.string("data", None, "A dataset of wideband-prepare, for int8.")
+    flags.string("licence", "", "Licence of the weights, stored in the file.")
+
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Exports a network and describes the file."""
+    from ..loading import find_run
+
+    output, data = Path(flags.output), Path(flags.data) if flags.data else None
+    check_suffix("output", output, ".tflite")
+    if flags.quantize == "int8" and data is None:
+        raise UserError(
+            "--quantize=int8 is calibrated on training data; name a dataset with --data"
+        )
+    find_run(flags.run)
+    if data is not None:
+        from ...data_gen.dataset import Dataset
+
+        Dataset(data)
     quiet_tensorflow()
     from .exporter import export
 
-    done = export(
-        Path(_MODEL.value),
-        Path(_OUTPUT.value),
-        _QUANTIZE.value,
-        _WINDOW.value,
-        Path(_DATA.value) if _DATA.value else None,
-        _LICENCE.value,
-    )
-    facts = done.facts
+    done = export(flags.run, output, flags.quantize, flags.window, data, flags.licence)
+    metadata = done.metadata
+    milliseconds = 1000 * metadata.latency / metadata.sample_rate
     print(
-        f"{_OUTPUT.value}: {facts.network} as {facts.quantize}, {done.size / 1e6:.2f} MB, windows "
-        f"of {facts.window} samples, latency {1000 * facts.latency / facts.sample_rate:.0f} ms"
+        f"{output}: {metadata.network} as {metadata.quantize}, {done.size / 1e6:.2f} MB, windows "
+        f"of {metadata.window} samples, latency {milliseconds:.0f} ms"
     )
-    if facts.streaming:
-        print(f"streaming: states go from window to window, {facts.context} samples back")
+    if metadata.streaming:
+        print(f"streaming: states carry {metadata.context} samples from window to window")
     counts = ", ".join(f"{name} {count}" for name, count in done.operators.most_common())
     print(f"{done.operators.total()} operators, all built in: {counts}")
-    print(f"agrees with Keras on noise to {done.agreement_db:.1f} dB")
+    print(f"agrees with Keras to {done.agreement_db:.1f} dB on noise")
 
 
-def run() -> None:
-    """Starts the command."""
-    run_command(main)
-
+command = Command("wideband-export", define_flags, main)
 
 if __name__ == "__main__":
-    run()
+    sys.exit(command())

@@ -19,19 +19,19 @@ def convert(
     calibration: Iterable[dict[str, np.ndarray]] | None = None,
     quantize: str = "none",
 ) -> bytes:
-    """Converts a network to a TFLite model that takes and gives one float32 window at a time.
+    """Converts a network to a TFLite model that maps one float32 window per call.
 
-    Its signature names the wave as the network does ("interpolated" or "low"), what comes out
-    "restored", and states as the inputs of a network's step; each comes out as it goes in.
+    The signature names the input as the network does ("interpolated" or "low") and the output
+    "restored". States keep the names of the step's inputs, on both sides.
 
     Args:
-        model: a network of `wideband.models`, or the step of one that has it; it stays as it is.
-        window: samples that the TFLite model takes.
-        calibration: inputs by their names as they are at work, for "int8".
+        model: a network of `wideband.models`, or its step; it is not changed.
+        window: samples per call.
+        calibration: typical inputs by name, for "int8".
         quantize: "none", "float16", "dynamic" or "int8".
 
     Raises:
-        UserError: TFLite has no built-in operators for the network.
+        UserError: the network needs operators that are not built into TFLite.
     """
     weights = [
         [variable.numpy() for variable in variables]
@@ -41,16 +41,15 @@ def convert(
     shapes = [(1, window, 1), *(tensor.shape for tensor in model.inputs[1:])]
 
     def restore(**inputs):
-        # As constants: what TFLite makes of variables would have to be initialized first.
+        # Weights as constants: TFLite's variables would have to be initialized first.
         constants = [list(map(tf.constant, group)) for group in weights]
         if not states:
             return {"restored": model.stateless_call(*constants, inputs[wave], training=False)[0]}
-        given = [inputs[name] for name in (wave, *states)]
-        outputs, _ = model.stateless_call(*constants, given, training=False)
+        ordered = [inputs[name] for name in (wave, *states)]
+        outputs, _ = model.stateless_call(*constants, ordered, training=False)
         return dict(zip(("restored", *states), outputs, strict=True))
 
-    module = tf.Module()
-    module.restore = tf.function(restore)
+    module = _Module(restore)
     with _tflite_forms(model):
         function = module.restore.get_concrete_function(
             **{
@@ -58,7 +57,7 @@ def convert(
                 for name, shape in zip((wave, *states), shapes, strict=True)
             }
         )
-    # From the module's saved form: frozen first, the functions that become LSTMs would be lost.
+    # The converter saves the module first: freezing would lose the functions that become LSTMs.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if quantize != "none":
@@ -70,16 +69,24 @@ def convert(
         converter.target_spec.supported_ops += [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     try:
         return converter.convert()
-    except Exception as error:  # of a class that TensorFlow keeps to itself
+    except Exception as error:  # its class is private to TensorFlow
         if type(error).__name__ != "ConverterError":
             raise
         reason = next(line for line in str(error).splitlines() if "error: " in line)
         raise UserError(f"{model.name}: does not convert to TFLite: {reason}") from error
 
 
+class _Module(tf.Module):
+    """A module with one function, which the converter can save."""
+
+    def __init__(self, restore: Callable) -> None:
+        super().__init__()
+        self.restore = tf.function(restore)
+
+
 @contextmanager
 def _tflite_forms(model: keras.Model) -> Iterator[None]:
-    """Gives some of a model's layers a form that converts, for as long as the context lasts."""
+    """Replaces the calls of some layers by calls that convert to TFLite, inside the context."""
     changed = []
     for layer in model._flatten_layers():
         for kind, form in _FORMS.items():
@@ -94,14 +101,14 @@ def _tflite_forms(model: keras.Model) -> Iterator[None]:
 
 
 def _add(layer: keras.layers.Add) -> Callable:
-    """A sum as a plain sum.
+    """Makes the call of a sum.
 
-    Keras takes the wave (1, n, 1) for a bias of n channels, which TFLite cannot add so.
+    Keras treats the wave (1, n, 1) as a bias of n channels, which TFLite cannot add.
     """
 
     def call(inputs):
-        # Of the wave itself: TFLite has this operator in float32 only, so that 8 bits never round
-        # it. Sums of channels, inside the network, it cannot do.
+        # TFLite has AddN in float32 only, so the wave itself is never rounded to 8 bits. Sums of
+        # channels inside the network need the plain operator.
         x, other = inputs
         is_wave = x.shape == other.shape and x.shape[-1] == 1
         return tf.add_n(inputs) if is_wave else tf.add(x, other)
@@ -110,12 +117,12 @@ def _add(layer: keras.layers.Add) -> Callable:
 
 
 def _lstm(layer: keras.layers.LSTM) -> Callable:
-    """An LSTM in a function that the converter replaces by TFLite's operator for it.
+    """Makes the call of an LSTM: a function that the converter replaces by TFLite's LSTM operator.
 
-    The converter goes by the function's attributes and the order of its arguments and results,
-    those of Keras 2's LSTM with its default activations; it reads nothing of the inside. TFLite's
-    operator keeps its state until the runner resets it. (Unrolled, an LSTM of 32 steps has 400
-    operators; as a loop it cannot be calibrated.)
+    The converter recognizes it by the function's attributes and by the order of its arguments and
+    results, which are those of Keras 2's LSTM with default activations. It ignores the function's
+    body. TFLite's operator keeps its state until the program resets it. (Unrolled, an LSTM of 32
+    steps has 400 operators; a loop cannot be calibrated.)
     """
 
     @tf.function(
@@ -152,13 +159,13 @@ _FORMS = {keras.layers.Add: _add, keras.layers.LSTM: _lstm}
 
 
 def operators(model: bytes) -> Counter[str]:
-    """Counts a TFLite model's operators by name; those that are not built in are named CUSTOM."""
+    """Counts a TFLite model's operators by name; operators that are not built in are CUSTOM."""
     names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
     root = schema.Model.GetRootAs(model)
     counted = Counter()
     for graph in map(root.Subgraphs, range(root.SubgraphsLength())):
         for operator in map(graph.Operators, range(graph.OperatorsLength())):
             code = root.OperatorCodes(operator.OpcodeIndex())
-            # Codes above 127 stand in the newer of the two fields only.
+            # Codes above 127 are in the newer of the two fields only.
             counted[names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]] += 1
     return counted

@@ -1,0 +1,73 @@
+"""Whether a TFLite file does what its Keras network does."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...command import UserError
+from ...models.system import Network
+from ..tflite import TFLiteNetwork
+
+# How closely a file must agree with its network: the signal-to-noise ratio in dB of its output
+# against the network's. The loss of int8 depends on the network; its output must only be finite.
+AGREEMENT_DB = {"none": 80.0, "float16": 40.0, "dynamic": 10.0, "int8": -np.inf}
+# RMS of an error that is inaudible: 16-bit audio is rounded with about as much.
+ERROR_FLOOR = 1e-5
+# Windows of each test signal; a streaming network must carry its states through all of them.
+WINDOWS, STREAM_WINDOWS = 2, 64
+
+
+def check_agreement(network: Network, file: TFLiteNetwork) -> float:
+    """Compares a file with its network on noise, bursts of noise, faint noise and silence.
+
+    Returns:
+        the signal-to-noise ratio in dB of the file's output against the network's, for noise.
+
+    Raises:
+        UserError: the file's output is not finite, or differs too much.
+    """
+    required_db = AGREEMENT_DB[file.metadata.quantize]
+    agreement_db = {}
+    for kind, windows in _signals(file):
+        found, expected = _restore(network, file, windows)
+        if not np.isfinite(found).all():
+            raise UserError(f"its output contains NaN or infinity for {kind}")
+        error = np.square(found - expected).mean()
+        with np.errstate(divide="ignore"):
+            agreement_db[kind] = float(
+                10 * np.log10(np.square(expected).mean() / max(error, 1e-30))
+            )
+        inaudible = error < ERROR_FLOOR**2 and kind != "noise"
+        if not (agreement_db[kind] >= required_db or inaudible):
+            raise UserError(
+                f"it agrees with Keras only to {agreement_db[kind]:.1f} dB on {kind}, below "
+                f"{required_db:.0f} dB"
+            )
+    return agreement_db["noise"]
+
+
+def _signals(file: TFLiteNetwork) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields signals (windows, window, 1) of each kind, at the rate of the file's input."""
+    count = STREAM_WINDOWS if file.streaming else WINDOWS
+    window = file.metadata.window
+    noise = np.random.default_rng(0).normal(0, 0.1, count * window).astype(np.float32)
+    # Bursts of half a window with silence between them.
+    gate = np.arange(len(noise)) // (window // 2) % 2
+    signals = {
+        "noise": noise,
+        "bursts of noise": 3 * gate.astype(np.float32) * noise,
+        "faint noise": 1e-3 * noise,
+        "silence": 0 * noise,
+    }
+    for kind, signal in signals.items():
+        yield kind, signal.reshape(count, window, 1)
+
+
+def _restore(
+    network: Network, file: TFLiteNetwork, windows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the outputs of the file and of the network as waves (n,)."""
+    found = file.restore(windows).reshape(-1)[file.delay :]
+    # A file with states takes the windows as one wave.
+    inputs = windows.reshape(1, -1, 1) if file.streaming else windows
+    return found, np.asarray(network(inputs)).reshape(-1)[: len(found)]
