@@ -1,1 +1,1 @@
-"""From corpora to checked shards of waves, and from those to patches."""
+"""From a corpus to checked shards of waves, and from shards to batches of patches."""

@@ -1,23 +1,24 @@
-"""The corpora that can be prepared, each read into the same list of recordings.
+"""Readers of the corpora that can be prepared. Each returns the same list of recordings.
 
 | corpus | what `source` is | speaker | split |
 |---|---|---|---|
-| folder | any tree of audio files | first folder below the source, or by pattern | |
-| manifest | a CSV (split, path, speaker and perhaps text), or its folder | column | column |
-| demo | where the synthesised corpus stands or is built | voice | by voice |
+| folder | any tree of audio files | first folder below the source, or a pattern | |
+| manifest | a CSV (split, path, speaker and optionally text), or its folder | column | column |
+| demo | where the synthesised corpus is, or is built | voice | by voice |
 | vctk | VCTK 0.92 (or the older 0.80), or where to download it | folder | |
-| ljspeech | LJSpeech 1.1, or where to download it | the only one | |
+| ljspeech | LJSpeech 1.1, or where to download it | a single one | |
 | librispeech | LibriSpeech, or where to download its subsets | folder | by subset |
 """
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from .. import audio
-from ..command import UserError
+from ..command.errors import UserError, lookup
+from ..command.files import read_csv
 
 NAMES = ("folder", "manifest", "demo", "vctk", "ljspeech", "librispeech")
 SPLITS = ("train", "valid", "test")
@@ -34,14 +35,20 @@ LIBRISPEECH_SUBSETS = {
 
 @dataclass(frozen=True)
 class Recording:
-    """One audio file of a corpus and what the corpus says of it."""
+    """One audio file of a corpus and what the corpus knows about it.
+
+    Args:
+        path: the file.
+        name: unique within the corpus: the path relative to its source, with forward slashes.
+        speaker: name of the speaker.
+        text: the transcript, "" if there is none.
+        split: "train", "valid" or "test", set by the corpus or by a rule; "" before that.
+    """
 
     path: Path
-    # Unique within the corpus: the path relative to its source, with forward slashes.
     name: str
     speaker: str
     text: str = ""
-    # "train", "valid" or "test" where the corpus or a rule says so.
     split: str = ""
 
 
@@ -54,42 +61,38 @@ def recordings(
 ) -> list[Recording]:
     """Lists the recordings of a corpus.
 
-    A public corpus that does not stand in `source` is downloaded there first, and the demo
-    corpus is synthesised there.
+    A public corpus that is not in `source` is downloaded there first; the demo corpus is
+    synthesised there.
 
     Args:
         corpus: one of `NAMES`.
-        source: the corpus's folder, or the CSV of `manifest`.
+        source: the folder of the corpus, or the CSV of `manifest`.
         speaker_pattern: for `folder`: a regular expression searched in the path relative to the
             source; its first group, or the whole match, is the speaker.
-        mic: for `vctk`: which of its two microphones, 1 or 2.
+        mic: for `vctk`: the microphone, 1 or 2.
         subsets: for `librispeech`: keys of `LIBRISPEECH_SUBSETS`.
 
     Returns:
         the recordings, sorted by name.
 
     Raises:
-        UserError: the corpus is unknown, incomplete or holds no recordings, or an argument is
-            wrong; the message says which.
+        UserError: the corpus is unknown, incomplete or empty, or an argument is wrong.
     """
     source = Path(source)
-    if corpus not in NAMES:
-        raise UserError(f"there is no corpus '{corpus}'; choose one of {', '.join(NAMES)}")
+    readers: dict[str, Callable[[], Iterable[Recording]]] = {
+        "folder": lambda: _folder(source, speaker_pattern),
+        "manifest": lambda: _manifest(source),
+        "demo": lambda: _demo(source),
+        "vctk": lambda: _vctk(source, mic),
+        "ljspeech": lambda: _ljspeech(source),
+        "librispeech": lambda: _librispeech(source, subsets),
+    }
+    read = lookup(readers, corpus, "corpus")
     if speaker_pattern is not None and corpus != "folder":
-        raise UserError(f"speaker_pattern is for the corpus 'folder', '{corpus}' has its speakers")
-    if corpus == "folder":
-        found = _folder(source, speaker_pattern)
-    elif corpus == "manifest":
-        found = _manifest(source)
-    elif corpus == "demo":
-        found = _demo(source)
-    elif corpus == "vctk":
-        found = _vctk(source, mic)
-    elif corpus == "ljspeech":
-        found = _ljspeech(source)
-    else:
-        found = _librispeech(source, subsets)
-    found = sorted(found, key=lambda recording: recording.name)
+        raise UserError(
+            f"speaker_pattern is for the corpus 'folder'; '{corpus}' names its own speakers"
+        )
+    found = sorted(read(), key=lambda recording: recording.name)
     if not found:
         raise UserError(f"{source}: no recordings found; looked for {', '.join(audio.SUFFIXES)}")
     return found
@@ -103,7 +106,7 @@ def _folder(source: Path, speaker_pattern: str | None) -> Iterator[Recording]:
             f"speaker_pattern '{speaker_pattern}' is not a regular expression: {error}"
         ) from error
     if not source.is_dir():
-        raise UserError(f"{source}: there is no such folder")
+        raise UserError(f"{source}: no such folder")
     for path in audio.find(source):
         relative = path.relative_to(source)
         name = relative.as_posix()
@@ -121,39 +124,30 @@ def _folder(source: Path, speaker_pattern: str | None) -> Iterator[Recording]:
 def _manifest(source: Path) -> list[Recording]:
     file = source / "manifest.csv" if source.is_dir() else source
     if not file.is_file():
-        raise UserError(f"{file}: there is no such manifest")
-    try:
-        # A BOM is what spreadsheet programs put in front.
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            rows = csv.DictReader(lines)
-            missing = {"split", "path", "speaker"} - set(rows.fieldnames or ())
-            if missing:
-                raise UserError(f"{file}: add the missing column(s) {', '.join(sorted(missing))}")
-            found: dict[str, Recording] = {}
-            for row in rows:
-                where = f"{file}, line {rows.line_num}"
-                recording = _manifest_row(row, file.parent, where)
-                if recording.name in found:
-                    raise UserError(f"{where}: '{recording.name}' is listed twice; remove one")
-                found[recording.name] = recording
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{file}: not a CSV in UTF-8: {error}") from error
+        raise UserError(f"{file}: no such manifest")
+    found: dict[str, Recording] = {}
+    for line, row in read_csv(file, {"split", "path", "speaker"}):
+        where = f"{file}, line {line}"
+        recording = _manifest_row(row, file.parent, where)
+        if recording.name in found:
+            raise UserError(f"{where}: '{recording.name}' is listed twice; remove one row")
+        found[recording.name] = recording
     return list(found.values())
 
 
-def _manifest_row(row: dict[str, str | None], folder: Path, where: str) -> Recording:
+def _manifest_row(row: dict[str, str], folder: Path, where: str) -> Recording:
     for column in ("split", "path", "speaker"):
         if not row[column]:
             raise UserError(f"{where}: fill in the {column}")
     if row["split"] not in SPLITS:
         raise UserError(f"{where}: split '{row['split']}' should be one of {', '.join(SPLITS)}")
-    name = PurePosixPath(str(row["path"]))
+    name = PurePosixPath(row["path"])
     path = folder / name
     if Path(name).is_absolute() or ".." in name.parts:
-        raise UserError(f"{where}: '{name}' should be a path below the manifest's folder")
+        raise UserError(f"{where}: '{name}' should be a path below the folder of the manifest")
     if not path.is_file():
-        raise UserError(f"{where}: '{name}' does not exist; mend the path or remove the row")
-    return Recording(path, str(name), str(row["speaker"]), row.get("text") or "", str(row["split"]))
+        raise UserError(f"{where}: '{name}' does not exist; correct the path or remove the row")
+    return Recording(path, str(name), row["speaker"], row.get("text", ""), row["split"])
 
 
 def _demo(source: Path) -> list[Recording]:
@@ -175,13 +169,13 @@ def _vctk(source: Path, mic: int) -> Iterator[Recording]:
     if (root / "wav48_silence_trimmed").is_dir():
         paths = (root / "wav48_silence_trimmed").glob(f"*/*_mic{mic}.flac")
     elif mic == 1:
-        # VCTK 0.80, which the papers up to 2021 used, has one microphone.
+        # VCTK 0.80, used in the papers up to 2021, has one microphone.
         paths = (root / "wav48").glob("*/*.wav")
     else:
         raise UserError(f"{root}: VCTK 0.80 has no microphone 2; use mic 1 or VCTK 0.92")
     for path in paths:
         speaker = path.parent.name
-        # Speaker p315's texts were lost by the publishers.
+        # The publishers lost the texts of speaker p315.
         text = root / "txt" / speaker / f"{path.stem.removesuffix(f'_mic{mic}')}.txt"
         yield Recording(
             path,
@@ -209,10 +203,7 @@ def _ljspeech(source: Path) -> Iterator[Recording]:
 
 def _librispeech(source: Path, subsets: Sequence[str]) -> Iterator[Recording]:
     for subset in subsets:
-        if subset not in LIBRISPEECH_SUBSETS:
-            raise UserError(
-                f"LibriSpeech has no subset '{subset}'; it has {', '.join(LIBRISPEECH_SUBSETS)}"
-            )
+        lookup(LIBRISPEECH_SUBSETS, subset, "LibriSpeech subset")
     for subset in dict.fromkeys(subsets):
         for root in (source / subset, source / "LibriSpeech" / subset):
             if root.is_dir():
@@ -236,7 +227,7 @@ def _librispeech(source: Path, subsets: Sequence[str]) -> Iterator[Recording]:
 
 
 def _fetch(name: str, source: Path) -> Path:
-    # Whoever has the corpus already needs none of the network's packages.
+    # Imported only for a download, since it needs packages that nothing else needs.
     from . import download
 
     return download.fetch(name, source)

@@ -1,4 +1,4 @@
-"""Downloads of the public corpora: resumed where they broke off, verified, unpacked safely.
+"""Downloads of the public corpora: resumed, verified and safely unpacked.
 
 Each archive's SHA-256 was compared between two independent public sources: the url_checksums of
 TensorFlow Datasets and the datasets of torchaudio (vctk.py, ljspeech.py, librispeech.py).
@@ -23,11 +23,17 @@ _TIMEOUT_SECONDS = 60
 
 @dataclass(frozen=True)
 class Archive:
-    """A published archive and what it unpacks to."""
+    """A published archive and the folder it is unpacked to.
+
+    Args:
+        url: where it is published.
+        sha256: checksum of the file.
+        inside: the folder of the corpus inside the archive.
+        folder: the folder below the source that it is moved to.
+    """
 
     url: str
     sha256: str
-    # The corpus's folder inside the archive, and the folder below the source that it becomes.
     inside: str
     folder: str
 
@@ -69,25 +75,25 @@ ARCHIVES = {
 def fetch(name: str, source: Path) -> Path:
     """Downloads a corpus into a folder and unpacks it there.
 
-    An archive that already lies in the folder is verified and used; it stays there and may be
-    deleted afterwards.
+    An archive that is already in the folder is verified and used. Archives are kept; they may be
+    deleted after unpacking.
 
     Args:
         name: key of `ARCHIVES`.
-        source: the folder to download to and unpack in; it is made when it is missing.
+        source: the folder to download to and to unpack in; it is made if it is missing.
 
     Returns:
-        the corpus's folder; it appears only once it is complete.
+        the folder of the corpus, which appears only when it is complete.
 
     Raises:
-        UserError: the download broke off (the next call goes on from there), is not the
-            published file (it is removed), or cannot be unpacked safely; or something stands
-            already where the corpus should go.
+        UserError: the download was interrupted (the next call continues it), the file is not the
+            published one (it is removed), or it cannot be unpacked safely; or the folder of the
+            corpus exists already.
     """
     archive = ARCHIVES[name]
     folder = source / archive.folder
     if folder.exists():
-        raise UserError(f"{folder}: is there, but not whole; remove it and run the command again")
+        raise UserError(f"{folder}: exists but is incomplete; remove it and run the command again")
     source.mkdir(parents=True, exist_ok=True)
     _unpack(_download(archive, source), archive.inside, folder)
     return folder
@@ -103,7 +109,7 @@ def _download(archive: Archive, folder: Path) -> Path:
                 known_hash=f"sha256:{archive.sha256}",
                 fname=file,
                 path=folder,
-                # Its type names the arguments in another way than pooch passes them.
+                # pooch's type for downloaders has other argument names.
                 downloader=_continue_download,  # pyright: ignore[reportArgumentType]
             )
         )
@@ -111,8 +117,8 @@ def _download(archive: Archive, folder: Path) -> Path:
         raise UserError(f"{error}; try later, {by_hand}") from error
     except requests.RequestException as error:
         raise UserError(
-            f"{archive.url}: the download broke off ({type(error).__name__}); "
-            f"run the command again to go on from there, {by_hand}"
+            f"{archive.url}: the download was interrupted ({type(error).__name__}); "
+            f"run the command again to continue it, {by_hand}"
         ) from error
     except ValueError as error:
         raise UserError(
@@ -124,14 +130,14 @@ def _download(archive: Archive, folder: Path) -> Path:
 
 
 def _continue_download(url: str, output_file: str, _: object) -> None:
-    """A pooch downloader that keeps what came before a broken connection and asks for the rest."""
+    """A pooch downloader that keeps the bytes of a broken connection and requests the rest."""
     file = url.rpartition("/")[2]
     part = Path(output_file).with_name(f"{file}.part")
     start = part.stat().st_size if part.exists() else 0
-    # Compressed transfer would count other bytes than the file's.
+    # A compressed transfer would count bytes differently.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     with requests.get(url, stream=True, timeout=_TIMEOUT_SECONDS, headers=headers) as response:
-        # 416: nothing lies beyond what we have; the checksum tells whether that is all of it.
+        # 416: there is nothing beyond what we have. The checksum shows whether it is complete.
         if response.status_code != requests.codes.requested_range_not_satisfiable:
             response.raise_for_status()
             if response.status_code != requests.codes.partial_content:
@@ -142,7 +148,7 @@ def _continue_download(url: str, output_file: str, _: object) -> None:
                 part.open("ab" if start else "wb") as output,
                 tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=file) as bar,
             ):
-                # A connection that breaks takes its unfinished chunk with it: keep them small.
+                # Small chunks: a broken connection loses the unfinished one.
                 for chunk in response.iter_content(chunk_size=1 << 14):
                     output.write(chunk)
                     bar.update(len(chunk))
@@ -150,53 +156,49 @@ def _continue_download(url: str, output_file: str, _: object) -> None:
 
 
 def _unpack(archive: Path, inside: str, folder: Path) -> None:
-    """Unpacks beside the final place and renames, so that the folder is whole or absent."""
+    """Unpacks into a temporary folder and renames it, so that the folder is complete or absent."""
     unpacking = archive.with_name(f".{archive.name}.unpacking")
     shutil.rmtree(unpacking, ignore_errors=True)
+    extract = _extract_zip if archive.suffix == ".zip" else _extract_tar
+    size = archive.stat().st_size
     try:
         with (
             archive.open("rb") as raw,
-            tqdm(
-                total=archive.stat().st_size,
-                unit="B",
-                unit_scale=True,
-                desc=f"unpack {folder.name}",
-            ) as bar,
+            tqdm(total=size, unit="B", unit_scale=True, desc=f"unpack {folder.name}") as bar,
         ):
-            for name, content in _members(raw, archive.suffix == ".zip"):
-                path = unpacking / _safe(name, archive)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with content, path.open("wb") as output:
-                    shutil.copyfileobj(content, output, 1 << 20)
+            for _ in extract(raw, unpacking):
                 bar.update(raw.tell() - bar.n)
         if not (unpacking / inside).is_dir():
-            raise UserError(f"{archive}: holds no folder {inside}")
+            raise UserError(f"{archive}: has no folder {inside}")
         folder.parent.mkdir(parents=True, exist_ok=True)
         (unpacking / inside).rename(folder)
     finally:
         shutil.rmtree(unpacking, ignore_errors=True)
 
 
-def _members(raw: IO[bytes], is_zip: bool) -> Iterator[tuple[str, IO[bytes]]]:
-    """Goes through the files of an archive: name and content."""
-    if is_zip:
-        with zipfile.ZipFile(raw) as archive:
-            for entry in archive.infolist():
-                if not entry.is_dir():
-                    yield entry.filename, archive.open(entry)
-    else:
-        with tarfile.open(fileobj=raw) as archive:
-            for member in archive:
-                content = archive.extractfile(member) if member.isfile() else None
-                if content is not None:
-                    yield member.name, content
-                elif not member.isdir():
-                    raise UserError(f"{raw.name}: refused, '{member.name}' is a link or a device")
+def _extract_zip(raw: IO[bytes], folder: Path) -> Iterator[None]:
+    """Extracts a zip file; yields after each member."""
+    with zipfile.ZipFile(raw) as archive:
+        for member in archive.infolist():
+            # zipfile would drop the drive and each "..". Windows's rules know drives and both
+            # kinds of slashes, so they cover every system.
+            path = PureWindowsPath(member.filename)
+            if path.anchor or ".." in path.parts:
+                raise UserError(
+                    f"{raw.name}: refused, '{member.filename}' would be unpacked outside its folder"
+                )
+            archive.extract(member, folder)
+            yield
 
 
-def _safe(name: str, archive: Path) -> str:
-    # Windows's rules see drives and both kinds of slashes, so they cover every system.
-    path = PureWindowsPath(name)
-    if path.anchor or ".." in path.parts:
-        raise UserError(f"{archive}: refused, '{name}' would be unpacked outside its folder")
-    return name
+def _extract_tar(raw: IO[bytes], folder: Path) -> Iterator[None]:
+    """Extracts a tar file; yields after each member."""
+    with tarfile.open(fileobj=raw) as archive:
+        for member in archive:
+            try:
+                # The filter refuses paths and links to the outside, and devices. It is in Python
+                # from 3.10.12, 3.11.4 and 3.12 on.
+                archive.extract(member, folder, filter="data")
+            except tarfile.FilterError as error:
+                raise UserError(f"{raw.name}: refused, {error}") from error
+            yield

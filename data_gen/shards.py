@@ -79,8 +79,8 @@ def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
 def read(paths: Iterable[Path]) -> Iterator[Example]:
     """Reads the examples of shards one after the other, in the order they were written."""
     dataset = tf.data.TFRecordDataset([str(path) for path in paths]).map(parse)
-    examples: Iterator[dict[str, Any]] = dataset.as_numpy_iterator()
-    for example in examples:
+    records: Any = dataset.as_numpy_iterator()
+    for example in records:
         yield Example(
             example["name"].decode(),
             example["speaker"].decode(),

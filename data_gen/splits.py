@@ -1,8 +1,8 @@
-"""Which recordings train, which validate and which test: the published splits, and seeded ones.
+"""Splits into training, validation and test recordings: the published ones, and seeded ones.
 
-A published split without validation speakers gets some from its training part, drawn with the
-seed: stopping early or choosing weights by the test part would be tuning on it. A valid fraction
-of 0 keeps the published training part whole.
+Some published splits have no validation speakers. Those are drawn from the training speakers with
+the seed, since early stopping on the test split would be tuning on it. A valid fraction of 0 keeps
+the published training split whole.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from ..command import UserError
+from ..command.errors import UserError, lookup
 from .corpora import SPLITS, Recording
 
 Fractions = tuple[float, float]
@@ -22,13 +22,13 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# The nine speakers that come last in VCTK 0.80, which Kuleshov et al. and the thesis test on:
+# The last nine speakers of VCTK 0.80, the test speakers of Kuleshov et al. and of the thesis:
 # data/vctk/multispeaker/val-speakers.txt of kuleshov/audio-super-res (commit da541f5), and
 # processedData/txtfiles/test-speakers.txt of giorgiobini/Deep-Learning-for-Audio-Super-Resolution.
 VCTK_TEST = _names("p347 p351 p360 p361 p362 p363 p364 p374 p376")
 
 # Bini 2021: 20 men and 20 women balanced by accent, and 4 speakers for validation.
-# train-speakers-sampled.txt and val-speakers-sampled.txt beside the list above.
+# train-speakers-sampled.txt and val-speakers-sampled.txt in the folder of the list above.
 THESIS_TRAIN = _names(
     "p226 p227 p228 p229 p230 p231 p232 p233 p234 p236 p237 p238 p239 p240 p241 p243 p244 p245 "
     "p246 p249 p250 p251 p253 p254 p256 p258 p259 p266 p270 p273 p294 p297 p299 p302 p303 p311 "
@@ -36,7 +36,7 @@ THESIS_TRAIN = _names(
 )
 THESIS_VALID = _names("p257 p274 p335 p345")
 
-# The last eight of the 108 speakers left of VCTK 0.92: data_prep/create_meta_files.py of
+# The last eight of the 108 speakers of VCTK 0.92 that are used: data_prep/create_meta_files.py of
 # slp-rl/aero; NVSR and AP-BWE do the same.
 MODERN_TEST = _names("p360 p361 p362 p363 p364 p374 p376 s5")
 # p280 lacks one microphone, p315 its texts.
@@ -52,59 +52,55 @@ SINGLE_FIRST_TEST = 355
 def assign(
     recordings: Sequence[Recording], rule: str, seed: int, fractions: Fractions = (0.05, 0.1)
 ) -> list[Recording]:
-    """Gives every recording its split.
+    """Sets the split of every recording.
 
-    The result depends on the recordings' names, the rule, the seed and the fractions, not on the
-    order of the recordings.
+    The result depends on the names of the recordings, the rule, the seed and the fractions, not on
+    the order of the recordings.
 
     Args:
         recordings: of one corpus.
-        rule: one of `RULES`.
-        seed: of the draws.
-        fractions: valid and test parts of the speakers (rule `speaker`) or recordings
-            (`recording`); published rules use the first one only, as the part of their training
-            speakers (or, with a single speaker, recordings) that validates. A fraction above 0
-            gives at least one.
+        rule: key of `RULES`.
+        seed: seeds the draws.
+        fractions: valid and test fractions of the speakers (rule `speaker`) or of the recordings
+            (`recording`). Published rules use the first one only, for the fraction of their
+            training speakers (or, with a single speaker, recordings) to validate with. A fraction
+            above 0 yields at least one.
 
     Returns:
-        the recordings with their splits, sorted by name; those that the rule leaves out are not
-        in it.
+        the recordings with their splits, sorted by name, without those that the rule leaves out.
 
     Raises:
         UserError: the rule is unknown or does not fit the recordings or the fractions.
     """
-    if rule not in RULES:
-        raise UserError(f"there is no split rule '{rule}'; choose one of {', '.join(RULES)}")
-    # In this form, since nan is neither below nor above.
+    assign_splits = lookup(RULES, rule, "split rule")
+    # Negated, so that NaN is refused too.
     if not (min(fractions) >= 0 and sum(fractions) < 1):
         raise UserError(
             f"valid and test fractions {fractions[0]:g} and {fractions[1]:g} should be at least 0 "
             "and leave something to train on"
         )
     ordered = sorted(recordings, key=lambda recording: recording.name)
-    return RULES[rule](ordered, seed, fractions)
+    return assign_splits(ordered, seed, fractions)
 
 
 def _given(recordings: list[Recording], seed: int, fractions: Fractions) -> list[Recording]:
-    """As the corpus itself says: manifest, demo, LibriSpeech."""
+    """The splits of the corpus itself: manifest, demo, LibriSpeech."""
     splits_of: dict[str, set[str]] = {}
     for recording in recordings:
         if recording.split not in SPLITS:
-            raise UserError(
-                f"'{recording.name}' comes without a split; use the rule speaker or recording"
-            )
+            raise UserError(f"'{recording.name}' has no split; use the rule speaker or recording")
         splits_of.setdefault(recording.speaker, set()).add(recording.split)
     for speaker, splits in splits_of.items():
         if len(splits) > 1 and len(splits_of) > 1:
             raise UserError(
-                f"speaker '{speaker}' stands in {' and '.join(sorted(splits))}; "
+                f"speaker '{speaker}' is in {' and '.join(sorted(splits))}; "
                 "move it into one split or use the rule speaker"
             )
     return recordings
 
 
 def _by_speaker(recordings: list[Recording], seed: int, fractions: Fractions) -> list[Recording]:
-    """Whole speakers, drawn with the seed."""
+    """Draws whole speakers with the seed."""
     speakers = {recording.speaker for recording in recordings}
     needed = 1 + sum(fraction > 0 for fraction in fractions)
     if len(speakers) < needed:
@@ -116,7 +112,7 @@ def _by_speaker(recordings: list[Recording], seed: int, fractions: Fractions) ->
 
 
 def _by_recording(recordings: list[Recording], seed: int, fractions: Fractions) -> list[Recording]:
-    """Single recordings, drawn with the seed; only where there are too few speakers to part."""
+    """Draws single recordings with the seed, for one or two speakers."""
     speakers = {recording.speaker for recording in recordings}
     if len(speakers) > 2:
         raise UserError(
@@ -134,7 +130,7 @@ def _by_recording(recordings: list[Recording], seed: int, fractions: Fractions) 
 def _vctk_single(recordings: list[Recording], seed: int, fractions: Fractions) -> list[Recording]:
     """One speaker of VCTK (Kuleshov et al. 2017; see `SINGLE_FIRST_TEST`).
 
-    The 8 files that the papers call validation, and report their results on, are the test part.
+    The 8 files that the papers call validation and report results on are the test split.
     """
     chosen = [recording for recording in recordings if recording.speaker == SINGLE_SPEAKER]
     split_of = {}
@@ -197,11 +193,11 @@ def _by_table(recordings: list[Recording], split_of: Mapping[str, str]) -> list[
 
 
 def _draw(units: Iterable[str], seed: int, fractions: Fractions) -> dict[str, str]:
-    """Draws valid and test units; each fraction above 0 gets at least one, train the rest."""
+    """Draws valid and test units, at least one for a fraction above 0; the rest is for training."""
     ordered = sorted(units)
     n = len(ordered)
     n_valid, n_test = (max(1, round(fraction * n)) if fraction else 0 for fraction in fractions)
-    # With few units the fractions may round up to all of them: train and test keep one each.
+    # With few units, the fractions may round up to all of them. Train and test keep one each.
     n_valid = max(0, min(n_valid, n - 1 - min(n_test, 1)))
     n_test = max(0, min(n_test, n - 1 - n_valid))
     split_of = dict.fromkeys(ordered, "train")
@@ -214,8 +210,8 @@ def _complete(recordings: list[Recording], rule: str) -> list[Recording]:
     for split in ("train", "test"):
         if not any(recording.split == split for recording in recordings):
             raise UserError(
-                f"the rule {rule} finds nothing to {split} in this corpus; it is for the whole of "
-                "VCTK, otherwise use the rule speaker"
+                f"the rule {rule} leaves the {split} split empty; it is for the whole VCTK, use "
+                "the rule speaker for other corpora"
             )
     return recordings
 
@@ -230,7 +226,7 @@ RULES: dict[str, Callable[[list[Recording], int, Fractions], list[Recording]]] =
     "vctk_modern": _vctk_modern,
 }
 
-# The rule that a corpus is split by unless its user chooses another.
+# The rule for each corpus unless the user chooses another.
 DEFAULT_RULES = {
     "folder": "speaker",
     "manifest": "given",

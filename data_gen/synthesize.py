@@ -1,15 +1,14 @@
-"""The demo corpus: ten minutes of speech with known text, synthesised on the spot by espeak-ng.
+"""The demo corpus: ten minutes of speech with known text, synthesised by espeak-ng.
 
-The same bytes come out each time, in whatever order the voices speak. espeak-ng's own voices do
-not give that: some breathe with random numbers, most flutter by a counter that runs on from one
-sentence to the next, and its Scottish accent depends on the voice before it. So the voices are
-described here, with neither breath nor flutter nor that accent.
+Each build produces the same bytes, in any order of the voices. espeak-ng's own voices do not: some
+breathe with random numbers, most flutter by a counter that continues from one sentence to the
+next, and the Scottish accent depends on the voice before it. The voices are therefore described
+here, without breath, flutter and that accent.
 
-The recordings have espeak-ng's rate of 22050 Hz, and carry speech sounds all the way: of a
-voice's power 2 to 5 % lies between 4 and 8 kHz and 0.1 to 0.2 % above.
+The recordings have espeak-ng's rate of 22050 Hz and fill the band: 2 to 5 % of a voice's power is
+between 4 and 8 kHz, and 0.1 to 0.2 % above.
 """
 
-import csv
 import ctypes
 import itertools
 import shutil
@@ -24,19 +23,28 @@ from tqdm import tqdm
 
 from .. import audio
 from ..command import UserError
-from ..command.files import replacing
+from ..command.files import write_csv
 
 
 class Voice(NamedTuple):
-    """A speaker: an accent of espeak-ng and the shape of a throat."""
+    """A speaker: an accent of espeak-ng and a vocal tract.
+
+    Args:
+        name: of the speaker.
+        split: "train", "valid" or "test".
+        accent: espeak-ng's name for the accent.
+        low_hz: lowest fundamental frequency.
+        high_hz: highest fundamental frequency.
+        formants: frequencies of the formants, in percent of espeak-ng's standard voice.
+        consonants: level of the consonants, in percent of the standard voice.
+        speed: in percent of the standard voice.
+    """
 
     name: str
     split: str
     accent: str
-    # The range of the fundamental frequency.
     low_hz: int
     high_hz: int
-    # Percent of espeak-ng's standard voice.
     formants: int
     consonants: int
     speed: int
@@ -63,7 +71,7 @@ def _words(text: str) -> list[str]:
     return text.split()
 
 
-# Most words are full of sibilants and fricatives: the treble that a model has to restore.
+# Most words are full of sibilants and fricatives, which fill the high band.
 _PEOPLE = _words("fox chef judge shepherd thief sister zebra jester sailor nephew miner baker")
 _QUALITIES = _words("fresh shy fuzzy thick zesty smooth vast stiff harsh brave yellow round")
 _DEEDS = _words("chose washed fixed sketched finished measured watched switched buried moved")
@@ -92,14 +100,14 @@ _LANGUAGE_FILES = ("phontab", "phonindex", "phondata", "intonations", "en_dict",
 
 
 def build(folder: Path) -> Path:
-    """Synthesises the corpus: wav files below train, valid and test, and their manifest.
+    """Synthesises the corpus: wav files in train, valid and test, and their manifest.
 
     Args:
-        folder: where to; it is made when it is missing.
+        folder: where to write them; it is made if it is missing.
 
     Returns:
-        the manifest (split, path, speaker, seconds, text), written last: where it is, the corpus
-        is complete.
+        the manifest (split, path, speaker, seconds, text). It is written last: a folder that has
+        one is complete.
 
     Raises:
         UserError: the extra `demo` is not installed.
@@ -113,17 +121,23 @@ def build(folder: Path) -> Path:
             wave, sample_rate = speak(voice, text)
             path = f"{voice.split}/{voice.name}/{voice.name}_{n:03d}.wav"
             audio.write(folder / path, wave, sample_rate)
-            rows.append((voice.split, path, voice.name, f"{len(wave) / sample_rate:.3f}", text))
+            seconds = f"{len(wave) / sample_rate:.3f}"
+            rows.append(
+                {
+                    "split": voice.split,
+                    "path": path,
+                    "speaker": voice.name,
+                    "seconds": seconds,
+                    "text": text,
+                }
+            )
     manifest = folder / "manifest.csv"
-    with replacing(manifest) as temporary, temporary.open("w", newline="", encoding="utf-8") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(("split", "path", "speaker", "seconds", "text"))
-        writer.writerows(rows)
+    write_csv(manifest, rows)
     return manifest
 
 
 def _sentences() -> Iterator[str]:
-    """Sentences without end; every third one is a number."""
+    """Yields sentences without end; every third one is a number."""
     rng = np.random.default_rng(2017)
     for n in itertools.count():
         if n % 3 == 2:
@@ -138,7 +152,7 @@ def _sentences() -> Iterator[str]:
 
 @contextmanager
 def _espeak() -> Iterator[Callable[[Voice, str], tuple[np.ndarray, int]]]:
-    """Starts espeak-ng with our voices; gives the function that speaks."""
+    """Starts espeak-ng with our voices; yields a function from voice and text to wave and rate."""
     try:
         import espeakng_loader
     except ImportError as error:
@@ -165,7 +179,7 @@ def _espeak() -> Iterator[Callable[[Voice, str], tuple[np.ndarray, int]]]:
         return 0
 
     with tempfile.TemporaryDirectory() as temporary:
-        # espeak-ng finds voices only in its data folder, so it gets one with ours.
+        # espeak-ng looks for voices in its data folder only, so make one that has ours.
         data = Path(temporary)
         _copy_language(Path(espeakng_loader.get_data_path()), data)
         _write_voices(data / "voices" / "!v")
