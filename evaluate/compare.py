@@ -1,141 +1,189 @@
-"""Command: several systems on the same references, and which differences between them are real.
+"""Compares several systems on the same references and tests the differences between them.
 
     python -m wideband.evaluate.compare spline net=runs/a/net --references=clean
 
-Every folder holds one system's estimates, with the names of the references. The systems are
-compared with the first one, on the same files (paired bootstrap). A difference is called real
-when its 95 % interval leaves zero out; among twenty comparisons of equal systems, one on average
-looks real all the same.
+Each folder holds the estimates of one system, with the names of the references. All systems are
+compared with the first one on the same files (paired bootstrap). A difference is called real if its
+95 % interval excludes zero. Among twenty comparisons of equal systems, one on average is called
+real by chance.
 """
 
 import itertools
+import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-from absl import flags
+from typing import TYPE_CHECKING
 
 from ..command import UserError
-from ..command.named import named
-from ..command.run import run_command
-from . import summary
+from ..command.files import check_suffix, write_csv
+from ..command.named import parse_named_paths
+from ..command.run import Command, Flags
 from .metrics import METRICS
 
-_REFERENCES = flags.DEFINE_string("references", None, "Folder of references.", required=True)
-_OUTPUT = flags.DEFINE_string(
-    "output",
-    "compare.csv",
-    "CSV file to write, one row per file; the summary goes beside it as .json.",
-)
-_METRIC = flags.DEFINE_multi_enum(
-    "metric",
-    None,
-    list(METRICS),
-    "Metric to compare by; repeatable. Default: snr and lsd, with a cutoff lsd_lf and lsd_hf too.",
-)
-_CUTOFF_HZ = flags.DEFINE_float(
-    "cutoff_hz", None, "Highest frequency of the input, for lsd_lf and lsd_hf.", lower_bound=0
-)
-_RESAMPLE = flags.DEFINE_enum(
-    "resample",
-    "file",
-    ["file", "folder"],
-    "What the bootstrap draws: files, or the folders that they lie in, where each is a speaker's.",
-)
-_ALIGN = flags.DEFINE_bool(
-    "align", False, "Undo delays and cut each pair to what it has in common, instead of refusing."
-)
-_ALL_PAIRS = flags.DEFINE_bool("all_pairs", False, "Compare every system with every other.")
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
+if TYPE_CHECKING:
+    from .folders import Measured
+    from .metrics.statistics import Difference, Mean
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Measures the folders that the arguments name, and compares them."""
-    import numpy as np
+def define_flags(flags: Flags) -> None:
+    """Defines the flags."""
+    flags.string("references", None, "Folder of references.", required=True)
+    flags.string(
+        "output",
+        "compare.csv",
+        "CSV file to write, one row per file; the summary goes next to it as .json.",
+    )
+    flags.choices(
+        "metric",
+        None,
+        list(METRICS),
+        "Metric to compare; repeatable. Default: snr and lsd, and with a cutoff lsd_lf and lsd_hf.",
+    )
+    flags.number(
+        "cutoff_hz", None, "Highest frequency of the input, for lsd_lf and lsd_hf.", lower_bound=0
+    )
+    flags.choice(
+        "resample",
+        "file",
+        ["file", "folder"],
+        "What the bootstrap draws: files, or the folders they are in if each is one speaker's.",
+    )
+    flags.boolean(
+        "align",
+        False,
+        "Undo delays and cut each pair to its common length, instead of refusing such pairs.",
+    )
+    flags.boolean("all_pairs", False, "Compare every system with every other.")
+    flags.integer("seed", 0, "Seed of the bootstrap.")
 
-    output = Path(_OUTPUT.value)
-    if output.suffix.lower() != ".csv":
-        raise UserError(f"--output={output}: must end in .csv")
-    systems = named(arguments)
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Measures the folders, compares them, and writes and prints the results."""
+    output = Path(flags.output)
+    check_suffix("output", output, ".csv")
+    systems = parse_named_paths(arguments)
     if len(systems) < 2:
         raise UserError(
             f"{len(systems)} folders of estimates; give two or more, as FOLDER or NAME=FOLDER"
         )
-    metrics = _METRIC.value or [
-        "snr",
-        "lsd",
-        *(["lsd_lf", "lsd_hf"] if _CUTOFF_HZ.value is not None else []),
-    ]
-    for metric in metrics:
-        if "cutoff_hz" in METRICS[metric].needs and _CUTOFF_HZ.value is None:
-            raise UserError(f"--metric={metric} needs --cutoff_hz, half the input's rate")
-    rows = _measure(systems, metrics)
+    names = _metrics(flags.metric, flags.cutoff_hz)
+    from . import results
+
+    measured = _measure(systems, names, flags)
+    first = measured[next(iter(systems))]
     groups = None
-    if _RESAMPLE.value == "folder":
-        groups = [PurePosixPath(row["name"]).parent.as_posix() for row in rows]
-    means: dict[str, dict[str, summary.Mean]] = {system: {} for system in systems}
-    differences = []
-    for metric in metrics:
-        values = {s: np.array([row[f"{metric}:{s}"] for row in rows], float) for s in systems}
-        # All on the same files: one that is not finite for one system is left out for all.
-        dropped = ~np.isfinite(list(values.values())).all(axis=0)
-        values = {system: np.where(dropped, np.nan, each) for system, each in values.items()}
-        for system, each in values.items():
-            means[system][metric] = summary.summarize(each, _SEED.value, groups)
-        pairs = itertools.combinations(systems, 2)
-        for first, second in (
-            pairs if _ALL_PAIRS.value else itertools.islice(pairs, len(systems) - 1)
-        ):
-            differences.append(
-                summary.difference(metric, first, second, values, _SEED.value, groups)
-            )
-    summary.write_csv(output, rows)
-    summary.write_comparison(
+    if flags.resample == "folder":
+        groups = [PurePosixPath(each.name).parent.as_posix() for each in first]
+    pairs = list(itertools.combinations(systems, 2))
+    if not flags.all_pairs:
+        pairs = pairs[: len(systems) - 1]
+    means, differences = _compare(measured, names, pairs, flags.seed, groups)
+    write_csv(output, _rows(measured, names))
+    results.write_comparison(
         output.with_suffix(".json"),
         means,
         differences,
-        references=_REFERENCES.value,
+        references=flags.references,
         estimates={system: str(path) for system, path in systems.items()},
-        files=len(rows),
-        resampled=_RESAMPLE.value,
+        files=len(first),
+        resampled=flags.resample,
         groups=len(set(groups)) if groups else None,
-        cutoff_hz=_CUTOFF_HZ.value,
-        seed=_SEED.value,
+        cutoff_hz=flags.cutoff_hz,
+        seed=flags.seed,
     )
-    header, *table = summary.systems_rows(means)
-    print(summary.text_table(header, table), end="\n\n")
+    _print(means, differences)
+
+
+def _metrics(names: list[str] | None, cutoff_hz: float | None) -> list[str]:
+    if not names:
+        return ["snr", "lsd", *(["lsd_lf", "lsd_hf"] if cutoff_hz is not None else [])]
+    for name in names:
+        if "cutoff_hz" in METRICS[name].needs and cutoff_hz is None:
+            raise UserError(f"--metric={name} needs --cutoff_hz, half the input's rate")
+    return names
+
+
+def _measure(
+    systems: dict[str, Path], names: Sequence[str], flags: Flags
+) -> "dict[str, list[Measured]]":
+    """Measures every system on every reference: system -> one entry per file, in one order."""
+    from . import folders, metrics
+
+    metrics.require(names)
+    pairs = [folders.pair(Path(flags.references), path) for path in systems.values()]
+    # File by file, so that all systems of a file are measured close in time.
+    jobs = [pair for of_file in zip(*pairs, strict=True) for pair in of_file]
+    measured = list(folders.measure_all(jobs, names, flags.cutoff_hz, flags.align))
+    return {system: measured[k :: len(systems)] for k, system in enumerate(systems)}
+
+
+def _compare(
+    measured: "dict[str, list[Measured]]",
+    names: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    seed: int,
+    groups: Sequence[str] | None,
+) -> "tuple[dict[str, dict[str, Mean]], list[Difference]]":
+    """Returns the means, system -> metric -> mean, and the differences between pairs of systems."""
+    import numpy as np
+
+    from .metrics import statistics
+
+    means: dict[str, dict[str, Mean]] = {system: {} for system in measured}
+    differences = []
+    for name in names:
+        values = {
+            system: np.array([each.values[name] for each in of_files], float)
+            for system, of_files in measured.items()
+        }
+        # A file that is not finite for one system is left out for all.
+        dropped = ~np.isfinite(list(values.values())).all(axis=0)
+        values = {system: np.where(dropped, np.nan, each) for system, each in values.items()}
+        for system, each in values.items():
+            means[system][name] = statistics.summarize(each, seed, groups)
+        differences += [
+            statistics.difference(name, first, second, values, seed, groups)
+            for first, second in pairs
+        ]
+    return means, differences
+
+
+def _rows(measured: "dict[str, list[Measured]]", names: Sequence[str]) -> list[dict[str, object]]:
+    """Returns one row per file, with a column for each metric of each system."""
+    rows = []
+    for of_file in zip(*measured.values(), strict=True):
+        by_system = dict(zip(measured, of_file, strict=True))
+        facts = {key: getattr(of_file[0], key) for key in ("name", "sample_rate", "seconds")}
+        values = {
+            f"{name}:{system}": each.values[name]
+            for name in names
+            for system, each in by_system.items()
+        }
+        rows.append(facts | values)
+    return rows
+
+
+def _print(means: "dict[str, dict[str, Mean]]", differences: "Sequence[Difference]") -> None:
+    from ..command.tables import text_table
+    from . import results
+
+    print(text_table(*results.systems_table(means)), end="\n\n")
     header = ["metric", "compared", "difference [95 % interval]", "verdict", "files", "left out"]
-    table = [
+    rows = [
         [
             METRICS[each.metric].label,
             f"{each.second} - {each.first}",
-            summary.format_difference(each),
+            results.format_difference(each),
             each.verdict,
             str(each.mean.files),
             str(each.mean.left_out),
         ]
         for each in differences
     ]
-    print(summary.text_table(header, table))
+    print(text_table(header, rows))
 
 
-def _measure(systems: dict[str, Path], metrics: Sequence[str]) -> list[dict[str, Any]]:
-    """Measures every system on every reference; one row per file, with only numbers in it."""
-    from . import folders
-
-    pairs = [folders.pair(Path(_REFERENCES.value), path) for path in systems.values()]
-    jobs = [pair for of_file in zip(*pairs, strict=True) for pair in of_file]
-    measured = iter(list(folders.measure_all(jobs, metrics, _CUTOFF_HZ.value, _ALIGN.value)))
-    rows = []
-    for _ in pairs[0]:
-        of_systems = {system: next(measured).row for system in systems}
-        facts = next(iter(of_systems.values()))
-        rows.append(
-            {key: facts[key] for key in ("name", "sample_rate", "seconds")}
-            | {f"{m}:{s}": values[m] for m in metrics for s, values in of_systems.items()}
-        )
-    return rows
-
+command = Command("python -m wideband.evaluate.compare", define_flags, main, positional="FOLDER...")
 
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(command())

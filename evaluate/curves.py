@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from ..command import UserError
 from ..command.drawing import COLOURS, GREY, style
 from .metrics import METRICS
 
@@ -32,9 +33,9 @@ def training_curves(
         the figure; `command.drawing.png` makes a file of it.
 
     Raises:
-        ValueError: the history has no rows or no curves.
+        UserError: the history has no rows or no curves.
     """
-    columns = _columns(history)
+    columns = _columns(history, "history.csv")
     panels, epochs = _panels(columns), _epochs(history)
     figure = Figure(figsize=(3.9 * len(panels), 3.1), layout="constrained")
     for axis, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
@@ -64,9 +65,9 @@ def histories(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
             dotted one.
 
     Raises:
-        ValueError: a history has no rows or no curves.
+        UserError: a history has no rows or no curves.
     """
-    columns = {name: _columns(history) for name, history in runs.items()}
+    columns = {name: _columns(history, name) for name, history in runs.items()}
     panels = _panels(itertools.chain.from_iterable(columns.values()))
     colours = dict(zip(runs, itertools.cycle(COLOURS), strict=False))
     figure = Figure(figsize=(3.9 * len(panels), 3.6), layout="constrained")
@@ -88,10 +89,10 @@ def histories(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     return figure
 
 
-def _columns(history: Sequence[Mapping[str, Any]]) -> list[str]:
+def _columns(history: Sequence[Mapping[str, Any]], name: str) -> list[str]:
     columns = [name for name in history[0] if name not in _NO_CURVES] if history else []
     if not columns:
-        raise ValueError("the history holds no curves")
+        raise UserError(f"{name}: the history has no curves")
     return columns
 
 

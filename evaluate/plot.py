@@ -1,117 +1,110 @@
-"""Command: pictures of estimates beside their reference, or of several trainings.
+"""Figures of estimates next to their reference, or of the histories of several runs.
 
-    python -m wideband.evaluate.plot --references=a.wav --estimates=spline=a_spline.wav \
-        --estimates=net=a_net.wav --cutoff_hz=2000 --output=a.png
+    python -m wideband.evaluate.plot --reference=a.wav --estimate=spline=a_spline.wav \
+        --estimate=net=a_net.wav --cutoff_hz=2000 --output=a.png
     python -m wideband.evaluate.plot --run=runs/tfnet --run=runs/gionet --output=curves.png
 
-The first draws waves, spectrograms, how much louder or fainter than the reference the estimates
-are along frequency, and their LSD by band. The second draws the runs' histories over each other.
+The first command draws waves, spectrograms, the level of each estimate relative to the reference
+over frequency, and the LSD in bands. The second draws the histories of the runs in the same panels.
 """
 
-import csv
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from absl import flags
-
 from ..command import UserError
-from ..command.files import replacing
-from ..command.named import named
-from ..command.run import run_command
+from ..command.files import check_suffix, write_bytes
+from ..command.named import parse_named_paths
+from ..command.run import Command, Flags
 
 if TYPE_CHECKING:
     import numpy as np
-
-_REFERENCES = flags.DEFINE_string("references", None, "Recording to compare with.")
-_ESTIMATES = flags.DEFINE_multi_string(
-    "estimates", [], "Estimate of it, as FILE or NAME=FILE; repeatable."
-)
-_RUN = flags.DEFINE_multi_string(
-    "run", [], "Run folder of wideband-train, or NAME=FOLDER, to draw the history of; repeatable."
-)
-_OUTPUT = flags.DEFINE_string("output", None, "PNG file to write.", required=True)
-_CUTOFF_HZ = flags.DEFINE_float(
-    "cutoff_hz", None, "Highest frequency of the input, to be marked.", lower_bound=0
-)
-_START_SECONDS = flags.DEFINE_float("start_seconds", 0, "Where to begin.", lower_bound=0)
-_SECONDS = flags.DEFINE_float("seconds", 10, "How much to draw at most.", lower_bound=0.01)
+    from matplotlib.figure import Figure
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Draws what the flags name."""
-    if arguments:
-        raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
-    output = Path(_OUTPUT.value)
-    if output.suffix.lower() != ".png":
-        raise UserError(f"--output={output}: must end in .png")
-    reference, estimates, runs = _REFERENCES.value, _ESTIMATES.value, _RUN.value
-    if bool(reference) != bool(estimates) or bool(reference) == bool(runs):
-        raise UserError("give either --references and --estimates, or --run")
-    picture = _comparison(Path(reference)) if reference else _histories()
-    with replacing(output) as temporary:
-        temporary.write_bytes(picture)
+def define_flags(flags: Flags) -> None:
+    """Defines the flags."""
+    flags.string("reference", None, "Recording to compare with.")
+    flags.strings("estimate", [], "Estimate of the reference, as FILE or NAME=FILE; repeatable.")
+    flags.strings(
+        "run",
+        [],
+        "Run folder of wideband-train, or NAME=FOLDER, whose history to draw; repeatable.",
+    )
+    flags.string("output", None, "PNG file to write.", required=True)
+    flags.number("cutoff_hz", None, "Highest frequency of the input, to mark.", lower_bound=0)
+    flags.number("start_seconds", 0, "Where to begin.", lower_bound=0)
+    flags.number("seconds", 10, "Maximum duration to draw.", lower_bound=0.01)
 
 
-def _comparison(reference_path: Path) -> bytes:
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Draws the recordings or runs and writes the figure."""
+    output = Path(flags.output)
+    check_suffix("output", output, ".png")
+    if bool(flags.reference) != bool(flags.estimate) or bool(flags.reference) == bool(flags.run):
+        raise UserError("give either --reference and --estimate, or --run")
+    figure = _draw_histories(flags.run) if flags.run else _draw_comparison(flags)
+    from ..command.drawing import png
+
+    write_bytes(output, png(figure))
+
+
+def _draw_comparison(flags: Flags) -> "Figure":
+    estimates = parse_named_paths(flags.estimate)
+    if "reference" in estimates:
+        raise UserError("--estimate: 'reference' is the name of the reference; write NAME=PATH")
+    paths = {"reference": Path(flags.reference), **estimates}
+    waves, sample_rate = _read(paths, flags.start_seconds, flags.seconds)
     from . import figures
 
-    paths = {"reference": reference_path, **_estimates()}
-    recordings = {name: _read(path) for name, path in paths.items()}
-    reference, sample_rate = recordings["reference"]
-    for name, (wave, rate) in recordings.items():
-        if rate != sample_rate:
-            raise UserError(
-                f"{paths[name]}: has {rate} Hz, the reference {sample_rate} Hz; resample one of "
-                "them"
-            )
-        if len(wave) != len(reference):
-            raise UserError(
-                f"{paths[name]}: is {abs(len(wave) - len(reference))} samples "
-                f"{'longer' if len(wave) > len(reference) else 'shorter'} than the reference; both "
-                "need the same length"
-            )
-    waves = {name: wave for name, (wave, _) in recordings.items()}
-    try:
-        return figures.comparison(waves, sample_rate, _CUTOFF_HZ.value)
-    except ValueError as error:
-        raise UserError(f"{reference_path}: {error}") from error
+    return figures.comparison(waves, sample_rate, flags.cutoff_hz)
 
 
-def _estimates() -> dict[str, Path]:
-    estimates = named(_ESTIMATES.value)
-    if "reference" in estimates:
-        raise UserError("--estimates: 'reference' is the name of the reference; write NAME=PATH")
-    return estimates
-
-
-def _read(path: Path) -> "tuple[np.ndarray, int]":
-    """Reads the part of a recording that is to be drawn, mixed down to (n,)."""
+def _read(
+    paths: dict[str, Path], start_seconds: float, seconds: float
+) -> "tuple[dict[str, np.ndarray], int]":
+    """Reads an excerpt of each recording as mono waves (n,) of one length, and the rate in Hz."""
     from .. import audio
 
-    sample_rate = audio.info(path).sample_rate
-    start = round(_START_SECONDS.value * sample_rate)
-    wave, _ = audio.read(path, start, start + round(_SECONDS.value * sample_rate))
-    if not len(wave):
-        raise UserError(f"{path}: ends before --start_seconds={_START_SECONDS.value:g}")
-    return audio.mono(wave), sample_rate
+    waves: dict[str, np.ndarray] = {}
+    reference_rate, length = audio.info(paths["reference"]).sample_rate, 0
+    for name, path in paths.items():
+        sample_rate = audio.info(path).sample_rate
+        if sample_rate != reference_rate:
+            raise UserError(
+                f"{path}: has {sample_rate} Hz, the reference {reference_rate} Hz; resample one of "
+                "them"
+            )
+        start = round(start_seconds * sample_rate)
+        wave, _ = audio.read(path, start, start + round(seconds * sample_rate))
+        if not len(wave):
+            raise UserError(f"{path}: ends before --start_seconds={start_seconds:g}")
+        length = length or len(wave)
+        if len(wave) != length:
+            raise UserError(
+                f"{path}: is {abs(len(wave) - length)} samples "
+                f"{'longer' if len(wave) > length else 'shorter'} than the reference; both need "
+                "the same length"
+            )
+        waves[name] = audio.mono(wave)
+    return waves, reference_rate
 
 
-def _histories() -> bytes:
-    from . import figures
+def _draw_histories(runs: Sequence[str]) -> "Figure":
+    from ..models.record import HISTORY, read_history
 
     histories = {}
-    for name, run in named(_RUN.value).items():
-        path = run / "history.csv"
-        if not path.is_file():
-            raise UserError(f"{path}: there is no such file; has the run finished an epoch?")
-        with path.open(newline="") as file:
-            histories[name] = list(csv.DictReader(file))
-    try:
-        return figures.histories(histories)
-    except ValueError as error:
-        raise UserError(f"{', '.join(_RUN.value)}: {error}") from error
+    for name, run in parse_named_paths(runs).items():
+        histories[name] = read_history(run)
+        if not histories[name]:
+            raise UserError(f"{run / HISTORY}: no epochs; has the run finished one?")
+    from . import curves
 
+    return curves.histories(histories)
+
+
+command = Command("python -m wideband.evaluate.plot", define_flags, main)
 
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(command())

@@ -1,174 +1,186 @@
-"""Command: the word error rate of folders of recordings whose text is known.
+"""Word error rates of folders of recordings with known texts.
 
 python -m wideband.evaluate.wer --transcripts=manifest.csv --recordings=reference \
     --recordings=upsampled --recognizer=pocketsphinx --output=wer.csv
 """
 
-import csv
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from absl import flags
-
 from ..command import UserError
-from ..command.run import run_command
+from ..command.files import check_suffix, read_csv
+from ..command.named import parse_named_paths
+from ..command.run import Command, Flags
 
-_TRANSCRIPTS = flags.DEFINE_string(
-    "transcripts",
-    None,
-    "CSV with the columns path and text, such as the manifest.csv of a dataset.",
-    required=True,
-)
-_RECORDINGS = flags.DEFINE_multi_string(
-    "recordings",
-    None,
-    "Folder of recordings with the paths of the transcripts; suffixes may differ. Repeatable: "
-    "each folder, or NAME=FOLDER, is a system.",
-    required=True,
-)
-_SPLIT = flags.DEFINE_string(
-    "split", None, "Only transcripts with this in their column split; all by default."
-)
-_RECOGNIZER = flags.DEFINE_string(
-    "recognizer",
-    "pocketsphinx",
-    "pocketsphinx, deepspeech, or cmd: and a command that is given the path of a wav file and "
-    "prints its text, such as 'cmd:whisper-cli --no-timestamps --no-prints {}'.",
-)
-_GRAMMAR = flags.DEFINE_string(
-    "grammar", None, "JSGF grammar of all that may be said, for pocketsphinx."
-)
-_DEEPSPEECH_CHECKPOINT = flags.DEFINE_string(
-    "deepspeech_checkpoint",
-    None,
-    "For deepspeech: the released TensorFlow checkpoint, or a folder of train_deepspeech.",
-)
-_SCORER = flags.DEFINE_string(
-    "scorer", None, "For deepspeech: a language model that KenLM reads, by pyctcdecode."
-)
-_TIMEOUT_SECONDS = flags.DEFINE_float(
-    "timeout_seconds",
-    None,
-    "How long a command may take over a recording; 600 by default.",
-    lower_bound=0,
-)
-_OUTPUT = flags.DEFINE_string(
-    "output",
-    "wer.csv",
-    "CSV file to write, one row per file and system; the totals go beside it as .json.",
-)
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
+# Flags that are settings of recognizers.
+_SETTINGS = ("grammar", "deepspeech_checkpoint", "scorer", "timeout_seconds")
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Recognizes the folders that the flags name, and counts the errors."""
-    from ..command.named import named
-    from . import summary
-    from . import words as recognizers
+def define_flags(flags: Flags) -> None:
+    """Defines the flags."""
+    flags.string(
+        "transcripts",
+        None,
+        "CSV file with the columns path and text, such as the manifest.csv of a dataset.",
+        required=True,
+    )
+    flags.strings(
+        "recordings",
+        None,
+        "Folder of recordings with the paths of the transcripts; suffixes may differ. Repeatable: "
+        "each folder, or NAME=FOLDER, is a system.",
+        required=True,
+    )
+    flags.string(
+        "split", None, "Use only transcripts with this value in the column split; default all."
+    )
+    flags.string(
+        "recognizer",
+        "pocketsphinx",
+        "pocketsphinx, deepspeech, or cmd: and a command that takes the path of a wav file and "
+        "prints its text, such as 'cmd:whisper-cli --no-timestamps --no-prints {}'.",
+    )
+    flags.string("grammar", None, "For pocketsphinx: JSGF grammar of all possible sentences.")
+    flags.string(
+        "deepspeech_checkpoint",
+        None,
+        "For deepspeech: the released TensorFlow checkpoint, or a run folder of "
+        "python -m wideband.train.deepspeech.",
+    )
+    flags.string("scorer", None, "For deepspeech: a KenLM language model; needs pyctcdecode.")
+    flags.number(
+        "timeout_seconds",
+        None,
+        "For cmd: the longest time for one recording; default 600.",
+        lower_bound=0,
+    )
+    flags.string(
+        "output",
+        "wer.csv",
+        "CSV file to write, one row per file and system; the totals go next to it as .json.",
+    )
+    flags.integer("seed", 0, "Seed of the bootstrap.")
+
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Recognizes the recordings, counts the errors, and writes and prints the totals."""
+    output, path = Path(flags.output), Path(flags.transcripts)
+    check_suffix("output", output, ".csv")
+    transcripts = _Transcripts(path, flags.split)
+    systems = {
+        system: transcripts.match(folder)
+        for system, folder in parse_named_paths(flags.recordings).items()
+    }
+    from ..command.files import write_csv
+    from ..command.tables import text_table
+    from . import results, words
     from .words import word_errors
 
-    if arguments:
-        raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
-    table = Path(_OUTPUT.value)
-    if table.suffix.lower() != ".csv":
-        raise UserError(f"--output={table}: must end in .csv")
-    transcripts = Path(_TRANSCRIPTS.value)
-    texts, passed_over = _read(transcripts, _SPLIT.value)
-    systems = {
-        system: _match(folder, transcripts, texts, passed_over)
-        for system, folder in named(_RECORDINGS.value).items()
-    }
-    flagged = (_GRAMMAR, _DEEPSPEECH_CHECKPOINT, _SCORER, _TIMEOUT_SECONDS)
-    recognizer = recognizers.create(
-        _RECOGNIZER.value,
-        **{flag.name: flag.value for flag in flagged if flag.value is not None},
-    )
-    rows = [
-        {"system": system, **row}
+    settings = {name: flags[name].value for name in _SETTINGS if flags[name].value is not None}
+    recognizer = words.create(flags.recognizer, **settings)
+    scored = {
+        system: word_errors.score(recordings, transcripts.texts, recognizer, system)
         for system, recordings in systems.items()
-        for row in word_errors.score(recordings, texts, recognizer, system)
-    ]
-    totals = word_errors.totals(rows, _SEED.value)
-    summary.write_csv(table, rows)
-    summary.write_word_errors(
-        table.with_suffix(".json"),
-        totals,
-        transcripts=str(transcripts),
-        split=_SPLIT.value,
-        recordings=_RECORDINGS.value,
+    }
+    totals = {system: word_errors.total(each, flags.seed) for system, each in scored.items()}
+    rows = [{"system": system, **each.row()} for system in scored for each in scored[system]]
+    write_csv(output, rows)
+    results.write_word_errors(
+        output.with_suffix(".json"),
+        {system: each.entries() for system, each in totals.items()},
+        transcripts=str(path),
+        split=flags.split,
+        recordings=flags.recordings,
         recognizer=recognizer.name,
         normalization=word_errors.normalization(),
-        seed=_SEED.value,
+        seed=flags.seed,
     )
-    print(f"{summary.text_table(*word_errors.table(totals))}\nrecognizer: {recognizer.name}")
+    print(f"{text_table(*word_errors.table(totals))}\nrecognizer: {recognizer.name}")
 
 
-def _read(transcripts: Path, split: str | None) -> tuple[dict[str, str], set[str]]:
-    """Reads path -> text, and the paths that are passed over: of other splits, or left out."""
-    if not transcripts.is_file():
-        raise UserError(f"{transcripts}: there are no such transcripts")
-    try:
-        # A BOM is what spreadsheet programs put in front.
-        with transcripts.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines)
-            needed = {"path", "text"} | ({"split"} if split else set())
-            if missing := needed - set(reader.fieldnames or ()):
-                raise UserError(f"{transcripts}: add the missing column(s) {', '.join(missing)}")
-            rows = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{transcripts}: not a CSV in UTF-8: {error}") from error
-    texts, passed_over = {}, set()
-    for row in rows:
-        path = PurePosixPath(row["path"] or "").as_posix()
-        if path in texts or path in passed_over:
-            raise UserError(f"{transcripts}: '{path}' is listed twice; remove one")
-        # A dataset's manifest gives the reason why a recording is not in it.
-        if row.get("reason") or (split and row["split"] != split):
-            passed_over.add(path)
-        else:
-            texts[path] = row["text"] or ""
-    if not texts:
-        among = f" in the split '{split}'" if split else ""
-        raise UserError(f"{transcripts}: no transcripts{among}")
-    return texts, passed_over
+class _Transcripts:
+    """The texts of recordings, read from a CSV file.
 
+    Args:
+        path: the file.
+        split: only rows with this value in the column split; None for all.
 
-def _match(
-    folder: Path, transcripts: Path, texts: Mapping[str, str], passed_over: set[str]
-) -> dict[str, Path]:
-    """Finds the recording of each transcript.
+    Attributes:
+        texts: path of the recording -> text.
+        ignored: paths of the rows of other splits, and of recordings that a dataset leaves out.
 
-    A recording a.flac is told of by a line with the path a.flac, or a.wav; and one a.flac.wav,
-    as wideband-evaluate writes them, by a line with the path a.flac.
+    Raises:
+        UserError: the file cannot be used.
     """
-    from ..audio import SUFFIXES
-    from .folders import recordings, some
 
-    listed = {*texts, *passed_over}
-    without_suffix = {}
-    # Where a.flac is listed as well, a.wav comes last and gets the name a: of the recordings that
-    # wideband-evaluate writes, only a.wav loses its suffix.
-    for path in sorted(listed, key=lambda path: path.endswith(".wav")):
-        stem, dot, suffix = path.rpartition(".")
-        without_suffix[stem if dot + suffix.lower() in SUFFIXES else path] = path
-    found, strangers = {}, []
-    for name, path in recordings(folder).items():
-        line = name if name in listed else without_suffix.get(name)
-        if line is None:
-            strangers.append(name)
-        elif line in found:
-            raise UserError(f"{path}: {found[line].name} has the same transcript; remove one")
-        else:
-            found[line] = path
-    problems = []
-    if strangers:
-        problems.append(f"{len(strangers)} recordings have no transcript ({some(strangers)})")
-    if missing := texts.keys() - found:
-        problems.append(f"{len(missing)} transcripts have no recording ({some(missing)})")
-    if problems:
-        raise UserError(f"{folder} and {transcripts}: {'; '.join(problems)}")
-    return {line: found[line] for line in texts}
+    def __init__(self, path: Path, split: str | None) -> None:
+        if not path.is_file():
+            raise UserError(f"{path}: there are no such transcripts")
+        self._path = path
+        self.texts: dict[str, str] = {}
+        self.ignored: set[str] = set()
+        for _, row in read_csv(path, {"path", "text"} | ({"split"} if split else set())):
+            name = PurePosixPath(row["path"]).as_posix()
+            if name in self.texts or name in self.ignored:
+                raise UserError(f"{path}: '{name}' is listed twice; remove one")
+            # The manifest of a dataset has a reason for each recording that is left out.
+            if row.get("reason") or (split and row["split"] != split):
+                self.ignored.add(name)
+            else:
+                self.texts[name] = row["text"]
+        if not self.texts:
+            in_split = f" in the split '{split}'" if split else ""
+            raise UserError(f"{path}: no transcripts{in_split}")
 
+    def match(self, folder: Path) -> dict[str, Path]:
+        """Finds the recording of each transcript in a folder.
+
+        The text of a recording a.flac is that of a row with the path a.flac or a.wav; and the text
+        of a.flac.wav, as wideband-evaluate writes it, is that of a row with the path a.flac.
+
+        Returns:
+            path of the transcript -> recording.
+
+        Raises:
+            UserError: a recording has no transcript or a transcript has no recording.
+        """
+        from .folders import find_recordings, shortlist
+
+        listed = {*self.texts, *self.ignored}
+        without_suffix = self._without_suffix(listed)
+        found, unknown = {}, []
+        for name, path in find_recordings(folder).items():
+            row = name if name in listed else without_suffix.get(name)
+            if row is None:
+                unknown.append(name)
+            elif row in found:
+                raise UserError(f"{path}: {found[row].name} has the same transcript; remove one")
+            else:
+                found[row] = path
+        problems = []
+        if unknown:
+            problems.append(f"{len(unknown)} recordings have no transcript ({shortlist(unknown)})")
+        if missing := self.texts.keys() - found:
+            problems.append(f"{len(missing)} transcripts have no recording ({shortlist(missing)})")
+        if problems:
+            raise UserError(f"{folder} and {self._path}: {'; '.join(problems)}")
+        return {row: found[row] for row in self.texts}
+
+    @staticmethod
+    def _without_suffix(listed: set[str]) -> Mapping[str, str]:
+        from ..audio import SUFFIXES
+
+        by_stem = {}
+        # If both a.flac and a.wav are listed, a.wav comes last and gets the name a, since
+        # wideband-evaluate removes the suffix .wav only.
+        for path in sorted(listed, key=lambda path: path.endswith(".wav")):
+            stem, dot, suffix = path.rpartition(".")
+            by_stem[stem if dot + suffix.lower() in SUFFIXES else path] = path
+        return by_stem
+
+
+command = Command("python -m wideband.evaluate.wer", define_flags, main)
 
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(command())

@@ -1,12 +1,13 @@
-"""Speech recognizers behind one interface: waves in, texts out.
+"""Speech recognizers with one interface: waves in, texts out; and their word errors.
 
 - `base`: the interface, `Recognizer`.
 - `sphinx`: PocketSphinx, the default.
 - `program`: any program, as `cmd:...`.
-- `deepspeech`: features, network and checkpoint of Mozilla's DeepSpeech 0.9.3; its letters, loss
-  and search are in `ctc`, and `deepspeech_training` trains a small one.
+- `deepspeech`: features, network and checkpoint of Mozilla's DeepSpeech 0.9.3; `ctc` has its
+  alphabet, loss and beam search. `python -m wideband.train.deepspeech` trains a small one.
+- `word_errors`: compares a recognizer's texts with what was said.
 
-`create` makes each of them by its name.
+`create` makes a recognizer from its name.
 """
 
 import inspect
@@ -15,33 +16,42 @@ from pathlib import Path
 from typing import Any
 
 from ...command import UserError
+from ...command.errors import lookup
 from ...command.run import quiet_tensorflow
 from .base import Recognizer
-from .program import Command
+from .program import Program
 from .sphinx import PocketSphinx
 
-__all__ = ["RECOGNIZERS", "Command", "PocketSphinx", "Recognizer", "create"]
+__all__ = ["RECOGNIZERS", "PocketSphinx", "Program", "Recognizer", "create"]
 
 
 def _deepspeech(deepspeech_checkpoint: str | None = None, scorer: str | None = None) -> Recognizer:
     if deepspeech_checkpoint is None:
         raise UserError(
             "the recognizer deepspeech needs --deepspeech_checkpoint: the released TensorFlow "
-            "checkpoint, or a folder of python -m wideband.evaluate.train_deepspeech"
+            "checkpoint, or a run folder of python -m wideband.train.deepspeech"
         )
+    path = Path(deepspeech_checkpoint)
+    if not (path.is_dir() or path.with_name(f"{path.name}.index").is_file()):
+        raise UserError(
+            f"{path}: there is no such checkpoint; give its folder, or its path without .index"
+        )
+    if scorer is not None and not Path(scorer).is_file():
+        raise UserError(f"{scorer}: there is no such language model")
     quiet_tensorflow()
     from .deepspeech import SIZES, DeepSpeech
 
-    own = Path(deepspeech_checkpoint, SIZES).is_file()
-    load = DeepSpeech.from_weights if own else DeepSpeech.from_checkpoint
-    return load(deepspeech_checkpoint, scorer)
+    trained_here = (path / SIZES).is_file()
+    load = DeepSpeech.from_weights if trained_here else DeepSpeech.from_checkpoint
+    return load(path, scorer)
 
 
-# name: what makes the recognizer, of keyword arguments that are settings of the same names
+_PROGRAM = "cmd:COMMAND"
+# name -> function that makes the recognizer; its keyword arguments are the recognizer's settings.
 RECOGNIZERS: dict[str, Callable[..., Recognizer]] = {
     "pocketsphinx": PocketSphinx,
     "deepspeech": _deepspeech,
-    "cmd": Command,
+    _PROGRAM: Program,
 }
 
 
@@ -49,20 +59,18 @@ def create(name: str, **settings: Any) -> Recognizer:
     """Makes a recognizer.
 
     Args:
-        name: a key of `RECOGNIZERS`; "cmd" is followed by a colon and the command line.
-        **settings: of this recognizer.
+        name: a key of `RECOGNIZERS`, or "cmd:" and a command line.
+        **settings: settings of this recognizer.
 
     Raises:
-        UserError: there is none of this name, it is not installed, or it lacks such a setting.
+        UserError: there is no such recognizer, it is not installed, or a setting does not apply.
     """
     kind, colon, command = name.partition(":")
-    if kind not in RECOGNIZERS or bool(colon) != (kind == "cmd"):
-        choices = ", ".join("cmd:COMMAND" if key == "cmd" else key for key in RECOGNIZERS)
-        raise UserError(f"there is no recognizer {name!r}; choose one of {choices}")
-    if colon:
-        settings["command"] = command
-    known = inspect.signature(RECOGNIZERS[kind]).parameters
+    if kind == "cmd" and colon:
+        name, settings["command"] = _PROGRAM, command
+    make = lookup(RECOGNIZERS, name, "recognizer")
+    known = inspect.signature(make).parameters
     for setting in settings:
         if setting not in known:
-            raise UserError(f"--{setting} is no setting of the recognizer {kind}; leave it out")
-    return RECOGNIZERS[kind](**settings)
+            raise UserError(f"--{setting} does not apply to the recognizer {kind}; leave it out")
+    return make(**settings)

@@ -1,4 +1,4 @@
-"""What every recognizer is."""
+"""The interface of speech recognizers."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -9,8 +9,8 @@ import numpy as np
 class Recognizer(Protocol):
     """Turns speech into text."""
 
-    name: str  # with version and settings, for the record of what was measured
-    sample_rate: int  # of the waves that it takes, in Hz
+    name: str  # with version and settings, for reports
+    sample_rate: int  # of the waves it takes, in Hz
 
     def transcribe(self, waves: Sequence[np.ndarray]) -> Iterable[str]:
         """Recognizes what is said in recordings.
@@ -19,9 +19,10 @@ class Recognizer(Protocol):
             waves: float32 in [-1, 1] of shape (n,), at `sample_rate`.
 
         Returns:
-            a text per wave, in their order; empty where nothing is understood.
+            one text per wave, in the same order; empty if nothing is understood.
 
         Raises:
-            UserError: it fails; if texts come one by one, then at the wave whose text is due.
+            UserError: it fails. A recognizer that yields texts one by one fails at the text of the
+                wave that caused it.
         """
         ...

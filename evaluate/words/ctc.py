@@ -1,8 +1,9 @@
-"""Letters and connectionist temporal classification, as DeepSpeech 0.9.3 uses them.
+"""Alphabet and connectionist temporal classification (CTC) as in DeepSpeech 0.9.3.
 
 Graves, Fernández, Gomez, Schmidhuber: Connectionist Temporal Classification, ICML 2006. A network
-gives a letter or the blank to every frame; runs of one letter are one letter, then blanks go.
-Order of the letters: DeepSpeech's data/alphabet.txt; the blank is the last class, as in TensorFlow.
+labels every frame with a letter or the blank. Repeated letters are merged, then blanks are removed.
+The order of the letters is that of DeepSpeech's data/alphabet.txt; the blank is the last class, as
+in TensorFlow.
 """
 
 import string
@@ -18,22 +19,22 @@ from ...command import UserError
 ALPHABET = " " + string.ascii_lowercase + "'"
 BLANK = len(ALPHABET)
 BEAM_WIDTH = 1024
-# What Bini's thesis of 2021 sets; the release's notes have the same weight of the language model,
-# and 1.1834137581510284 for a word.
+# From Bini's thesis of 2021. The release's notes have the same language weight, but a word bonus of
+# 1.1834137581510284.
 LANGUAGE_WEIGHT = WORD_BONUS = 0.931289039105002
 
-# Hyphens and dashes part words; the typographic apostrophe is the plain one.
+# Hyphens and dashes separate words; the typographic apostrophe becomes the plain one.
 _PUNCTUATION = str.maketrans(
     {**dict.fromkeys('.,;:!?"()[]-\u2013\u2014\u201c\u201d', " "), "\u2019": "'"}
 )
 
 
 def spell(text: str) -> np.ndarray | None:
-    """Turns a transcript into classes: lower case, punctuation as spaces.
+    """Converts a transcript to classes: lower case, punctuation as spaces.
 
     Returns:
-        int32 of shape (letters,); None if there are no letters, or others than the alphabet's, such
-        as digits, of which nobody can say how they were spoken.
+        int32 of shape (letters,); None if there are no letters, or characters outside the alphabet,
+        such as digits, whose pronunciation is unknown.
     """
     letters = " ".join(text.lower().translate(_PUNCTUATION).split())
     if not letters or not set(letters) <= set(ALPHABET):
@@ -42,25 +43,25 @@ def spell(text: str) -> np.ndarray | None:
 
 
 def frames_needed(classes: np.ndarray) -> int:
-    """The fewest frames that can be labelled so: a blank must part a letter and its repetition."""
+    """Returns the fewest frames that can carry a text: repeated letters need a blank in between."""
     return len(classes) + int((classes[1:] == classes[:-1]).sum())
 
 
 def loss(targets, log_probabilities):
-    """The negative logarithm of the targets' probability, summed over all labellings by frame.
+    """Computes the CTC loss: -log of the targets' probability, summed over all frame labellings.
 
     Args:
         targets: int (batch, 1 + letters): the number of frames, then the classes, then -1.
         log_probabilities: (batch, frames, classes).
 
     Returns:
-        (batch,)
+        shape (batch,).
     """
-    # Keras hands over whole numbers as floats.
+    # Keras passes integers as floats.
     targets = tf.cast(targets, tf.int32)
     frames, classes = targets[:, 0], targets[:, 1:]
     spoken = tf.where(classes >= 0)
-    # Sparse targets lead to the operation in C++, which on CPUs is much the faster of two.
+    # Sparse targets select the C++ operation, which is much faster on CPUs.
     sparse = tf.SparseTensor(
         spoken, tf.gather_nd(classes, spoken), tf.shape(classes, out_type=tf.int64)
     )
@@ -77,12 +78,12 @@ def loss(targets, log_probabilities):
 def beam_search(
     log_probabilities: Sequence[np.ndarray], width: int = BEAM_WIDTH, scorer: Path | None = None
 ) -> list[str]:
-    """Finds the most probable text of each recording, over the beams that are kept.
+    """Finds the most probable text of each recording with a beam search.
 
     Args:
-        log_probabilities: one array of shape (frames, classes) for each recording.
-        width: number of beginnings of a text that are kept from frame to frame.
-        scorer: a language model that KenLM reads (.arpa or binary); needs pyctcdecode.
+        log_probabilities: one array of shape (frames, classes) per recording.
+        width: number of beams, the partial texts kept from frame to frame.
+        scorer: a KenLM language model (.arpa or binary); needs pyctcdecode.
 
     Raises:
         UserError: the language model cannot be read, or pyctcdecode is missing.
@@ -97,7 +98,7 @@ def beam_search(
 def _search(log_probabilities: np.ndarray, width: int) -> str:
     if not len(log_probabilities):
         return ""
-    # This operation keeps repetitions that a blank parts, and takes the last class as the blank.
+    # The operation keeps letters that a blank separates, and its blank is the last class.
     (found,), _ = tf.nn.ctc_beam_search_decoder(
         log_probabilities[:, None], [len(log_probabilities)], beam_width=width, top_paths=1
     )
@@ -110,7 +111,7 @@ def _scored_decoder(scorer: Path):
         from pyctcdecode import build_ctcdecoder  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise UserError(
-            "a scorer needs pyctcdecode and kenlm, which want a NumPy before 2: "
+            "a scorer needs pyctcdecode and kenlm, which need a NumPy before 2: "
             "pip install pyctcdecode kenlm, or leave the scorer out"
         ) from error
     if not scorer.is_file():

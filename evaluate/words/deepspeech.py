@@ -1,12 +1,12 @@
-"""DeepSpeech 0.9.3: its features, its acoustic network, its checkpoint, and a recognizer of them.
+"""DeepSpeech 0.9.3: features, acoustic network, checkpoint, and the recognizer.
 
 Hannun et al.: Deep Speech: Scaling up end-to-end speech recognition, arXiv:1412.5567, in the form
 that Mozilla released. Facts from mozilla/DeepSpeech at v0.9.3, training/deepspeech_training:
 util/feeding.py (features), util/config.py (sizes), util/flags.py (windows, clip, dropout),
 train.py (layers, names of variables), util/checkpoints.py (names of files).
 
-What is written otherwise here, with the same outputs: the first layer, which sees a frame with nine
-on either side, is a convolution; the network ends with the logarithm of the softmax.
+Two things differ here, without changing the outputs: the first layer, which sees a frame with nine
+frames on either side, is a convolution; the network ends with the logarithm of the softmax.
 """
 
 import json
@@ -18,7 +18,6 @@ import numpy as np
 import tensorflow as tf
 
 from ...command import UserError
-from ...command.files import replacing
 from . import ctc
 
 SAMPLE_RATE = 16000
@@ -27,7 +26,7 @@ STEP = 320  # samples, 20 ms
 COEFFICIENTS = 26
 CONTEXT = 9  # frames on either side
 RELEASED_HIDDEN = 2048
-BATCH = 16  # recordings that the network hears at once
+BATCH = 16  # recordings per batch
 WEIGHTS = "best.weights.h5"
 SIZES = "deepspeech.json"
 
@@ -37,13 +36,13 @@ _KERAS_GATES = "ifco"
 
 
 def mfcc(wave: tf.Tensor) -> tf.Tensor:
-    """The features of a wave, by the operations that the release uses.
+    """Computes the features of a wave with the operations of the release.
 
     Args:
         wave: (n,) float32 at 16 kHz.
 
     Returns:
-        (frames, 26) float32, with 1 + (n - 512) // 320 frames, none if the wave is shorter.
+        (frames, 26) float32, with 1 + (n - 512) // 320 frames; none if the wave is shorter.
     """
     spectrogram = tf.raw_ops.AudioSpectrogram(
         input=wave[:, None], window_size=WINDOW, stride=STEP, magnitude_squared=True
@@ -57,19 +56,19 @@ def mfcc(wave: tf.Tensor) -> tf.Tensor:
 
 
 def build(hidden: int = RELEASED_HIDDEN, dropout: float = 0.0, noise: float = 0.0) -> keras.Model:
-    """The acoustic network: (batch, frames, 26) to logarithms of probabilities (batch, frames, 29).
+    """Builds the acoustic network: (batch, frames, 26) to log-probabilities (batch, frames, 29).
 
-    Frames of zeros after the end of a recording change nothing before it: the release takes zeros
-    as context there, and the LSTM runs forward.
+    Zero frames after the end of a recording do not change its outputs: the release has zeros as
+    context there, and the LSTM runs forward.
 
     Args:
         hidden: width of every layer.
-        dropout: part of the outputs that the dense layers drop in training.
+        dropout: fraction of outputs that the dense layers drop in training.
         noise: standard deviation of the Gaussian noise added to the features in training.
     """
     features = keras.Input((None, COEFFICIENTS), name="features")
     x = keras.layers.GaussianNoise(noise, name="noise")(features)
-    # A dense layer on a frame and its context is a convolution over frames.
+    # A dense layer over a frame and its context is a convolution over frames.
     x = keras.layers.Conv1D(hidden, 2 * CONTEXT + 1, padding="same", name="layer_1")(x)
     x = _clip_and_drop(x, dropout)
     for name in ("layer_2", "layer_3"):
@@ -77,7 +76,7 @@ def build(hidden: int = RELEASED_HIDDEN, dropout: float = 0.0, noise: float = 0.
     x = keras.layers.LSTM(
         hidden,
         return_sequences=True,
-        # Keras draws an orthogonal matrix otherwise, which takes long at the release's size.
+        # The default, an orthogonal matrix, is slow to draw at the release's size.
         recurrent_initializer="glorot_uniform",
         unit_forget_bias=False,
         name="lstm",
@@ -86,7 +85,7 @@ def build(hidden: int = RELEASED_HIDDEN, dropout: float = 0.0, noise: float = 0.
     x = keras.layers.Dense(ctc.BLANK + 1, name="layer_6")(x)
     outputs = keras.layers.Activation("log_softmax", dtype="float32", name="log_softmax")(x)
     network = keras.Model(features, outputs, name="deepspeech")
-    # XLA would compile every length anew.
+    # XLA would compile again for every length.
     network.jit_compile = False
     return network
 
@@ -96,14 +95,14 @@ def _clip_and_drop(x, dropout: float):
 
 
 def load_checkpoint(path: Path) -> keras.Model:
-    """Builds the network of a TensorFlow checkpoint and fills it.
+    """Loads the network of a TensorFlow checkpoint.
 
     Args:
         path: the folder of the release's checkpoint, or the checkpoint without its suffix
-            (`.../best_dev-1466475`). In a folder, the best one is taken, else the last.
+            (`.../best_dev-1466475`). In a folder, the best checkpoint is used, otherwise the last.
 
     Raises:
-        UserError: there is no checkpoint, or it is damaged or of another network.
+        UserError: there is no checkpoint, it is damaged, or it is that of another network.
     """
     prefix = _prefix(path)
     try:
@@ -113,7 +112,7 @@ def load_checkpoint(path: Path) -> keras.Model:
         values = {
             name: reader.get_tensor(name) for name in _expected(network.get_layer("lstm").units)
         }
-    # Of which kind it is depends on where the damage lies.
+    # The kind of error depends on the place of the damage.
     except (tf.errors.OpError, RuntimeError, IndexError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{prefix}: not readable as a TensorFlow checkpoint ({reason})") from error
@@ -122,7 +121,7 @@ def load_checkpoint(path: Path) -> keras.Model:
         weights = values[f"{name}/weights"].reshape(layer.kernel.shape)
         layer.set_weights([weights, values[f"{name}/bias"]])
     kernel, bias = (_reorder_gates(values[f"{_LSTM}/{name}"]) for name in ("kernel", "bias"))
-    # The cell's one matrix is for the inputs and, below, the previous outputs.
+    # The cell has one matrix: rows for the inputs, then rows for the previous outputs.
     network.get_layer("lstm").set_weights([*np.split(kernel, 2), bias])
     return network
 
@@ -135,10 +134,10 @@ def _prefix(path: Path) -> str:
         ]
         if not named:
             raise UserError(
-                f"{path}: no file best_dev_checkpoint or checkpoint here, which would name a "
-                "checkpoint; give the path of one without .index"
+                f"{path}: has no file best_dev_checkpoint or checkpoint that names a checkpoint; "
+                "give the path of one without .index"
             )
-        # The path to it is of the machine that trained.
+        # The stored path is that of the machine that trained.
         path /= Path(named[0].model_checkpoint_path).name
     if not path.with_name(path.name + ".index").is_file():
         raise UserError(
@@ -148,7 +147,7 @@ def _prefix(path: Path) -> str:
 
 
 def _expected(hidden: int) -> dict[str, list[int]]:
-    """Names and shapes of a checkpoint's variables, less the optimizer's."""
+    """Returns names and shapes of a checkpoint's variables, except those of the optimizer."""
     inputs = (2 * CONTEXT + 1) * COEFFICIENTS
     shapes = {f"{_LSTM}/kernel": [2 * hidden, 4 * hidden], f"{_LSTM}/bias": [4 * hidden]}
     for number, (rows, columns) in {
@@ -164,14 +163,14 @@ def _expected(hidden: int) -> dict[str, list[int]]:
 
 
 def _hidden(shapes: dict[str, list[int]], prefix: str) -> int:
-    """Reads the width of a checkpoint's network from its shapes, all of which it checks."""
+    """Checks the shapes of a checkpoint's variables and returns the width of its network."""
     hidden = shapes.get("layer_1/bias", [0])[0]
     for name, shape in _expected(hidden).items():
         if name not in shapes:
-            raise UserError(f"{prefix}: no checkpoint of DeepSpeech 0.9.3; {name} is missing")
+            raise UserError(f"{prefix}: not a checkpoint of DeepSpeech 0.9.3; {name} is missing")
         if shapes[name] != shape:
             raise UserError(
-                f"{prefix}: no checkpoint of DeepSpeech 0.9.3 for English; {name} has the shape "
+                f"{prefix}: not a checkpoint of DeepSpeech 0.9.3 for English; {name} has the shape "
                 f"{shapes[name]}, not {shape}"
             )
     return hidden
@@ -182,22 +181,11 @@ def _reorder_gates(values: np.ndarray) -> np.ndarray:
     return np.concatenate([gates[gate] for gate in _KERAS_GATES], axis=-1)
 
 
-def save(network: keras.Model, folder: Path) -> None:
-    """Writes the weights of a network, and its width, for `DeepSpeech.from_weights`."""
-    with replacing(folder / SIZES) as temporary:
-        temporary.write_text(json.dumps({"hidden": network.get_layer("lstm").units}) + "\n")
-    # A compiled network would save its optimizer too.
-    bare = build(network.get_layer("lstm").units)
-    bare.set_weights(network.get_weights())
-    with replacing(folder / WEIGHTS) as temporary:
-        bare.save_weights(temporary)
-
-
 def pad(features: Sequence[np.ndarray]) -> np.ndarray:
-    """Puts features of several lengths side by side, with zeros after their ends.
+    """Pads features of several lengths with zeros to a batch.
 
     Returns:
-        (batch, frames, 26); frames are whole seconds, so that few shapes are compiled.
+        (batch, frames, 26); the frames fill whole seconds, so that few shapes are compiled.
     """
     longest = max(1, *(len(each) for each in features))
     padded = np.zeros((len(features), longest + -longest % 50, COEFFICIENTS), np.float32)
@@ -206,32 +194,32 @@ def pad(features: Sequence[np.ndarray]) -> np.ndarray:
     return padded
 
 
-def hear(network: keras.Model, features: Sequence[np.ndarray]) -> list[np.ndarray]:
+def predict(network: keras.Model, features: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Applies the network to recordings, in batches of similar length.
 
     Args:
-        network: of `build`.
+        network: from `build`.
         features: each (frames, 26).
 
     Returns:
-        logarithms of probabilities (frames, 29) for each.
+        log-probabilities (frames, 29) of each recording.
     """
     order = np.argsort([len(each) for each in features], kind="stable")
-    heard: list[np.ndarray] = [np.empty(0)] * len(features)
+    predicted: list[np.ndarray] = [np.empty(0)] * len(features)
     for start in range(0, len(order), BATCH):
         numbers = order[start : start + BATCH]
         outputs = network.predict_on_batch(pad([features[number] for number in numbers]))
         for output, number in zip(outputs, numbers, strict=True):
-            heard[number] = output[: len(features[number])]
-    return heard
+            predicted[number] = output[: len(features[number])]
+    return predicted
 
 
 class DeepSpeech:
     """Recognizes English speech.
 
     Args:
-        network: of `build`.
-        scorer: a language model that KenLM reads, see `ctc.beam_search`.
+        network: from `build`.
+        scorer: a KenLM language model, see `ctc.beam_search`.
     """
 
     sample_rate = SAMPLE_RATE
@@ -245,15 +233,15 @@ class DeepSpeech:
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, scorer: str | Path | None = None) -> "DeepSpeech":
-        """Takes the network of the released TensorFlow checkpoint, see `load_checkpoint`."""
+        """Loads the released TensorFlow checkpoint, see `load_checkpoint`."""
         return cls(load_checkpoint(Path(path)), Path(scorer) if scorer else None)
 
     @classmethod
     def from_weights(cls, path: str | Path, scorer: str | Path | None = None) -> "DeepSpeech":
-        """Takes the network that wideband.evaluate.train_deepspeech left in a folder.
+        """Loads the network of a run folder of wideband.train.deepspeech.
 
         Raises:
-            UserError: the folder holds no such network, or a damaged one.
+            UserError: the folder has no such network, or a damaged one.
         """
         folder = Path(path)
         try:
@@ -261,27 +249,27 @@ class DeepSpeech:
             network.load_weights(folder / WEIGHTS)
         except FileNotFoundError as error:
             raise UserError(
-                f"{folder}: there is no {error.filename or WEIGHTS}; give a folder of "
-                "python -m wideband.evaluate.train_deepspeech"
+                f"{folder}: there is no {error.filename or WEIGHTS}; give a run folder "
+                "of python -m wideband.train.deepspeech"
             ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{folder}: the weights are damaged: {error}") from error
         return cls(network, Path(scorer) if scorer else None)
 
     def log_probabilities(self, waves: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Hears waves, in batches of similar length.
+        """Computes log-probabilities of letters, in batches of similar length.
 
         Args:
             waves: each (n,) float32 at 16 kHz.
 
         Returns:
-            an array (frames, 29) for each.
+            an array (frames, 29) per wave.
         """
         features = [mfcc(tf.constant(wave, tf.float32)).numpy() for wave in waves]
-        return hear(self.network, features)
+        return predict(self.network, features)
 
     def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
-        """Writes down what is said in waves, in lower case without punctuation.
+        """Recognizes what is said in waves, in lower case without punctuation.
 
         Args:
             waves: each (n,) float32 at 16 kHz.

@@ -1,4 +1,4 @@
-"""Any program of the user's as a recognizer."""
+"""Any external program as a recognizer."""
 
 import os
 import shlex
@@ -15,14 +15,14 @@ from ... import audio
 from ...command import UserError
 
 
-class Command:
-    """Any program that takes the path of a recording and prints what is said in it.
+class Program:
+    """A program that takes the path of a recording and prints what is said in it.
 
-    It gets a wav file, mono with 16 bits at 16 kHz, and no shell sees its command line.
+    It gets a mono wav file with 16 bits at 16 kHz. Its command line does not pass through a shell.
 
     Args:
-        command: the command line; the path takes the place of {}, or stands at the end.
-        timeout_seconds: how long it may take over one recording.
+        command: the command line; {} is replaced by the path, which is otherwise appended.
+        timeout_seconds: the longest time for one recording.
 
     Raises:
         UserError: there is no such program.
@@ -38,7 +38,7 @@ class Command:
         except ValueError as error:
             raise UserError(f"--recognizer={self.name}: not a command line: {error}") from error
         if not self._arguments:
-            raise UserError("--recognizer=cmd: names no command; write it behind the colon")
+            raise UserError("--recognizer=cmd: has no command; write it after the colon")
         if not shutil.which(self._arguments[0]):
             raise UserError(f"--recognizer={self.name}: there is no program {self._arguments[0]}")
         if not any("{}" in argument for argument in self._arguments):
@@ -53,23 +53,27 @@ class Command:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "speech.wav")
             audio.write(path, wave, self.sample_rate, "PCM_16")
-            try:
-                done = subprocess.run(
-                    [argument.replace("{}", str(path)) for argument in self._arguments],
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    encoding="utf-8",
-                    errors="replace",
-                    timeout=self._timeout_seconds,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise UserError(
-                    f"{self.name} took more than {self._timeout_seconds:g} seconds; "
-                    "set --timeout_seconds to allow more"
-                ) from error
-            except OSError as error:
-                raise UserError(f"{self.name} does not start: {error.strerror}") from error
+            done = self._run([argument.replace("{}", str(path)) for argument in self._arguments])
         if done.returncode:
-            told = (done.stderr.strip() or done.stdout.strip() or "it says nothing").split("\n")[-1]
-            raise UserError(f"{self.name} failed with exit code {done.returncode}: {told}")
+            output = done.stderr.strip() or done.stdout.strip() or "no output"
+            reason = output.split("\n")[-1]
+            raise UserError(f"{self.name} failed with exit code {done.returncode}: {reason}")
         return done.stdout
+
+    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=self._timeout_seconds,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise UserError(
+                f"{self.name} took more than {self._timeout_seconds:g} seconds; "
+                "set --timeout_seconds to allow more"
+            ) from error
+        except OSError as error:
+            raise UserError(f"{self.name} does not start: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""PocketSphinx, whose English model comes in its package."""
+"""PocketSphinx with the English model of its package."""
 
 import os
 import re
@@ -16,7 +16,7 @@ import numpy as np
 from ... import audio
 from ...command import UserError, workers
 
-# Of a worker process.
+# The decoder of a worker process.
 _decoder: Any = None
 
 
@@ -24,8 +24,8 @@ class PocketSphinx:
     """PocketSphinx with the US English model of its package (Huggins-Daines et al. 2006).
 
     Args:
-        grammar: file with a grammar in JSGF, for small vocabularies; without one, the model's
-            trigrams of English guide the search.
+        grammar: file with a JSGF grammar, for small vocabularies; by default, the search uses the
+            model's English trigrams.
 
     Raises:
         UserError: the package is not installed, or the grammar cannot be used.
@@ -38,8 +38,8 @@ class PocketSphinx:
         self._search = {}
         self.name = f"pocketsphinx {version('pocketsphinx')}, en-us"
         if grammar is not None:
-            # A second pass over what the first one left is for trigrams; over the loops of a
-            # grammar it takes many times the recording's length.
+            # The second pass is meant for trigrams; on the loops of a grammar it takes many times
+            # the duration of the recording.
             self._search = {"lm": None, "jsgf": grammar, "bestpath": False}
             self.name += f", grammar {Path(grammar).name}"
             _check(self._search)
@@ -50,9 +50,10 @@ class PocketSphinx:
 
     @cached_property
     def _pool(self) -> ProcessPoolExecutor:
-        # Processes, since a decoder holds Python's lock while it works.
+        # Processes, because a decoder holds Python's global lock.
         pool = workers.pool(os.cpu_count() or 1, _begin, self._search)
-        # Left to the garbage collector, its end may meet that of the interpreter, which complains.
+        # Shut down explicitly: the garbage collector may run too late, at interpreter exit, which
+        # prints an error.
         weakref.finalize(self, pool.shutdown)
         return pool
 
@@ -71,14 +72,14 @@ def _check(search: dict[str, Any]) -> None:
     grammar = search["jsgf"]
     if not Path(grammar).is_file():
         raise UserError(f"{grammar}: there is no such grammar")
-    # What is wrong with a grammar stands in the log alone.
+    # Only the log says what is wrong with a grammar.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         log = Path(folder, "log")
         try:
             _package().Decoder(**search, loglevel="ERROR", logfn=str(log))
         except RuntimeError as error:
-            told = re.sub(r'^ERROR: ".*?", line \d+: ', "", log.read_text().split("\n")[0])
-            raise UserError(f"{grammar}: cannot be used as a grammar: {told}") from error
+            reason = re.sub(r'^ERROR: ".*?", line \d+: ', "", log.read_text().split("\n")[0])
+            raise UserError(f"{grammar}: cannot be used as a grammar: {reason}") from error
 
 
 # === In a worker ===
@@ -90,8 +91,8 @@ def _begin(search: dict[str, Any]) -> None:
 def _transcribe(wave: np.ndarray) -> str:
     if not len(wave):
         return ""
-    # So that the text depends on this wave alone: noise that was heard is forgotten, and, as
-    # the wave comes as a whole, the mean cepstrum that is subtracted is its own.
+    # The text depends on this wave alone: the noise estimate is reset, and the cepstral mean is
+    # that of the whole wave, which is passed at once.
     _decoder.reinit_feat()
     _decoder.start_utt()
     _decoder.process_raw(audio.to_int16(wave).tobytes(), full_utt=True)

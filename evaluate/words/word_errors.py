@@ -1,27 +1,88 @@
-"""Word errors: how a recognizer's text of a recording differs from what was said.
+"""Word errors: the differences between a recognizer's text and what was said.
 
-Both texts are normalised as Bini did (2021, src/evaluation_ops.py): lower case, contractions
-expanded, punctuation removed. The rate is all errors by all words; Bini's is the mean of the
-files' rates, in which a short file weighs as much as a long one.
+Both texts are normalised as in Bini 2021 (src/evaluation_ops.py): lower case, contractions
+expanded, punctuation removed. The word error rate divides the errors of all files by their words.
+Bini's is the mean of the files' rates, in which a short file has the weight of a long one.
 """
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from ... import audio
 from ...command import UserError
-from .. import summary
-from ..folders import some
+from ..folders import shortlist
+from ..metrics.statistics import bootstrap_ratio_interval
 from . import Recognizer
 
-ERRORS = ("substitutions", "deletions", "insertions")
+KINDS = ("substitutions", "deletions", "insertions")
 _BATCH = 64  # recordings in memory at a time
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Words and errors: the fewest words to replace, remove and add."""
+
+    words: int  # of the reference
+    substitutions: int
+    deletions: int
+    insertions: int
+
+    @property
+    def total(self) -> int:
+        """All errors."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def wer(self) -> float:
+        """The word error rate; above 1 if many words were inserted."""
+        return self.total / self.words
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What a recognizer made of one recording."""
+
+    name: str
+    reference: str  # what was said, normalised
+    hypothesis: str  # what was recognized, normalised
+    errors: Errors
+
+    def row(self) -> dict[str, Any]:
+        """Returns a row for a CSV file."""
+        texts = {"name": self.name, "reference": self.reference, "hypothesis": self.hypothesis}
+        return {**texts, **dataclasses.asdict(self.errors), "wer": self.errors.wer}
+
+
+@dataclass(frozen=True)
+class Total:
+    """The errors of all recordings of a system."""
+
+    files: int
+    errors: Errors
+    low: float  # ends of the word error rate's 95 % bootstrap interval over files
+    high: float
+
+    def entries(self) -> dict[str, int | float]:
+        """Returns the content for a JSON file."""
+        errors = dataclasses.asdict(self.errors)
+        interval = {"low": self.low, "high": self.high}
+        return {"files": self.files, **errors, "wer": self.errors.wer, **interval}
+
+
+@dataclass(frozen=True)
+class Transcribed:
+    """What a recognizer made of several systems."""
+
+    recognizer: str  # its name
+    totals: Mapping[str, Total]  # by system
 
 
 @functools.cache
@@ -35,7 +96,7 @@ def _normalization():
     return jiwer.Compose(
         [
             jiwer.ToLowerCase(),
-            # An apostrophe as printed, which the contractions do not know.
+            # The typographic apostrophe, which the contractions lack.
             jiwer.SubstituteRegexes({"\u2019": "'"}),
             jiwer.ExpandCommonEnglishContractions(),
             jiwer.RemovePunctuation(),
@@ -47,7 +108,7 @@ def _normalization():
 
 
 def normalize(text: str) -> str:
-    """Writes a text in lower case, without contractions and punctuation, words a space apart.
+    """Returns a text in lower case, without contractions and punctuation, with single spaces.
 
     Raises:
         UserError: jiwer is not installed.
@@ -56,37 +117,23 @@ def normalize(text: str) -> str:
 
 
 def normalization() -> list[str]:
-    """Tells the steps of `normalize`, and the version of jiwer that takes them."""
+    """Lists jiwer's version and the steps of `normalize`."""
     steps = [type(step).__name__ for step in _normalization().transforms]
     return [f"jiwer {version('jiwer')}", *steps]
 
 
-def count(reference: str, hypothesis: str) -> dict[str, int | float]:
-    """Counts the fewest words that were replaced, left out and added.
+def count(reference: str, hypothesis: str) -> Errors:
+    """Counts the errors of one text.
 
     Args:
-        reference: what was said, normalised, at least a word.
+        reference: what was said, normalised, at least one word.
         hypothesis: what was recognized, normalised.
-
-    Returns:
-        `words` of the reference, `substitutions`, `deletions`, `insertions`, and their sum by
-        words as `wer`, which is above 1 when much is added.
     """
     import jiwer
 
     found = jiwer.process_words(reference, hypothesis)
-    return {
-        "words": found.hits + found.substitutions + found.deletions,
-        **{kind: getattr(found, kind) for kind in ERRORS},
-        "wer": found.wer,
-    }
-
-
-class Heard(NamedTuple):
-    """What a recognizer made of several systems."""
-
-    recognizer: str  # its name
-    totals: Mapping[str, Mapping[str, Any]]  # name of the system -> `total` of its recordings
+    words = found.hits + found.substitutions + found.deletions
+    return Errors(words, found.substitutions, found.deletions, found.insertions)
 
 
 def score(
@@ -94,28 +141,27 @@ def score(
     transcripts: Mapping[str, str],
     recognizer: Recognizer,
     title: str = "",
-) -> list[dict[str, Any]]:
+) -> list[Transcript]:
     """Recognizes recordings and counts the errors.
 
     Args:
         recordings: name -> file, or wave (n,) in float32 and its sample rate in Hz. They are
             resampled to the recognizer's rate.
         transcripts: name -> what is said there.
-        recognizer: of `recognizers.create`.
-        title: heads the progress bar, which needs one.
+        recognizer: from `words.create`.
+        title: text in front of the progress bar; "" for no bar.
 
     Returns:
-        a row per recording: `name`, `reference` and `hypothesis` as normalised, and what `count`
-        tells of them.
+        one entry per recording, in the same order.
 
     Raises:
         UserError: a transcript has no words, a file cannot be read, or the recognizer fails.
     """
     references = {name: normalize(transcripts[name]) for name in recordings}
     if wordless := [name for name, text in references.items() if not text]:
-        raise UserError(f"{len(wordless)} transcripts have no words: {some(wordless)}")
-    rows, names = [], list(recordings)
-    # A bar only where someone watches.
+        raise UserError(f"{len(wordless)} transcripts have no words: {shortlist(wordless)}")
+    results, names = [], list(recordings)
+    # The bar is shown on terminals only.
     with tqdm(total=len(names), unit="file", desc=title, disable=None if title else True) as bar:
         for start in range(0, len(names), _BATCH):
             batch = names[start : start + _BATCH]
@@ -126,11 +172,10 @@ def score(
                     hypothesis = normalize(next(texts))
                 except UserError as error:
                     raise UserError(f"{name}: {error}") from error
-                reference = references[name]
-                both = {"reference": reference, "hypothesis": hypothesis}
-                rows.append({"name": name, **both, **count(reference, hypothesis)})
+                errors = count(references[name], hypothesis)
+                results.append(Transcript(name, references[name], hypothesis, errors))
                 bar.update()
-    return rows
+    return results
 
 
 def _wave(recording: Path | tuple[np.ndarray, float], sample_rate: int) -> np.ndarray:
@@ -138,60 +183,35 @@ def _wave(recording: Path | tuple[np.ndarray, float], sample_rate: int) -> np.nd
     return audio.resample(audio.mono(wave), recorded_hz, sample_rate)
 
 
-def total(rows: Sequence[Mapping[str, Any]], seed: int = 0) -> dict[str, int | float]:
-    """Adds the errors of recordings up.
+def total(transcripts: Sequence[Transcript], seed: int = 0) -> Total:
+    """Adds up the errors of recordings.
 
     Args:
-        rows: of `score`, one or more.
-        seed: of the bootstrap.
-
-    Returns:
-        `files`, `words`, the three kinds of errors, `wer`, the errors by the words, and `low` and
-        `high`, the ends of its 95 % bootstrap interval over files.
+        transcripts: from `score`, one or more.
+        seed: seed of the bootstrap.
     """
-    sums = {kind: sum(row[kind] for row in rows) for kind in ("words", *ERRORS)}
-    errors = [sum(row[kind] for kind in ERRORS) for row in rows]
-    low, high = summary.bootstrap_ratio_interval(errors, [row["words"] for row in rows], seed)
-    return {
-        "files": len(rows),
-        **sums,
-        "wer": sum(errors) / sums["words"],
-        "low": low,
-        "high": high,
-    }
+    counts = [each.errors for each in transcripts]
+    totals, words = [each.total for each in counts], [each.words for each in counts]
+    low, high = bootstrap_ratio_interval(totals, words, seed)
+    sums = {kind: sum(getattr(each, kind) for each in counts) for kind in ("words", *KINDS)}
+    return Total(len(transcripts), Errors(**sums), low, high)
 
 
-def totals(rows: Sequence[Mapping[str, Any]], seed: int = 0) -> dict[str, dict[str, int | float]]:
-    """Adds the errors of several systems up.
+def table(totals: Mapping[str, Total]) -> tuple[list[str], list[list[str]]]:
+    """Lays out the totals of systems, for `command.tables`.
 
     Args:
-        rows: of `score`, with the name of the `system`.
-        seed: of the bootstrap.
+        totals: system -> total of its recordings.
 
     Returns:
-        name of the system -> `total` of its recordings, in the order of the rows.
+        the header, and one row per system.
     """
-    systems: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        systems.setdefault(row["system"], []).append(row)
-    return {system: total(each, seed) for system, each in systems.items()}
-
-
-def table(totals: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Lays the totals of systems out, for `summary.text_table` or `markdown_table`.
-
-    Args:
-        totals: name of the system -> `total` of its recordings.
-
-    Returns:
-        the header, and a row for each system.
-    """
-    counts = ("files", "words", *ERRORS)
-    return ["system", "WER [95 % interval]", *counts], [
+    return ["system", "WER [95 % interval]", "files", "words", *KINDS], [
         [
             system,
-            f"{each['wer']:.3f} [{each['low']:.3f}, {each['high']:.3f}]",
-            *(str(each[name]) for name in counts),
+            f"{each.errors.wer:.3f} [{each.low:.3f}, {each.high:.3f}]",
+            str(each.files),
+            *(str(count) for count in dataclasses.astuple(each.errors)),
         ]
         for system, each in totals.items()
     ]
