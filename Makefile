@@ -12,10 +12,10 @@ PRECISION ?= float32
 RESULTS ?= runs/results
 # TABLE=docs/results.md updates the table in that page.
 TABLE ?= $(RESULTS)/table.md
-# The recipes compare_NAME.
-NETWORKS = dnn keras_unet audiounet tfilm tfilm_published afilm tfnet gionet gionet2
+# The recipes compare_NAME, once they can be listed.
+NETWORKS =
 
-.PHONY: demo results test quick lint clean
+.PHONY: demo results tables test quick lint clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/wideband-prepare $(if $(DATA),--corpus=folder --source="$(DATA)",--corpus=demo) \
@@ -23,7 +23,10 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/wideband-train --recipe=demo --data="$(RUN)/data" --run="$(RUN)"
 	$(BIN)/wideband-evaluate --run="$(RUN)" --baselines=spline,sinc,speech-4x
 
-results: $(NETWORKS:%=$(RESULTS)/%/speed.json)
+results: $(VENV)/demo.stamp
+	$(MAKE) tables NETWORKS="$$($(BIN)/wideband-train --recipe=list | sed -n 's/^compare_\(\w*\) .*/\1/p' | xargs)"
+
+tables: $(NETWORKS:%=$(RESULTS)/%/speed.json)
 	$(BIN)/python benchmarks/table.py $(NETWORKS:%=--run="$(RESULTS)/%") \
 		--output="$(TABLE)"
 	$(BIN)/python -m wideband.evaluate.fusion $(addprefix --run="$(RESULTS)/,tfnet" gionet" gionet2") \

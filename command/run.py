@@ -16,7 +16,8 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from absl import flags as absl_flags
@@ -101,6 +102,7 @@ class Command:
         positional: str = "",
     ) -> None:
         self.name, self.positional = name, positional
+        self._arguments: list[str] = []
         self._define_flags, self._main = define_flags, main
         self._help = help or str(sys.modules[main.__module__].__doc__)
 
@@ -115,10 +117,10 @@ class Command:
         """
         # TensorFlow's C++ code logs its start-up otherwise.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        arguments = sys.argv[1:] if arguments is None else list(arguments)
+        self._arguments = sys.argv[1:] if arguments is None else list(arguments)
         flags = self._flags()
         try:
-            rest = self._parse(flags, arguments)
+            rest = self._parse(flags, self._arguments)
         except UserError as error:
             print(f"error: {error}; see {self.name} --help", file=sys.stderr)
             return 2
@@ -140,9 +142,9 @@ class Command:
             return 1
         return 0
 
-    def line(self, arguments: Sequence[str] | None = None) -> list[str]:
-        """Returns the command line as it was typed, for records and reports."""
-        return [self.name, *(sys.argv[1:] if arguments is None else arguments)]
+    def line(self) -> list[str]:
+        """Returns the latest call as a command line, for records and reports."""
+        return [self.name, *self._arguments]
 
     def _flags(self) -> Flags:
         flags = Flags()
@@ -182,23 +184,30 @@ def _one_line(message: str) -> str:
     return re.sub(r"^Unknown command line flag '(\w+)'", r"unknown flag --\1", message)
 
 
-def quiet_tensorflow() -> None:
-    """Imports TensorFlow without the start-up messages of its C++ code.
-
-    They go to the standard error before TensorFlow reads any setting: which instructions it uses,
-    and on most machines that there is no CUDA. They would break the progress bar.
-    """
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keeps C++ libraries from writing to the standard error, where the progress bar is."""
     sys.stderr.flush()
     saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 2)
     try:
-        import tensorflow
-
-        tensorflow.config.list_logical_devices()
+        yield
     finally:
         os.dup2(saved, 2)
         os.close(saved)
         os.close(sink)
+
+
+def quiet_tensorflow() -> None:
+    """Imports TensorFlow without the start-up messages of its C++ code.
+
+    It writes them before it reads any setting: which instructions it uses, and on most machines
+    that there is no CUDA.
+    """
+    with quiet_libraries():
+        import tensorflow
+
+        tensorflow.config.list_logical_devices()
 
 
 def machine() -> str:

@@ -1,12 +1,13 @@
 """How commands start, read flags, and report errors."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from wideband.command import UserError
-from wideband.command.run import Command
+from wideband.command.run import Command, quiet_libraries
 
 
 def define_flags(flags):
@@ -119,7 +120,7 @@ def test_a_process_exits_with_the_code_of_the_command(tmp_path):
     script = (
         "import sys\n"
         "from wideband.command import UserError\n"
-        "from wideband.command.run import Command\n"
+        "from wideband.command.run import Command, quiet_libraries\n"
         "def main(flags, arguments):\n"
         "    print('début', flush=True)\n"
         "    raise UserError('no')\n"
@@ -127,3 +128,16 @@ def test_a_process_exits_with_the_code_of_the_command(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (1, "début\n", "error: no\n")
+
+
+def test_the_latest_command_line_is_kept_for_records(command, call):
+    recorded = command(lambda *_: None)
+    call(recorded, "--data=d", "--ratio=2")
+    assert recorded.line() == ["a-command", "--data=d", "--ratio=2"]
+
+
+def test_libraries_are_quiet_and_python_writes_again_afterwards(capfd):
+    with quiet_libraries():
+        os.write(2, b"from C++")
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
