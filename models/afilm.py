@@ -3,18 +3,18 @@
 Rakotonirina: Self-Attention for Audio Super-Resolution, MLSP 2021, arXiv:2108.11637. The published
 code is ncarraz/AFILM.
 
-Where the paper and the published code differ, and what stands here:
-- The code keeps the attention's dropout on at inference (`training=True` is written into its
-  layer), so that no two runs agree; here it acts in training only.
-- Like TFiLM's code, which it copies, it keeps the bottleneck's block length on the way up, so that
-  attention runs over 64, 128, 256 and 512 blocks there; the default here is 32 everywhere (for a
-  patch of 8192), and `blocks="published"` does as the code.
-- The paper says little of the transformer: 4 layers, 8 heads, 2048 hidden units. The rest is the
-  code's: its input is multiplied by the root of the channels before sinusoidal positions are
-  added, each layer normalizes behind its sum (epsilon 1e-6), dropout of 0.1 stands behind the
-  positions and both halves of a layer, and none stands on the attention weights.
-- The code's last convolution starts at Keras's "normal", a standard deviation of 0.05, where
-  TFiLM's has 0.001; so it does here.
+Where the paper and the published code differ, and what is implemented here:
+- The code keeps the dropout of the attention active at inference (its layer fixes `training=True`),
+  so no two runs agree. Here dropout is active in training only.
+- The code copies that of TFiLM and keeps the bottleneck's block length on the way up, so attention
+  runs over 64, 128, 256 and 512 blocks there. The default here is 32 blocks everywhere, for a patch
+  of 8192 samples; `blocks="published"` follows the code.
+- The paper describes the transformer by 4 layers, 8 heads and 2048 hidden units only. The rest
+  follows the code: the input is multiplied by the root of the number of channels before sinusoidal
+  positions are added; each layer normalizes after its sum (epsilon 1e-6); dropout of 0.1 follows
+  the positions and both halves of a layer; the attention weights have no dropout.
+- The code's last convolution starts with Keras's "normal", a standard deviation of 0.05, as here;
+  that of TFiLM starts with 0.001.
 - The paper interpolates its input "bicubically", which for a wave is the cubic spline.
 """
 
@@ -24,9 +24,10 @@ import keras
 from keras import layers, ops
 
 from ..command import UserError
-from .layers import TFiLM, add_wave, film_unet, first_block, widen
+from .layers import TFiLM, add_wave, widen
 from .system import Network
 from .tfilm import BOTTLENECK_FILTERS, FILTERS, KERNELS
+from .unets import film_unet, first_block
 
 PAPER = "Rakotonirina 2021"
 
@@ -35,7 +36,7 @@ DEPTH, HEADS, FEED_FORWARD = 4, 8, 2048
 
 @keras.saving.register_keras_serializable("wideband")
 class TransformerLayer(layers.Layer):
-    """Self-attention, then two dense layers, each added to its input and normalized behind.
+    """Self-attention, then two dense layers; each is added to its input, then normalized.
 
     (batch, n, c) to (batch, n, c). Source: Vaswani et al. 2017, sections 3.1 to 3.3; EncoderLayer
     in ncarraz/AFILM.
@@ -43,11 +44,11 @@ class TransformerLayer(layers.Layer):
     Args:
         heads: of the attention; c must be a multiple of it.
         feed_forward: units of the first dense layer.
-        dropout: rate behind the attention and behind the dense layers.
+        dropout: rate after the attention and after the dense layers.
         **kwargs: of a Keras layer, such as `name` and `dtype`.
 
     Raises:
-        UserError: the channels do not divide among the heads.
+        UserError: the channels are not a multiple of the heads.
     """
 
     def __init__(self, heads: int, feed_forward: int, dropout: float = 0.1, **kwargs) -> None:
@@ -55,12 +56,12 @@ class TransformerLayer(layers.Layer):
         self.heads, self.feed_forward, self.rate = heads, feed_forward, dropout
 
     def build(self, input_shape) -> None:
-        """Makes the layers inside."""
+        """Creates the layers inside."""
         channels = input_shape[-1]
         if channels % self.heads:
-            raise UserError(f"{channels} channels do not divide among {self.heads} heads")
+            raise UserError(f"{channels} channels must be a multiple of the {self.heads} heads")
         dtype = self.dtype_policy
-        # The bound of a dense layer's Glorot initializer, which Keras would take per head.
+        # The bound of Glorot's initializer for a dense layer; Keras would compute it per head.
         bound = math.sqrt(3 / channels)
         self.attention = layers.MultiHeadAttention(
             self.heads,
@@ -88,11 +89,11 @@ class TransformerLayer(layers.Layer):
         return self.norm2(x + self.dropout2(y, training=training))
 
     def compute_output_shape(self, input_shape):
-        """Gives the shape of the input."""
+        """Returns the shape of the input."""
         return input_shape
 
     def get_config(self) -> dict:
-        """Gives the constructor's arguments."""
+        """Returns the constructor arguments."""
         return {
             **super().get_config(),
             "heads": self.heads,
@@ -103,7 +104,7 @@ class TransformerLayer(layers.Layer):
 
 @keras.saving.register_keras_serializable("wideband")
 class Transformer(layers.Layer):
-    """A stack of transformer layers behind sinusoidal positions: (batch, n, c) to (batch, n, c).
+    """Sinusoidal positions, then a stack of transformer layers: (batch, n, c) to (batch, n, c).
 
     Source: transformer.py in ncarraz/AFILM; Vaswani et al. 2017, sections 3.4 and 3.5.
 
@@ -111,7 +112,7 @@ class Transformer(layers.Layer):
         depth: number of layers.
         heads: of the attention; c must be a multiple of it.
         feed_forward: hidden units of every layer.
-        dropout: rate behind the positions and in every layer.
+        dropout: rate after the positions and in every layer.
         **kwargs: of a Keras layer, such as `name` and `dtype`.
     """
 
@@ -128,7 +129,7 @@ class Transformer(layers.Layer):
         ]
 
     def build(self, input_shape) -> None:
-        """Makes the weights of the stack."""
+        """Creates the weights of the stack."""
         for layer in self.stack:
             layer.build(input_shape)
 
@@ -142,11 +143,11 @@ class Transformer(layers.Layer):
         return x
 
     def compute_output_shape(self, input_shape):
-        """Gives the shape of the input."""
+        """Returns the shape of the input."""
         return input_shape
 
     def get_config(self) -> dict:
-        """Gives the constructor's arguments."""
+        """Returns the constructor arguments."""
         return {
             **super().get_config(),
             "depth": self.depth,
@@ -168,9 +169,9 @@ def _positions(n, channels: int):
 
 @keras.saving.register_keras_serializable("wideband")
 class AFiLM(TFiLM):
-    """Scales each block of a sequence by what a transformer makes of all blocks.
+    """Scales each block of a sequence by the output of a transformer over all blocks.
 
-    As `TFiLM`, with attention over the blocks' maxima in place of the LSTM.
+    It is a `TFiLM` with attention over the maxima of the blocks in place of the LSTM.
 
     Source: the paper.
 
@@ -182,8 +183,8 @@ class AFiLM(TFiLM):
         **kwargs: of a Keras layer, such as `name` and `dtype`.
 
     Raises:
-        UserError: the block is not at least 1, the length is no multiple of it, or the channels
-            are no multiple of 8.
+        UserError: the block has no samples, the length is not a multiple of it, or the channels are
+            not a multiple of 8.
     """
 
     def __init__(
@@ -198,11 +199,11 @@ class AFiLM(TFiLM):
         self.depth, self.feed_forward, self.rate = depth, feed_forward, dropout
 
     def make_sequence(self, channels: int) -> layers.Layer:
-        """Makes the transformer that gives the scales."""
+        """Creates the transformer that computes the scales."""
         return Transformer(self.depth, HEADS, self.feed_forward, self.rate, dtype=self.dtype_policy)
 
     def get_config(self) -> dict:
-        """Gives the constructor's arguments."""
+        """Returns the constructor arguments."""
         return {
             **super().get_config(),
             "depth": self.depth,
@@ -215,17 +216,17 @@ class AFiLM(TFiLM):
 class AFiLMNet(Network):
     """The AFiLM network: (batch, n, 1) interpolated to (batch, n, 1) restored.
 
-    As `tfilm.TFiLMNet`, with attention over the blocks in place of the LSTMs.
+    It is `tfilm.TFiLMNet` with attention over the blocks in place of the LSTMs.
 
     Source: the paper; 134,723,842 parameters.
 
     Args:
         blocks: "paper" or "published", as in `tfilm.TFiLMNet`.
-        patch: samples of the training patches. They make the blocks, as in `tfilm.TFiLMNet`, and
-            so what n must be a multiple of.
+        patch: samples of the training patches, which determine the blocks as in `tfilm.TFiLMNet`;
+            n is a multiple of a block.
         depth: layers of every transformer; 4 as published.
         width: multiplies every number of filters and hidden units, rounded to multiples of the
-            8 heads, for networks that a laptop can train.
+            8 heads, for networks that train on a laptop.
         dropout: rate in the U-Net's bottleneck and on its way up; active in training only.
         attention_dropout: rate in the transformers; active in training only.
         name: of the Keras model.
@@ -239,7 +240,7 @@ class AFiLMNet(Network):
     """
 
     wants = "interpolated"
-    # Attention runs over all of the patch.
+    # Attention runs over the whole patch.
     context = None
 
     def __init__(

@@ -3,18 +3,19 @@
 Kuleshov, Enam, Ermon: Audio Super Resolution using Neural Networks, ICLR 2017 workshop,
 arXiv:1708.00853. The published code is kuleshov/audio-super-res.
 
-Where the paper, the published code and its later states differ, and what stands here:
-- The paper draws batch normalisation; the code has it commented out, and so it is left out here.
-- The code's filters were 128, 256, 512, 512 in 2017; a commit of 2019 made them 128, 384, 512, 512
-  without a word. `variant` chooses; 2017 is the default.
-- Dropout of 0.5 stands in the bottleneck and on the way up, before the activation, as in the code.
+Where the paper, the published code and its later versions differ, and what is implemented here:
+- The paper's figure has batch normalization; the code has it commented out. It is left out here.
+- The code's filters were 128, 256, 512, 512 in 2017. A commit of 2019 changed them to 128, 384,
+  512, 512 without comment. `variant` selects one; 2017 is the default.
+- Dropout of 0.5 is in the bottleneck and on the way up, before the activation, as in the code.
 - The subpixel step is the code's plain reshape, not the channel order of the 2-D PixelShuffle.
 """
 
 import keras
 
-from .layers import LAST_KERNEL, add_wave, check_choice, unet, widen
+from .layers import add_wave, check_choice, widen
 from .system import Network
+from .unets import LAST_KERNEL, unet, unet_context
 
 PAPER = "Kuleshov et al. 2017"
 
@@ -27,12 +28,11 @@ BOTTLENECK_FILTERS, BOTTLENECK_KERNEL = 512, 9
 class AudioUNet(Network):
     """The AudioUNet: (batch, n, 1) interpolated to (batch, n, 1) restored, n a multiple of 32.
 
-    Source: the paper; 56,411,394 parameters in the variant of 2017 and
-    70,977,154 in that of 2019.
+    Source: the paper; 56,411,394 parameters in the variant of 2017 and 70,977,154 in that of 2019.
 
     Args:
         variant: "2017" or "2019", the filters of the published code in that year.
-        width: multiplies every number of filters, for networks that a laptop can train.
+        width: multiplies every number of filters, for networks that train on a laptop.
         dropout: rate in the bottleneck and on the way up; active in training only.
         name: of the Keras model.
 
@@ -73,19 +73,5 @@ class AudioUNet(Network):
         # === Config ===
         self.variant, self.width, self.dropout = variant, width, dropout
         self.multiple = 2 ** (len(filters) + 1)
-        self.context = _context()
-
-
-def _context() -> int:
-    """Samples on either side of an output sample that it can see, rounded up to the grid."""
-    reach, step = 0, 1
-    for kernel in (*KERNELS, BOTTLENECK_KERNEL):
-        reach += kernel // 2 * step
-        step *= 2
-    for kernel in reversed(KERNELS):
-        reach += kernel // 2 * step
-        step //= 2
-    reach += LAST_KERNEL // 2 * step
-    # An output may stand anywhere within the coarsest step, the bottleneck's.
-    coarsest = 2 ** (len(KERNELS) + 1)
-    return -(-reach // coarsest) * coarsest + coarsest
+        kernels = (*KERNELS, BOTTLENECK_KERNEL, *KERNELS[::-1], LAST_KERNEL)
+        self.context = unet_context(kernels, len(KERNELS))

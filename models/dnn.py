@@ -1,18 +1,19 @@
 """DNN: dense layers on frames of the interpolated wave, the baseline of Kuleshov's repository.
 
-dnn.py in kuleshov/audio-super-res; no paper describes it.
+Source: dnn.py in kuleshov/audio-super-res. No paper describes it.
 
-What the code says, what it does, and what stands here:
-- It sees a patch whole, so that its weights fit patches of one length only. Here a wave of many
-  frames is cut into frames of `patch` samples, and each is restored by itself: the network takes
+Where the code and its effect differ, and what is implemented here:
+- The code's layers span a whole patch, so its weights fit patches of one length only. Here a wave
+  is cut into frames of `patch` samples, and each frame is restored independently: the network takes
   any multiple of the patch that it was built for.
-- It adds its input to a layer whose output has the same shape: those between the first and the
-  last. But it compares two tensors of a TensorFlow 1 graph, which are never equal, so that nothing
-  was ever added. The default does as the code says; `skips=False` does as it ran.
-- The hidden layers have a sixth of the patch, then halves of it. Python 3 makes fractions of them;
-  here they are rounded down, as Python 2 did.
-- Dense layers start at a standard deviation of 1e-7. Batch normalization stands before the
-  activation, and both stand behind the last layer too, which so leaks where it is negative.
+- The code is meant to add the input of a layer to its output if both have the same shape, which is
+  the case between the first and the last layer. It compares two tensors of a TensorFlow 1 graph,
+  which are never equal, so nothing was ever added. The default adds as intended; `skips=False` adds
+  nothing, as the code ran.
+- The hidden layers have a sixth of the patch as units, then halves of it. In Python 3 these would
+  be fractions; here they are rounded down, as in Python 2.
+- Dense layers start with a standard deviation of 1e-7. Batch normalization precedes the activation.
+  The last layer has both, too, which scales its negative outputs by the slope of the activation.
 """
 
 import keras
@@ -29,15 +30,15 @@ PAPER = "Kuleshov, code of 2017"
 class DNN(Network):
     """The dense baseline: (batch, n, 1) interpolated to (batch, n, 1) restored.
 
-    n is a multiple of `patch`; an output sample sees its own frame of so many samples.
+    n is a multiple of `patch`; an output sample depends on its own frame of so many samples.
 
     Source: dnn.py in kuleshov/audio-super-res.
 
     Args:
         patch: samples of a frame; 8192 as published.
         depth: number of dense layers, at least 2; 4 as published.
-        skips: whether a hidden layer adds its input to its output where their shapes agree.
-        width: multiplies the units of the hidden layers, for networks that a laptop can train.
+        skips: whether a hidden layer adds its input to its output if their shapes agree.
+        width: multiplies the units of the hidden layers, for networks that train on a laptop.
         name: of the Keras model.
 
     Raises:
@@ -49,7 +50,7 @@ class DNN(Network):
     """
 
     wants = "interpolated"
-    # A frame is seen as a whole, and nothing beside it.
+    # An output sample depends on its whole frame, and on nothing else.
     context = None
 
     def __init__(
@@ -61,7 +62,7 @@ class DNN(Network):
         name: str = "dnn",
     ) -> None:
         if depth < 2:
-            raise UserError(f"depth {depth} is less than 2")
+            raise UserError(f"depth {depth} must be at least 2")
         units = widen([patch // 6, *[patch // 2] * (depth - 2)], width)
 
         # === Functional Model ===

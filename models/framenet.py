@@ -25,7 +25,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from .layers import add_wave, check_choice, sinc_kernel, widen
+from .layers import FixedConv, add_wave, check_choice, sinc_kernel, widen
 from .spectral import inverse_rfft
 from .system import Network
 
@@ -173,25 +173,6 @@ def _high_band(x: keras.KerasTensor, wave: keras.KerasTensor, cutoff: int) -> ke
     # (batch, frames, 128) to (batch, ratio n, 1)
     overtones = FixedConv(_synthesis(cutoff, BANDS), "same")(overtones)
     return layers.Reshape((-1, 1), dtype="float32")(overtones)
-
-
-class FixedConv(layers.Layer):
-    """A convolution without weights, in float32: (batch, n, c) to (batch, n / strides, filters).
-
-    Args:
-        kernel: (taps, c, filters).
-        padding: "valid" or "same".
-        strides: samples from one output to the next.
-    """
-
-    def __init__(self, kernel: np.ndarray, padding: str = "valid", strides: int = 1) -> None:
-        super().__init__(dtype="float32")
-        self.kernel, self.padding, self.strides = kernel, padding, strides
-
-    def call(self, x):
-        """Convolves x (batch, n, c)."""
-        kernel = ops.convert_to_tensor(self.kernel, "float32")
-        return ops.conv(x, kernel, strides=self.strides, padding=self.padding)
 
 
 class BandLevels(layers.Layer):

@@ -1,8 +1,8 @@
-"""The thesis's networks: TFNet's two branches with TFiLM's U-Nets in them, and what it compares.
+"""The networks of Bini's thesis: the branches of TFNet with the U-Nets of TFiLM, and baselines.
 
 Bini: Deep Learning for Audio Super Resolution, master's thesis, University of Milano-Bicocca, 2021.
 Code and LaTeX source are giorgiobini/Deep-Learning-for-Audio-Super-Resolution. The thesis proposes
-`gionet` and trains TFNet and TFiLM beside it, cut to three levels for about the same size:
+`gionet` and compares it with TFNet and TFiLM, reduced to three levels for about the same size:
 
     variant    time branch           spectral branch       parameters
     gionet     TFiLM 64, 128, 256    TFiLM 64, 128, 256    24,032,005
@@ -10,24 +10,24 @@ Code and LaTeX source are giorgiobini/Deep-Learning-for-Audio-Super-Resolution. 
     tfnet      U-Net 64, 128, 288    U-Net 64, 128, 288    22,939,653
     tfilmnet   TFiLM 64, 128, 448    none                  24,735,106
 
-The bottleneck has as many filters as the last level. gionet2 stands in the code only; its number
-is printed in src/Training.ipynb, the others follow from src/params.py.
+The bottleneck has as many filters as the last level. gionet2 is in the code only; its number of
+parameters is printed in src/Training.ipynb, the others follow from src/params.py.
 
-Where the thesis, its code and the papers that it builds on differ, and what stands here:
-- Both branches add their input to their output, and all convolutions have biases; TFNet's have
-  neither additions nor, down and up, biases.
-- The fusion weight: in the text w weighs the time branch, in the code the spectral branch (a
-  comment there says so). `fusion` chooses; "paper" is the text and the default.
-- The text gives every modulation 32 steps. The code has 32 in the time branch and 16 in the
-  spectral branch, which is half as long and gets the same block lengths: 64, 32, 16 bins after
-  each level would make it 32. And on the way up it keeps the bottleneck's block of 16, as the
-  published TFiLM does: 64, 128 and 256 steps in time, 32, 64 and 128 in the spectrum.
-  `blocks="published"` does what the code does; "paper" is the text and the default.
-- The text draws "slim" nets, halved; the sizes that were trained are those above.
-- The text modulates by a scale and a shift; the code by a scale alone, as the layer here does.
-- The last convolution starts orthogonal in the U-Nets and at a standard deviation of 0.05 in the
+Where the thesis, its code and the papers that it builds on differ, and what is implemented here:
+- Both branches add their input to their output, and all convolutions have biases. TFNet has no
+  additions, and no biases in the convolutions down and up.
+- The fusion weight: in the text w weighs the time branch, in the code the spectral branch, as a
+  comment there says. `fusion` selects one; "paper" is the text and the default.
+- In the text every modulation runs over 32 blocks. The code has 32 in the time branch but 16 in the
+  spectral branch, which is half as long and has the same block lengths; 32 blocks would need 64, 32
+  and 16 bins after the levels. On the way up the code keeps the bottleneck's block of 16, as the
+  published TFiLM does: 64, 128 and 256 blocks in time, 32, 64 and 128 in the spectrum.
+  `blocks="published"` follows the code; "paper" is the text and the default.
+- The figures of the text have "slim" nets of half the size; the trained sizes are those above.
+- The text modulates with a scale and a shift; the code and the layer here with a scale only.
+- The last convolution starts orthogonal in the U-Nets and with a standard deviation of 0.05 in the
   TFiLM nets, as in the code.
-- Phase, replicator and magnitudes are TFNet's: see tfnet.py.
+- Phase, replicator and magnitudes are those of TFNet: see tfnet.py.
 """
 
 import math
@@ -36,9 +36,10 @@ from functools import partial
 
 import keras
 
-from .layers import add_wave, check_choice, check_patch, film_unet, first_block, unet, widen
+from .layers import add_wave, check_choice, check_patch, widen
 from .spectral import time_frequency
 from .system import Network
+from .unets import film_unet, first_block, unet
 
 PAPER = "Bini 2021"
 
@@ -50,34 +51,34 @@ VARIANTS = {
     "tfilmnet": (("tfilm", (64, 128, 448)), None),
 }
 KERNELS = (65, 33, 17)
-# From the wave, or its spectrum, to the bottleneck.
-HALVINGS = 2 ** (len(KERNELS) + 1)
+# The step of the bottleneck, in samples of a branch.
+COARSEST = 2 ** (len(KERNELS) + 1)
 
 
 @keras.saving.register_keras_serializable("wideband")
 class GioNet(Network):
     """A network of the thesis: (batch, n, 1) interpolated to (batch, n, 1) restored.
 
-    n is a multiple of the attribute `multiple`: 256 at the published patch, 512 with the published
-    blocks, 32 where no branch is a TFiLM net.
+    n is a multiple of the attribute `multiple`: 256 for the published patch, 512 with the published
+    blocks, 32 if no branch is a TFiLM net.
 
-    Source: thesis, chapter 3; src/models.py and src/params.py of its code.
+    Source: the thesis, chapter 3; src/models.py and src/params.py of its code.
 
     Args:
         variant: "gionet", "gionet2", "tfnet" or "tfilmnet", as in the table of this module.
         ratio: the high rate over the low rate, for the spectral replicator.
-        fusion: "paper" or "published", how the fusion weight is read. tfilmnet has neither.
+        fusion: "paper" or "published", the reading of the fusion weight. tfilmnet has no fusion.
         blocks: "paper" or "published", the block lengths of the modulations.
-        patch: samples of the training patches. There are patch / 2 + 1 fusion weights, and blocks
-            such that a patch has 32 of them at every level, or fewer in a patch too short for
-            32 blocks of one sample in the bottleneck.
-        width: multiplies every number of filters, for networks that a laptop can train.
+        patch: samples of the training patches. There are patch / 2 + 1 fusion weights. A patch has
+            32 blocks at every level, or fewer if it is too short for 32 blocks of one sample in the
+            bottleneck.
+        width: multiplies every number of filters, for networks that train on a laptop.
         dropout: rate in the bottlenecks and on the way up; active in training only.
-        name: of the Keras model; the variant's if empty.
+        name: of the Keras model; by default the variant.
 
     Raises:
-        UserError: variant, fusion or blocks are unknown, the ratio is below 1, the network does
-            not take the patch, or the width leaves a layer without filters.
+        UserError: the variant, the fusion or the blocks are unknown, the ratio is below 1, the
+            network does not take the patch, or the width leaves a layer without filters.
 
     Example:
         >>> GioNet(width=0.25)(keras.ops.zeros((1, 8192, 1))).shape
@@ -85,7 +86,7 @@ class GioNet(Network):
     """
 
     wants = "interpolated"
-    # The Fourier transform, or else the LSTM, runs over all of the patch.
+    # The Fourier transform or the LSTM runs over the whole patch.
     context = None
 
     def __init__(
@@ -131,7 +132,7 @@ class GioNet(Network):
         self.multiple = multiple
 
 
-# The thesis's second network: a TFiLM net in time and a U-Net in the spectrum.
+# The second network of the thesis: a TFiLM net in time and a U-Net in the spectrum.
 gionet2 = partial(GioNet, variant="gionet2")
 
 
@@ -145,7 +146,7 @@ def _branch(
     width: float,
     dropout: float,
 ) -> keras.KerasTensor:
-    """Builds a branch, (batch, n, 1) to the same, with its input added to its output."""
+    """Builds a branch, (batch, n, 1) to the same, which adds its input to its output."""
     filters = widen(filters, width)
     net = unet
     if kind == "tfilm":
@@ -154,5 +155,5 @@ def _branch(
 
 
 def _multiple(kind: str, first_block: int) -> int:
-    """What the length of a branch must divide by."""
-    return 2 * first_block if kind == "tfilm" else HALVINGS
+    """Returns the divisor of the lengths that a branch takes."""
+    return 2 * first_block if kind == "tfilm" else COARSEST

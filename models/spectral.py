@@ -1,7 +1,7 @@
-"""What the time-frequency papers share: the way into the spectrum, the replicator, the fusion.
+"""Layers that the time-frequency papers share: magnitudes, the replicator, the fusion.
 
-Everything here stays in float32 under mixed precision: half floats have no Fourier transform, and
-they would round the wave itself.
+They compute in float32 under mixed precision: half floats have no Fourier transform, and they would
+round the wave itself.
 """
 
 from collections.abc import Callable
@@ -13,18 +13,21 @@ from ..command import UserError
 from .layers import check_choice
 
 FUSIONS = ("paper", "published")
-# Of a bin's magnitude. A patch of 8192 samples whose only content is the rounding noise of 16-bit
-# audio has magnitudes of about 8e-4: a bin below the floor holds nothing that can be heard.
+# The smallest magnitude that a quotient takes. The rounding noise of 16-bit audio alone has
+# magnitudes of about 8e-4 in a patch of 8192 samples, so a bin below the floor is inaudible.
 FLOOR = 1e-4
+# Scales magnitudes before they are squared: the square of the floor would be 0 in float16, and a
+# TFLite file in float16 would return NaN for silence. A power of two rounds nothing.
+SCALE = 2.0**12
 
 Net = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 
 @keras.saving.register_keras_serializable("wideband")
 class Magnitude(layers.Layer):
-    """Takes the magnitudes of a wave's spectrum: (batch, n, 1) to (batch, n / 2 + 1, 1).
+    """Magnitudes of the spectrum of a wave: (batch, n, 1) to (batch, n / 2 + 1, 1).
 
-    They are those of an FFT without any factor: they grow with the length of the wave.
+    The FFT is not normalized: magnitudes grow with the length of the wave.
 
     Source: spectral_transform in moodoki/tfnet.
     """
@@ -32,29 +35,29 @@ class Magnitude(layers.Layer):
     def call(self, wave):
         """Transforms the wave (batch, n, 1)."""
         real, imaginary = ops.rfft(wave[:, :, 0])
-        # At an empty bin the slope of the root is infinite, and infinity times zero is NaN. Held
-        # above zero, the root's slope is finite, and the maximum passes none of it on.
+        # At an empty bin the slope of the root is infinite, and infinity times zero is NaN. Above
+        # this bound the slope is finite, and the maximum passes no gradient on at an empty bin.
         power = ops.maximum(real**2 + imaginary**2, 1e-30)
         return ops.expand_dims(ops.sqrt(power), -1)
 
     def compute_output_shape(self, input_shape):
-        """Gives (batch, n / 2 + 1, 1), n being None where it is open."""
+        """Returns (batch, n / 2 + 1, 1); n may be None."""
         batch, n, _ = input_shape
         return batch, None if n is None else n // 2 + 1, 1
 
 
 @keras.saving.register_keras_serializable("wideband")
 class Replicator(layers.Layer):
-    """Fills the empty treble with copies of the band: (batch, bins + 1, 1) to (batch, bins, 1).
+    """Copies the low band into the high band: (batch, bins + 1, 1) to (batch, bins, 1).
 
-    The band is the lowest 1 / ratio of the bins without DC; it is repeated up to the highest bin.
-    Where the ratio does not divide the bins, the last copy is cut.
+    The low band is the lowest 1 / ratio of the bins, without DC. It is repeated up to the highest
+    bin. If the ratio does not divide the bins, the last copy is cut.
 
     Source: Lim et al. 2018, the spectral replicator; spectral_copies in moodoki/tfnet, which
     takes only ratios that divide the bins.
 
     Args:
-        ratio: the high rate over the low rate, at least 1; 1 only takes DC away.
+        ratio: the high rate over the low rate, at least 1; a ratio of 1 only removes DC.
         **kwargs: of a Keras layer, such as `name` and `dtype`.
 
     Raises:
@@ -67,40 +70,41 @@ class Replicator(layers.Layer):
 
     def __init__(self, ratio: int, **kwargs) -> None:
         if ratio < 1:
-            raise UserError(f"the ratio is at least 1, not {ratio}")
+            raise UserError(f"ratio {ratio} must be at least 1")
         super().__init__(**kwargs)
         self.ratio = ratio
 
     def call(self, magnitude):
-        """Copies the band of the magnitudes (batch, bins + 1, 1)."""
+        """Copies the low band of the magnitudes (batch, bins + 1, 1)."""
         bins = ops.shape(magnitude)[1] - 1
         band = bins // self.ratio
         return ops.take(magnitude, 1 + ops.arange(bins, dtype="int32") % band, axis=1)
 
     def compute_output_shape(self, input_shape):
-        """Gives (batch, bins, 1), the bins being None where they are open."""
+        """Returns (batch, bins, 1); bins may be None."""
         batch, bins, channels = input_shape
         return batch, None if bins is None else bins - 1, channels
 
     def get_config(self) -> dict:
-        """Gives the constructor's arguments."""
+        """Returns the constructor arguments."""
         return {**super().get_config(), "ratio": self.ratio}
 
 
 @keras.saving.register_keras_serializable("wideband")
 class Fusion(layers.Layer):
-    """Joins a wave and an estimate of its magnitudes, bin by bin, by trained weights.
+    """Joins a wave and an estimate of its magnitudes, bin by bin, with trained weights.
 
     With Z the spectrum of the wave and m the estimate, the output's spectrum has the magnitudes
     w |Z| + (1 - w) m and the phases of Z. The weight w = (tanh(v) + 1) / 2 of each bin is trained
-    as v. For waves of another length than the trained one, w is read off linearly along frequency.
+    as v. For waves of another length than the trained one, w is interpolated linearly along
+    frequency.
 
     Source: Lim et al. 2018, the spectral fusion layer; fusion in moodoki/tfnet.
 
     Args:
-        bins: of the trained length, n / 2 + 1 for waves of n samples.
-        fusion: "paper" as above; in "published", as that code has it, w weighs the estimate and
-            1 - w the wave.
+        bins: number of weights: n / 2 + 1 if training patches have n samples.
+        fusion: "paper" as above; "published" as in the published code, where w weighs the estimate
+            and 1 - w the wave.
         **kwargs: of a Keras layer, such as `name` and `dtype`.
 
     Raises:
@@ -114,7 +118,7 @@ class Fusion(layers.Layer):
         self.fusion = fusion
 
     def build(self, input_shape) -> None:
-        """Makes the weights before their clamp."""
+        """Creates the weights v, one for each bin."""
         self.v = self.add_weight(shape=(self.bins, 1), initializer="glorot_uniform", name="v")
 
     def call(self, inputs):
@@ -126,15 +130,15 @@ class Fusion(layers.Layer):
         )
         # (batch, n / 2 + 1)
         real, imaginary = ops.rfft(wave[:, :, 0])
-        # Magnitude times e^(i phase) is Z (of_wave + of_estimate * m / |Z|): no angle is taken. The
-        # angle of an empty bin has no derivative (atan2 gives NaN), and that of a nearly empty one
-        # a huge derivative. The floor bounds it, and lets silence stay silence.
-        power = ops.maximum(real**2 + imaginary**2, FLOOR**2)
-        gain = of_wave + of_estimate * estimate[:, :, 0] * ops.rsqrt(power)
+        # Magnitude times e^(i phase) is Z (of_wave + of_estimate * m / |Z|), which needs no angle.
+        # The angle of an empty bin has no derivative (atan2 returns NaN), and that of a nearly
+        # empty bin has a huge one. The floor bounds it, and keeps silence silent.
+        power = ops.maximum((SCALE * real) ** 2 + (SCALE * imaginary) ** 2, (SCALE * FLOOR) ** 2)
+        gain = of_wave + of_estimate * (SCALE * estimate[:, :, 0]) * ops.rsqrt(power)
         return ops.expand_dims(inverse_rfft(gain * real, gain * imaginary), -1)
 
     def _weights(self, bins):
-        """Reads w at so many bins from DC to half the rate, (bins,)."""
+        """Interpolates w at so many bins from DC to half the sample rate, (bins,)."""
         last = self.bins - 1
         at = ops.arange(bins, dtype="float32") * (last / ops.cast(bins - 1, "float32"))
         below = ops.floor(at)
@@ -144,11 +148,11 @@ class Fusion(layers.Layer):
         return lower + (at - below) * (upper - lower)
 
     def compute_output_shape(self, input_shape):
-        """Gives the shape of the wave."""
+        """Returns the shape of the wave."""
         return input_shape[0]
 
     def get_config(self) -> dict:
-        """Gives the constructor's arguments."""
+        """Returns the constructor arguments."""
         return {**super().get_config(), "bins": self.bins, "fusion": self.fusion}
 
 
@@ -188,10 +192,10 @@ def time_frequency(
     Args:
         wave: (batch, n, 1).
         time_net: builds the time branch, (batch, n, 1) to the same.
-        spectral_net: builds the spectral branch, (batch, n / 2, 1) to the same: the replicated
-            magnitudes without DC, which goes around it.
+        spectral_net: builds the spectral branch, (batch, n / 2, 1) to the same. Its input are the
+            replicated magnitudes; DC bypasses it.
         ratio: of the replicator.
-        patch: samples of the trained length, for which the fusion has its weights.
+        patch: samples of the training patches, which set the number of fusion weights.
         fusion: "paper" or "published", see `Fusion`.
 
     Returns:

@@ -1,16 +1,16 @@
-"""StreamNet: a small causal network for phones, of our own; no paper stands behind it.
+"""StreamNet: our small causal network for phones, without a paper.
 
 Temporal convolutions (van den Oord et al. 2016, WaveNet, arXiv:1609.03499; Bai et al. 2018,
-arXiv:1803.01271) run over frames of 4 ms that a learned filter bank cuts from the low wave, and a
-second filter bank turns each frame into samples at the high rate. Beside them a learned
-interpolation, which begins as a windowed sinc, brings up the band that is there. All convolutions
-look back only, from 16 ms after the end of a frame: the look-ahead is 20 ms at most.
+arXiv:1803.01271) run over frames of 4 ms, which a learned filter bank computes from the low wave. A
+second filter bank turns each frame into samples at the high rate. In parallel, a learned
+interpolation, which starts as a windowed sinc, brings the low band to the high rate. All
+convolutions look back only, from 16 ms after the end of a frame: the look-ahead is 20 ms at most.
 
-As a Keras model it takes whole waves. `step` gives the same network for the next 256 samples at the
-high rate, with all that it remembers as inputs and outputs.
+As a Keras model the network takes whole waves. `step` builds the same network for the next 256
+samples at the high rate, with its states as inputs and outputs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -23,12 +23,12 @@ PAPER = "this project"
 
 CHANNELS = 128
 DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)
-# Samples at the high rate: of a frame, of what `step` takes, and of the look-ahead.
+# Samples at the high rate: of a frame, of a step, and of the look-ahead.
 FRAME, STEP, LOOK_AHEAD = 64, 256, 256
-# Low samples on either side from which the interpolation starts.
+# Half the length of the initial interpolating sinc, in low samples.
 SINC_HALF = 16
 
-# Prepends what came before a sequence (batch, n, c): (batch, count + n, c).
+# Prepends the samples before a sequence (batch, n, c): (batch, count + n, c).
 History = Callable[[keras.KerasTensor, int], keras.KerasTensor]
 
 
@@ -39,12 +39,12 @@ class StreamNet(Network):
     n is a multiple of a frame, 64 / ratio. `multiple` and `context` count samples at the low rate.
 
     Args:
-        ratio: the high rate over the low rate, a power of 2 up to 16.
+        ratio: the high rate over the low rate: 2, 4, 8 or 16.
         width: multiplies the channels.
         name: of the Keras model.
 
     Raises:
-        UserError: the ratio is none of these, or the width leaves a layer without channels.
+        UserError: the ratio is not supported, or the width leaves a layer without channels.
 
     Example:
         >>> StreamNet(ratio=4)(keras.ops.zeros((1, 1024, 1))).shape
@@ -52,27 +52,19 @@ class StreamNet(Network):
     """
 
     wants = "low"
-    # Of what `step` gives, in samples at the high rate.
+    # The output of `step` lags by it, in samples at the high rate.
     delay = LOOK_AHEAD
 
     def __init__(self, ratio: int = 4, width: float = 1.0, name: str = "streamnet") -> None:
         check_choice("ratio", ratio, (2, 4, 8, 16))
         (channels,) = widen((CHANNELS,), width)
-        made: dict[str, layers.Layer] = {}
-
-        def layer(name: str) -> layers.Layer:
-            return made.setdefault(name, _layer(name, ratio, channels))
+        ahead = LOOK_AHEAD // ratio
 
         # === Functional Model ===
         low = keras.Input((None, 1), name="low")  # (batch, n, 1)
-        ahead = LOOK_AHEAD // ratio
-        x = _network(
-            layers.ZeroPadding1D((0, ahead))(low),
-            layer,
-            lambda x, count: layers.ZeroPadding1D((count, 0))(x),
-            ratio,
-        )
-        # What stands before the first sample is the look-ahead's.
+        x = layers.ZeroPadding1D((0, ahead))(low)
+        x = _network(x, _convolutions(ratio, channels), _silence, ratio)
+        # Drop the samples that belong to the look-ahead.
         super().__init__(low, layers.Cropping1D((LOOK_AHEAD, 0), dtype="float32")(x), name=name)
 
         # === Config ===
@@ -86,9 +78,9 @@ class StreamNet(Network):
         """Builds the network for one step of a stream, with the weights of this one.
 
         Returns:
-            a model of one wave: [low (1, 256 / ratio, 1), states...] to [restored (1, 256, 1),
-            states...]. Each state (1, count, channels) begins as zeros and is handed on from step
-            to step; the restored wave comes 256 samples late.
+            a model for one channel: [low (1, 256 / ratio, 1), states...] to [restored (1, 256, 1),
+            states...]. Each state (1, count, channels) starts as zeros and goes from step to step.
+            The restored wave lags by 256 samples.
         """
         low = keras.Input((STEP // self.ratio, 1), batch_size=1, name="low")
         before: list[keras.KerasTensor] = []
@@ -101,60 +93,67 @@ class StreamNet(Network):
             after.append(longer[:, -count:])
             return longer
 
-        restored = _network(low, self.get_layer, remember, self.ratio)
+        convolutions = {layer.name: layer for layer in self.layers}
+        restored = _network(low, convolutions, remember, self.ratio)
         return keras.Model([low, *before], [restored, *after], name=f"{self.name}_step")
 
 
-def _network(
-    low: keras.KerasTensor,
-    layer: Callable[[str], Any],
-    history: History,
-    ratio: int,
-) -> keras.KerasTensor:
-    """(batch, n, 1) at the low rate to (batch, ratio n, 1), late by the look-ahead."""
-    frame = FRAME // ratio
-    # (batch, n, ratio) to (batch, ratio n, 1)
-    wave = layer("interpolation")(history(low, LOOK_AHEAD // ratio + SINC_HALF))
-    wave = layers.Reshape((-1, 1), dtype="float32")(wave)
-    # (batch, frames, channels)
-    x = layer("analysis")(history(low, 2 * frame))
-    for k, dilation in enumerate(DILATIONS):
-        y = layers.LeakyReLU(negative_slope=0.2)(x)
-        y = layer(f"dilated_{k}")(history(y, 2 * dilation))
-        y = layers.LeakyReLU(negative_slope=0.2)(y)
-        x = layers.Add()([x, layer(f"mix_{k}")(y)])
-    # (batch, frames, 64) to (batch, ratio n, 1); a frame's sound goes on into the next
-    x = layer("synthesis")(history(layers.LeakyReLU(negative_slope=0.2)(x), 1))
-    x = layers.Reshape((-1, 1))(x)
-    return layers.Add(dtype="float32")([wave, x])
+def _silence(x: keras.KerasTensor, count: int) -> keras.KerasTensor:
+    """The history of a whole wave."""
+    return layers.ZeroPadding1D((count, 0))(x)
 
 
-def _layer(name: str, ratio: int, channels: int) -> layers.Layer:
-    """Makes a convolution by its name; what it looks back on comes with its input."""
-    kind, _, number = name.partition("_")
-    if kind == "interpolation":
+def _convolutions(ratio: int, channels: int) -> dict[str, layers.Layer]:
+    """Creates the convolutions by name. None of them pads: their inputs include the history."""
+    frame, ahead = FRAME // ratio, LOOK_AHEAD // ratio
+    convolutions = [
         # In float32 even under mixed precision: half floats would round the wave itself.
-        kernel = keras.initializers.Constant(sinc_kernel(ratio, SINC_HALF, LOOK_AHEAD // ratio))
-        return layers.Conv1D(
+        layers.Conv1D(
             ratio,
-            LOOK_AHEAD // ratio + SINC_HALF + 1,
+            ahead + SINC_HALF + 1,
             use_bias=False,
-            kernel_initializer=kernel,
+            kernel_initializer=keras.initializers.Constant(sinc_kernel(ratio, SINC_HALF, ahead)),
             dtype="float32",
-            name=name,
-        )
-    frame = FRAME // ratio
-    options = {
-        "analysis": {"filters": channels, "kernel_size": 3 * frame, "strides": frame},
-        "dilated": {"filters": channels, "kernel_size": 3},
-        "mix": {"filters": channels, "kernel_size": 1},
-        "synthesis": {"filters": FRAME, "kernel_size": 2},
-    }[kind]
-    if kind == "dilated":
-        options["dilation_rate"] = DILATIONS[int(number)]
-    # A sum of eight blocks, and a treble that begins as next to nothing.
-    stddev = {"mix": 0.02, "synthesis": 1e-3}.get(kind)
+            name="interpolation",
+        ),
+        _conv("analysis", channels, 3 * frame, strides=frame),
+    ]
+    for k, dilation in enumerate(DILATIONS):
+        convolutions += [
+            _conv(f"dilated_{k}", channels, 3, dilation_rate=dilation),
+            # The sum of all blocks starts close to zero.
+            _conv(f"mix_{k}", channels, 1, stddev=0.02),
+        ]
+    # And so does the high band.
+    convolutions.append(_conv("synthesis", FRAME, 2, stddev=1e-3))
+    return {layer.name: layer for layer in convolutions}
+
+
+def _conv(
+    name: str, filters: int, kernel: int, *, stddev: float | None = None, **options: int
+) -> layers.Conv1D:
+    """Creates a convolution that starts with He's initializer, or with a standard deviation."""
     initializer = (
         keras.initializers.RandomNormal(stddev=stddev) if stddev else keras.initializers.HeNormal()
     )
-    return layers.Conv1D(**options, kernel_initializer=initializer, name=name)
+    return layers.Conv1D(filters, kernel, kernel_initializer=initializer, name=name, **options)
+
+
+def _network(
+    low: keras.KerasTensor, convolutions: Mapping[str, Any], history: History, ratio: int
+) -> keras.KerasTensor:
+    """(batch, n, 1) at the low rate to (batch, ratio n, 1), which lags by the look-ahead."""
+    # (batch, n, ratio) to (batch, ratio n, 1)
+    wave = convolutions["interpolation"](history(low, LOOK_AHEAD // ratio + SINC_HALF))
+    wave = layers.Reshape((-1, 1), dtype="float32")(wave)
+    # (batch, frames, channels)
+    x = convolutions["analysis"](history(low, 2 * FRAME // ratio))
+    for k, dilation in enumerate(DILATIONS):
+        y = layers.LeakyReLU(negative_slope=0.2)(x)
+        y = convolutions[f"dilated_{k}"](history(y, 2 * dilation))
+        y = layers.LeakyReLU(negative_slope=0.2)(y)
+        x = layers.Add()([x, convolutions[f"mix_{k}"](y)])
+    # (batch, frames, 64) to (batch, ratio n, 1); each frame continues into the next
+    x = history(layers.LeakyReLU(negative_slope=0.2)(x), 1)
+    x = layers.Reshape((-1, 1))(convolutions["synthesis"](x))
+    return layers.Add(dtype="float32")([wave, x])

@@ -1,26 +1,28 @@
-"""TFiLM: a U-Net on the interpolated wave, modulated by recurrent networks.
+"""TFiLM: a U-Net on the interpolated wave with recurrent modulations.
 
 Birnbaum, Kuleshov, Enam, Koh, Ermon: Temporal FiLM: Capturing Long-Range Sequence Dependencies with
 Feature-Wise Modulations, NeurIPS 2019, arXiv:1909.06628. The published code is audiotfilm.py in
-kuleshov/audio-super-res. The layer itself is `layers.TFiLM`, the U-Net `layers.film_unet`.
+kuleshov/audio-super-res. The layer is `layers.TFiLM`, the U-Net `unets.film_unet`.
 
-Where the paper and the published code differ, and what stands here:
-- The paper modulates by a scale and a shift; the code, and this network, by a scale alone.
-- In patches of 8192 samples every modulation runs over 32 blocks, both ways: that is the default.
-  In the code, the block length on the way up stays the bottleneck's 8, so that its modulations run
-  over 64, 128, 256 and 512 blocks; `blocks="published"` does the same. The number of parameters is
-  the same, the weights fit either, and the outputs differ.
-- Convolutions have stride 1 and dilation 2, and max-pooling halves the sequence. Pool and stride
-  are arguments of the code that it never uses; their default of 4 would not fit its subpixel step.
-- The bottleneck's order is that of the code: pooling, dropout, activation, modulation.
-- A copy of this network (tfilm.py in ncarraz/AFILM) starts the last convolution at a standard
-  deviation of 0.05 in place of 0.001, and repeats the block lengths of the code.
+Where the paper and the published code differ, and what is implemented here:
+- The paper modulates with a scale and a shift; the code and this network with a scale only.
+- In the paper, every modulation runs over 32 blocks of a patch of 8192 samples, both ways. This is
+  the default. The code keeps the bottleneck's block length of 8 on the way up, so its modulations
+  run over 64, 128, 256 and 512 blocks there; `blocks="published"` does the same. Both have the same
+  parameters: weights fit either one, but the outputs differ.
+- Convolutions have stride 1 and dilation 2, and max-pooling halves the sequence. The code has
+  arguments for pool and stride but never uses them; their default of 4 would not fit its subpixel
+  step.
+- The order in the bottleneck is that of the code: pooling, dropout, activation, modulation.
+- A copy of this network (tfilm.py in ncarraz/AFILM) initializes the last convolution with a
+  standard deviation of 0.05 in place of 0.001, and repeats the block lengths of the code.
 """
 
 import keras
 
-from .layers import add_wave, film_unet, first_block, widen
+from .layers import add_wave, widen
 from .system import Network
+from .unets import film_unet, first_block
 
 PAPER = "Birnbaum et al. 2019"
 
@@ -36,14 +38,14 @@ class TFiLMNet(Network):
     n is a multiple of a block, which is patch / 32: 256 samples as published. Longer waves have
     more blocks.
 
-    Source: the paper; 68,221,186 parameters, as a training log of the published code
-    prints (issue 47 of kuleshov/audio-super-res).
+    Source: the paper; 68,221,186 parameters, as printed in a training log of the published code
+    (issue 47 of kuleshov/audio-super-res).
 
     Args:
         blocks: "paper", or "published" for the block lengths of the published code.
-        patch: samples of the training patches, of which every block is a 32nd. 256 samples, too
-            few for 32 blocks in the bottleneck, make 8.
-        width: multiplies every number of filters, for networks that a laptop can train.
+        patch: samples of the training patches. A patch has 32 blocks, or fewer if it is too short
+            for 32 blocks in the bottleneck: 256 samples make 8.
+        width: multiplies every number of filters, for networks that train on a laptop.
         dropout: rate in the bottleneck and on the way up; active in training only.
         name: of the Keras model.
 
@@ -57,7 +59,7 @@ class TFiLMNet(Network):
     """
 
     wants = "interpolated"
-    # The LSTM runs over all of the patch.
+    # The LSTM runs over the whole patch.
     context = None
 
     def __init__(

@@ -1,36 +1,38 @@
-"""TFNet: one U-Net on the wave, one on its spectrum's magnitudes, joined bin by bin.
+"""TFNet: one U-Net on the wave and one on the magnitudes of its spectrum, joined bin by bin.
 
 Lim, Yeh, Xu, Do, Hasegawa-Johnson: Time-Frequency Networks for Audio Super-Resolution, ICASSP
 2018. The published code is moodoki/tfnet.
 
-Where the paper, the published code and its copies differ, and what stands here:
-- The fusion weight: in the paper w weighs the magnitude of the time branch and 1 - w that of the
-  spectral branch; the code has it the other way round, as Bini's thesis of 2021 remarks, which
-  copied it. `fusion` chooses; "paper" is the default. v against -v makes one of the other.
-- The clamp w = (tanh(v) + 1) / 2 stands in the code only. It stands here in both readings.
-- The code takes the phase by atan2. Here the spectrum is scaled instead (see `Fusion`): the same
-  numbers, but gradients without NaN, which the code's README warns of. Only a bin without any
-  content differs: the code gives it phase 0, here it stays empty.
+Where the paper, the published code and its copies differ, and what is implemented here:
+- The fusion weight: in the paper, w weighs the magnitude of the time branch and 1 - w that of the
+  spectral branch. The code has it the other way round, as Bini's thesis of 2021 remarks, which
+  copied it. `fusion` selects one; "paper" is the default. Negating v turns one into the other.
+- The clamp w = (tanh(v) + 1) / 2 is in the code only. Here both readings have it.
+- The code takes the phase with atan2. Here the spectrum is scaled instead (see `Fusion`): the
+  numbers are the same, but there are no NaN gradients, of which the code's README warns. Only empty
+  bins differ: the code sets their phase to 0, here they stay empty.
 - The convolutions down and up have no bias; the bottleneck and the last one have. No branch adds
   its input to its output. The thesis has both biases and additions.
-- The code drops out behind the activations, AudioUNet before them: the same function, for an
-  activation that keeps the sign and is linear on either side.
-- The bottleneck has the last level's filters. The code's two branches share one dictionary for it:
-  different sizes of the branches would there get the spectral branch's bottleneck.
-- The replicator of the code fails at ratios that do not divide the bins; here the last copy is
-  cut. Its variants on short-time spectra came after the paper and are left out.
-- The magnitudes are not normalised: they grow with the patch, so a network is right for patches
-  of the length that it was trained with. It runs on any multiple of 64 samples.
-- The input is upsampled by FFT, not by splines: that is the recipe's business.
+- The code has dropout after the activations, AudioUNet before them. The function is the same,
+  because the activations are linear on either side of zero and keep the sign.
+- The bottleneck has the filters of the last level. In the code the two branches share one
+  dictionary for it, so branches of different sizes would both get the bottleneck of the spectral
+  branch.
+- The replicator of the code fails if the ratio does not divide the bins; here the last copy is cut.
+  Its variants on short-time spectra came after the paper and are left out.
+- Magnitudes are not normalized. They grow with the patch, so a network is accurate for patches of
+  the length that it was trained on, although it runs on any multiple of 64 samples.
+- The paper upsamples the input with an FFT, not with splines. Here the recipe determines this.
 """
 
 from functools import partial
 
 import keras
 
-from .layers import check_choice, check_patch, unet, widen
+from .layers import check_choice, check_patch, widen
 from .spectral import time_frequency
 from .system import Network
+from .unets import unet
 
 PAPER = "Lim et al. 2018"
 
@@ -42,21 +44,21 @@ KERNELS = (65, 33, 17, 9)
 class TFNet(Network):
     """The TFNet: (batch, n, 1) interpolated to (batch, n, 1) restored, n a multiple of 64.
 
-    Source: the paper; tfnet-2018.flags of the published code has the slim size, which has
-    28,214,405 parameters. The full size has AudioUNet's filters in both branches.
+    Source: the paper; tfnet-2018.flags of the published code has the slim size, with 28,214,405
+    parameters. The full size has AudioUNet's filters in both branches.
 
     Args:
         variant: "slim" (the paper's: half of AudioUNet's filters) or "full".
         ratio: the high rate over the low rate, for the spectral replicator.
-        fusion: "paper" or "published", how the fusion weight is read.
-        patch: samples of the training patches, for which there are patch / 2 + 1 fusion weights.
-        width: multiplies every number of filters, for networks that a laptop can train.
+        fusion: "paper" or "published", the reading of the fusion weight.
+        patch: samples of the training patches; there are patch / 2 + 1 fusion weights.
+        width: multiplies every number of filters, for networks that train on a laptop.
         dropout: rate in the bottlenecks and on the way up; active in training only.
         name: of the Keras model.
 
     Raises:
-        UserError: variant or fusion is unknown, the ratio is below 1, the patch is no multiple
-            of 64, or the width leaves a layer without filters.
+        UserError: the variant or the fusion is unknown, the ratio is below 1, the patch is not a
+            multiple of 64, or the width leaves a layer without filters.
 
     Example:
         >>> TFNet(width=0.25)(keras.ops.zeros((1, 8192, 1))).shape
@@ -64,7 +66,7 @@ class TFNet(Network):
     """
 
     wants = "interpolated"
-    # The Fourier transform runs over all of the patch.
+    # The Fourier transform runs over the whole patch.
     context = None
 
     def __init__(
@@ -79,7 +81,7 @@ class TFNet(Network):
     ) -> None:
         check_choice("variant", variant, FILTERS)
         filters = widen(FILTERS[variant], width)
-        # The spectral branch, half as long as the wave, halves once more than there are levels.
+        # The spectrum is half as long as the wave, and its branch halves levels + 1 times.
         multiple = 2 * 2 ** (len(filters) + 1)
         check_patch(patch, multiple)
 

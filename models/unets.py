@@ -1,0 +1,196 @@
+"""The two U-Nets that several papers share, and how far an output sample of a U-Net sees."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import keras
+from keras import layers
+
+from ..command import UserError
+from .layers import Subpixel, TFiLM, check_choice
+
+LAST_KERNEL = 9
+BLOCKS = ("paper", "published")
+# Blocks of a modulation in a training patch.
+STEPS = 32
+
+
+def unet(
+    x: keras.KerasTensor,
+    filters: Sequence[int],
+    kernels: Sequence[int],
+    bottleneck_filters: int,
+    bottleneck_kernel: int = 9,
+    *,
+    use_bias: bool = True,
+    dropout: float = 0.5,
+    last_initializer: str | keras.initializers.Initializer = "orthogonal",
+) -> keras.KerasTensor:
+    """Builds the U-Net of AudioUNet, without its skip from input to output.
+
+    Source: Kuleshov et al. 2017.
+
+    Args:
+        x: (batch, n, 1); n is a multiple of 2 ** (len(filters) + 1).
+        filters: channels after each level, both ways.
+        kernels: of each level, both ways.
+        bottleneck_filters: of the bottleneck.
+        bottleneck_kernel: of the bottleneck.
+        use_bias: in the convolutions down and up; the bottleneck and the last one always have it.
+        dropout: rate in the bottleneck and on the way up.
+        last_initializer: of the last convolution.
+
+    Returns:
+        (batch, n, 1).
+    """
+    skips = []
+    for count, kernel in zip(filters, kernels, strict=True):
+        # (batch, m, c) to (batch, m / 2, count)
+        x = _conv(count, kernel, strides=2, use_bias=use_bias)(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+        skips.append(x)
+
+    # (batch, m, c) to (batch, m / 2, bottleneck_filters)
+    x = _conv(bottleneck_filters, bottleneck_kernel, strides=2)(x)
+    x = layers.Dropout(dropout)(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+
+    for count, kernel, skip in reversed(list(zip(filters, kernels, skips, strict=True))):
+        # (batch, m, c) to (batch, 2 m, count), then the channels of the skip
+        x = _conv(2 * count, kernel, use_bias=use_bias)(x)
+        x = layers.Dropout(dropout)(x)
+        x = layers.ReLU()(x)
+        x = Subpixel()(x)
+        x = layers.Concatenate()([x, skip])
+
+    # (batch, n / 2, 2 * filters[0]) to (batch, n / 2, 2) to (batch, n, 1)
+    x = _conv(2, LAST_KERNEL, kernel_initializer=last_initializer)(x)
+    return Subpixel()(x)
+
+
+def unet_context(kernels: Sequence[int], levels: int, ratio: int = 1) -> int:
+    """Returns how many input samples on either side an output sample of a U-Net depends on.
+
+    Args:
+        kernels: of all convolutions in order: one for each halving, then one for each doubling.
+        levels: of the U-Net, which halves levels + 1 times.
+        ratio: output samples per input sample, a power of two.
+
+    Returns:
+        a multiple of the coarsest step, that of the bottleneck.
+    """
+    octaves = (*range(levels + 1), *range(levels + 1, -round(math.log2(ratio)), -1))
+    reach = sum(kernel // 2 * 2.0**octave for kernel, octave in zip(kernels, octaves, strict=True))
+    coarsest = 2 ** (levels + 1)
+    # An output sample may be anywhere within the coarsest step.
+    return math.ceil(reach / coarsest) * coarsest + coarsest
+
+
+def first_block(length: int, levels: int) -> int:
+    """Returns the block length after a `film_unet`'s first level that makes 32 blocks.
+
+    Source: Birnbaum et al. 2019: 32 blocks in patches of 8192 samples.
+
+    Args:
+        length: of the U-Net's input.
+        levels: of the U-Net.
+
+    Returns:
+        samples. The bottleneck's blocks have at least one sample: a length too short for that makes
+        fewer than 32 blocks.
+    """
+    return max(length // (2 * STEPS), 2**levels)
+
+
+def film_unet(
+    x: keras.KerasTensor,
+    filters: Sequence[int],
+    kernels: Sequence[int],
+    bottleneck_filters: int,
+    bottleneck_kernel: int = 9,
+    *,
+    film: Callable[[int], layers.Layer] = TFiLM,
+    first_block: int = 128,
+    blocks: str = "paper",
+    dropout: float = 0.5,
+    last_stddev: float = 1e-3,
+) -> keras.KerasTensor:
+    """Builds a U-Net of dilated convolutions with a modulation after each, without a skip from x.
+
+    Source: Birnbaum et al. 2019; the order of the layers is that of audiotfilm.py in
+    kuleshov/audio-super-res.
+
+    Args:
+        x: (batch, n, 1); n is a multiple of 2 * first_block and of 2 ** (len(filters) + 1).
+        filters: channels after each level, both ways.
+        kernels: of each level, both ways.
+        bottleneck_filters: of the bottleneck.
+        bottleneck_kernel: of the bottleneck.
+        film: makes the modulation for a block length.
+        first_block: samples of a block at the first level. The length halves with every level, so
+            each modulation on the way down runs over n / (2 * first_block) blocks.
+        blocks: "paper" mirrors the block lengths on the way up, which keeps the number of blocks;
+            "published" keeps the bottleneck's length, as audiotfilm.py does by an oversight.
+        dropout: rate in the bottleneck and on the way up.
+        last_stddev: of the last convolution's initial weights.
+
+    Returns:
+        (batch, n, 1).
+
+    Raises:
+        UserError: `blocks` is unknown, or the first block is too short for so many levels.
+    """
+    down, bottleneck, up = _block_lengths(first_block, len(filters), blocks)
+    skips = []
+    for count, kernel, block in zip(filters, kernels, down, strict=True):
+        # (batch, m, c) to (batch, m / 2, count)
+        x = _dilated(count, kernel)(x)
+        x = layers.MaxPooling1D(2)(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+        x = film(block)(x)
+        skips.append(x)
+
+    # (batch, m, c) to (batch, m / 2, bottleneck_filters)
+    x = _dilated(bottleneck_filters, bottleneck_kernel)(x)
+    x = layers.MaxPooling1D(2)(x)
+    x = layers.Dropout(dropout)(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    x = film(bottleneck)(x)
+
+    for count, kernel, block in zip(filters[::-1], kernels[::-1], up, strict=True):
+        # (batch, m, c) to (batch, 2 m, count), then the channels of the skip
+        x = _dilated(2 * count, kernel)(x)
+        x = layers.Dropout(dropout)(x)
+        x = layers.ReLU()(x)
+        x = Subpixel()(x)
+        x = film(block)(x)
+        x = layers.Concatenate()([x, skips.pop()])
+
+    # (batch, n / 2, 2 * filters[0]) to (batch, n / 2, 2) to (batch, n, 1)
+    normal = keras.initializers.RandomNormal(stddev=last_stddev)
+    x = layers.Conv1D(2, LAST_KERNEL, padding="same", kernel_initializer=normal)(x)
+    return Subpixel()(x)
+
+
+def _block_lengths(first: int, levels: int, blocks: str) -> tuple[list[int], int, list[int]]:
+    """Returns the block lengths on the way down, in the bottleneck and on the way up."""
+    check_choice("blocks", blocks, BLOCKS)
+    if first % 2**levels:
+        raise UserError(
+            f"first block of {first} samples must be a multiple of {2**levels} to halve {levels} "
+            "times"
+        )
+    down = [first >> level for level in range(levels)]
+    bottleneck = first >> levels
+    return down, bottleneck, down[::-1] if blocks == "paper" else [bottleneck] * levels
+
+
+def _dilated(filters: int, kernel: int) -> layers.Conv1D:
+    return _conv(filters, kernel, dilation_rate=2)
+
+
+def _conv(filters: int, kernel: int, **options) -> layers.Conv1D:
+    # Each initializer draws a seed when it is created, even one that is replaced: creating fewer
+    # would change the initial weights of later layers.
+    options = {"kernel_initializer": keras.initializers.Orthogonal(), **options}
+    return layers.Conv1D(filters, kernel, padding="same", **options)
