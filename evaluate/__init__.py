@@ -1,7 +1,8 @@
-"""Metrics of an estimate against its reference, their summary and the report of a run.
+"""Metrics, their statistics, word errors and the report of a run.
 
-- `metrics`: functions of two waves, by every convention in use.
-- `recognizers`: speech recognizers, for the word error rate.
-- Beside them, the commands and what they share: `folders` and `systems` measure, `summary` and
-  `word_errors` sum up, `figures` and `report` show.
+- `metrics`: functions of a reference and an estimate, in every convention in use, and statistics.
+- `words`: speech recognizers and word errors.
+- `measurement` and `evaluation`: a run next to baselines on a split, for wideband-evaluate.
+- `folders` and `score`: folders of recordings, for the commands snr, lsd, quality and compare.
+- `results`, `figures`, `curves` and `report`: what is written and drawn.
 """

@@ -1,87 +1,89 @@
-"""wideband-evaluate: applies a run to the test split and writes its report.
+"""wideband-evaluate: measures a run on the test split and writes a report.
 
     wideband-evaluate --run=runs/demo
+    wideband-evaluate --run=speech-4x --data=data/demo --output=reports/speech-4x
 
-Writes RUN/report.html to look at and listen to, RUN/evaluation.csv with every recording, and
-RUN/evaluation.json with the means and their intervals.
+Writes report.html to look at and listen to, evaluation.csv with every recording, and
+evaluation.json with the means and their intervals.
 """
 
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from absl import flags
-
-from ..command import UserError
-from ..command.run import quiet_tensorflow, run_command
-
-_RUN = flags.DEFINE_string("run", None, "Run folder of wideband-train.", required=True)
-_DATA = flags.DEFINE_string("data", None, "Folder of a dataset; by default the run's own.")
-_SPLIT = flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "Split to measure.")
-_BASELINES = flags.DEFINE_list(
-    "baselines",
-    ["spline", "sinc"],
-    "To compare with: interpolations, and networks that `python -m wideband.models` lists.",
-)
-_TFLITE = flags.DEFINE_multi_string(
-    "tflite", [], "TFLite file of the run, or NAME=FILE, to measure beside it; repeatable."
-)
-_RECORDINGS = flags.DEFINE_string(
-    "recordings", None, "Folder to write references and estimates to, for the other scripts."
-)
-_KEEP_LOW_BAND = flags.DEFINE_bool(
-    "keep_low_band",
-    False,
-    "Takes the band that a recording has from it, as wideband-upsample does, and not from the "
-    "network.",
-)
-_QUALITY = flags.DEFINE_bool(
-    "quality", False, "Measure PESQ, STOI and ViSQOL, too: seconds for every recording."
-)
-_WER = flags.DEFINE_bool("wer", False, "Measure the word error rate, too: a minute and more.")
-_RECOGNIZER = flags.DEFINE_string(
-    "recognizer", "pocketsphinx", "For --wer, as in python -m wideband.evaluate.wer."
-)
-_DEEPSPEECH_CHECKPOINT = flags.DEFINE_string(
-    "deepspeech_checkpoint", None, "For --recognizer=deepspeech."
-)
+from ..command.named import parse_named_paths
+from ..command.run import Command, Flags
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Measures, writes the report, and prints what was won."""
-    if arguments:
-        raise UserError(f"unexpected argument {arguments[0]!r}; did you mean --run={arguments[0]}?")
-    quiet_tensorflow()
-    from ..command.named import named
-    from . import words as recognizers
-    from .evaluation import METRICS, QUALITY, evaluate_run
-
-    recognizer = None
-    if _WER.value:
-        checkpoint = _DEEPSPEECH_CHECKPOINT.value
-        settings = {"deepspeech_checkpoint": checkpoint} if checkpoint else {}
-        recognizer = recognizers.create(_RECOGNIZER.value, **settings)
-    folder = Path(_RUN.value)
-    table = evaluate_run(
-        folder,
-        shlex.join(["wideband-evaluate", *sys.argv[1:]]),
-        Path(_DATA.value) if _DATA.value else None,
-        _SPLIT.value,
-        _BASELINES.value,
-        Path(_RECORDINGS.value) if _RECORDINGS.value else None,
-        recognizer,
-        (*METRICS, *QUALITY) if _QUALITY.value else METRICS,
-        _KEEP_LOW_BAND.value,
-        named(_TFLITE.value),
+def define_flags(flags: Flags) -> None:
+    """Defines the flags."""
+    flags.string(
+        "run",
+        None,
+        "Run folder of wideband-train, a weights file in one, or the name of a shipped network.",
+        required=True,
     )
-    print(f"{table}\nlook and listen: {folder / 'report.html'}")
+    flags.string("data", None, "Folder of a dataset; default the run's own.")
+    flags.choice("split", "test", ["train", "valid", "test"], "Split to measure.")
+    flags.comma_list(
+        "baselines",
+        ["spline", "sinc"],
+        "Models to compare with: interpolations, shipped networks, run folders, TFLite files.",
+    )
+    flags.strings(
+        "tflite", [], "TFLite file of the run, or NAME=FILE, to measure as well; repeatable."
+    )
+    flags.string(
+        "output",
+        None,
+        "Folder to write to; default the run folder. Required for shipped networks.",
+    )
+    flags.string(
+        "save_recordings", None, "Folder to write references and estimates to, for other scripts."
+    )
+    flags.choice(
+        "low_band",
+        "network",
+        ["network", "recording"],
+        "Where the low band comes from: the network, or as in wideband-upsample the recording.",
+    )
+    flags.boolean(
+        "quality", False, "Measure PESQ, STOI and ViSQOL too; takes seconds per recording."
+    )
+    flags.boolean("wer", False, "Measure the word error rate too; takes a minute or more.")
+    flags.string("recognizer", "pocketsphinx", "For --wer, as in python -m wideband.evaluate.wer.")
+    flags.string("deepspeech_checkpoint", None, "For --recognizer=deepspeech.")
 
 
-def run() -> None:
-    """Starts the command."""
-    run_command(main)
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Evaluates the run and prints the means."""
+    from . import words
+    from .evaluation import METRICS, QUALITY, Options, evaluate_run
+    from .metrics import require
 
+    names = (*METRICS, *QUALITY) if flags.quality else METRICS
+    require(names)
+    recognizer = None
+    if flags.wer:
+        checkpoint = flags.deepspeech_checkpoint
+        settings = {"deepspeech_checkpoint": checkpoint} if checkpoint else {}
+        recognizer = words.create(flags.recognizer, **settings)
+    options = Options(
+        data=Path(flags.data) if flags.data else None,
+        split=flags.split,
+        baselines=flags.baselines if flags.given("baselines") else None,
+        tflite=parse_named_paths(flags.tflite),
+        output=Path(flags.output) if flags.output else None,
+        recordings=Path(flags.save_recordings) if flags.save_recordings else None,
+        names=names,
+        keep_low_band=flags.low_band == "recording",
+        recognizer=recognizer,
+    )
+    tables, report = evaluate_run(flags.run, options, shlex.join(command.line()))
+    print(f"{tables}\nlook and listen: {report}")
+
+
+command = Command("wideband-evaluate", define_flags, main)
 
 if __name__ == "__main__":
-    run()
+    sys.exit(command())

@@ -10,7 +10,9 @@ from .metrics import phase, spectral
 from .score import Score
 
 _score = Score("lsd.csv", spectral.METRICS | phase.METRICS, default=spectral.METRICS)
-command = Command("python -m wideband.evaluate.lsd", _score.define_flags, _score.main, help=__doc__)
+command = Command(
+    "python -m wideband.evaluate.lsd", _score.define_flags, _score.main, help=str(__doc__)
+)
 
 if __name__ == "__main__":
     sys.exit(command())

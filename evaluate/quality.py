@@ -14,7 +14,7 @@ from .score import Score
 
 _score = Score("quality.csv", perceptual.METRICS)
 command = Command(
-    "python -m wideband.evaluate.quality", _score.define_flags, _score.main, help=__doc__
+    "python -m wideband.evaluate.quality", _score.define_flags, _score.main, help=str(__doc__)
 )
 
 if __name__ == "__main__":

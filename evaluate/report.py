@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that opens offline, with numbers, curves and sound."""
+"""The report of a run: one HTML file for offline use, with results, curves and sound."""
 
 import base64
 import io
@@ -10,11 +10,14 @@ import jinja2
 import numpy as np
 import soundfile
 
-from ..command.files import replacing
+from ..audio import quotient
+from ..command.drawing import png
+from ..command.files import write_text
 from . import figures
 from .metrics import METRICS, bands
-from .summary import Mean, format_mean
-from .words.word_errors import Heard
+from .metrics.statistics import Mean
+from .results import format_mean
+from .words.word_errors import Transcribed
 from .words.word_errors import table as word_table
 
 CLIP_SECONDS = 5.0
@@ -22,32 +25,37 @@ CLIP_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Facts:
-    """What a reader must know to trust or repeat the numbers."""
+    """What a reader must know to trust or repeat the results."""
 
     title: str
     model: str
-    parameters: int
+    parameters: int | None  # None if unknown, for a TFLite file
     corpus: str
     split: str
     files: int
     speakers: int
     minutes: float
-    protocol: str  # how the low side was made
-    ratio: int
+    protocol: str  # that made the low side
+    ratio: int | str  # a quotient such as "441/160" is text
     sample_rate: int  # of the high side, in Hz
     training_seconds: float
     machine: str
-    commands: Sequence[str]  # that made the data, the run and this page, in order
+    commands: Sequence[str]  # that made the data, the run and this report, in order
     versions: Mapping[str, str]  # package -> version
     more: Mapping[str, str] = field(default_factory=dict)  # further rows: recipe, seed, ...
+
+    @property
+    def low_rate(self) -> float:
+        """The low rate in Hz."""
+        return float(self.sample_rate / quotient(self.ratio))
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording in several versions, to be heard and seen side by side."""
+    """Several versions of one recording."""
 
     name: str
-    sample_rate: int  # of all its waves, in Hz; `low` is brought to it as well
+    sample_rate: int  # of all waves, in Hz; `low` is resampled to it
     waves: Mapping[str, np.ndarray]  # title -> wave of shape (n,), all of one length
     text: str = ""  # what is said
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # title -> metric
@@ -58,20 +66,19 @@ def render(
     systems: Mapping[str, Mapping[str, Mean]],
     curves: bytes | None,
     clips: Sequence[Clip],
-    heard: Heard | None = None,
+    words: Transcribed | None = None,
 ) -> str:
     """Renders the page.
 
     Args:
         facts: what was trained and measured, and how.
-        systems: name of the system -> name of the metric -> its mean; baselines first. All
-            systems have the same metrics.
-        curves: training curves as PNG.
-        clips: recordings to listen to; the first `CLIP_SECONDS` of each are taken.
-        heard: the words that a recognizer understood of the references and the systems.
+        systems: system -> metric -> mean, baselines first; all systems have the same metrics.
+        curves: training curves as a PNG.
+        clips: recordings to listen to; each is cut to its first `CLIP_SECONDS`.
+        words: the word errors of the references and the systems.
 
     Returns:
-        HTML that refers to nothing outside itself.
+        HTML without references to other files.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("wideband.evaluate", "."),
@@ -87,7 +94,7 @@ def render(
         metrics={name: METRICS[name] for name in names},
         left_out=sum(mean.left_out for means in systems.values() for mean in means.values()),
         rows=_table(systems),
-        words=heard and (heard.recognizer, *word_table(heard.totals)),
+        words=words and (words.recognizer, *word_table(words.totals)),
         curves=curves and _data_uri(curves, "image/png"),
         errors=_errors(clips, facts),
         clips=[_clip(clip, facts) for clip in clips],
@@ -101,26 +108,24 @@ def write(
     systems: Mapping[str, Mapping[str, Mean]],
     curves: bytes | None,
     clips: Sequence[Clip],
-    heard: Heard | None = None,
+    words: Transcribed | None = None,
 ) -> None:
-    """Renders the page into a file, under a temporary name until it is complete."""
-    page = render(facts, systems, curves, clips, heard)
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    """Renders the page and writes it to a file; see `render`."""
+    write_text(path, render(facts, systems, curves, clips, words))
 
 
 def _fact_rows(facts: Facts) -> dict[str, str]:
     minutes, seconds = divmod(round(facts.training_seconds), 60)
     hours, minutes = divmod(minutes, 60)
     duration = f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
-    low_rate = facts.sample_rate / facts.ratio
+    parameters = "" if facts.parameters is None else f", {facts.parameters:,} parameters"
     return {
-        "Model": f"{facts.model}, {facts.parameters:,} parameters",
+        "Model": f"{facts.model}{parameters}",
         "Data": (
             f"{facts.corpus}, split {facts.split}: {facts.files:,} files, {facts.minutes:,.1f} "
             f"minutes, {facts.speakers:,} speakers"
         ),
-        "Task": f"{low_rate:,.0f} Hz to {facts.sample_rate:,} Hz, ratio {facts.ratio}",
+        "Task": f"{facts.low_rate:,.0f} Hz to {facts.sample_rate:,} Hz, ratio {facts.ratio}",
         "Protocol": facts.protocol,
         "Training": f"{duration} on {facts.machine}",
         **facts.more,
@@ -129,7 +134,7 @@ def _fact_rows(facts: Facts) -> dict[str, str]:
 
 
 def _table(systems: Mapping[str, Mapping[str, Mean]]) -> list[dict]:
-    """Rows of cells, each with its mean, interval and whether it is the best of its column."""
+    """Returns rows of cells: mean, interval, and whether the mean is the best of its column."""
     rows = []
     for system, means in systems.items():
         cells = []
@@ -143,18 +148,18 @@ def _table(systems: Mapping[str, Mapping[str, Mean]]) -> list[dict]:
 
 
 def _errors(clips: Sequence[Clip], facts: Facts) -> str | None:
-    """Draws the mean over the clips of the levels' errors, where clips have a reference."""
-    errors: dict[str, list[np.ndarray]] = {}
+    """Draws the level differences of each version, averaged over clips with a reference."""
+    differences: dict[str, list[np.ndarray]] = {}
     for clip in clips:
         for title, wave in clip.waves.items():
             if title != "reference" and "reference" in clip.waves:
-                error = bands.level_differences(clip.waves["reference"], wave)
-                errors.setdefault(title, []).append(error)
-    if not errors:
+                difference = bands.level_differences(clip.waves["reference"], wave)
+                differences.setdefault(title, []).append(difference)
+    if not differences:
         return None
-    means = {title: np.mean(each, axis=0) for title, each in errors.items()}
-    picture = figures.differences(means, facts.sample_rate, facts.sample_rate / facts.ratio / 2)
-    return _data_uri(picture, "image/png")
+    means = {title: np.mean(each, axis=0) for title, each in differences.items()}
+    figure = figures.differences(means, facts.sample_rate, facts.low_rate / 2)
+    return _data_uri(png(figure), "image/png")
 
 
 def _clip(clip: Clip, facts: Facts) -> dict:
@@ -162,7 +167,6 @@ def _clip(clip: Clip, facts: Facts) -> dict:
         title: wave[: round(CLIP_SECONDS * clip.sample_rate)] for title, wave in clip.waves.items()
     }
     top_db = figures.top_level(waves.values(), clip.sample_rate)
-    cutoff_hz = facts.sample_rate / facts.ratio / 2
     return {
         "name": clip.name,
         "text": clip.text,
@@ -174,14 +178,16 @@ def _clip(clip: Clip, facts: Facts) -> dict:
                     for name, value in clip.scores.get(title, {}).items()
                 ],
                 "audio": _data_uri(_flac(wave, clip.sample_rate), "audio/flac"),
-                "picture": _data_uri(
-                    figures.spectrograms({"": wave}, clip.sample_rate, top_db, cutoff_hz),
-                    "image/png",
-                ),
+                "picture": _spectrogram(wave, clip.sample_rate, top_db, facts.low_rate / 2),
             }
             for title, wave in waves.items()
         ],
     }
+
+
+def _spectrogram(wave: np.ndarray, sample_rate: int, top_db: float, cutoff_hz: float) -> str:
+    figure = figures.spectrograms({"": wave}, sample_rate, top_db, cutoff_hz)
+    return _data_uri(png(figure, dpi=160), "image/png")
 
 
 def _flac(wave: np.ndarray, sample_rate: int) -> bytes:

@@ -10,7 +10,9 @@ from .metrics import wave
 from .score import Score
 
 _score = Score("snr.csv", wave.METRICS)
-command = Command("python -m wideband.evaluate.snr", _score.define_flags, _score.main, help=__doc__)
+command = Command(
+    "python -m wideband.evaluate.snr", _score.define_flags, _score.main, help=str(__doc__)
+)
 
 if __name__ == "__main__":
     sys.exit(command())

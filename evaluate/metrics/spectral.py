@@ -174,7 +174,7 @@ def lsd_tfnet(reference: np.ndarray, estimate: np.ndarray, patch: int = PATCH) -
 
 
 def _power(spectrum: np.ndarray) -> np.ndarray:
-    return spectrum.real**2 + spectrum.imag**2
+    return np.real(spectrum) ** 2 + np.imag(spectrum) ** 2
 
 
 def spectra(

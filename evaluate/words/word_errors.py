@@ -84,6 +84,11 @@ class Transcribed:
     recognizer: str  # its name
     totals: Mapping[str, Total]  # by system
 
+    def entries(self) -> dict[str, Any]:
+        """Returns the content for a JSON file."""
+        systems = {system: total.entries() for system, total in self.totals.items()}
+        return {"recognizer": self.recognizer, "systems": systems}
+
 
 @functools.cache
 def _normalization():

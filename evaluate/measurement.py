@@ -1,0 +1,162 @@
+"""Applies systems to a split of a dataset and measures their estimates."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import audio
+from ..audio import interpolate
+from ..data_gen.dataset import Dataset
+from ..upsample import Upsampler
+from . import metrics, report
+from .words import Recognizer, word_errors
+
+if TYPE_CHECKING:
+    from ..data_gen.shards import Example
+
+# Recordings in the report, spread over the split.
+CLIPS = 4
+
+
+@dataclass(frozen=True)
+class Row:
+    """The metrics of one recording and one system."""
+
+    name: str
+    start_seconds: float
+    speaker: str
+    seconds: float
+    system: str
+    values: dict[str, float]  # by metric
+
+    def cells(self) -> dict[str, Any]:
+        """Returns a row for a CSV file."""
+        return {
+            "name": self.name,
+            "start_seconds": self.start_seconds,
+            "speaker": self.speaker,
+            "seconds": self.seconds,
+            "system": self.system,
+            **self.values,
+        }
+
+
+@dataclass
+class Outcome:
+    """The results of a split."""
+
+    rows: list[Row] = field(default_factory=list)
+    clips: list[report.Clip] = field(default_factory=list)
+    words: dict[str, list[word_errors.Transcript]] = field(default_factory=dict)  # by system
+
+
+def measure_split(
+    systems: Mapping[str, Upsampler],
+    dataset: Dataset,
+    split: str,
+    names: Sequence[str],
+    *,
+    keep_low_band: bool = False,
+    recognizer: Recognizer | None = None,
+    recordings: Path | None = None,
+) -> Outcome:
+    """Upsamples the low side of every recording of a split with every system, and measures it.
+
+    Args:
+        systems: name -> upsampler, baselines first; all have the rates of the dataset.
+        dataset: the dataset.
+        split: "train", "valid" or "test".
+        names: the metrics, keys of `metrics.METRICS`.
+        keep_low_band: takes the low band from the input, as in `Upsampler.upsample`.
+        recognizer: transcribes the references and estimates of whole recordings with a text.
+        recordings: folder for the references and the estimates of each system, as float wav files.
+
+    Returns:
+        the metrics of each recording and system, a few clips, and the transcripts.
+    """
+    outcome = Outcome()
+    total = dataset.count(split)
+    shown = {round(k * (total - 1) / max(1, CLIPS - 1)) for k in range(CLIPS)}
+    progress = tqdm(dataset.examples(split), total=total, unit="file", desc=f"{split} split")
+    with ThreadPoolExecutor() as pool:
+        for number, example in enumerate(progress):
+            estimates = {
+                name: system.upsample(example.low, dataset.low_rate, keep_low_band)[0]
+                for name, system in systems.items()
+            }
+            measure = partial(
+                metrics.evaluate,
+                example.high,
+                sample_rate=dataset.sample_rate,
+                cutoff_hz=dataset.low_rate / 2,
+                names=names,
+            )
+            scores = dict(zip(estimates, pool.map(measure, estimates.values()), strict=True))
+            outcome.rows += _rows(example, scores, dataset.sample_rate)
+            if number in shown:
+                outcome.clips.append(_clip(example, estimates, scores, dataset))
+            waves = {"reference": example.high, **estimates}
+            if recognizer and is_spoken(example, dataset):
+                for system, transcripts in _recognize(waves, example, dataset, recognizer).items():
+                    outcome.words.setdefault(system, []).extend(transcripts)
+            if recordings:
+                for name, wave in waves.items():
+                    _save(recordings / name, example, wave, dataset.sample_rate)
+    return outcome
+
+
+def is_spoken(example: "Example", dataset: Dataset) -> bool:
+    """Whether the wave holds all of a known text."""
+    return dataset.is_whole(example) and bool(word_errors.normalize(example.text))
+
+
+def _rows(
+    example: "Example", scores: Mapping[str, dict[str, float]], sample_rate: int
+) -> list[Row]:
+    seconds = round(len(example.high) / sample_rate, 3)
+    return [
+        Row(example.name, example.start_seconds, example.speaker, seconds, system, values)
+        for system, values in scores.items()
+    ]
+
+
+def _recognize(
+    waves: Mapping[str, np.ndarray], example: "Example", dataset: Dataset, recognizer: Recognizer
+) -> dict[str, list[word_errors.Transcript]]:
+    """Transcribes all versions of one recording: system -> the transcript, in a list."""
+    recordings = {system: (wave, float(dataset.sample_rate)) for system, wave in waves.items()}
+    scored = word_errors.score(recordings, dict.fromkeys(waves, example.text), recognizer)
+    return {
+        system: [word_errors.Transcript(example.name, each.reference, each.hypothesis, each.errors)]
+        for system, each in zip(waves, scored, strict=True)
+    }
+
+
+def _clip(
+    example: "Example",
+    estimates: Mapping[str, np.ndarray],
+    scores: Mapping[str, Mapping[str, float]],
+    dataset: Dataset,
+) -> report.Clip:
+    # The low-rate recording as a player would reproduce it. It equals the baseline sinc, which
+    # needs no clip of its own.
+    low = interpolate.sinc(example.low, dataset.ratio)
+    others = {name: wave for name, wave in estimates.items() if name != "sinc"}
+    waves = {"low": low, **others, "reference": example.high}
+    shown = {name: {key: values[key] for key in ("snr", "lsd")} for name, values in scores.items()}
+    return report.Clip(example.name, dataset.sample_rate, waves, example.text, shown)
+
+
+def _save(folder: Path, example: "Example", wave: np.ndarray, sample_rate: int) -> None:
+    # Other suffixes are kept: a.wav and a.flac remain two recordings.
+    name = example.name.removesuffix(".wav")
+    if example.start_seconds:
+        name += f"_{example.start_seconds:g}s"
+    # Float, because rounding to 16 bits would fill the empty band of an estimate with noise.
+    audio.write(folder / f"{name}.wav", wave, sample_rate, "FLOAT")
