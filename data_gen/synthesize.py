@@ -115,7 +115,7 @@ def build(folder: Path) -> Path:
     texts = _sentences()
     lines = [(voice, n) for voice in VOICES for n in range(1, SENTENCES_EACH[voice.split] + 1)]
     rows = []
-    with _espeak() as speak:
+    with start_espeak() as speak:
         for voice, n in tqdm(lines, desc="synthesise", unit="sentence"):
             text = next(texts)
             wave, sample_rate = speak(voice, text)
@@ -151,7 +151,7 @@ def _sentences() -> Iterator[str]:
 
 
 @contextmanager
-def _espeak() -> Iterator[Callable[[Voice, str], tuple[np.ndarray, int]]]:
+def start_espeak() -> Iterator[Callable[[Voice, str], tuple[np.ndarray, int]]]:
     """Starts espeak-ng with our voices; yields a function from voice and text to wave and rate."""
     try:
         import espeakng_loader

@@ -1,4 +1,6 @@
-"""Delays by cross-correlation: found where there are some, and only there."""
+"""Delays found by cross-correlation, and no delays where there are none."""
+
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ def speech(seed=0, seconds=1.0):
 
 
 def delayed(wave, samples):
-    """Later by some samples, of the same length, with silence before."""
+    """Shifts a wave to later samples, with zeros before it, at the same length."""
     out = np.roll(wave, samples, axis=0)
     out[: max(0, samples)] = 0
     out[len(out) + min(0, samples) :] = 0
@@ -34,32 +36,32 @@ def delay(reference, estimate):
     return alignment.delay(reference, estimate, SAMPLE_RATE)
 
 
-def by(protocol, wave, ratio):
+def degraded(wave, protocol, ratio):
     return degrade.get(protocol)(wave[:, 0], ratio)[:, np.newaxis]
 
 
 @pytest.mark.parametrize("samples", [-12000, -37, -1, 0, 1, 10, 8191])
 @pytest.mark.parametrize("seconds", [1.0, 5.3])
-def test_a_known_delay_is_found_whatever_the_gain(samples, seconds):
+def test_a_known_delay_is_found_at_any_gain(samples, seconds):
     noise = np.random.default_rng(0).standard_normal((round(seconds * SAMPLE_RATE), 1))
     assert delay(noise, -0.2 * delayed(noise, samples)) == samples
 
 
 @pytest.mark.parametrize("ratio", [2, 4, 8])
 @pytest.mark.parametrize("protocol", ["decimate_spline", "subsample_spline", "sinc", "fft"])
-def test_bandlimited_speech_is_not_called_late(protocol, ratio):
+def test_band_limited_speech_has_no_delay(protocol, ratio):
     for seed in range(3):
         wave = speech(seed)
         wave = wave[: len(wave) // 8 * 8]
-        assert delay(wave, by(protocol, wave, ratio)) == 0
+        assert delay(wave, degraded(wave, protocol, ratio)) == 0
 
 
-def test_noise_hum_and_gain_do_not_make_an_estimate_late():
+def test_noise_and_hum_are_not_mistaken_for_a_delay():
     wave = speech()
     rng = np.random.default_rng(9)
     hum = np.sin(2 * np.pi * 50 * np.arange(len(wave)) / SAMPLE_RATE)[:, np.newaxis]
     for added in (hum, 0.3 * rng.standard_normal(wave.shape)):
-        assert delay(wave, by("sinc", wave, 4) + added) == 0
+        assert delay(wave, degraded(wave, "sinc", 4) + added) == 0
 
 
 @pytest.mark.parametrize(("ratio", "about"), [(2, 5), (4, 10), (8, 21)])
@@ -67,13 +69,13 @@ def test_the_lag_of_the_one_way_filter_is_found(ratio, about):
     for seed in range(3):
         wave = speech(seed)
         wave = wave[: len(wave) // 8 * 8]
-        found = delay(wave, by("decimate_lagged_spline", wave, ratio))
+        found = delay(wave, degraded(wave, "decimate_lagged_spline", ratio))
         assert found == pytest.approx(about, abs=2)
 
 
-def test_a_delayed_bandlimited_estimate_is_late_by_its_delay():
+def test_the_delay_of_a_band_limited_estimate_is_found():
     wave = speech()
-    assert delay(wave, delayed(by("decimate_spline", wave, 4), 10)) == 10
+    assert delay(wave, delayed(degraded(wave, "decimate_spline", 4), 10)) == 10
 
 
 def test_silence_and_unrelated_waves_have_no_delay():
@@ -85,7 +87,7 @@ def test_silence_and_unrelated_waves_have_no_delay():
     assert delay(wave, speech(4, seconds=3)[::-1]) == 0
 
 
-def test_waves_of_other_lengths_and_of_one_sample_are_compared():
+def test_waves_of_different_lengths_and_of_one_sample_are_compared():
     noise = np.random.default_rng(0).standard_normal((SAMPLE_RATE, 1))
     assert delay(noise, np.vstack([np.zeros((25, 1)), noise])) == 25
     assert delay(noise, noise[40:]) == -40
@@ -94,14 +96,14 @@ def test_waves_of_other_lengths_and_of_one_sample_are_compared():
     assert delay(noise[:1], noise[:1]) == 0
 
 
-def test_channels_that_would_cancel_have_their_common_delay():
+def test_channels_of_opposite_polarity_have_one_delay():
     noise = np.random.default_rng(0).standard_normal((SAMPLE_RATE, 1))
     both = np.hstack([noise, -noise])
     assert delay(both, delayed(both, 7)) == 7
 
 
 @pytest.mark.parametrize("samples", [-3, 0, 5])
-def test_aligned_waves_are_what_both_have_in_common(samples):
+def test_aligned_waves_are_cut_to_the_samples_that_both_have(samples):
     wave = np.arange(1.0, 21)[:, np.newaxis]
     reference, estimate = alignment.align(wave, delayed(wave, samples), samples)
     assert len(reference) == 20 - abs(samples)
@@ -112,12 +114,10 @@ def test_aligned_waves_are_what_both_have_in_common(samples):
 
 
 def test_memory_does_not_grow_with_the_spectrum_of_a_long_wave():
-    import tracemalloc
-
     wave = np.random.default_rng(0).standard_normal((60 * SAMPLE_RATE, 1)).astype(np.float32)
     tracemalloc.start()
     assert delay(wave, wave) == 0
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # The padded estimate, and pieces of two seconds; one transform of all would take ten times it.
+    # The padded estimate and pieces of two seconds; one transform would take ten times the wave.
     assert peak < 3 * wave.nbytes

@@ -1,4 +1,4 @@
-"""The facts of recordings, and which of them are unfit."""
+"""The facts of recordings, and which recordings are unfit for training."""
 
 from itertools import product
 
@@ -14,8 +14,8 @@ from wideband.command import UserError
 RATE = 16000
 
 
-def voice(seconds=6.0, rate=RATE, seed=0, tilt_db=-55.0):
-    """Noise that falls by `tilt_db` from 500 Hz to Nyquist, in syllables, over a room's noise."""
+def voice(seconds=3.0, rate=RATE, seed=0, tilt_db=-55.0):
+    """Noise that falls by `tilt_db` from 500 Hz to Nyquist, in syllables, with room noise."""
     rng = np.random.default_rng(seed)
     n = round(seconds * rate)
     frequencies = np.fft.rfftfreq(n, 1 / rate)
@@ -27,14 +27,14 @@ def voice(seconds=6.0, rate=RATE, seed=0, tilt_db=-55.0):
 
 
 def narrow(low_rate, method, rate=RATE):
-    """A voice that was recorded at a lower rate and stored at `rate`."""
+    """A voice recorded at a lower rate and stored at `rate`."""
     low = audio.from_int16(audio.to_int16(voice(rate=low_rate, tilt_db=-40.0)))
     n = len(low) * rate // low_rate
     if method == "soxr":
         return soxr.resample(low, low_rate, rate, quality="VHQ")
     if method == "fft":
         return signal.resample(low, n)
-    # These let images through, fewer where the recorder's filter leaves room for their slope.
+    # These interpolations leave images, fewer if the recorder's filter leaves room for their slope.
     low = signal.sosfiltfilt(signal.cheby1(8, 0.05, 0.9, output="sos"), low)
     if method == "poly":
         return signal.resample_poly(low, rate, low_rate)
@@ -49,7 +49,7 @@ def facts(tmp_path, wave, rate=RATE, name="a.wav", subtype=None):
 
 def test_the_facts_are_those_of_numpy(tmp_path):
     rng = np.random.default_rng(0)
-    # Longer than a block of the streaming pass, and no multiple of one.
+    # Longer than a block of the pass over the file, and not a multiple of one.
     wave = (0.1 * rng.standard_normal((23 * 8000 + 17, 2)) + [0.05, 0.01]).astype(np.float32)
     wave[100:140, 0] = 1.0
     wave[7, 1] = -1.25
@@ -65,7 +65,7 @@ def test_the_facts_are_those_of_numpy(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_nan_and_infinity_are_told_and_spoil_no_other_fact(tmp_path, bad):
+def test_nan_and_infinity_are_found_and_affect_no_other_fact(tmp_path, bad):
     wave = voice()
     clean = facts(tmp_path, wave, subtype="FLOAT")
     wave[1000] = bad
@@ -73,7 +73,7 @@ def test_nan_and_infinity_are_told_and_spoil_no_other_fact(tmp_path, bad):
     assert not found.finite
     assert np.isfinite([found.peak, found.rms, found.dc, found.bandwidth_hz]).all()
     assert found.rms == pytest.approx(clean.rms, rel=1e-3)
-    assert measure.unfit(found, RATE, 256) == "not finite: holds NaN or infinity"
+    assert measure.reason_to_skip(found, RATE, 256) == "not finite: holds NaN or infinity"
 
 
 def test_an_unreadable_file_is_refused(tmp_path):
@@ -85,41 +85,41 @@ def test_an_unreadable_file_is_refused(tmp_path):
 # bandwidth
 
 
-@pytest.mark.parametrize("tilt_db", [0, -30, -55])
-@pytest.mark.parametrize("gain_db", [0, -10, -20])
+@pytest.mark.parametrize("tilt_db", [0, -55])
+@pytest.mark.parametrize("gain_db", [0, -20])
 @pytest.mark.parametrize("rate", [16000, 44100, 48000])
-def test_a_voice_with_little_treble_or_recorded_quietly_has_all_of_its_band(
+def test_a_voice_with_a_weak_high_band_or_a_low_level_fills_its_band(
     tmp_path, tilt_db, gain_db, rate
 ):
     wave = voice(rate=rate, tilt_db=tilt_db) * 10 ** (gain_db / 20)
     found = facts(tmp_path, wave, rate)
     assert found.bandwidth_hz == rate / 2
-    assert measure.unfit(found, rate, 256) == ""
+    assert measure.reason_to_skip(found, rate, 256) == ""
 
 
 @pytest.mark.parametrize(
     ("method", "low_rate", "gain_db"),
     [
-        *product(("soxr", "fft"), (4000, 8000, 11025, 12000), (0, -20, -40)),
+        *product(("soxr", "fft"), (4000, 8000, 11025, 12000), (0, -40)),
         *product(("poly", "spline"), (4000, 8000), (0, -10)),
     ],
 )
-def test_a_voice_brought_up_from_a_lower_rate_ends_at_that_rates_band(
+def test_an_upsampled_voice_ends_at_the_nyquist_frequency_of_the_lower_rate(
     tmp_path, method, low_rate, gain_db
 ):
     found = facts(tmp_path, narrow(low_rate, method) * 10 ** (gain_db / 20))
-    # A filter may cut a tenth off; its slope may reach a little beyond.
+    # A filter may remove a tenth, or its slope may reach a little beyond.
     assert 0.85 * low_rate / 2 <= found.bandwidth_hz <= 1.08 * low_rate / 2
-    assert measure.unfit(found, RATE, 256).startswith("narrow: bandwidth ")
+    assert measure.reason_to_skip(found, RATE, 256).startswith("narrow: bandwidth ")
 
 
-def test_it_is_found_in_floating_point_too_where_no_rounding_lays_a_floor(tmp_path):
+def test_a_narrow_voice_is_found_without_the_rounding_noise_of_16_bits(tmp_path):
     found = facts(tmp_path, narrow(8000, "soxr"), subtype="FLOAT")
     assert found.bandwidth_hz == pytest.approx(4000, abs=150)
 
 
 @pytest.mark.parametrize("fault", ["dither", "clipping", "clicks"])
-def test_noise_behind_the_edge_does_not_hide_it(tmp_path, fault):
+def test_noise_above_the_edge_does_not_hide_it(tmp_path, fault):
     wave = narrow(8000, "soxr")
     rng = np.random.default_rng(1)
     if fault == "dither":
@@ -132,18 +132,18 @@ def test_noise_behind_the_edge_does_not_hide_it(tmp_path, fault):
     assert facts(tmp_path, wave).bandwidth_hz == pytest.approx(4000, abs=250)
 
 
-def test_a_coder_that_cuts_the_treble_is_found(tmp_path):
+def test_a_coder_that_cuts_the_high_band_is_found(tmp_path):
     soundfile.write(
         tmp_path / "a.mp3", voice(rate=44100, tilt_db=-30), 44100, compression_level=0.9
     )
     found = measure.measure(tmp_path / "a.mp3")
     assert found.bandwidth_hz < 17000
-    assert measure.unfit(found, 44100, 256).startswith("narrow: ")
-    # At 16 kHz it has all that is asked for.
-    assert measure.unfit(found, 16000, 256) == ""
+    assert measure.reason_to_skip(found, 44100, 256).startswith("narrow: ")
+    # A dataset at 16 kHz needs no more.
+    assert measure.reason_to_skip(found, 16000, 256) == ""
 
 
-def test_a_whistle_a_hum_and_a_notch_are_no_edge(tmp_path):
+def test_a_whistle_a_hum_and_a_notch_are_not_an_edge(tmp_path):
     wave = voice()
     seconds = np.arange(len(wave)) / RATE
     wave += (0.2 * np.sin(2 * np.pi * 3100 * seconds)).astype(np.float32)
@@ -166,17 +166,17 @@ def test_the_shortest_recordings_are_measured(tmp_path, n):
     assert 0 <= found.bandwidth_hz <= RATE / 2
 
 
-def test_a_recording_of_no_samples_is_short_not_an_error(tmp_path):
+def test_a_recording_without_samples_is_short_not_an_error(tmp_path):
     found = facts(tmp_path, np.zeros(0))
-    assert measure.unfit(found, RATE, 256) == "short: 0 samples, a patch has 256"
+    assert measure.reason_to_skip(found, RATE, 256) == "short: 0 samples, a patch has 256"
 
 
 # fitness
 
 
-def fit(**changes):
+def reason_for(**changes):
     good = measure.Facts(32000, 16000, 1, 0.5, 0.1, 0.0, 0.0, True, 8000.0)
-    return measure.unfit(good._replace(**changes), 16000, 256)
+    return measure.reason_to_skip(good._replace(**changes), 16000, 256)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def fit(**changes):
         ({"frames": 705, "sample_rate": 44100, "bandwidth_hz": 22050}, ""),
         ({"rms": 9e-5}, "silent: RMS 0.00009, DC 0.00000"),
         ({"rms": 2e-4}, ""),
-        # An offset alone is no sound.
+        # An offset alone is silence.
         ({"rms": 0.05, "dc": 0.05}, "silent: RMS 0.05000, DC 0.05000"),
         ({"clipped": 0.032}, "clipped: 3.2 % of samples at full scale"),
         ({"clipped": 0.0009}, ""),
@@ -204,7 +204,7 @@ def fit(**changes):
         ({"bandwidth_hz": 3900}, "narrow: bandwidth 3900 Hz of 8000 Hz"),
         ({"bandwidth_hz": 6390}, "narrow: bandwidth 6390 Hz of 8000 Hz"),
         ({"bandwidth_hz": 6410}, ""),
-        # What a recording at 44.1 kHz has above 8 kHz is not asked for.
+        # The dataset does not need the band of a 44.1 kHz recording above 8 kHz.
         ({"sample_rate": 44100, "bandwidth_hz": 7500}, ""),
         (
             {"sample_rate": 44100, "bandwidth_hz": 6000},
@@ -213,5 +213,5 @@ def fit(**changes):
         ({"finite": False}, "not finite: holds NaN or infinity"),
     ],
 )
-def test_a_recording_is_unfit_for_a_reason_with_its_figure(changes, reason):
-    assert fit(**changes) == reason
+def test_the_reason_to_skip_a_recording_has_the_measured_value(changes, reason):
+    assert reason_for(**changes) == reason

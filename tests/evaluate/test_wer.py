@@ -137,7 +137,7 @@ def test_recordings_are_found_under_the_names_that_wideband_evaluate_writes(tmp_
 
 def test_pocketsphinx_scores_synthesised_speech_with_a_grammar(tmp_path):
     voice = next(voice for voice in synthesize.VOICES if voice.name == "leo")
-    with synthesize._espeak() as speak:
+    with synthesize.start_espeak() as speak:
         wave, sample_rate = speak(voice, "Please dial three five nine.")
     assert sample_rate != 16000
     audio.write(tmp_path / "leo" / "a.wav", wave, sample_rate)

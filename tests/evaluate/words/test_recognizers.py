@@ -26,7 +26,7 @@ public <sentence> = please dial <digit>+ | the brave (sailor | baker) moved <dig
 def say(name, text):
     """A wave at 16 kHz by a voice of the demo corpus."""
     voice = next(voice for voice in synthesize.VOICES if voice.name == name)
-    with synthesize._espeak() as speak:
+    with synthesize.start_espeak() as speak:
         return audio.resample(*speak(voice, text), 16000)
 
 
