@@ -20,6 +20,7 @@ class System:
         ratio: the high rate over the low rate; only systems that want "low" have it.
     """
 
+    name: str
     wants: str
     multiple: int
     context: int | None
@@ -64,7 +65,7 @@ class System:
         return self
 
 
-class Network(System, keras.Model):
+class Network(keras.Model, System):
     """A functional Keras model from wave to wave; its constructor arguments are its configuration.
 
     The constructor of a paper's network calls that of keras.Model, then keeps each of its own
