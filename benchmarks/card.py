@@ -1,73 +1,74 @@
-"""Command: writes the measured part of a model card, between its two marks.
+r"""Writes the measured part of a model card, between its two marks.
 
-    python -m wideband.evaluate.card --card=models/cards/speech-4x.md \
-        --run=models/weights/speech-4x --table="Test split=runs/speech_4x/evaluation.md"
+    python benchmarks/card.py --card=models/cards/speech-4x.md --run=speech-4x \
+        --table="Test split=runs/speech_4x/evaluation.md"
 
-First the facts of the run, then the tables that other commands have written.
+First come the facts of the run, then tables that other commands wrote.
 """
 
-import json
 import shlex
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 
-from absl import flags
 from wideband.command import UserError
-from wideband.command.files import replacing
-from wideband.command.run import quiet_tensorflow, run_command
+from wideband.command.files import write_text
+from wideband.command.run import Command, Flags, quiet_tensorflow
+from wideband.command.tables import between_marks, markdown_table
+from wideband.models import pretrained
+from wideband.models.record import RECORD, Record
 
-_CARD = flags.DEFINE_string("card", None, "Markdown file with two marks.", required=True)
-_RUN = flags.DEFINE_string("run", None, "Run folder, or one of models/weights.", required=True)
-_TABLE = flags.DEFINE_multi_string(
-    "table", [], "HEADING=FILE: a table in Markdown, such as evaluation.md; repeatable."
-)
+
+def define_flags(flags: Flags) -> None:
+    """Defines the flags."""
+    flags.string("card", None, "Markdown file with two marks.", required=True)
+    flags.string("run", None, "Run folder, or the name of a shipped network.", required=True)
+    flags.strings("table", [], "HEADING=FILE: a Markdown table, such as evaluation.md; repeatable.")
 
 
 def facts(run: Path) -> list[list[str]]:
-    """Lays out what a run is: network, recipe, time, machine and versions."""
+    """Lays out the facts of a run: network, recipe, time, machine and versions."""
     from wideband import models
 
-    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    recipe, timings = record["recipe"], record["timings"]
-    arguments = ", ".join(f"{key}={value}" for key, value in recipe["arguments"].items())
-    parameters = models.build(recipe["model"], **recipe["arguments"]).count_params()
-    steps = timings["epochs"] * (recipe["steps_per_epoch"] or 0)
-    seconds = recipe["patch"] * recipe["batch"] / recipe["sample_rate"]
-    size = sum(path.stat().st_size for path in run.iterdir() if path.name != "run.json")
-    rate = recipe["sample_rate"]
+    record = Record.read(run)
+    recipe, timings = record.recipe, record.timings
+    arguments = ", ".join(f"{key}={value}" for key, value in record.arguments.items())
+    parameters = models.build(record.model, **record.arguments).count_params()
+    steps = timings.epochs * (recipe["steps_per_epoch"] or 0)
+    seconds = recipe["patch"] * recipe["batch"] / record.sample_rate
+    files = [path for path in run.iterdir() if path.is_file() and path.name != RECORD]
+    size = sum(path.stat().st_size for path in files)
     return [
-        ["network", f"{recipe['model']}({arguments}), {parameters:,} parameters"],
-        ["rates", f"from {rate // recipe['ratio']} to {rate} Hz"],
-        ["trained by", shlex.join(["wideband-train", *record["flags"]])],
-        ["steps", f"{steps}, of {seconds:.3g} s of speech each; seed {recipe['seed']}"],
-        ["took", f"{timings['seconds'] / 60:.0f} min on {record['machine']}"],
-        ["commit", str(record["commit"])],
-        ["versions", ", ".join(f"{key} {value}" for key, value in record["versions"].items())],
+        ["network", f"{record.model}({arguments}), {parameters:,} parameters"],
+        ["rates", f"from {record.low_rate:g} to {record.sample_rate} Hz"],
+        ["trained with", shlex.join(["wideband-train", *record.flags])],
+        ["steps", f"{steps}, each on {seconds:.3g} s of speech; seed {recipe['seed']}"],
+        ["training time", f"{timings.seconds / 60:.0f} min on {record.machine}"],
+        ["commit", str(record.commit)],
+        ["versions", ", ".join(f"{key} {value}" for key, value in record.versions.items())],
         ["size", f"{size / 1e6:.2f} MB"],
     ]
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Writes the card and prints where."""
-    if arguments:
-        raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
-    from wideband.evaluate import summary
-
-    parts = []
-    for heading, equals, path in (text.partition("=") for text in _TABLE.value):
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Writes the card and prints its path."""
+    sections = []
+    for heading, equals, path in (text.partition("=") for text in flags.table):
         if not equals:
             raise UserError(f"--table={heading} is not of the form --table=HEADING=FILE")
-        parts.append(f"## {heading}\n\n{Path(path).read_text(encoding='utf-8')}")
-    card = Path(_CARD.value)
-    # A card without its marks is told of before a network is built.
-    summary.between_marks(card, "")
+        sections.append(f"## {heading}\n\n{Path(path).read_text(encoding='utf-8')}")
+    card, run = Path(flags.card), Path(flags.run)
+    # Refuses a card without marks before a network is built.
+    between_marks(card, "")
+    if not run.exists() and flags.run in pretrained.names():
+        run = pretrained.find(flags.run)
+    Record.read(run)
     quiet_tensorflow()
-    told = summary.markdown_table(["", ""], facts(Path(_RUN.value))) + "\n"
-    page = summary.between_marks(card, "\n".join([told, *parts]))
-    with replacing(card) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    table = markdown_table(["", ""], facts(run)) + "\n"
+    write_text(card, between_marks(card, "\n".join([table, *sections])))
     print(card)
 
 
+command = Command("python benchmarks/card.py", define_flags, main)
+
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(command())

@@ -1,104 +1,139 @@
-"""Command: what becomes of a model where other filters than its own made the low side.
+"""Measures a model on low sides made by filters other than that of its training.
 
-    python -m wideband.evaluate.robustness --model=speech-4x --data=data/speech-4x --split=valid
+    python benchmarks/robustness.py --model=speech-4x --data=data/speech-4x --split=valid
 
-A network may learn to undo the one filter of its training and little else. Here the low sides of a
-split are made anew by filters that recipes do not draw: Butterworth, elliptic, Soxr's sinc, and the
-dataset's own behind an MP3 encoder.
+A network may learn to undo the one filter of its training and little else. The low sides of a split
+are therefore made again with filters that recipes do not use: Butterworth, elliptic, soxr's sinc,
+and the dataset's own after an MP3 encoder.
 """
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from absl import flags
 from wideband.command import UserError
-from wideband.command.files import replacing
-from wideband.command.run import quiet_tensorflow, run_command
+from wideband.command.files import write_text
+from wideband.command.run import Command, Flags, quiet_tensorflow
+from wideband.command.tables import markdown_table, text_table
 
 if TYPE_CHECKING:
     import numpy as np
-
-_MODEL = flags.DEFINE_string("model", None, "As of wideband-upsample.", required=True)
-_DATA = flags.DEFINE_string("data", None, "Folder of a dataset.", required=True)
-_SPLIT = flags.DEFINE_enum("split", "valid", ["valid", "test"], "Split to measure.")
-_OUTPUT = flags.DEFINE_string("output", "robustness.md", "Markdown file to write.")
+    from wideband.data_gen.dataset import Dataset
+    from wideband.upsample import Upsampler
 
 METRICS = ("snr", "lsd", "lsd_hf")
 
 
-def measure(model: str, data: Path, split: str) -> dict[str, dict[str, list[float]]]:
-    """Restores a split from low sides by every filter.
+def define_flags(flags: Flags) -> None:
+    """Defines the flags."""
+    flags.string("model", None, "A model, as for wideband-upsample.", required=True)
+    flags.string("data", None, "Folder of a dataset.", required=True)
+    flags.choice("split", "valid", ["valid", "test"], "Split to measure.")
+    flags.string("output", "robustness.md", "Markdown file to write.")
 
-    Returns:
-        filter -> metric -> a value for each recording; of "spline, own filter" for comparison.
 
-    Raises:
-        UserError: there is no such model, or it has other rates than the dataset.
-    """
-    from tqdm import tqdm
-    from wideband.benchmarks import unseen_filters as other_filters
-    from wideband.data_gen import dataset as shards
-    from wideband.data_gen import degrade
-    from wideband.evaluate import metrics
-    from wideband.upsample import Upsampler, restore
+def load(model: str, dataset: "Dataset") -> "Upsampler":
+    """Loads a model and checks that it has the rates of a dataset."""
+    from wideband import upsample
 
-    description = shards.describe(data)
-    rate, ratio = description.sample_rate, description.ratio
-    protocol = degrade.get(description.protocol)
-    upsampler = restore.load(model, rate, ratio)
-    if (upsampler.sample_rate, upsampler.ratio) != (rate, ratio):
+    upsampler = upsample.load(model, dataset.sample_rate, dataset.ratio)
+    if (upsampler.sample_rate, upsampler.ratio) != (dataset.sample_rate, dataset.ratio):
         raise UserError(
-            f"{model} brings {upsampler.low_rate:g} Hz to {upsampler.sample_rate} Hz, and {data} "
-            f"{rate / ratio:g} Hz to {rate} Hz; choose another"
+            f"{model} upsamples {upsampler.low_rate:g} Hz to {upsampler.sample_rate} Hz, and "
+            f"{dataset.folder} has {dataset.low_rate:g} Hz and {dataset.sample_rate} Hz; choose "
+            "another"
         )
-    ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    return upsampler
+
+
+def degradations(dataset: "Dataset") -> "dict[str, Callable[[np.ndarray], np.ndarray]]":
+    """Returns the ways to make a low side: name -> function from (n,) to (n / ratio,)."""
+    import unseen_filters
+    from wideband.data_gen import degrade
+
+    rate, ratio = dataset.sample_rate, dataset.ratio
+    if not isinstance(ratio, int):
+        raise UserError(f"{dataset.folder}: has the ratio {ratio}; these filters need a whole one")
+    protocol = degrade.get(dataset.protocol)
+    return {
         "own filter": lambda high: protocol.down(high, ratio),
-        "Butterworth": partial(other_filters.butterworth, ratio=ratio),
-        "elliptic": partial(other_filters.elliptic, ratio=ratio),
-        "sinc (Soxr)": partial(degrade.sinc_down, ratio=ratio),
-        f"MP3 of {other_filters.MP3_KBITS} kbit/s": lambda high: protocol.down(
-            other_filters.through_mp3(high, rate), ratio
+        "Butterworth": partial(unseen_filters.butterworth, ratio=ratio),
+        "elliptic": partial(unseen_filters.elliptic, ratio=ratio),
+        "sinc (soxr)": partial(degrade.sinc_down, ratio=ratio),
+        f"MP3 at {unseen_filters.MP3_KBITS} kbit/s": lambda high: protocol.down(
+            unseen_filters.through_mp3(high, rate), ratio
         ),
     }
-    spline = Upsampler(protocol.interpolation, rate, ratio)
-    # row: what restores, and the way to its low side
+
+
+def measure(
+    upsampler: "Upsampler", dataset: "Dataset", split: str
+) -> dict[str, dict[str, list[float]]]:
+    """Restores a split from low sides made with every filter.
+
+    Returns:
+        filter -> metric -> one value per recording; also "spline, own filter" for comparison.
+    """
+    from tqdm import tqdm
+    from wideband import upsample
+    from wideband.data_gen import degrade
+    from wideband.evaluate import metrics
+
+    filters = degradations(dataset)
+    interpolation = degrade.get(dataset.protocol).interpolation
+    baseline = upsample.load(interpolation, dataset.sample_rate, dataset.ratio)
+    # row -> the system, and the filter of its low side
     rows = {
-        f"{spline.name}, own filter": (spline, "own filter"),
-        **{name: (upsampler, name) for name in ways},
+        f"{interpolation}, own filter": (baseline, "own filter"),
+        **{name: (upsampler, name) for name in filters},
     }
     found = {name: {metric: [] for metric in METRICS} for name in rows}
-    paths = shards.files(data, split)
-    for example in tqdm(list(shards.read(paths)), unit="file", leave=False):
-        lows = {name: way(example.high) for name, way in ways.items()}
-        for name, (system, way) in rows.items():
-            estimate, _ = system.upsample(lows[way], rate / ratio)
+    examples = tqdm(
+        dataset.examples(split), total=dataset.count(split), unit="file", leave=False, disable=None
+    )
+    for example in examples:
+        lows = {name: make_low(example.high) for name, make_low in filters.items()}
+        for name, (system, filter_name) in rows.items():
+            low = lows[filter_name]
+            estimate, _ = system.upsample(low, dataset.low_rate, keep_low_band=False)
             values = metrics.evaluate(
-                example.high, estimate, rate, cutoff_hz=rate / ratio / 2, names=METRICS
+                example.high,
+                estimate,
+                dataset.sample_rate,
+                cutoff_hz=dataset.low_rate / 2,
+                names=METRICS,
             )
             for metric, value in values.items():
                 found[name][metric].append(value)
     return found
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(flags: Flags, arguments: list[str]) -> None:
     """Writes the table and prints it."""
-    if arguments:
-        raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
-    quiet_tensorflow()
-    from wideband.evaluate import summary
+    from wideband.data_gen.dataset import Dataset
+    from wideband.evaluate import results
+    from wideband.evaluate.metrics import statistics
 
-    found = measure(_MODEL.value, Path(_DATA.value), _SPLIT.value)
-    header = ["low side by", *map(summary.metric_header, METRICS)]
+    dataset = Dataset(Path(flags.data))
+    dataset.shards(flags.split)
+    upsampler = load(flags.model, dataset)
+    quiet_tensorflow()
+    found = measure(upsampler, dataset, flags.split)
+    header = ["filter of the low side", *map(results.metric_header, METRICS)]
     rows = [
-        [name, *(summary.format_mean(key, summary.summarize(values[key])) for key in METRICS)]
+        [
+            name,
+            *(results.format_mean(key, statistics.summarize(values[key])) for key in METRICS),
+        ]
         for name, values in found.items()
     ]
-    with replacing(Path(_OUTPUT.value)) as temporary:
-        temporary.write_text(summary.markdown_table(header, rows) + "\n", encoding="utf-8")
-    print(summary.text_table(header, rows))
+    write_text(Path(flags.output), markdown_table(header, rows) + "\n")
+    print(text_table(header, rows))
 
+
+command = Command("python benchmarks/robustness.py", define_flags, main)
 
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(command())

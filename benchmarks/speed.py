@@ -1,22 +1,20 @@
-"""Command: how fast a run's network trains and restores on this machine.
+"""Measures how fast the network of a run trains and restores on this machine.
 
-python -m wideband.evaluate.speed --run=runs/demo
+python benchmarks/speed.py --run=runs/demo
 
-Writes RUN/speed.json. Run it while nothing else does: timings are of the whole machine.
+Writes RUN/speed.json. Run it while the machine is idle: the timings include everything that runs.
 """
 
-import json
 import statistics
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from absl import flags
 from wideband.command import UserError
-from wideband.command.files import replacing
-from wideband.command.run import machine, quiet_tensorflow, run_command
+from wideband.command.files import write_json
+from wideband.command.run import Command, Flags, machine, quiet_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -24,74 +22,85 @@ if TYPE_CHECKING:
 
 REPEATS = 5
 
-_RUN = flags.DEFINE_multi_string("run", None, "Run folder; repeatable.", required=True)
-_SECONDS = flags.DEFINE_float(
-    "seconds", 10.0, "Length of the noise that is upsampled, in seconds.", lower_bound=0.1
-)
+
+def define_flags(flags: Flags) -> None:
+    """Defines the flags."""
+    flags.strings("run", None, "Run folder, or a weights file in one; repeatable.", required=True)
+    flags.number(
+        "seconds", 10.0, "Duration of the noise that is restored, in seconds.", lower_bound=0.1
+    )
 
 
 def real_time_factor(upsampler: "Upsampler", seconds: float) -> float:
-    """Measures the seconds that one second of audio takes, all in: below 1 is faster than real.
+    """Measures the time that one second of audio takes, in seconds; below 1 is real time.
 
     Args:
-        upsampler: what is measured, from the low-rate wave to the high-rate one.
-        seconds: of noise, upsampled in one go.
+        upsampler: the system, from the low-rate wave to the high-rate wave.
+        seconds: duration of the noise that is restored at once.
 
     Returns:
-        the median of several runs, after one that is not counted.
+        the median of several runs, after a warm-up.
     """
+    import numpy as np
+
     wave = np.random.default_rng(0).normal(0, 0.1, round(seconds * upsampler.low_rate))
     wave = wave.astype(np.float32)
-    return _median(lambda: upsampler.upsample(wave, upsampler.low_rate)) / seconds
+    return _median(lambda: upsampler.upsample(wave, upsampler.low_rate, False)) / seconds
 
 
-def seconds_per_step(network: "keras.Model", batch: int, patch: int) -> float:
-    """Measures a step of training by Adam and a mean square error.
+def seconds_per_step(network: "keras.Model", factor: int, batch: int, patch: int) -> float:
+    """Measures a training step with Adam and the mean square error.
 
     Args:
-        network: is trained on noise, and useless afterwards.
-        batch: patches of a step.
+        network: the network; it is trained on noise and useless afterwards.
+        factor: output samples per input sample.
+        batch: patches per step.
         patch: samples at the high rate.
 
     Returns:
-        the median of several steps, after one that is not counted.
+        the median of several steps, after a warm-up.
     """
+    import numpy as np
+
     network.compile("adam", "mse", jit_compile=False)
     high = np.random.default_rng(0).normal(0, 0.1, (batch, patch, 1)).astype(np.float32)
-    low = high[:, :: network.factor]
+    low = high[:, ::factor]
     return _median(lambda: network.train_on_batch(low, high))
 
 
 def _median(action: Callable[[], object]) -> float:
-    taken = []
+    durations = []
     for _ in range(1 + REPEATS):
         started = time.perf_counter()
         action()
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken[1:])
+        durations.append(time.perf_counter() - started)
+    return statistics.median(durations[1:])
 
 
-def measure(run: Path, seconds: float) -> dict[str, str | float]:
-    """Measures a run's network: restoring in float32, training in the run's precision.
+def measure(run: str, folder: Path, seconds: float) -> dict[str, Any]:
+    """Measures the network of a run: restoring in float32, training in the run's precision.
 
-    Raises:
-        UserError: it is no run folder, or the run has no weights yet.
+    Args:
+        run: a run folder or a weights file in one.
+        folder: the run folder.
+        seconds: duration of the noise that is restored.
     """
-    import keras
     from wideband import models
-    from wideband.upsample import Upsampler
+    from wideband.models.record import Record
+    from wideband.train.fit import dtype_policy
+    from wideband.upsample import load
 
-    keras.mixed_precision.set_dtype_policy("float32")
-    upsampler = Upsampler.from_run(run)
-    assert upsampler.network is not None
-    recipe = json.loads((run / "run.json").read_text())["recipe"]
-    factor = real_time_factor(upsampler, seconds)
-    keras.mixed_precision.set_dtype_policy(recipe["precision"])
-    network = models.build(recipe["model"], **recipe["arguments"])
+    record = Record.read(folder)
+    recipe = record.recipe
+    with dtype_policy("float32"):
+        factor = real_time_factor(load(run), seconds)
+    with dtype_policy(recipe["precision"]):
+        network = models.build(record.model, **record.arguments)
+        step = seconds_per_step(network, network.factor, recipe["batch"], recipe["patch"])
     return {
-        "parameters": upsampler.network.count_params(),
+        "parameters": network.count_params(),
         "real_time_factor": factor,
-        "seconds_per_step": seconds_per_step(network, recipe["batch"], recipe["patch"]),
+        "seconds_per_step": step,
         "batch": recipe["batch"],
         "patch": recipe["patch"],
         "precision": recipe["precision"],
@@ -100,21 +109,27 @@ def measure(run: Path, seconds: float) -> dict[str, str | float]:
     }
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Measures each run and writes what came out into its folder."""
-    if arguments:
-        raise UserError(f"unexpected argument {arguments[0]!r}; did you mean --run={arguments[0]}?")
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Measures each run and writes the timings into its folder."""
+    from wideband.models import pretrained
+    from wideband.upsample import find_run
+
+    folders = {run: find_run(run)[0] for run in flags.run}
+    for run, folder in folders.items():
+        if pretrained.WEIGHTS in folder.resolve().parents:
+            raise UserError(f"{run}: a shipped network; name a run folder, which gets speed.json")
     quiet_tensorflow()
-    for folder in map(Path, _RUN.value):
-        speed = measure(folder, _SECONDS.value)
-        with replacing(folder / "speed.json") as temporary:
-            temporary.write_text(json.dumps(speed, indent=2) + "\n")
+    for run, folder in folders.items():
+        speed = measure(run, folder, flags.seconds)
+        write_json(folder / "speed.json", speed)
         print(
             f"{folder.name:18} {speed['parameters']:>11,} parameters, "
-            f"{speed['seconds_per_step']:.3f} s a step, "
+            f"{speed['seconds_per_step']:.3f} s per step, "
             f"real-time factor {speed['real_time_factor']:.3f}"
         )
 
 
+command = Command("python benchmarks/speed.py", define_flags, main)
+
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(command())

@@ -1,103 +1,95 @@
-"""Command: puts the evaluations of several runs into one table.
+"""Collects the evaluations of several runs in one table.
 
-python -m wideband.evaluate.table --run=runs/a --run=runs/b --output=table.md
+python benchmarks/table.py --run=runs/a --run=runs/b --output=table.md
 
-Each run needs RUN/evaluation.json of wideband-evaluate and RUN/speed.json of
-`python -m wideband.evaluate.speed`, all of one test set.
+Each run needs RUN/evaluation.json from wideband-evaluate and RUN/speed.json from
+benchmarks/speed.py, all for the same test set.
 """
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from absl import flags
 from wideband.command import UserError
-from wideband.command.files import replacing
-from wideband.command.run import run_command
+from wideband.command.files import write_text
+from wideband.command.run import Command, Flags
+from wideband.command.tables import between_marks, markdown_table, text_table
 
 METRICS = ("snr", "segmental_snr", "lsd", "lsd_kuleshov", "lsd_hf")
-# What must be the same for means to stand in one table.
+# Facts that must be equal for means to be comparable.
 SHARED = ("corpus", "split", "files", "minutes", "protocol", "ratio", "sample_rate")
 
-_RUN = flags.DEFINE_multi_string(
-    "run", None, "Run folder, in the order of the table; repeatable.", required=True
-)
-_OUTPUT = flags.DEFINE_string(
-    "output", "table.md", "Markdown file; in one that exists, what stands between two marks."
-)
+
+def define_flags(flags: Flags) -> None:
+    """Defines the flags."""
+    flags.strings("run", None, "Run folder, in the order of the table; repeatable.", required=True)
+    flags.string(
+        "output",
+        "table.md",
+        "Markdown file; in an existing one, the table between two marks is replaced.",
+    )
 
 
-def rows(runs: Sequence[Path]) -> list[list[str]]:
-    """Reads runs and lays out a row for each, after the baselines of the first.
+def lay_out(runs: Sequence[Path]) -> tuple[list[str], list[list[str]]]:
+    """Reads runs and returns a header and one row per run, after the baselines of the first run.
 
     Args:
-        runs: run folders; a system is called as its folder.
-
-    Returns:
-        the header, then the rows.
+        runs: run folders; a system has the name of its folder.
 
     Raises:
-        UserError: a run was not evaluated or not timed, or not on the same recordings.
+        UserError: a run was not evaluated or timed, or not on the same recordings.
     """
-    from wideband.evaluate import summary
+    from wideband.evaluate import results
 
     evaluations = [_read(run, "evaluation.json", f"wideband-evaluate --run={run}") for run in runs]
-    speeds = [
-        _read(run, "speed.json", f"python -m wideband.evaluate.speed --run={run}") for run in runs
-    ]
+    speeds = [_read(run, "speed.json", f"python benchmarks/speed.py --run={run}") for run in runs]
     first = evaluations[0]
     for run, evaluation in zip(runs, evaluations, strict=True):
         for key in SHARED:
             here, there = evaluation["facts"][key], first["facts"][key]
             if here != there:
                 raise UserError(f"{run}: {key} is {here}, and {there} in {runs[0]}; not comparable")
-
-    def cells(means: dict[str, Any]) -> list[str]:
-        fields = summary.Mean._fields
-        return [
-            summary.format_mean(key, summary.Mean(*(means[key][field] for field in fields)))
-            for key in METRICS
-        ]
-
-    header = ["system", *map(summary.metric_header, METRICS)]
+    header = ["system", *map(results.metric_header, METRICS)]
     header += ["parameters", "seconds per step", "real-time factor"]
-    table = [header]
-    for name, means in first["systems"].items():
-        if name != first["facts"]["model"]:
-            table.append([name, *cells(means), "", "", ""])
+    rows = [
+        [name, *_cells(means), "", "", ""]
+        for name, means in first["systems"].items()
+        if name != first["facts"]["model"]
+    ]
     for run, evaluation, speed in zip(runs, evaluations, speeds, strict=True):
-        table.append(
-            [
-                run.name,
-                *cells(evaluation["systems"][evaluation["facts"]["model"]]),
-                f"{speed['parameters']:,}",
-                f"{speed['seconds_per_step']:.2f}",
-                f"{speed['real_time_factor']:.3f}",
-            ]
-        )
-    return table
+        means = evaluation["systems"][evaluation["facts"]["model"]]
+        timings = [f"{speed['seconds_per_step']:.2f}", f"{speed['real_time_factor']:.3f}"]
+        rows.append([run.name, *_cells(means), f"{speed['parameters']:,}", *timings])
+    return header, rows
+
+
+def _cells(means: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    from wideband.evaluate import results
+    from wideband.evaluate.metrics.statistics import Mean
+
+    return [
+        results.format_mean(name, Mean(*(means[name][field] for field in Mean._fields)))
+        for name in METRICS
+    ]
 
 
 def _read(run: Path, name: str, command: str) -> dict[str, Any]:
     if not (run / name).is_file():
         raise UserError(f"{run / name} is missing; make it with: {command}")
-    return json.loads((run / name).read_text())
+    return json.loads((run / name).read_text(encoding="utf-8"))
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(flags: Flags, arguments: list[str]) -> None:
     """Writes the table and prints it."""
-    if arguments:
-        raise UserError(f"unexpected argument {arguments[0]!r}; did you mean --run={arguments[0]}?")
-    from wideband.evaluate import summary
+    header, rows = lay_out([Path(run) for run in flags.run])
+    output = Path(flags.output)
+    write_text(output, between_marks(output, markdown_table(header, rows) + "\n"))
+    print(text_table(header, rows))
 
-    header, *body = rows([Path(run) for run in _RUN.value])
-    output = Path(_OUTPUT.value)
-    page = summary.between_marks(output, summary.markdown_table(header, body) + "\n")
-    with replacing(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    print(summary.text_table(header, body))
 
+command = Command("python benchmarks/table.py", define_flags, main)
 
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(command())

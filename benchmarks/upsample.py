@@ -1,44 +1,65 @@
-"""Measures wideband-upsample: how fast it is against real time, and how much memory it takes.
+"""Measures the real-time factor and the peak memory of wideband-upsample.
 
     python benchmarks/upsample.py --model=runs/a --model=runs/a.tflite --output=speed.md
 
-Every model restores noise of each length, in a process of its own: wall time and peak resident
-memory are the whole command's, its start and the reading and writing of files included. The table
-goes to the output, the figures beside it as .json.
+Every model restores noise of each duration, in a process of its own. Wall time and peak resident
+memory are those of the whole command, with its start and with reading and writing files. The table
+goes to the output, the numbers next to it as .json.
 """
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import soundfile
-from absl import flags
-from tqdm import tqdm
 from wideband.command import UserError
-from wideband.command.files import replacing
-from wideband.command.named import named
-from wideband.command.run import machine, run_command
-from wideband.evaluate.summary import markdown_table
-
-_MODEL = flags.DEFINE_multi_string(
-    "model", None, "As of wideband-upsample, or NAME=MODEL; repeatable.", required=True
-)
-_MINUTES = flags.DEFINE_list("minutes", ["1", "60"], "Lengths of the recordings.")
-_SAMPLE_RATE = flags.DEFINE_integer(
-    "sample_rate", 4000, "Of the recordings, in Hz: the models' low rate.", lower_bound=1000
-)
-_OUTPUT = flags.DEFINE_string("output", "upsample.md", "Markdown file to write.")
+from wideband.command.files import write_json, write_text
+from wideband.command.named import parse_named_paths
+from wideband.command.run import Command, Flags, machine
+from wideband.command.tables import markdown_table, text_table
 
 
-def record(path: Path, minutes: float, sample_rate: int) -> None:
-    """Writes noise of this length, a minute at a time."""
+def define_flags(flags: Flags) -> None:
+    """Defines the flags."""
+    flags.strings(
+        "model",
+        None,
+        "A model, as for wideband-upsample, or NAME=MODEL; repeatable.",
+        required=True,
+    )
+    flags.comma_list("minutes", ["1", "60"], "Durations of the recordings in minutes.")
+    flags.integer(
+        "sample_rate",
+        4000,
+        "Sample rate of the recordings in Hz, the low rate of the models.",
+        lower_bound=1000,
+    )
+    flags.string("output", "upsample.md", "Markdown file to write.")
+
+
+@dataclass(frozen=True)
+class Result:
+    """The measurements of one model and duration."""
+
+    model: str
+    minutes: float
+    seconds: float  # wall time
+    mebibytes: float  # peak resident memory
+
+    def cells(self) -> list[str]:
+        """Formats the measurements as table cells."""
+        return [f"{self.seconds / (60 * self.minutes):.3f}", f"{self.mebibytes:.0f}"]
+
+
+def write_noise(path: Path, minutes: float, sample_rate: int) -> None:
+    """Writes a recording of noise, one minute at a time."""
+    import numpy as np
+    import soundfile
+
     rng = np.random.default_rng(0)
     left = round(60 * minutes * sample_rate)
     with soundfile.SoundFile(path, "w", sample_rate, 1) as file:
@@ -48,14 +69,14 @@ def record(path: Path, minutes: float, sample_rate: int) -> None:
             left -= count
 
 
-def measure(model: str, recording: Path) -> dict[str, float]:
+def measure(model: str, recording: Path) -> tuple[float, float]:
     """Runs the command on a recording.
 
     Returns:
-        the seconds that it took, and its peak resident memory in MiB.
+        the wall time in seconds and the peak resident memory in MiB.
 
     Raises:
-        UserError: it failed.
+        UserError: the command failed.
     """
     target = recording.with_name("restored.wav")
     command = [
@@ -63,65 +84,62 @@ def measure(model: str, recording: Path) -> dict[str, float]:
         *(f"--model={model}", f"--output={target}"),
     ]
     started = time.perf_counter()
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said)
-        # Of this child alone; resource.getrusage would tell the largest of all.
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+        # wait4 measures this child alone; resource.getrusage returns the largest of all.
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - started
         if process.returncode:
-            said.seek(0)
-            last = said.read().decode(errors="replace").strip().splitlines()[-1]
+            output.seek(0)
+            last = output.read().decode(errors="replace").strip().splitlines()[-1]
             raise UserError(f"{model}: {last}")
-    # Kibibytes on Linux, bytes on macOS.
+    # KiB on Linux, bytes on macOS.
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return {"seconds": seconds, "mebibytes": usage.ru_maxrss / unit}
+    return seconds, usage.ru_maxrss / unit
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Measures all models on all lengths and writes the table."""
-    if arguments:
-        raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
-    models = named(_MODEL.value)
-    results: list[dict[str, Any]] = []
+def lay_out(results: Sequence[Result], minutes: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Returns a header and one row per model."""
+    header = ["model"]
+    for each in minutes:
+        header += [f"real-time factor, {each} min", f"peak memory, {each} min, MiB"]
+    rows: dict[str, list[str]] = {}
+    for result in results:
+        rows.setdefault(result.model, [result.model]).extend(result.cells())
+    return header, list(rows.values())
+
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Measures all models on all durations and writes the table."""
+    from tqdm import tqdm
+    from wideband.upsample import loading
+
+    models = parse_named_paths(flags.model)
+    for model in models.values():
+        loading.check(model)
+    results: list[Result] = []
+    total = len(models) * len(flags.minutes)
     with (
         tempfile.TemporaryDirectory() as folder,
-        tqdm(total=len(models) * len(_MINUTES.value), unit="run") as bar,
+        tqdm(total=total, unit="run", disable=None) as bar,
     ):
-        for minutes in map(float, _MINUTES.value):
+        for minutes in map(float, flags.minutes):
             recording = Path(folder) / f"{minutes:g}.wav"
-            record(recording, minutes, _SAMPLE_RATE.value)
+            write_noise(recording, minutes, flags.sample_rate)
             for name, model in models.items():
                 bar.set_description(f"{name}, {minutes:g} min")
-                results.append(
-                    {"model": name, "minutes": minutes, **measure(str(model), recording)}
-                )
+                results.append(Result(name, minutes, *measure(str(model), recording)))
                 bar.update()
-    header = ["model"]
-    for minutes in _MINUTES.value:
-        header += [f"real-time factor, {minutes} min", f"peak memory, {minutes} min, MiB"]
-    body = [
-        [name]
-        + [
-            cell
-            for each in results
-            if each["model"] == name
-            for cell in (
-                f"{each['seconds'] / (60 * each['minutes']):.3f}",
-                f"{each['mebibytes']:.0f}",
-            )
-        ]
-        for name in models
-    ]
-    output = Path(_OUTPUT.value)
-    with replacing(output) as temporary:
-        temporary.write_text(markdown_table(header, body) + "\n", encoding="utf-8")
-    with replacing(output.with_suffix(".json")) as temporary:
-        temporary.write_text(
-            json.dumps({"machine": machine(), "results": results}, indent=1) + "\n"
-        )
-    print(output.read_text(encoding="utf-8"))
+    header, rows = lay_out(results, flags.minutes)
+    output = Path(flags.output)
+    write_text(output, markdown_table(header, rows) + "\n")
+    numbers = {"machine": machine(), "results": [asdict(each) for each in results]}
+    write_json(output.with_suffix(".json"), numbers)
+    print(text_table(header, rows))
 
+
+command = Command("python benchmarks/upsample.py", define_flags, main)
 
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(command())

@@ -1,4 +1,4 @@
-"""Figures of estimates next to their reference, or of the histories of several runs.
+r"""Figures of estimates next to their reference, or of the histories of several runs.
 
     python -m wideband.evaluate.plot --reference=a.wav --estimate=spline=a_spline.wav \
         --estimate=net=a_net.wav --cutoff_hz=2000 --output=a.png

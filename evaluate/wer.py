@@ -1,4 +1,4 @@
-"""Word error rates of folders of recordings with known texts.
+r"""Word error rates of folders of recordings with known texts.
 
 python -m wideband.evaluate.wer --transcripts=manifest.csv --recordings=reference \
     --recordings=upsampled --recognizer=pocketsphinx --output=wer.csv
