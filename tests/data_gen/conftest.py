@@ -1,0 +1,141 @@
+"""Corpora and a dataset that several test files use."""
+
+import csv
+import subprocess
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+RATE = 16000
+
+
+class Entry(NamedTuple):
+    """A recording of the test corpus; `reason` is why it is left out."""
+
+    split: str
+    text: str = ""
+    reason: str = ""
+
+
+ENTRIES = {
+    "anna/long.mp3": Entry("train"),
+    "anna/short.wav": Entry("train", "eins, zwei\ndrei ü"),
+    "anna/stereo.flac": Entry("train"),
+    "beth/a.wav": Entry("valid", "one"),
+    "carl/a.wav": Entry("test", "two"),
+    "carl/b.wav": Entry("test"),
+    "bad/clipped.wav": Entry("train", reason="clipped: 50.0 % of samples at full scale"),
+    "bad/empty.wav": Entry("train", reason="unreadable: the file is empty"),
+    "bad/hundred.wav": Entry("train", reason="short: 100 samples, a patch has 256"),
+    "bad/lowrate.wav": Entry("train", reason="low rate: 8000 Hz, the dataset has 16000 Hz"),
+    "bad/nan.wav": Entry("train", reason="not finite: holds NaN or infinity"),
+    "bad/narrow.wav": Entry("train", reason="narrow: bandwidth"),
+    "bad/silent.wav": Entry("train", reason="silent: RMS 0.00000, DC 0.00000"),
+    "bad/text.wav": Entry("train", reason="unreadable: not readable as audio"),
+}
+
+
+class Corpus(NamedTuple):
+    """The test corpus: its folder and what it contains."""
+
+    folder: object
+    entries: dict[str, Entry]
+
+
+def _write_recordings(folder, noise):
+    def second(count, rate=RATE, seed=0):
+        return noise(round(count * rate), seed)
+
+    # Two minutes in stereo at 44.1 kHz; the second channel is softer.
+    long = noise(2 * round(120.01 * 44100)).reshape(-1, 2)
+    soundfile.write(folder / "anna/long.mp3", long * [1, 0.4], 44100)
+    soundfile.write(folder / "anna/short.wav", second(1.23, seed=1), RATE)
+    stereo = noise(2 * round(61.005 * 48000), seed=2).reshape(-1, 2)
+    soundfile.write(folder / "anna/stereo.flac", stereo, 48000)
+    soundfile.write(folder / "beth/a.wav", second(30, seed=3), RATE)
+    soundfile.write(folder / "carl/a.wav", second(50, seed=4), RATE)
+    soundfile.write(folder / "carl/b.wav", second(50, seed=5), RATE)
+    square = np.where(np.arange(RATE) % 200 < 100, 1.0, second(1))
+    soundfile.write(folder / "bad/clipped.wav", square, RATE, subtype="FLOAT")
+    (folder / "bad/empty.wav").touch()
+    soundfile.write(folder / "bad/hundred.wav", noise(100), RATE)
+    soundfile.write(folder / "bad/lowrate.wav", second(1, 8000), 8000)
+    nan = second(1)
+    nan[77] = np.nan
+    soundfile.write(folder / "bad/nan.wav", nan, RATE, subtype="FLOAT")
+    soundfile.write(folder / "bad/narrow.wav", soxr.resample(second(3, 8000), 8000, RATE), RATE)
+    soundfile.write(folder / "bad/silent.wav", np.zeros(RATE), RATE)
+    (folder / "bad/text.wav").write_text("words")
+
+
+@pytest.fixture(scope="session")
+def corpus(noise, tmp_path_factory):
+    """A corpus with a manifest, with recordings of several formats and of every fault."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for name in ENTRIES:
+        (folder / name).parent.mkdir(exist_ok=True)
+    _write_recordings(folder, noise)
+    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["split", "path", "speaker", "text"])
+        for name, entry in ENTRIES.items():
+            writer.writerow([entry.split, name, name.split("/")[0], entry.text])
+    return Corpus(folder, ENTRIES)
+
+
+class Prepared(NamedTuple):
+    """A dataset and the finished process that made it."""
+
+    folder: object
+    process: subprocess.CompletedProcess
+
+
+@pytest.fixture(scope="session")
+def prepared(corpus, tmp_path_factory):
+    """The dataset of the corpus, made by the command in a process of its own with two workers."""
+    folder = tmp_path_factory.mktemp("out") / "new" / "dataset"
+    flags = ["--corpus=manifest", f"--source={corpus.folder}", f"--output={folder}", "--workers=2"]
+    process = subprocess.run(
+        [sys.executable, "-m", "wideband.data_gen", *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    return Prepared(folder, process)
+
+
+@pytest.fixture
+def small(noise, tmp_path):
+    """A folder of three speakers with half a second each."""
+    folder = tmp_path / "small"
+    for seed, speaker in enumerate(("anna", "beth", "carl")):
+        (folder / speaker).mkdir(parents=True)
+        soundfile.write(folder / speaker / "a.wav", noise(RATE // 2, seed), RATE)
+    return folder
+
+
+@pytest.fixture
+def no_workers(monkeypatch):
+    """Runs the work of worker processes in this process."""
+    from contextlib import nullcontext
+
+    from wideband.data_gen import prepare
+
+    monkeypatch.setattr(prepare, "map_in_order", lambda workers: nullcontext(map))
+
+
+@pytest.fixture
+def prepare_dataset(call, no_workers):
+    """Returns a function that runs wideband-prepare in this process: (code, stdout, stderr)."""
+    from wideband.data_gen.__main__ import command
+
+    def prepare_dataset(source, output, *flags, corpus="folder"):
+        names = [f"--corpus={corpus}", f"--source={source}", f"--output={output}"]
+        return call(command, *names, *flags)
+
+    return prepare_dataset

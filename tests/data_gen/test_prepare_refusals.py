@@ -1,0 +1,176 @@
+"""What wideband-prepare refuses, in one line and before anything is written."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from wideband.data_gen.__main__ import command
+from wideband.data_gen.dataset import Dataset
+
+RATE = 16000
+
+
+@pytest.mark.parametrize(
+    ("flag", "code", "message"),
+    [
+        ("--ratio=9", 1, "ratio 9 is not a whole number from 2 to 8"),
+        ("--ratio=four", 1, "ratio 'four' is not a number"),
+        ("--ratio=5/2", 1, "ratio 5/2: the protocol decimate_spline needs a whole number"),
+        ("--patch=0", 2, "--patch=0"),
+        ("--protocol=mp3", 1, "unknown protocol 'mp3'; choose one of decimate_spline"),
+        ("--split_rule=half", 1, "unknown split rule 'half'; choose one of given"),
+        ("--valid_fraction=0.95", 1, "valid and test fractions 0.95 and 0.1 should be"),
+        ("--test_fraction=-1", 1, "valid and test fractions 0.05 and -1 should be"),
+        ("--speaker_pattern=(", 1, "speaker_pattern '(' is not a regular expression"),
+        ("--mic=2", 1, "--mic is for --corpus=vctk only"),
+        ("--subsets=dev-clean", 1, "--subsets is for --corpus=librispeech only"),
+        ("--corpus=timit", 1, "unknown corpus 'timit'; choose one of folder"),
+        ("--source=/nowhere", 1, "/nowhere: no such folder"),
+        ("--rtaio=4", 2, "unknown flag --rtaio"),
+        ("extra", 2, "unexpected argument 'extra'"),
+    ],
+)
+def test_a_wrong_flag_is_refused_before_anything_is_written(
+    small, tmp_path, prepare_dataset, error_line, flag, code, message
+):
+    found, _, err = prepare_dataset(small, tmp_path / "out", flag)
+    assert found == code
+    assert message in error_line(err)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_source_is_refused(tmp_path, call):
+    code, _, err = call(command, "--corpus=folder", f"--output={tmp_path}/out")
+    assert (code, err) == (1, "error: --source is missing: the folder of the corpus\n")
+
+
+@pytest.mark.parametrize(
+    ("flag", "difference"),
+    [
+        ("--ratio=2", "ratio 4, not 2"),
+        ("--sample_rate=8000", "sample_rate 16000, not 8000"),
+        ("--protocol=fft", "protocol decimate_spline, not fft"),
+        ("--seed=1", "seed 0, not 1"),
+        ("--patch=512", "patch 256, not 512"),
+    ],
+)
+def test_other_settings_are_refused_and_named(prepared, corpus, prepare_dataset, flag, difference):
+    before = {path.name: path.read_bytes() for path in prepared.folder.iterdir()}
+    code, out, err = prepare_dataset(corpus.folder, prepared.folder, flag, corpus="manifest")
+    assert (code, out) == (1, "")
+    assert err == (
+        f"error: {prepared.folder}: holds a dataset made with {difference}; "
+        "choose another --output\n"
+    )
+    assert {path.name: path.read_bytes() for path in prepared.folder.iterdir()} == before
+
+
+def test_a_corpus_that_changed_in_between_is_refused(small, tmp_path, prepare_dataset, error_line):
+    output = tmp_path / "out"
+    (small / "carl" / "a.wav").write_text("words")
+    _, _, err = prepare_dataset(small, output, "--strict")
+    assert "carl/a.wav: unreadable" in err
+    (small / "carl" / "a.wav").write_text("other words")
+    code, _, err = prepare_dataset(small, output, "--strict")
+    assert code == 1
+    assert "made with other recordings, or other sizes" in error_line(err)
+
+
+def test_strict_stops_at_the_first_unfit_recording_and_names_it(corpus, tmp_path, prepare_dataset):
+    output = tmp_path / "out"
+    code, _, err = prepare_dataset(corpus.folder, output, "--strict", corpus="manifest")
+    assert code == 1
+    assert f"error: {corpus.folder}/bad/clipped.wav: clipped: 50.0 % of samples" in err
+    assert not list(output.glob("*.tfrecord"))
+    assert not (output / "manifest.csv").exists()
+
+
+def test_a_corpus_without_fit_training_recordings_is_refused_with_the_reasons(
+    small, noise, tmp_path, prepare_dataset
+):
+    for path in small.rglob("*.wav"):
+        soundfile.write(path, np.zeros(RATE), RATE)
+    soundfile.write(small / "carl" / "a.wav", noise(9), RATE)
+    code, _, err = prepare_dataset(small, tmp_path / "out")
+    assert code == 1
+    assert "error: no recording is fit for training; left out of 3: 1 short, 2 silent" in err
+    # Once repaired, the corpus can be prepared in the same folder.
+    for seed, path in enumerate(sorted(small.rglob("*.wav"))):
+        soundfile.write(path, noise(RATE, seed), RATE)
+    code, _, err = prepare_dataset(small, tmp_path / "out")
+    assert code == 0, err
+    assert Dataset(tmp_path / "out").settings["left_out"] == {}
+
+
+def test_a_split_without_recordings_is_pointed_out(small, noise, tmp_path, prepare_dataset):
+    for speaker, seed in (("dora", 4), ("egon", 5)):
+        (small / speaker).mkdir()
+        soundfile.write(small / speaker / "a.wav", noise(RATE, seed), RATE)
+    code, out, err = prepare_dataset(small, tmp_path / "out", "--valid_fraction=0")
+    assert code == 0, err
+    assert "valid  no recordings; try a larger corpus or --valid_fraction" in out
+    assert "test        1 recordings" in out
+
+
+def test_one_or_two_speakers_are_split_by_recording_with_a_notice(small, tmp_path, prepare_dataset):
+    for i in range(4):
+        soundfile.write(small / "anna" / f"{i}.wav", np.zeros(RATE), RATE)
+    _, out, _ = prepare_dataset(small / "anna", tmp_path / "out", "--strict")
+    assert out == "Only 1 speaker(s): split by recording, so that each is in every split.\n"
+    assert '"split_rule": "recording"' in (tmp_path / "out" / "dataset.json").read_text()
+    # A rule that the user chose is not replaced.
+    code, _, err = prepare_dataset(small / "anna", tmp_path / "out2", "--split_rule=speaker")
+    assert code == 1
+    assert "the rule speaker needs 3 speakers and there are 1" in err
+
+
+@pytest.mark.parametrize("output", ["file/below", "file", "/proc/nothing/here"])
+def test_an_output_that_cannot_be_written_is_refused(
+    small, tmp_path, prepare_dataset, error_line, output
+):
+    (tmp_path / "file").write_text("kept")
+    code, _, err = prepare_dataset(small, tmp_path / output)
+    assert code == 1
+    assert error_line(err).startswith(f"error: {tmp_path / output}: cannot be written to (")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_read_only_output_is_refused(small, tmp_path, prepare_dataset):
+    output = tmp_path / "out"
+    output.mkdir(mode=0o500)
+    code, _, err = prepare_dataset(small, output)
+    assert code == 1
+    assert err == (
+        f"error: {output}: cannot be written to (Permission denied); choose another --output\n"
+    )
+
+
+def test_a_folder_with_another_dataset_json_is_refused(small, tmp_path, prepare_dataset):
+    (tmp_path / "dataset.json").write_text("words")
+    code, _, err = prepare_dataset(small, tmp_path)
+    assert code == 1
+    assert "dataset.json: not the description of a dataset" in err
+    assert (tmp_path / "dataset.json").read_text() == "words"
+
+
+def test_a_folder_with_another_manifest_is_refused(small, tmp_path, prepare_dataset, error_line):
+    (tmp_path / "manifest.csv").write_text("words")
+    code, _, err = prepare_dataset(small, tmp_path)
+    assert code == 1
+    assert "which would be overwritten" in error_line(err)
+    assert (tmp_path / "manifest.csv").read_text() == "words"
+
+
+def test_a_name_that_is_not_unicode_is_left_out(small, tmp_path, prepare_dataset):
+    strange = os.fsencode(small / "anna") + b"/\xff.wav"
+    Path(os.fsdecode(strange)).write_bytes((small / "anna" / "a.wav").read_bytes())
+    code, _, err = prepare_dataset(small, tmp_path / "out")
+    assert code == 0, err
+    # The manifest lists it, with its name escaped.
+    manifest = (tmp_path / "out" / "manifest.csv").read_text(encoding="utf-8")
+    (line,) = (line for line in manifest.splitlines() if "udcff" in line)
+    assert line.split(",")[1] == "anna/\\udcff.wav"
+    assert line.endswith("unreadable: its name is not in UTF-8")
