@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
 from ...command import UserError
+from .half import store_half
 
 
 def convert(
@@ -28,7 +29,8 @@ def convert(
         model: a network of `wideband.models`, or its step; it is not changed.
         window: samples per call.
         calibration: typical inputs by name, for "int8".
-        quantize: "none", "float16", "dynamic" or "int8".
+        quantize: "none", "float16", "dynamic" or "int8". With "none", weights that are 16-bit
+            numbers are stored in 16 bits.
 
     Raises:
         UserError: the network needs operators that are not built into TFLite.
@@ -68,12 +70,13 @@ def convert(
         converter.representative_dataset = lambda: calibration
         converter.target_spec.supported_ops += [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     try:
-        return converter.convert()
+        content = converter.convert()
     except Exception as error:  # its class is private to TensorFlow
         if type(error).__name__ != "ConverterError":
             raise
         reason = next(line for line in str(error).splitlines() if "error: " in line)
         raise UserError(f"{model.name}: does not convert to TFLite: {reason}") from error
+    return store_half(content) if quantize == "none" else content
 
 
 class _Module(tf.Module):

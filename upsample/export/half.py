@@ -1,0 +1,86 @@
+"""Constants of a TFLite model in 16 bits, where that loses nothing."""
+
+import copy
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
+
+# Bytes of a float32 constant that is worth an operator.
+SMALLEST = 1024
+
+
+def store_half(model: bytes) -> bytes:
+    """Stores float32 constants in 16 bits if all their values are 16-bit numbers.
+
+    Shipped weights are such numbers; a network's fixed kernels are not. TFLite's own float16 mode
+    rounds both. Each constant gets a DEQUANTIZE operator, which the runtime evaluates once.
+
+    Args:
+        model: a TFLite model.
+
+    Returns:
+        a model with the same output.
+    """
+    content = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
+    for graph in content.subgraphs:
+        operators = []
+        for index, tensor in enumerate(list(graph.tensors)):
+            half = _as_half(tensor, content.buffers[tensor.buffer].data)
+            if half is not None:
+                operators.append(_replace(content, graph, index, half))
+        graph.operators = operators + graph.operators
+    _drop_unused_buffers(content)
+    return flatbuffer_utils.convert_object_to_bytearray(content)
+
+
+def _as_half(tensor: schema.TensorT, data: np.ndarray | None) -> np.ndarray | None:
+    """Returns a constant in 16 bits, or None if it is small, not float32, or would be rounded."""
+    if tensor.type != schema.TensorType.FLOAT32 or data is None or len(data) < SMALLEST:
+        return None
+    values = np.asarray(data, np.uint8).view(np.float32)
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
+    return half if np.array_equal(half.astype(np.float32), values) else None
+
+
+def _replace(
+    content: schema.ModelT, graph: schema.SubGraphT, index: int, half: np.ndarray
+) -> schema.OperatorT:
+    """Makes a constant the output of the operator that is returned; its input is `half`."""
+    buffer = schema.BufferT()
+    buffer.data = half.view(np.uint8)
+    content.buffers.append(buffer)
+    tensor = graph.tensors[index]
+    stored = copy.copy(tensor)
+    stored.type, stored.name = schema.TensorType.FLOAT16, tensor.name + b"_half"
+    stored.buffer = len(content.buffers) - 1
+    graph.tensors.append(stored)
+    # The first buffer of a model is empty.
+    tensor.buffer = 0
+    operator = schema.OperatorT()
+    operator.opcodeIndex = _dequantize(content)
+    operator.inputs, operator.outputs = [len(graph.tensors) - 1], [index]
+    return operator
+
+
+def _dequantize(content: schema.ModelT) -> int:
+    """Returns the index of the DEQUANTIZE operator, which is added if the model has none."""
+    code = schema.BuiltinOperator.DEQUANTIZE
+    for index, kind in enumerate(content.operatorCodes):
+        if kind.builtinCode == code:
+            return index
+    # Version 3 is the first that takes float16.
+    content.operatorCodes.append(
+        schema.OperatorCodeT(deprecatedBuiltinCode=code, builtinCode=code, version=3)
+    )
+    return len(content.operatorCodes) - 1
+
+
+def _drop_unused_buffers(content: schema.ModelT) -> None:
+    """Empties the buffers that no tensor and no metadata refers to."""
+    used = {tensor.buffer for graph in content.subgraphs for tensor in graph.tensors}
+    used |= {entry.buffer for entry in content.metadata or []}
+    for index, buffer in enumerate(content.buffers):
+        if index not in used:
+            buffer.data = None
