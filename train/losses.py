@@ -1,17 +1,27 @@
-"""Training losses, in keras.ops, so that they run on every backend."""
+"""Training losses, in keras.ops, for every backend.
 
-from collections.abc import Callable
+A loss maps (reference, estimate), each (batch, n, 1), to one value per patch, (batch,). A recipe
+names its losses and their weights; `weighted` adds them up. A new loss needs a row in `LOSSES` and
+one in `recipe.SHORTEST_PATCHES`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from keras import ops
 
+SPECTRAL_RESOLUTIONS = ((512, 128), (2048, 512))  # window and hop, in samples
+
+Loss = Callable[[Any, Any], Any]  # (reference, estimate) -> (batch,)
+
 
 def patch_rmse(reference, estimate):
-    """Root mean square error of each patch: the mean over the batch is left to Keras.
+    """Root mean square error of each patch.
 
-    sqrt(mean((estimate - reference)^2 + 1e-6)), which is not the root of the batch's mean square.
+    sqrt(mean((estimate - reference)^2 + 1e-6)). The mean over the batch is the objective's; it is
+    not the root of the batch's mean square.
 
-    Source: create_objective() of Kuleshov's published code; the paper writes the
-    plain square error.
+    Source: create_objective() of Kuleshov's published code; the paper has the plain square error.
 
     Args:
         reference: (batch, n, 1).
@@ -24,10 +34,10 @@ def patch_rmse(reference, estimate):
 
 
 def patch_log_rmse(reference, estimate):
-    """Logarithm of each patch's root mean square error, of which 8.7 dB of SNR are one; ours.
+    """Natural logarithm of each patch's root mean square error; 1 corresponds to 8.7 dB of SNR.
 
-    SNR is a mean of decibels over recordings, in which a dull one, whose error is small, counts as
-    much as any other. `patch_rmse` hardly sees it.
+    In no paper. SNR is a mean of decibels over recordings, so a recording with little high band
+    and a small error counts as much as any other. `patch_rmse` all but ignores such recordings.
 
     Args:
         reference: (batch, n, 1).
@@ -40,7 +50,7 @@ def patch_log_rmse(reference, estimate):
 
 
 def mse(reference, estimate):
-    """Mean square error of each patch (TFNet, the Keras project).
+    """Mean square error of each patch (TFNet, AFiLM's code, the Keras project).
 
     Args:
         reference: (batch, n, 1).
@@ -53,7 +63,7 @@ def mse(reference, estimate):
 
 
 def log_spectral_distance(reference, estimate, window: int, hop: int):
-    """Log-spectral distance of each patch, by the modern convention of `evaluate.metrics.lsd`.
+    """Log-spectral distance of each patch, in the modern convention of `evaluate.metrics.lsd`.
 
     Args:
         reference: (batch, n, 1).
@@ -62,44 +72,54 @@ def log_spectral_distance(reference, estimate, window: int, hop: int):
         hop: samples from one frame to the next.
 
     Returns:
-        (batch,): log10 of power, root of the mean over frequency, mean over frames.
+        (batch,): log10 of power, root of the mean over frequencies, mean over frames.
     """
 
     def log_power(wave):
-        # (batch, n, 1) to twice (batch, frames, frequencies)
+        # (batch, n, 1) to real and imaginary parts, each (batch, frames, frequencies)
         real, imaginary = ops.stft(wave[..., 0], window, hop, window)
         return ops.log10(ops.maximum(ops.square(real) + ops.square(imaginary), 1e-8))
 
     difference = log_power(estimate) - log_power(reference)
-    # The small term keeps the root's gradient finite where a frame is met exactly.
+    # The small term keeps the gradient of the root finite where estimate and reference are equal.
     return ops.mean(ops.sqrt(ops.mean(ops.square(difference), axis=-1) + 1e-6), axis=-1)
 
 
-SPECTRAL_RESOLUTIONS = ((512, 128), (2048, 512))  # window and hop, in samples
+def log_spectral(reference, estimate):
+    """Sum of the log-spectral distances at two resolutions, windows of 512 and 2048 samples.
 
-
-def with_spectral_term(loss: Callable, weight: float) -> Callable:
-    """Adds log-spectral distances at two resolutions to a loss; ours, in no classic paper.
-
-    A squared error is smallest where what cannot be predicted is left out, and so networks that
-    are trained by it alone leave most of the treble empty.
+    In no classic paper. A squared error is smallest where unpredictable content is left out, so
+    networks trained with it alone leave most of the high band empty.
 
     Args:
-        loss: (reference, estimate) -> (batch,).
-        weight: of the sum of the distances; patches need more than half the longest window.
+        reference: (batch, n, 1), n above 1024: half of the longest window.
+        estimate: (batch, n, 1).
 
     Returns:
-        a loss of the same form.
+        (batch,).
+    """
+    return sum(
+        log_spectral_distance(reference, estimate, window, hop)
+        for window, hop in SPECTRAL_RESOLUTIONS
+    )
+
+
+LOSSES: dict[str, Loss] = {
+    "patch_rmse": patch_rmse,
+    "patch_log_rmse": patch_log_rmse,
+    "mse": mse,
+    "log_spectral": log_spectral,
+}
+
+
+def weighted(weights: Mapping[str, float]) -> Loss:
+    """Returns the weighted sum of losses as one loss.
+
+    Args:
+        weights: key of `LOSSES` -> weight.
     """
 
     def total(reference, estimate):
-        distances = [
-            log_spectral_distance(reference, estimate, window, hop)
-            for window, hop in SPECTRAL_RESOLUTIONS
-        ]
-        return loss(reference, estimate) + weight * sum(distances)
+        return sum(weight * LOSSES[name](reference, estimate) for name, weight in weights.items())
 
     return total
-
-
-LOSSES = {"patch_rmse": patch_rmse, "patch_log_rmse": patch_log_rmse, "mse": mse}

@@ -1,142 +1,171 @@
-"""What a recipe is: everything that decides how a network is trained."""
+"""What a recipe is: everything that decides how a network is trained.
+
+Nothing here needs Keras, so that a mistake in a recipe is refused before TensorFlow loads.
+"""
 
 import dataclasses
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from .. import models
+from ..audio import Ratio, quotient
 from ..command import UserError
+from ..command.errors import lookup
 from ..data_gen import degrade
+from ..data_gen.augment import Augmentation
 
-# How the learning rate goes on from its first value.
+# The functions in losses.py, with the shortest patch in samples that each one takes.
+# `log_spectral` reflects a patch at its ends by half of its longest window, 2048 samples.
+SHORTEST_PATCHES = {"patch_rmse": 1, "patch_log_rmse": 1, "mse": 1, "log_spectral": 1025}
+
 SCHEDULES = {
-    "constant": "stays",
-    "cosine": "warmed up over 2 % of the steps, then down to 0 at the last",
-    "polynomial": "down to 1e-6 over 500,000 steps, by the root of what is left (TFNet, Bini)",
+    "constant": "keeps the learning rate",
+    "cosine": "warms up during 2 % of the steps, then falls to 0 at the last step",
+    "polynomial": "falls to 1e-6 over 500,000 steps with the root of the steps left (TFNet, Bini)",
 }
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Settings of Adam (Kingma and Ba 2015).
+
+    Args:
+        learning_rate: the initial learning rate; the peak of a cosine schedule.
+        beta_1: decay of the first moment.
+        beta_2: decay of the second moment.
+        epsilon: added to the root of the second moment.
+        weight_decay: each step shrinks the kernels, not the biases, by this share of the learning
+            rate.
+        schedule: a key of `SCHEDULES`.
+
+    Raises:
+        UserError: a value is out of range.
+    """
+
+    learning_rate: float = 3e-4
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+
+    def __post_init__(self) -> None:
+        lookup(SCHEDULES, self.schedule, "schedule")
+        _check_positive(self, "learning_rate", "epsilon")
+        for key in ("beta_1", "beta_2"):
+            if not 0 <= getattr(self, key) < 1:
+                raise UserError(f"{key} {getattr(self, key)} is not from 0 to below 1")
+        if not 0 <= self.weight_decay < math.inf:
+            raise UserError(f"weight_decay {self.weight_decay} must be at least 0")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides how a network is trained.
 
-    Ratio and patch go to the networks that are built for them; `arguments` may have another patch.
+    Raises:
+        UserError: a value is out of range, or two values do not fit each other.
     """
 
     name: str
-    source: str  # paper and section, or where the choices come from
+    source: str  # paper and section, or how the values were chosen
     model: str  # one of models.names()
-    arguments: dict[str, Any] = field(default_factory=dict)  # of the network's constructor
-    sample_rate: int = 16000  # Hz, of the high side
-    ratio: int = 4
-    protocol: str = "decimate_spline"  # one of data_gen.degrade.PROTOCOLS
+    # Arguments of the network's constructor. A network that depends on the ratio or on the patch
+    # gets those of the recipe, unless they are given here.
+    arguments: dict[str, Any] = field(default_factory=dict)
+    sample_rate: int = 16000  # the high rate in Hz
+    ratio: Ratio = 4  # the high rate over the low rate
+    protocol: str = "decimate_spline"  # a key of data_gen.degrade.PROTOCOLS
     patch: int = 8192  # samples at the high rate
-    stride: int = 4096
+    stride: int = 4096  # samples from one patch to the next
     batch: int = 64  # patches
-    silence_rms: float = 0.0  # frames quieter than this are dropped in training
-    gain_db: float = 0.0  # random gain of each patch, at most this many dB either way
-    random_lowpass: float = 0.0  # share of recordings with a low side by a filter drawn at random
-    speed_perturbation: float = 0.0  # recordings are made faster by at most this share, at random
-    loss: str = "patch_rmse"  # one of train.losses.LOSSES
-    spectral_weight: float = 0.0  # of the log-spectral term added to the loss, none in the papers
-    learning_rate: float = 3e-4  # of Adam
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-    weight_decay: float = 0.0  # of kernels, times the learning rate, each step
-    schedule: str = "constant"  # or one of SCHEDULES
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    # Weights of the losses that are added up; the names are keys of SHORTEST_PATCHES.
+    losses: dict[str, float] = field(default_factory=lambda: {"patch_rmse": 1.0})
+    optimizer: Adam = field(default_factory=Adam)
     epochs: int = 100
-    steps_per_epoch: int | None = None  # None: all patches once
-    patience: int | None = None  # stop after this many epochs without better loss or SNR
-    validation_seconds: float = 600.0  # taken evenly from the valid split
-    initial: str | None = None  # the recipe whose run gives the first weights (--initial_weights)
-    precision: str = "float32"  # or "mixed_float16" (GPU), "mixed_bfloat16" (TPU, newer CPUs)
-    xla: bool = False  # slower on CPUs for one-dimensional convolutions
-    seed: int = 0
+    steps_per_epoch: int | None = None  # None: every patch once
+    patience: int | None = None  # epochs without a better loss or SNR before the training stops
+    validation_seconds: float = 600.0  # recordings taken evenly from the valid split
+    starts_from: str | None = None  # the recipe whose run has the initial weights
+    precision: str = "float32"  # or mixed_float16 (GPU), mixed_bfloat16 (TPU, newer CPU)
+    xla: bool = False  # on CPUs, XLA slows down one-dimensional convolutions
+    seed: int = 0  # of weights, shuffling, augmentation and dropout
 
     def __post_init__(self) -> None:
-        """Checks what can be checked without a network."""
-        choices = {
-            "model": models.names(),
-            "protocol": list(degrade.PROTOCOLS),
-            "schedule": list(SCHEDULES),
-            "precision": ["float32", "mixed_float16", "mixed_bfloat16"],
-        }
-        for key, allowed in choices.items():
-            if getattr(self, key) not in allowed:
-                raise UserError(f"{key} {getattr(self, key)!r} is none of {', '.join(allowed)}")
-        for key in ("patch", "stride", "batch", "learning_rate", "epochs", "validation_seconds"):
-            if getattr(self, key) <= 0:
-                raise UserError(f"{key} is {getattr(self, key)}; it must be above 0")
+        lookup(dict.fromkeys(models.names()), self.model, "model")
+        lookup(dict.fromkeys(PRECISIONS), self.precision, "precision")
+        degrade.get(self.protocol).check(self.ratio)
+        _check_positive(
+            self, "sample_rate", "patch", "stride", "batch", "epochs", "validation_seconds"
+        )
         for key in ("steps_per_epoch", "patience"):
-            if getattr(self, key) is not None and getattr(self, key) < 1:
-                raise UserError(f"{key} is {getattr(self, key)}; it must be at least 1, or none")
-        if self.speed_perturbation > 0.5:
-            raise UserError(f"speed_perturbation is {self.speed_perturbation}; it is at most 0.5")
-        augmentations = ("gain_db", "random_lowpass", "speed_perturbation")
-        for key in ("seed", "silence_rms", "spectral_weight", "weight_decay", *augmentations):
-            if getattr(self, key) < 0:
-                raise UserError(f"{key} is {getattr(self, key)}; it must not be below 0")
+            value = getattr(self, key)
+            if value is not None and value < 1:
+                raise UserError(f"{key} {value} must be at least 1, or none")
+        if self.seed < 0:
+            raise UserError(f"seed {self.seed} must be at least 0")
+        if self.arguments.get("ratio", self.ratio) != self.ratio:
+            raise UserError(
+                f"arguments.ratio {self.arguments['ratio']} differs from the ratio {self.ratio}; "
+                "set ratio, and the network follows"
+            )
+        self._check_losses()
 
+    def _check_losses(self) -> None:
+        if not self.losses:
+            raise UserError(f"losses is empty; choose from {', '.join(SHORTEST_PATCHES)}")
+        for name, weight in self.losses.items():
+            shortest = lookup(SHORTEST_PATCHES, name, "loss")
+            if not 0 < weight < math.inf:
+                raise UserError(f"losses.{name} {weight} must be above 0; 0 in --set removes it")
+            if self.patch < shortest:
+                raise UserError(
+                    f"patch {self.patch} is too short for the loss {name}, which needs {shortest} "
+                    f"samples; set a longer patch, or losses.{name}=0"
+                )
 
-def find_field(key: str) -> dataclasses.Field:
-    """Finds a field that may be overridden.
+    def to_json(self) -> dict[str, Any]:
+        """Returns the recipe for run.json: nested dicts, and a ratio such as 4 or "441/160"."""
+        content = dataclasses.asdict(self)
+        if isinstance(self.ratio, Fraction):
+            content["ratio"] = str(self.ratio)
+        return content
 
-    Raises:
-        UserError: there is none of this name.
-    """
-    fields = {each.name: each for each in dataclasses.fields(Recipe) if each.name != "name"}
-    if key not in fields:
-        raise UserError(f"a recipe has no {key!r} to override; it has {', '.join(fields)}")
-    return fields[key]
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Recipe":
+        """Reads the recipe of a run.json.
 
-
-def parse_overrides(settings: list[str]) -> dict[str, Any]:
-    """Reads overrides from the command line.
-
-    Args:
-        settings: such as "batch=16", "patience=none" or "arguments.width=0.25".
-
-    Returns:
-        keyword arguments for `recipes.get`.
-
-    Raises:
-        UserError: a setting is malformed, names no field, or is not of the field's type.
-    """
-    overrides: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals:
-            raise UserError(f"--set={setting} is not of the form --set=field=value")
-        if key.startswith("arguments."):
-            arguments = overrides.setdefault("arguments", {})
-            arguments[key.removeprefix("arguments.")] = _literal(text)
-            continue
-        # The types are types, not strings, since this file does not postpone annotations.
-        kind: Any = find_field(key).type
-        value = _literal(text)
-        if kind is float and type(value) is int:
-            value = float(value)
-        # A bool is an int to Python, and "--set=batch=true" a mistake.
-        if (
-            key == "arguments"
-            or not isinstance(value, kind)
-            or (isinstance(value, bool) and kind is not bool)
-        ):
-            wanted = getattr(kind, "__name__", kind)
-            raise UserError(f"--set={setting}: {key} takes {wanted}, not {text!r}")
-        overrides[key] = value
-    return overrides
-
-
-def _literal(text: str) -> Any:
-    """Reads a number, true, false or none; anything else is a string."""
-    words = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    for kind in (int, float):
+        Raises:
+            UserError: it is not a recipe.
+        """
+        values = _nest(content) if "spectral_weight" in content else dict(content)
         try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+            values["ratio"] = quotient(values["ratio"])
+            values["augmentation"] = Augmentation(**values["augmentation"])
+            values["optimizer"] = Adam(**values["optimizer"])
+            return cls(**values)
+        except (KeyError, TypeError) as error:
+            raise UserError(f"not a recipe: {error}") from error
+
+
+def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Maps the flat recipe of the networks that were shipped first to today's fields."""
+    values = dict(flat)
+    for key, kind in (("augmentation", Augmentation), ("optimizer", Adam)):
+        names = [each.name for each in dataclasses.fields(kind)]
+        values[key] = {name: values.pop(name) for name in names if name in values}
+    losses = {values.pop("loss"): 1.0, "log_spectral": values.pop("spectral_weight")}
+    values["losses"] = {name: weight for name, weight in losses.items() if weight}
+    values["starts_from"] = values.pop("initial")
+    return values
+
+
+def _check_positive(settings: Adam | Recipe, *keys: str) -> None:
+    for key in keys:
+        if not 0 < getattr(settings, key) < math.inf:
+            raise UserError(f"{key} {getattr(settings, key)} must be above 0")

@@ -1,161 +1,213 @@
-"""The run folder: what a run was told, its history, its checkpoints, its curves.
+"""The run folder of a training.
 
-run.json              recipe, flags, versions, commit, machine, timings
-history.csv           one row an epoch; it is also the state that a run resumes from
-last-0007.weights.h5  weights and optimizer after the last epoch in history.csv
-best.weights.h5       weights of the epoch with the lowest validation loss
-curves.png, events/   the history as a picture and for TensorBoard
+run.json              recipe, dataset, flags, versions, machine, timings (`models.record.Record`)
+history.csv           one row per epoch; a run continues after the last row
+best.weights.h5       the network's weights after the best epoch
+last-0007.weights.h5  the network's weights after the last epoch in history.csv
+last-0007.state.npz   the rest of the checkpoint: optimizers, networks that are not shipped
+curves.png, events/   the history as a figure and for TensorBoard
+
+A system with several networks has one weights file for each: best.NAME.weights.h5.
 """
 
-import csv
-import dataclasses
 import importlib.metadata
 import json
 import platform
+import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..command import UserError
-from ..command.files import replacing
+from ..command.files import replacing, write_csv
 from ..command.run import machine
-from ..evaluate.summary import write_csv
-from .recipe import Recipe
+from ..models.record import HISTORY, Record, Timings, read_history
+
+if TYPE_CHECKING:
+    import keras
+
+PACKAGES = ("wideband", "keras", "tensorflow", "numpy")
 
 
 class Run:
-    """One run folder, new or continued.
+    """A run folder, new or continued.
 
     Args:
-        folder: made when it is missing.
-        recipe: what the run is told. A folder that has epochs of another one is refused.
-        facts: name -> what tells the run's dataset and first weights apart; likewise.
-        record: further facts for run.json.
+        folder: created with the first file.
+        record: what identifies the run: recipe, dataset, initial weights. A folder with epochs of
+            another run is refused.
+        epochs: the training ends after this many.
+        patience: it also ends after this many epochs without a better value of `select` or a
+            better val_snr.
+        select: the column of the history whose lowest value is the best.
+
+    Attributes:
+        rows: the history.
+        record: as given; of a run that continues, as it was when it started.
 
     Raises:
-        UserError: the folder holds another run, or a damaged one.
+        UserError: the folder holds another run, or is damaged.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe, facts: dict[str, dict], record: dict) -> None:
-        self.folder = folder
-        self.recipe = recipe
-        told = json.loads(json.dumps({"recipe": dataclasses.asdict(recipe), **facts}))
-        self.rows = _read_history(folder)
+    def __init__(
+        self,
+        folder: Path,
+        record: Record,
+        epochs: int,
+        patience: int | None = None,
+        select: str = "val_loss",
+    ) -> None:
+        self.folder, self.epochs, self.patience, self.select = folder, epochs, patience, select
+        self.rows = read_history(folder)
         if self.rows:
-            self.record = _read_record(folder / "run.json")
-            for part, wanted in told.items():
-                found = self.record.get(part, {})
-                for key in sorted(found.keys() | wanted):
-                    if found.get(key) != wanted.get(key):
-                        raise UserError(
-                            f"{folder} holds a run whose {part} has {key}={found.get(key)}, not "
-                            f"{wanted.get(key)}; choose another --run, or delete that folder"
-                        )
+            self.record = Record.read(folder)
+            _check_same(folder, self.record, record)
         else:
-            self.record = {**told, **record, **_environment()}
-        self.tidy()
+            self.record = record
+        self.remove_leftovers()
 
     @property
     def epoch(self) -> int:
-        """Number of epochs that are finished and saved."""
+        """The number of epochs that are finished and saved."""
         return len(self.rows)
 
     @property
     def best(self) -> dict[str, float]:
-        """The history's row with the lowest validation loss."""
-        return min(self.rows, key=lambda row: row["val_loss"])
+        """The history's row with the lowest value of `select`; the last one of equals."""
+        return min(reversed(self.rows), key=lambda row: row[self.select])
 
     @property
     def finished(self) -> bool:
-        """Whether the last epoch was run, or the recipe's patience is over."""
-        if self.epoch >= self.recipe.epochs:
+        """Whether the last epoch is done or the patience has run out."""
+        if self.epoch >= self.epochs:
             return True
-        if self.recipe.patience is None or not self.rows:
+        if self.patience is None or not self.rows:
             return False
+        lowest = min(self.rows, key=lambda row: row[self.select])
         by_snr = max(self.rows, key=lambda row: row["val_snr"])
-        return self.epoch - max(self.best["epoch"], by_snr["epoch"]) >= self.recipe.patience
+        return self.epoch - max(lowest["epoch"], by_snr["epoch"]) >= self.patience
 
-    @property
-    def checkpoint(self) -> Path:
-        """Weights and optimizer after the last finished epoch."""
-        return self.folder / f"last-{self.epoch:04d}.weights.h5"
+    def finish_epoch(
+        self,
+        row: dict[str, float],
+        networks: "Mapping[str, keras.Model]",
+        state: "Sequence[keras.Variable]",
+    ) -> None:
+        """Saves an epoch.
 
-    @property
-    def best_weights(self) -> Path:
-        """The file of the best weights."""
-        return self.folder / "best.weights.h5"
-
-    def tidy(self) -> None:
-        """Removes what a killed run left: half-written files, and checkpoints of other epochs."""
-        for path in self.folder.glob("*last-*.weights.h5"):
-            if path != self.checkpoint:
-                path.unlink()
-        for name in ("run.json", "history.csv", "curves.png", self.best_weights.name):
-            for path in self.folder.glob(f".*.{name}"):
-                path.unlink()
-
-    def save_record(self) -> None:
-        """Writes run.json."""
-        with replacing(self.folder / "run.json") as temporary:
-            temporary.write_text(json.dumps(self.record, indent=2) + "\n")
-
-    def finish_epoch(self, row: dict[str, float], model) -> None:
-        """Saves an epoch so that being killed at any moment loses at most what came after.
-
-        The history is written last: until then, the row and checkpoint before it stand.
+        The history is written last. A run that is killed before then continues with the epoch
+        before, whose checkpoint is still there.
 
         Args:
-            row: the epoch's history; its names are the columns.
-            model: the compiled network after the epoch.
+            row: the epoch's history, column -> value.
+            networks: the networks by name.
+            state: all other variables that the training continues with.
         """
         self.rows.append(row)
-        with replacing(self.checkpoint) as temporary:
-            model.save_weights(temporary)
+        self._save_weights(self._last, networks)
+        with replacing(self._state_file) as temporary:
+            np.savez(temporary, *[np.asarray(variable) for variable in state])
         if self.best is row:
-            # A compiled model would save its optimizer too; a fresh one has none.
-            bare = type(model).from_config(model.get_config())
-            bare.set_weights(model.get_weights())
-            with replacing(self.best_weights) as temporary:
-                bare.save_weights(temporary)
-        write_csv(self.folder / "history.csv", self.rows)
-        self.tidy()
+            self._save_weights("best", networks)
+        write_csv(self.folder / HISTORY, self.rows)
+        self.remove_leftovers()
         seconds = sum(row["seconds"] for row in self.rows)
-        self.record["timings"] = {"epochs": self.epoch, "seconds": round(seconds, 1)}
-        self.save_record()
+        self.record.timings = Timings(self.epoch, round(seconds, 1))
+        self.record.write(self.folder)
+
+    def restore(
+        self, networks: "Mapping[str, keras.Model]", state: "Sequence[keras.Variable]"
+    ) -> None:
+        """Fills networks and variables as `finish_epoch` saved them after the last epoch.
+
+        Raises:
+            UserError: the checkpoint is missing or damaged.
+        """
+        try:
+            for name, network in networks.items():
+                network.load_weights(self._weights_file(self._last, name))
+            with np.load(self._state_file) as saved:
+                for variable, key in zip(state, saved.files, strict=True):
+                    variable.assign(saved[key])
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(
+                f"{self.folder}: the checkpoint {self._last} is missing or damaged; delete the "
+                "folder and train the run again"
+            ) from error
+
+    def remove_leftovers(self) -> None:
+        """Removes what a killed run left: half-written files and checkpoints of other epochs."""
+        for path in self.folder.glob("*"):
+            temporary = re.fullmatch(r"\.\d+\..+", path.name)
+            checkpoint = path.name.startswith("last-")
+            if temporary or (checkpoint and not path.name.startswith(f"{self._last}.")):
+                path.unlink()
+
+    @property
+    def _last(self) -> str:
+        return f"last-{self.epoch:04d}"
+
+    @property
+    def _state_file(self) -> Path:
+        return self.folder / f"{self._last}.state.npz"
+
+    def _weights_file(self, stem: str, network: str) -> Path:
+        middle = "" if network == "network" else f".{network}"
+        return self.folder / f"{stem}{middle}.weights.h5"
+
+    def _save_weights(self, stem: str, networks: "Mapping[str, keras.Model]") -> None:
+        for name, network in networks.items():
+            with replacing(self._weights_file(stem, name)) as temporary:
+                network.save_weights(temporary)
 
 
-def _read_history(folder: Path) -> list[dict[str, float]]:
-    """Reads the history of a run folder, one row an epoch; none when there is no epoch yet."""
-    path = folder / "history.csv"
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return [
-            {key: int(text) if text.isdigit() else float(text) for key, text in row.items()}
-            for row in csv.DictReader(file)
-        ]
+def new_record(recipe: Mapping[str, Any], **facts: Any) -> Record:
+    """Returns the record of a run that starts here and now.
+
+    Args:
+        recipe: as JSON.
+        **facts: further fields of `Record`.
+    """
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return Record(
+        dict(recipe),
+        versions={"python": platform.python_version(), **versions},
+        commit=_commit(),
+        machine=machine(),
+        **facts,
+    )
 
 
-def _read_record(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: damaged or missing; delete the folder and begin anew") from error
+def _check_same(folder: Path, found: Record, expected: Record) -> None:
+    for section in ("recipe", "dataset", "initial_weights"):
+        has, needs = (_flatten(getattr(record, section)) for record in (found, expected))
+        for key in sorted(has.keys() | needs):
+            if has.get(key) != needs.get(key):
+                raise UserError(
+                    f"{folder} holds a run whose {section} has {key}={has.get(key)}, not "
+                    f"{needs.get(key)}; choose another --run, or delete that folder"
+                )
 
 
-def _environment() -> dict:
-    packages = ("wideband", "keras", "tensorflow", "numpy")
-    return {
-        "versions": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in packages},
-        },
-        "commit": _commit(),
-        "machine": machine(),
-    }
+def _flatten(section: dict[str, Any]) -> dict[str, Any]:
+    """Returns dotted keys; without those arguments of a network that follow from the recipe."""
+    flat = {}
+    for key, value in json.loads(json.dumps(section)).items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{name}": inner for name, inner in value.items()}
+        else:
+            flat[key] = value
+    for key in ("ratio", "patch"):
+        if flat.get(f"arguments.{key}") == flat.get(key):
+            flat.pop(f"arguments.{key}", None)
+    return flat
 
 
 def _commit() -> str | None:
-    """The commit of the source tree, where there is one."""
+    """Returns the commit of the source tree, if there is one."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,226 @@
+"""A recipe and a dataset in, everything that the training loop needs out.
+
+No other code reads the fields of a recipe. `Experiment` refuses what does not fit before it loads
+TensorFlow, which `build` needs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..command import UserError
+from ..data_gen import degrade
+from ..data_gen.dataset import Dataset
+from ..models import pretrained
+from ..upsample import find_run
+from .recipe import Recipe
+from .run import Run, new_record
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from ..models.system import Network
+    from .fit import Training
+    from .objective import Objective
+
+
+class Experiment:
+    """A recipe, a dataset and initial weights that fit each other.
+
+    Args:
+        recipe: what to train.
+        dataset: what to train it on.
+        initial_weights: what to start from, for fine-tuning: a run folder, a weights file in one,
+            or the name of a shipped network. Bini (2021) fine-tunes single-speaker networks from
+            multi-speaker ones this way.
+
+    Raises:
+        UserError: they do not fit each other.
+
+    Example:
+        >>> experiment = Experiment(recipes.get("demo"), Dataset(Path("data/demo")))
+        >>> run = fit(experiment, experiment.open(Path("runs/demo")))
+    """
+
+    def __init__(
+        self, recipe: Recipe, dataset: Dataset, initial_weights: str | Path | None = None
+    ) -> None:
+        self.recipe, self.dataset = recipe, dataset
+        self.seed, self.precision = recipe.seed, recipe.precision
+        for key in ("sample_rate", "ratio", "protocol"):
+            has, needs = getattr(dataset, key), getattr(recipe, key)
+            if has != needs:
+                raise UserError(
+                    f"{dataset.folder} was prepared with {key}={has}, and the recipe needs {needs}; "
+                    f"prepare it with --{key}={needs}, or train with --set={key}={has}"
+                )
+        for split in ("train", "valid"):
+            dataset.shards(split)
+        if not self._patches_per_epoch():
+            raise UserError(
+                f"{dataset.folder}: no recording has a patch of {recipe.patch} samples; prepare "
+                "longer recordings, or set a shorter patch"
+            )
+        if initial_weights is None and recipe.starts_from:
+            raise UserError(
+                f"{recipe.name} starts from a run of {recipe.starts_from}; name its folder with "
+                "--initial_weights, or start from random weights with --set=starts_from=none"
+            )
+        self.initial_weights = find_run(initial_weights)[1] if initial_weights else None
+
+    @property
+    def remedy(self) -> str:
+        """The flag to try if the loss diverges."""
+        return f"--set=optimizer.learning_rate={self.recipe.optimizer.learning_rate / 3:.1g}"
+
+    def open(self, folder: Path, flags: list[str] | None = None) -> Run:
+        """Opens the run folder of this experiment, new or to be continued.
+
+        Args:
+            folder: the run folder.
+            flags: the command line, for run.json.
+
+        Raises:
+            UserError: the folder holds another run.
+        """
+        initial = self.initial_weights
+        record = new_record(
+            self.recipe.to_json(),
+            dataset=self.dataset.identity,
+            initial_weights={"sha256": pretrained.checksum(initial)} if initial else {},
+            data=str(self.dataset.folder.absolute()),
+            flags=flags or [],
+        )
+        return Run(folder, record, self.recipe.epochs, self.recipe.patience)
+
+    def build(self) -> "Training":
+        """Builds the network and its objectives, and opens the data.
+
+        Raises:
+            UserError: the network does not take its arguments, the patch or the initial weights.
+        """
+        import keras
+
+        from ..upsample import Upsampler
+        from ..upsample.baselines import Interpolation
+        from .fit import Training
+        from .losses import weighted
+        from .validation import Validation
+
+        recipe, dataset = self.recipe, self.dataset
+        keras.utils.set_random_seed(recipe.seed)
+        arguments = self._arguments()
+        network = self._network(arguments)
+        steps = recipe.steps_per_epoch or self._count_steps(network.wants)
+        loss = weighted(recipe.losses)
+        validation = Validation(dataset, recipe.validation_seconds, loss, recipe.patch)
+        method = degrade.get(recipe.protocol).interpolation
+        rates = (recipe.sample_rate, recipe.ratio, method)
+        upsampler = Upsampler(network, *rates)
+        baseline = Upsampler(Interpolation(method), *rates)
+        return Training(
+            recipe=replace(recipe, arguments=arguments).to_json(),
+            networks=network.networks(),
+            objectives=self._objectives(network, steps),
+            steps=steps,
+            batches=lambda epoch: self._batches(epoch, network.wants),
+            validate=lambda: validation.measure(upsampler),
+            baselines=lambda: {method: validation.measure(baseline)},
+        )
+
+    def _arguments(self) -> dict[str, Any]:
+        """Returns the network's arguments, with ratio and patch if it depends on them."""
+        from .. import models
+
+        known = models.arguments(self.recipe.model)
+        given = {key: getattr(self.recipe, key) for key in ("ratio", "patch") if key in known}
+        return {**given, **self.recipe.arguments}
+
+    def _network(self, arguments: dict[str, Any]) -> "Network":
+        from .. import models
+
+        recipe = self.recipe
+        try:
+            network = models.build(recipe.model, **arguments)
+        except UserError as error:
+            raise UserError(f"--set=arguments: {error}") from error
+        network.jit_compile = recipe.xla
+        multiple = network.multiple * network.factor  # in samples at the high rate
+        if recipe.patch % multiple:
+            raise UserError(
+                f"patch {recipe.patch} is not a multiple of {multiple} samples, which "
+                f"{recipe.model} needs"
+            )
+        if self.initial_weights:
+            self._load_initial_weights(network, self.initial_weights)
+        return network
+
+    def _load_initial_weights(self, network: "Network", weights: Path) -> None:
+        from ..models.system import Network
+        from ..upsample import load
+
+        trained = load(weights).network
+        assert isinstance(trained, Network)
+        try:
+            network.set_weights(trained.get_weights())
+        except ValueError as error:
+            raise UserError(
+                f"--initial_weights={weights}: the weights of that {trained.name} do not fit this "
+                f"{network.name}; set the same model and arguments"
+            ) from error
+
+    def _objectives(self, network: "Network", steps: int) -> "list[Objective]":
+        import keras
+
+        from . import optimizers
+        from .methods import regression
+
+        recipe = self.recipe
+        low = keras.Input((recipe.patch // network.factor, 1), name="low")
+        high = keras.Input((recipe.patch, 1), name="high")
+        objectives = regression.objectives(network, recipe.losses, low, high)
+        for objective in objectives:
+            optimizer = optimizers.build(recipe.optimizer, steps * recipe.epochs)
+            objective.compile(optimizer, jit_compile=recipe.xla)
+        return objectives
+
+    def _batches(self, epoch: int, wants: str) -> Iterator[Any]:
+        """Yields (low, high) batches of an epoch, and after its last one those of a second pass."""
+        return self._patches(epoch, wants).repeat().as_numpy_iterator()
+
+    def _patches(self, epoch: int, wants: str) -> "tf.data.Dataset":
+        import numpy as np
+
+        from ..data_gen import pipeline
+
+        recipe = self.recipe
+        # One seed from two numbers, different for every pair.
+        seed = int(np.random.SeedSequence([recipe.seed, epoch]).generate_state(1)[0])
+        return pipeline.patches(
+            self.dataset,
+            "train",
+            recipe.patch,
+            recipe.stride,
+            recipe.batch,
+            seed,
+            wants=wants,
+            augmentation=recipe.augmentation,
+        )
+
+    def _count_steps(self, wants: str) -> int:
+        """Counts the batches of an epoch."""
+        augmentation = self.recipe.augmentation
+        if augmentation.silence_rms or augmentation.speed_perturbation:
+            # How much of a recording is left only its samples can tell.
+            return sum(1 for _ in self._patches(0, wants))
+        return -(-self._patches_per_epoch() // self.recipe.batch)
+
+    def _patches_per_epoch(self) -> int:
+        """Counts the patches of an epoch without augmentation."""
+        patch, stride = self.recipe.patch, self.recipe.stride
+        return sum(
+            1 + (length - patch) // stride
+            for length in self.dataset.lengths("train")
+            if length >= patch
+        )

@@ -1,0 +1,80 @@
+"""A training objective: a graph from a batch to named losses, and the networks that it trains."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import keras
+from keras import ops
+
+
+class Objective(keras.Model):
+    """A functional model from a batch to named losses, which trains some of its networks.
+
+    It is compiled and trained like any Keras model, on every backend, but takes no targets: the
+    losses are its outputs. A training step takes the gradient of their weighted sum, averaged over
+    the batch, and moves the weights of `trains` only. The other networks in the graph, such as a
+    frozen encoder or the opponent in adversarial training, keep theirs.
+
+    Args:
+        inputs: the batch, such as [low, high].
+        losses: name -> (batch,).
+        weights: name -> weight in the sum.
+        trains: the networks that a step changes.
+        name: of the model.
+
+    Example:
+        >>> low, high = keras.Input((None, 1)), keras.Input((None, 1))
+        >>> losses = {"mse": mse(high, network(low))}
+        >>> objective = Objective([low, high], losses, {"mse": 1.0}, [network])
+        >>> objective.compile(keras.optimizers.Adam(1e-3))
+        >>> objective.train_on_batch([x, y], return_dict=True)
+        {'loss': 0.25, 'mse': 0.25}
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[keras.KerasTensor],
+        losses: Mapping[str, keras.KerasTensor],
+        weights: Mapping[str, float],
+        trains: Iterable[keras.Model],
+        name: str = "objective",
+    ) -> None:
+        super().__init__(inputs, dict(losses), name=name)
+        self.weights_of_losses = dict(weights)
+        self.trained = {
+            id(variable) for network in trains for variable in network.trainable_variables
+        }
+        self.means = [keras.metrics.Mean(name=loss) for loss in losses]
+
+    @property
+    def trainable_variables(self):
+        """The variables that a step changes."""
+        return [variable for variable in self.variables if id(variable) in self.trained]
+
+    @property
+    def non_trainable_variables(self):
+        """All other variables of the graph."""
+        return [variable for variable in self.variables if id(variable) not in self.trained]
+
+    # Keras reads both names.
+    trainable_weights, non_trainable_weights = trainable_variables, non_trainable_variables
+
+    @property
+    def metrics(self):
+        """The running means of the total loss and of the named losses."""
+        return [*super().metrics, *self.means]
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Returns the mean over the batch of the weighted sum of the losses."""
+        assert y_pred is not None
+        for mean in self.means:
+            mean.update_state(y_pred[mean.name])
+        total = sum(weight * y_pred[name] for name, weight in self.weights_of_losses.items())
+        # As Keras reduces a loss; ops.mean rounds otherwise.
+        return ops.sum(total) / ops.cast(ops.shape(total)[0], total.dtype)
+
+    def reset_metrics(self) -> None:
+        """Does nothing, since train_on_batch calls it; the means go on until `start_epoch`."""
+
+    def start_epoch(self) -> None:
+        """Starts the running means anew."""
+        super().reset_metrics()

@@ -1,0 +1,126 @@
+"""Overrides of a recipe: `--set=optimizer.learning_rate=1e-4` and their counterpart in Python."""
+
+import dataclasses
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..audio import Ratio, quotient
+from ..command import UserError
+from .recipe import Recipe
+
+# How a field that is a dict is set.
+_DICTS = {"arguments": "arguments.NAME=VALUE", "losses": "losses.NAME=WEIGHT"}
+
+
+def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """Changes fields of a recipe.
+
+    Args:
+        recipe: the row to start from.
+        changes: field -> value. A dict for `arguments`, `losses`, `optimizer` or `augmentation`
+            changes the entries that it names and keeps the others. A loss of weight 0 is removed.
+
+    Raises:
+        UserError: there is no such field, or the value is out of range.
+    """
+    values = {}
+    for key, value in changes.items():
+        current = getattr(recipe, key) if field_type(key) else None
+        if isinstance(value, Mapping):
+            for name in value:
+                field_type(f"{key}.{name}")
+            if isinstance(current, dict):
+                value = {**current, **value}
+            else:
+                value = dataclasses.replace(current, **value)
+        if key == "losses":
+            value = {name: weight for name, weight in value.items() if weight}
+        values[key] = value
+    return dataclasses.replace(recipe, **values)
+
+
+def field_type(key: str) -> Any:
+    """Returns the type of a field: `field_type("optimizer.learning_rate")` is float.
+
+    Raises:
+        UserError: a recipe has no such field, or it must not be overridden.
+    """
+    name, _, rest = key.partition(".")
+    kind = _choose(Recipe, name, key)
+    if not rest:
+        return kind
+    if dataclasses.is_dataclass(kind):
+        return _choose(kind, rest, key)
+    if name in _DICTS:
+        return typing.get_args(kind)[1]
+    raise UserError(f"the recipe's {name!r} has no field {rest!r}")
+
+
+def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
+    """Reads overrides from the command line.
+
+    Args:
+        settings: such as "batch=16", "patience=none" or "losses.log_spectral=0.07".
+
+    Returns:
+        the changes, nested, for `override`.
+
+    Raises:
+        UserError: a setting is malformed, names no field, or is not of the field's type.
+    """
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise UserError(f"--set={setting}: not of the form --set=FIELD=VALUE")
+        kind = field_type(key)
+        if key in _DICTS:
+            raise UserError(f"--set={setting}: write --set={_DICTS[key]}")
+        if dataclasses.is_dataclass(kind):
+            raise UserError(f"--set={setting}: write --set={key}.FIELD=VALUE")
+        value = _parse(setting, key, text, kind)
+        name, _, rest = key.partition(".")
+        if rest:
+            changes.setdefault(name, {})[rest] = value
+        else:
+            changes[name] = value
+    return changes
+
+
+def _choose(settings: Any, name: str, key: str) -> Any:
+    """Returns the type of a dataclass's field."""
+    # Resolves annotations that are postponed, too.
+    hints = typing.get_type_hints(settings)
+    hints.pop("name", None)
+    if name not in hints:
+        raise UserError(f"unknown field {key!r} of a recipe; choose one of {', '.join(hints)}")
+    return hints[name]
+
+
+def _parse(setting: str, key: str, text: str, kind: Any) -> Any:
+    if kind == Ratio:
+        return quotient(text)
+    value = _literal(text)
+    if kind is Any:
+        return value
+    if kind is float and type(value) is int:
+        value = float(value)
+    # In Python a bool is an int, but --set=batch=true is a mistake.
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        expected = getattr(kind, "__name__", kind)
+        raise UserError(f"--set={setting}: {key} takes {expected}, not {text!r}")
+    return value
+
+
+def _literal(text: str) -> Any:
+    """Reads a number, true, false or none; any other text is a string."""
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
