@@ -42,7 +42,8 @@ def restore_files(
     total = sum(_seconds(source) for source, _ in pairs)
     # Threads will do: NumPy, soxr, libsndfile and the networks release the interpreter lock.
     with (
-        tqdm(total=total, bar_format=_BAR, delay=0.5, leave=False) as bar,
+        # Terminals only: a log has no use for the bar.
+        tqdm(total=total, bar_format=_BAR, delay=0.5, leave=False, disable=None) as bar,
         ThreadPoolExecutor(max_workers=workers) as pool,
     ):
 

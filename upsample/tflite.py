@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,10 +18,13 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from ..command import UserError
+from ..command.run import quiet_libraries
 
 MEMBER = "wideband.json"
 # Follows the first four bytes of every TFLite model.
 MAGIC = b"TFL3"
+# Held while an interpreter starts: threads must not silence the standard error in turns.
+_STARTING = Lock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +123,8 @@ class TFLiteNetwork(_Described):
 
     Args:
         path: the file.
-        threads: CPU threads to compute with.
+        threads: CPU threads to compute with; by default up to four, or one for a streaming
+            network, whose windows are short.
 
     Attributes:
         metadata: what the file says about itself; the attributes of a `Restorer` come from it.
@@ -132,9 +137,11 @@ class TFLiteNetwork(_Described):
         >>> TFLiteNetwork("x.tflite").restore(windows)  # (b, window, 1) float32
     """
 
-    def __init__(self, path: Path | str, threads: int = 1) -> None:
+    def __init__(self, path: Path | str, threads: int | None = None) -> None:
         model, self.metadata = read(Path(path))
         super().__init__(self.metadata)
+        if threads is None:
+            threads = 1 if self.streaming else min(4, os.cpu_count() or 1)
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
@@ -142,8 +149,9 @@ class TFLiteNetwork(_Described):
                 "TFLite files need ai-edge-litert; pip install ai-edge-litert"
             ) from error
         try:
-            self._interpreter = Interpreter(model_content=model, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with _STARTING, quiet_libraries():
+                self._interpreter = Interpreter(model_content=model, num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(
