@@ -1,15 +1,20 @@
-"""Applying a model to a wave: `load`, `Upsampler`, and the command around them."""
+"""Bandwidth extension of waves: `load` a model, then `Upsampler.upsample` or `.stream`."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .loading import find_run, load
+    from .loading import find_record, find_run, load
     from .upsampler import Upsampler
 
-__all__ = ["Upsampler", "find_run", "load"]
+__all__ = ["Upsampler", "find_record", "find_run", "load"]
 
-_MODULES = {"Upsampler": ".upsampler", "find_run": ".loading", "load": ".loading"}
+_MODULES = {
+    "Upsampler": ".upsampler",
+    "find_record": ".loading",
+    "find_run": ".loading",
+    "load": ".loading",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -55,11 +55,39 @@ def is_interpolation(model: str) -> bool:
     return model in interpolate.METHODS
 
 
+def find_record(run: str | Path) -> tuple[Path, Record]:
+    """Finds a run and reads its record.
+
+    Args:
+        run: a run folder, a weights file in one, or the name of a shipped network.
+
+    Returns:
+        the run folder and its record.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    name, path = str(run), Path(run)
+    if _is_shipped(name):
+        folder = pretrained.find(name)
+    elif path.suffix == ".tflite":
+        raise UserError(f"{name}: a TFLite file is not a run; name a run folder")
+    elif not path.exists():
+        raise UserError(
+            f"{name}: no such run folder, weights file or TFLite file, no shipped network "
+            f"({', '.join(pretrained.names())}) and no interpolation "
+            f"({', '.join(interpolate.METHODS)})"
+        )
+    else:
+        folder = path if path.is_dir() else path.parent
+    return folder, Record.read(folder)
+
+
 def find_run(run: str | Path) -> tuple[Path, Path]:
     """Finds the Keras weights of a run.
 
     Args:
-        run: a run folder, a weights file in one, or the name of a shipped network.
+        run: as in `find_record`.
 
     Returns:
         the run folder and its weights file.
@@ -67,26 +95,13 @@ def find_run(run: str | Path) -> tuple[Path, Path]:
     Raises:
         UserError: there is no such run, or it has no weights.
     """
-    name, path = str(run), Path(run)
-    if _is_shipped(name):
-        path = pretrained.find(name)
-        if not (path / pretrained.KERAS_FILE).is_file():
-            raise UserError(
-                f"{name}: shipped as a TFLite file only, without Keras weights; name a run folder"
-            )
-    if path.suffix == ".tflite":
-        raise UserError(f"{name}: a TFLite file has no Keras weights; name a run folder")
-    if not path.exists():
-        raise UserError(
-            f"{name}: no such run folder, weights file or TFLite file, no shipped network "
-            f"({', '.join(pretrained.names())}) and no interpolation "
-            f"({', '.join(interpolate.METHODS)})"
-        )
-    folder, weights = (path, path / pretrained.KERAS_FILE) if path.is_dir() else (path.parent, path)
-    Record.read(folder)
-    if not weights.is_file():
-        raise UserError(f"{weights}: no such file; train the run for at least one epoch")
-    return folder, weights
+    folder, _ = find_record(run)
+    weights = Path(run) if Path(run).is_file() else folder / pretrained.KERAS_FILE
+    if weights.is_file():
+        return folder, weights
+    if (folder / pretrained.TFLITE_FILE).is_file():
+        raise UserError(f"{run}: has only a TFLite file, no Keras weights; name a run folder")
+    raise UserError(f"{weights}: no such file; train the run for at least one epoch")
 
 
 def _is_shipped(name: str) -> bool:
@@ -106,8 +121,8 @@ def _find_tflite(name: str) -> Path | None:
 
 
 def _load_weights(run: str) -> Upsampler:
-    folder, weights = find_run(run)
-    record = Record.read(folder)
+    _, weights = find_run(run)
+    _, record = find_record(run)
     from ..command.run import quiet_tensorflow
 
     try:

@@ -56,11 +56,14 @@ class Upsampler:
         name: str | None = None,
     ) -> None:
         interpolate.get(interpolation)
-        if network.wants == "low" and ratio.denominator != 1:
-            raise UserError(f"ratio {ratio}: {network.name} needs a whole number")
-        if network.wants == "interpolated":
-            # Raises if this interpolation does not support the ratio.
-            interpolate.get(interpolation)(np.zeros(ratio.denominator, np.float32), ratio)
+        if ratio.denominator != 1:
+            if network.wants == "low":
+                raise UserError(f"ratio {ratio}: {network.name} needs a whole number")
+            if interpolation not in interpolate.QUOTIENTS:
+                raise UserError(
+                    f"ratio {ratio}: the interpolation {interpolation} needs a whole number; "
+                    f"{' and '.join(interpolate.QUOTIENTS)} take quotients"
+                )
         self.network, self.interpolation = network, interpolation
         self.sample_rate, self.ratio = sample_rate, ratio
         self.name = name or network.name
