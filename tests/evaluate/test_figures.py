@@ -1,11 +1,12 @@
-"""The pictures, judged by their pixels."""
+"""Figures, judged by what the axes hold."""
 
 import io
-import warnings
 
 import numpy as np
 import pytest
 from matplotlib import image
+from wideband.command import UserError
+from wideband.command.drawing import COLOURS, GREY, RANGE_DB, png
 from wideband.evaluate import figures
 
 SAMPLE_RATE = 8000
@@ -17,14 +18,9 @@ def sine(hz, amplitude=1.0, seconds=1.0):
     )
 
 
-def pixels(png):
-    return image.imread(io.BytesIO(png), format="png")[..., :3]
-
-
-def share(png, colour, tolerance=0.05):
-    """Share of the pixels that have nearly this colour."""
-    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    return float((np.abs(pixels(png) - rgb) < tolerance).all(axis=-1).mean())
+def panels(figure):
+    """The axes of a figure without the colour bar."""
+    return [axis for axis in figure.axes if axis.get_label() != "<colorbar>"]
 
 
 @pytest.mark.parametrize(("amplitude", "expected"), [(1, 0), (0.5, -6.0206), (1e-3, -60)])
@@ -37,187 +33,93 @@ def test_a_sine_has_its_level_at_its_frequency(amplitude, expected):
     assert levels[peak] == pytest.approx(expected, abs=0.01)
 
 
-def test_a_high_tone_is_drawn_above_a_low_one():
-    def brightest_row(hz):
-        picture = pixels(figures.spectrograms({"": sine(hz)}, SAMPLE_RATE, top_db=0))
-        inside = picture[:, picture.shape[1] // 4 : picture.shape[1] // 2]
-        # The tone alone is bright and not white.
-        return ((inside[..., 0] > 0.9) & (inside[..., 2] < 0.9)).sum(axis=1).argmax()
+def test_a_spectrogram_holds_the_levels_on_axes_in_seconds_and_khz():
+    [axis] = panels(figures.spectrograms({"tone": sine(1000, seconds=2)}, SAMPLE_RATE))
+    [drawn] = axis.images
+    np.testing.assert_array_equal(drawn.get_array(), figures.levels(sine(1000, 1, 2), SAMPLE_RATE))
+    assert tuple(drawn.get_extent()) == (0, 2, 0, 4)
+    assert drawn.origin == "lower"
+    assert axis.get_title() == "tone"
 
-    assert brightest_row(3000) < brightest_row(2000) < brightest_row(1000)
 
-
-def test_waves_side_by_side_share_their_colours():
+def test_each_wave_has_a_panel_and_all_share_their_colours():
     loud, faint = sine(1000), sine(1000, 0.01)
-    alone = figures.spectrograms({"": faint}, SAMPLE_RATE)
-    beside = figures.spectrograms({"": faint}, SAMPLE_RATE, figures.top_level([loud], SAMPLE_RATE))
-    assert pixels(beside).mean() < pixels(alone).mean()
-    assert figures.top_level([faint, loud], SAMPLE_RATE) == figures.top_level([loud], SAMPLE_RATE)
+    top = figures.top_level([faint, loud], SAMPLE_RATE)
+    assert top == figures.top_level([loud], SAMPLE_RATE) == pytest.approx(0, abs=0.1)
+    axes = panels(figures.spectrograms({"loud": loud, "faint": faint}, SAMPLE_RATE))
+    assert [axis.get_title() for axis in axes] == ["loud", "faint"]
+    assert [axis.images[0].get_clim() for axis in axes] == [(top - RANGE_DB, top)] * 2
+    [alone] = panels(figures.spectrograms({"": faint}, SAMPLE_RATE, top_db=-7))
+    assert alone.images[0].get_clim() == (-7 - RANGE_DB, -7)
 
 
-def test_what_lies_80_db_below_the_top_is_black():
-    def brightness(top_db):
-        picture = pixels(figures.spectrograms({"": sine(1000, 0.1)}, SAMPLE_RATE, top_db))
-        height, width, _ = picture.shape
-        return picture[height // 5 : height * 7 // 10, width // 4 : width // 2].max()
-
-    # The tone lies at -20 dB.
-    assert brightness(top_db=61) < 0.05
-    assert brightness(top_db=50) > 0.1
-
-
-def test_every_wave_gets_a_panel():
-    widths = [
-        pixels(figures.spectrograms({str(i): sine(1000) for i in range(n)}, SAMPLE_RATE)).shape[1]
-        for n in (1, 4)
-    ]
-    assert widths[1] > 3 * widths[0]
-
-
-def test_the_cutoff_is_drawn_where_the_input_ends():
-    silence = {"": np.zeros(SAMPLE_RATE)}
-    without = pixels(figures.spectrograms(silence, SAMPLE_RATE))
-    with_line = pixels(figures.spectrograms(silence, SAMPLE_RATE, cutoff_hz=1000))
-    rows = np.unique(np.nonzero((without != with_line).any(axis=-1))[0])
-    inside = without[:, without.shape[1] // 4 : without.shape[1] // 2]
-    black = np.nonzero((inside < 0.05).all(axis=(1, 2)))[0]
-    assert len(rows) <= 3
-    # A quarter of the way up from the bottom.
-    assert (black.max() - rows.mean()) / np.ptp(black) == pytest.approx(0.25, abs=0.01)
+def test_the_cutoff_is_a_line_at_the_end_of_the_input_band():
+    [axis] = panels(figures.spectrograms({"": sine(1000)}, SAMPLE_RATE, cutoff_hz=1500))
+    assert set(axis.lines[0].get_ydata()) == {1.5}
+    [axis] = panels(figures.spectrograms({"": sine(1000)}, SAMPLE_RATE))
+    assert not axis.lines
 
 
 @pytest.mark.parametrize("n", [1, 50, 4000])
-def test_silence_and_short_waves_are_drawn_without_a_warning(n):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        picture = pixels(figures.spectrograms({"silence": np.zeros(n)}, SAMPLE_RATE))
-    # The panel is black.
-    assert picture[picture.shape[0] // 2, picture.shape[1] // 2].max() < 0.05
+@pytest.mark.filterwarnings("error")
+def test_silence_and_short_waves_are_black_and_without_a_warning(n):
+    drawn = png(figures.spectrograms({"silence": np.zeros(n)}, SAMPLE_RATE))
+    pixels = image.imread(io.BytesIO(drawn), format="png")[..., :3]
+    assert pixels[pixels.shape[0] // 2, pixels.shape[1] // 2].max() < 0.05
 
 
-def history(epochs=5, **columns):
-    return [
-        {"epoch": epoch, **{name: str(start / epoch) for name, start in columns.items()}}
-        for epoch in range(1, epochs + 1)
-    ]
-
-
-def test_a_column_with_its_validation_shares_a_panel():
-    one = figures.training_curves(history(loss=1, val_loss=2))
-    two = figures.training_curves(history(loss=1, val_snr=2))
-    assert pixels(two).shape[1] == pytest.approx(2 * pixels(one).shape[1], abs=2)
-
-
-def test_training_and_validation_have_a_colour_each():
-    blue, orange = "#0072B2", "#D55E00"
-    both = figures.training_curves(history(loss=1, val_loss=2))
-    assert share(both, blue) > 1e-3
-    assert share(both, orange) > 1e-3
-    assert share(figures.training_curves(history(loss=1)), orange) == 0
-    assert share(figures.training_curves(history(val_snr=1)), blue) == 0
-
-
-def test_what_is_no_curve_is_passed_over():
-    plain = figures.training_curves(history(loss=1))
-    assert figures.training_curves(history(loss=1, seconds=9)) == plain
-
-
-def test_a_missing_value_leaves_a_gap():
-    rows = history(loss=1, val_loss=2)
-    rows[2]["val_loss"] = ""
-    rows[3]["val_loss"] = None
-    whole = figures.training_curves(history(loss=1, val_loss=2))
-    assert 0 < share(figures.training_curves(rows), "#D55E00") < share(whole, "#D55E00")
-
-
-def test_a_baseline_is_a_dashed_line_in_the_panel_of_its_metric():
-    rows = history(val_snr=2)
-    drawn = figures.training_curves(rows, {"spline": {"val_snr": 1.0}})
-    assert share(drawn, "#888888") > 1.2 * share(figures.training_curves(rows), "#888888")
-    elsewhere = {"spline": {"val_lsd": 1.0}}
-    assert figures.training_curves(rows, elsewhere) == figures.training_curves(rows)
-
-
-@pytest.mark.parametrize("rows", [[], history(), history(seconds=3)])
-def test_a_history_without_curves_is_refused(rows):
-    with pytest.raises(ValueError, match="no curves"):
-        figures.training_curves(rows)
-
-
-def ink(png, colour):
-    """Rows and columns of the pixels that have this colour."""
-    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    return np.nonzero((np.abs(pixels(png) - rgb) < 0.02).all(axis=-1))
-
-
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
-
-
-def test_every_run_has_its_colour_in_every_panel():
-    runs = {"a": history(val_snr=1), "b": history(val_snr=2), "c": history(epochs=2, val_lsd=3)}
-    picture = figures.histories(runs)
-    half = pixels(picture).shape[1] // 2
-    # The legend lies below the panels.
-    panels = {
-        colour: {bool(x > half) for y, x in zip(*ink(picture, colour), strict=True) if y < 330}
-        for colour in (BLUE, ORANGE, GREEN)
-    }
-    assert panels == {BLUE: {False}, ORANGE: {False}, GREEN: {True}}
-
-
-def test_runs_share_their_axes():
-    low, high = history(val_snr=1), history(val_snr=8)
-    rows = {
-        colour: ink(figures.histories({"a": low, "b": high}), colour)[0]
-        for colour in (BLUE, ORANGE)
-    }
-    above = {colour: each[each < 330].mean() for colour, each in rows.items()}
-    assert above[ORANGE] < above[BLUE] - 50
-
-
-def test_a_run_without_curves_is_refused_beside_others():
-    with pytest.raises(ValueError, match="no curves"):
-        figures.histories({"a": history(loss=1), "b": []})
-
-
-def test_a_fainter_estimate_lies_below_zero_from_its_frequency_on():
+def test_level_differences_are_curves_over_khz():
     error = np.zeros(1025)
     error[513:] = -20
-    drawn = figures.differences({"a": error, "b": np.full(1025, 10.0)}, SAMPLE_RATE)
-    rows, columns = ink(drawn, BLUE)
-    _, orange = ink(drawn, ORANGE)
-    right = columns > (orange.min() + orange.max()) / 2
-    # The legend stands above.
-    curve = rows > 60
-    assert rows[right & curve].mean() > rows[~right & curve].mean() + 100
+    drawn = {"a": error, "b": np.full(1025, 10.0)}
+    [axis] = figures.differences(drawn, SAMPLE_RATE, cutoff_hz=2000).axes
+    zero, first, second, cutoff = axis.lines
+    assert set(zero.get_ydata()) == {0}
+    np.testing.assert_array_equal(first.get_ydata(), error)
+    np.testing.assert_allclose(first.get_xdata(), np.linspace(0, 4, 1025))
+    assert set(second.get_ydata()) == {10}
+    assert [first.get_color(), second.get_color()] == [*COLOURS[:2]]
+    assert set(cutoff.get_xdata()) == {2}
 
 
-def test_a_comparison_colours_every_estimate_and_not_the_reference():
+def test_a_comparison_has_waves_spectrograms_differences_and_distances():
     rng = np.random.default_rng(0)
     clean = 0.1 * rng.standard_normal(SAMPLE_RATE)
-    waves = {
-        "reference": clean,
-        "half": 0.5 * clean,
-        "noisy": clean + 0.01 * rng.random(SAMPLE_RATE),
-    }
-    drawn = figures.comparison(waves, SAMPLE_RATE, 1000)
-    height, width, _ = pixels(drawn).shape
-    for colour, third in ((BLUE, 1), (ORANGE, 2)):
-        rows, columns = ink(drawn, colour)
-        waveform = columns[rows < height // 4]
-        # The scale of the colours takes a little of the last third.
-        assert third * width / 3.4 < waveform.min() < waveform.max() < (third + 1) * width / 3
-    assert share(drawn, GREEN) == 0
-    with pytest.raises(ValueError, match="must be equal"):
+    waves = {"reference": clean, "half": 0.5 * clean, "noisy": clean + 0.01 * rng.random(8000)}
+    axes = panels(figures.comparison(waves, SAMPLE_RATE, 1000))
+    upper, lower, (differences, distances) = axes[:3], axes[3:6], axes[6:]
+    colours = ["black", *COLOURS[:2]]
+    for axis, below, colour, (title, wave) in zip(
+        upper, lower, colours, waves.items(), strict=True
+    ):
+        assert (axis.get_title(), axis.lines[0].get_color()) == (title, colour)
+        np.testing.assert_array_equal(axis.lines[0].get_ydata(), wave)
+        expected = figures.levels(wave, SAMPLE_RATE)
+        np.testing.assert_array_equal(below.images[0].get_array(), expected)
+    np.testing.assert_allclose(differences.lines[1].get_ydata(), 20 * np.log10(0.5), atol=1e-6)
+    # Four bands below 4 kHz, a bar per estimate.
+    assert [bar.get_label() for bar in distances.containers] == ["half", "noisy"]
+    heights = [patch.get_height() for patch in distances.containers[0]]
+    np.testing.assert_allclose(heights, [2 * np.log10(2)] * 4, rtol=1e-6)
+    with pytest.raises(UserError, match="must be equal"):
         figures.comparison({"reference": clean, "short": clean[:-1]}, SAMPLE_RATE)
 
 
-def test_weights_are_counted_where_they_lie():
-    def place(value):
-        hz = np.linspace(0, 8000, 129)
-        picture = figures.fusion_weights({"net": np.full(129, value)}, hz, {"net": 2000.0})
-        rows, columns = ink(picture, BLUE)
-        return columns[rows < pixels(picture).shape[0] // 2].mean()
-
-    left, middle, right = (place(value) for value in (0.21, 0.51, 0.91))
-    assert middle - left == pytest.approx(0.75 * (right - middle), rel=0.05)
+def test_fusion_weights_are_counted_and_drawn_over_frequency():
+    hz = np.linspace(0, 8000, 129)
+    weights = {"net": np.linspace(0.1, 0.8, 129), "other": np.full(129, 0.9)}
+    axes = figures.fusion_weights(weights, hz, {"net": 2000.0, "other": 4000.0}).axes
+    histograms, courses = axes[:2], axes[2:]
+    for histogram, course, colour, (name, values), cutoff in zip(
+        histograms, courses, COLOURS, weights.items(), (2, 4), strict=False
+    ):
+        percent = np.histogram(values, np.linspace(0, 1, 41))[0] * 100 / 129
+        np.testing.assert_allclose([bar.get_height() for bar in histogram.patches], percent)
+        assert histogram.get_title() == f"{name}: mean {values.mean():.2f}"
+        points, smooth, line = course.lines
+        np.testing.assert_array_equal(points.get_ydata(), values)
+        np.testing.assert_array_equal(points.get_xdata(), hz / 1000)
+        assert (points.get_color(), line.get_color()) == (colour, GREY)
+        assert set(line.get_xdata()) == {cutoff}
+        # Bins are 62.5 Hz apart: the mean spans five of them.
+        assert smooth.get_ydata()[60] == pytest.approx(values[58:63].mean())
