@@ -1,0 +1,78 @@
+"""A dataset from 8000 to 22050 Hz, whose ratio is the quotient 441/160, from start to end."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from wideband.command import UserError
+from wideband.data_gen import pipeline
+from wideband.data_gen.augment import Augmentation
+from wideband.data_gen.dataset import Dataset
+
+RATE = 22050
+
+
+@pytest.fixture(params=["sinc", "fft"])
+def protocol(request):
+    return request.param
+
+
+@pytest.fixture
+def dataset(noise, tmp_path, prepare_dataset, protocol):
+    """Made by the command; anna has two pieces."""
+    source, output = tmp_path / "source", tmp_path / "dataset"
+    for seed, (speaker, n) in enumerate(
+        (("anna", 61 * RATE + 1000), ("beth", 4 * RATE + 5), ("carl", 4 * RATE + 6))
+    ):
+        (source / speaker).mkdir(parents=True)
+        soundfile.write(source / speaker / "a.wav", noise(n, seed), RATE)
+    flags = (f"--sample_rate={RATE}", "--ratio=22050/8000", f"--protocol={protocol}", "--seed=2")
+    code, _, err = prepare_dataset(source, output, *flags)
+    assert code == 0, err
+    return Dataset(output)
+
+
+def test_the_dataset_stores_the_quotient_and_exact_lengths(dataset):
+    assert json.loads((dataset.folder / "dataset.json").read_text())["ratio"] == "441/160"
+    assert dataset.ratio == Fraction(441, 160)
+    assert dataset.low_rate == 8000
+    for split in ("train", "valid", "test"):
+        examples = list(dataset.examples(split))
+        for each in examples:
+            assert len(each.high) % 441 == 0
+            assert len(each.low) * dataset.ratio == len(each.high)
+        assert sorted(dataset.lengths(split)) == sorted(len(each.high) for each in examples)
+
+
+def test_the_low_side_has_the_low_rate(dataset, protocol):
+    example = next(iter(dataset.examples("valid")))
+    expected = soxr.resample(example.high, RATE, 8000, quality="VHQ")[: len(example.low)]
+    # The two protocols differ at the edges of the wave and of the band.
+    agreement = np.dot(example.low, expected) / np.dot(expected, expected)
+    assert agreement == pytest.approx(1, abs=1e-6 if protocol == "sinc" else 0.02)
+
+
+@pytest.mark.parametrize("augmentation", [Augmentation(), Augmentation(speed_perturbation=0.1)])
+def test_patches_are_cut_from_both_sides_in_step(dataset, augmentation):
+    batches = list(pipeline.patches(dataset, "valid", 4410, batch=4, augmentation=augmentation))
+    assert sum(len(high) for _, high in batches) > 10
+    for low, high in batches:
+        assert low.shape == high.shape
+        spectra = [np.abs(np.fft.rfft(side[:, :, 0] * np.hanning(4410))) for side in (low, high)]
+        # Bins are 5 Hz apart. The sides agree up to 3.5 kHz; nothing is left above 4.2 kHz.
+        np.testing.assert_allclose(spectra[0][:, 20:700], spectra[1][:, 20:700], atol=0.3)
+        assert spectra[0][:, 840:].max() < 0.01 * spectra[1][:, 840:].max()
+
+
+def test_a_network_that_wants_the_low_rate_is_refused(dataset):
+    with pytest.raises(UserError, match=r"has the ratio 441/160; .* needs a whole ratio") as caught:
+        pipeline.patches(dataset, wants="low")
+    assert "\n" not in str(caught.value)
+
+
+def test_random_filters_are_refused(dataset):
+    with pytest.raises(UserError, match="ratio 441/160: random_lowpass needs a whole number"):
+        pipeline.patches(dataset, augmentation=Augmentation(random_lowpass=0.5))
