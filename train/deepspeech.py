@@ -1,211 +1,207 @@
-"""Trains DeepSpeech's network on the recordings of a dataset that have a transcript.
+"""Command: trains DeepSpeech's acoustic network on a prepared dataset with transcripts.
 
-A folder holds deepspeech.json and best.weights.h5, which `DeepSpeech.from_weights` takes,
-history.csv, and last-0007.weights.h5 and settings.json, by which a stopped training continues.
+    python -m wideband.train.deepspeech --data=data/an4 --run=runs/deepspeech
+
+The defaults are the recipe for AN4, less than an hour of spelled letters and numbers. A run that
+was stopped continues when the same command is started again. `DeepSpeech.from_weights` loads the
+run folder.
 """
 
-import csv
 import dataclasses
-import json
-import time
+import importlib.util
+import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import keras
-import numpy as np
-import tensorflow as tf
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from ..command import UserError
-from ..command.files import replacing
-from ..data_gen import dataset as shards
-from ..data_gen.prepare import is_whole
-from ..evaluate import summary
-from ..evaluate.words import ctc, deepspeech
+from ..command.run import Command, Flags, quiet_tensorflow
 
-try:
-    import jiwer
-except ImportError as error:
-    raise UserError(
-        "the training measures word error rates by jiwer; pip install 'wideband[evaluate]'"
-    ) from error
+if TYPE_CHECKING:
+    import keras
 
-VALIDATION_BEAM_WIDTH = 16
+    from ..data_gen.dataset import Dataset
+    from .fit import Training
+    from .run import Run
+
+SAMPLE_RATE = 16000
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Settings:
-    """What a training is told, besides its dataset."""
+    """The recipe of a training."""
 
-    hidden: int
-    epochs: int
-    batch: int  # recordings
-    learning_rate: float  # of Adam at its peak; it warms up, then falls by a cosine
-    dropout: float
-    noise: float  # standard deviation, on the features
-    stretch: float  # largest change of tempo
-    seed: int
-
-
-class Utterance(NamedTuple):
-    """A recording as the network learns it."""
-
-    features: np.ndarray  # (frames, 26) float32
-    classes: np.ndarray  # (letters,) int32
+    hidden: int = 192  # width of the layers
+    epochs: int = 40
+    batch: int = 16  # recordings
+    learning_rate: float = 2e-3  # Adam's peak, between a warm-up and a fall to 0 along a cosine
+    dropout: float = 0.1
+    noise: float = 0.1  # standard deviation, added to the features
+    stretch: float = 0.1  # largest relative change of the tempo
+    seed: int = 0
 
 
-def train(data: Path, folder: Path, settings: Settings) -> list[dict[str, float]]:
-    """Trains, or continues after the last epoch in the folder's history.
+class DeepSpeechExperiment:
+    """The training of DeepSpeech's network on a dataset.
 
     Args:
-        data: a prepared dataset at 16 kHz with transcripts.
-        folder: where to leave the network.
-        settings: of the training.
-
-    Returns:
-        the history, one row an epoch.
+        settings: the recipe.
+        dataset: at 16 kHz, with transcripts.
 
     Raises:
-        UserError: the dataset is of another rate or has no transcripts, or the folder is of a
-            training with other settings.
+        UserError: the dataset has another rate or no transcripts, or jiwer is not installed.
     """
-    rate = shards.describe(data).sample_rate
-    if rate != deepspeech.SAMPLE_RATE:
-        raise UserError(
-            f"{data} has {rate} Hz; prepare it with --sample_rate={deepspeech.SAMPLE_RATE}"
-        )
-    told = {**dataclasses.asdict(settings), "dataset": shards.identity(data)}
-    rows = _read_history(folder, told)
-    if len(rows) >= settings.epochs:
-        return rows
-    spoken, validation = utterances(data, "train"), utterances(data, "valid")
-    keras.utils.set_random_seed(settings.seed)
-    network = deepspeech.build(settings.hidden, settings.dropout, settings.noise)
-    steps = -(-len(spoken) // settings.batch)
-    total = steps * settings.epochs
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, total - total // 20, warmup_target=settings.learning_rate, warmup_steps=total // 20
-    )
-    optimizer = keras.optimizers.Adam(schedule, global_clipnorm=1.0)
-    network.compile(optimizer, ctc.loss, jit_compile=False)
-    if rows:
-        network.optimizer.build(network.trainable_variables)
-        network.load_weights(_checkpoint(folder, len(rows)))
-    with replacing(folder / "settings.json") as temporary:
-        temporary.write_text(json.dumps(told, indent=2) + "\n")
-    with tqdm(total=total, initial=steps * len(rows), unit="step", desc=folder.name) as bar:
-        while len(rows) < settings.epochs:
-            epoch, started = len(rows) + 1, time.monotonic()
-            losses = []
-            for features, targets in _batches(spoken, settings, epoch):
-                losses.append(network.train_on_batch(features, targets))
-                bar.update()
-            row = {"epoch": epoch, "loss": float(np.mean(losses))}
-            row["val_wer"] = word_error_rate(network, validation)
-            row["seconds"] = round(time.monotonic() - started, 2)
-            bar.set_postfix({name: f"{row[name]:.3g}" for name in ("loss", "val_wer")})
-            rows.append(row)
-            _save(folder, rows, network)
-    return rows
 
+    precision = "float32"
 
-def utterances(data: Path, split: str) -> list[Utterance]:
-    """Reads the recordings of a split that have a transcript which fits their length.
-
-    Raises:
-        UserError: there are none.
-    """
-    found = []
-    for example in tqdm(shards.read(shards.files(data, split)), f"hearing {split}", unit="wave"):
-        features = deepspeech.mfcc(tf.constant(example.high)).numpy()
-        classes = ctc.spell(example.text)
-        whole = is_whole(example.start_seconds, len(example.high), deepspeech.SAMPLE_RATE)
-        if classes is not None and whole and ctc.frames_needed(classes) <= len(features):
-            found.append(Utterance(features, classes))
-    if not found:
-        raise UserError(
-            f"{data}: no recording of the {split} split has a transcript in English letters"
-        )
-    return found
-
-
-def word_error_rate(network: keras.Model, spoken: list[Utterance]) -> float:
-    """Measures a network, by a narrow search, since a wide one takes long."""
-    heard = deepspeech.hear(network, [each.features for each in spoken])
-    texts = ctc.beam_search(heard, VALIDATION_BEAM_WIDTH)
-    return jiwer.wer(["".join(ctc.ALPHABET[c] for c in each.classes) for each in spoken], texts)
-
-
-def _batches(spoken: list[Utterance], settings: Settings, epoch: int):
-    """Yields an epoch's batches in the order and tempo that seed and epoch tell."""
-    rng = np.random.default_rng([settings.seed, epoch])
-    # Nearly of one length within a batch, and other neighbours in every epoch.
-    lengths = [len(each.features) * rng.uniform(0.8, 1.2) for each in spoken]
-    order = np.argsort(lengths)
-    starts = np.arange(0, len(order), settings.batch)
-    for start in rng.permutation(starts):
-        chosen = [spoken[number] for number in order[start : start + settings.batch]]
-        stretched = [_vary(each, rng, settings.stretch) for each in chosen]
-        features = deepspeech.pad(stretched)
-        longest = max(len(each.classes) for each in chosen)
-        targets = np.full((len(chosen), 1 + longest), -1, np.int32)
-        for row, each, frames in zip(targets, chosen, stretched, strict=True):
-            row[0] = len(frames)
-            row[1 : 1 + len(each.classes)] = each.classes
-        yield features, targets
-
-
-def _vary(spoken: Utterance, rng: np.random.Generator, part: float) -> np.ndarray:
-    """Draws a tempo, at which the letters still fit."""
-    least = ctc.frames_needed(spoken.classes) / len(spoken.features)
-    return stretch(spoken.features, max(least, 1 + rng.uniform(-part, part)))
-
-
-def stretch(features: np.ndarray, factor: float) -> np.ndarray:
-    """Changes the tempo of features by linear interpolation between frames.
-
-    Args:
-        features: (frames, 26).
-        factor: of the number of frames.
-    """
-    at = np.linspace(0, len(features) - 1, round(len(features) * factor))
-    before = at.astype(int)
-    after = np.minimum(before + 1, len(features) - 1)
-    part = (at - before)[:, None].astype(np.float32)
-    return features[before] * (1 - part) + features[after] * part
-
-
-def _checkpoint(folder: Path, epoch: int) -> Path:
-    return folder / f"last-{epoch:04d}.weights.h5"
-
-
-def _read_history(folder: Path, told: dict[str, Any]) -> list[dict[str, float]]:
-    """Reads the epochs of a training that was told the same; none where there are none."""
-    history = folder / "history.csv"
-    if not history.is_file():
-        return []
-    try:
-        before = json.loads((folder / "settings.json").read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: settings.json is damaged; delete the folder") from error
-    for key, value in json.loads(json.dumps(told)).items():
-        if before.get(key) != value:
+    def __init__(self, settings: Settings, dataset: "Dataset") -> None:
+        if dataset.sample_rate != SAMPLE_RATE:
             raise UserError(
-                f"{folder} holds a training with {key}={before.get(key)}, not {value}; "
-                "choose another --output, or delete that folder"
+                f"{dataset.folder} has {dataset.sample_rate} Hz; prepare it with "
+                f"--sample_rate={SAMPLE_RATE}"
             )
-    with history.open(newline="") as file:
-        return [{name: float(text) for name, text in row.items()} for row in csv.DictReader(file)]
+        for split in ("train", "valid"):
+            if not dataset.has_text(split):
+                raise UserError(
+                    f"{dataset.folder}: no recording of the {split} split has a transcript; "
+                    "prepare a corpus that has some"
+                )
+        if importlib.util.find_spec("jiwer") is None:
+            raise UserError(
+                "validation needs jiwer, which is not installed; pip install 'wideband[evaluate]'"
+            )
+        self.settings, self.dataset, self.seed = settings, dataset, settings.seed
+
+    @property
+    def remedy(self) -> str:
+        """The flag to try if the loss diverges."""
+        return f"--learning_rate={self.settings.learning_rate / 3:.1g}"
+
+    def open(self, folder: Path, flags: list[str] | None = None) -> "Run":
+        """Opens the run folder, new or to be continued.
+
+        Args:
+            folder: the run folder.
+            flags: the command line, for run.json.
+
+        Raises:
+            UserError: the folder holds another run.
+        """
+        from .run import Run, new_record
+
+        record = new_record(
+            self._recipe(),
+            dataset=self.dataset.identity,
+            data=str(self.dataset.folder.absolute()),
+            flags=flags or [],
+        )
+        return Run(folder, record, self.settings.epochs, select="val_wer")
+
+    def build(self) -> "Training":
+        """Builds the network and its objective, and reads the recordings.
+
+        Raises:
+            UserError: no transcript is in English letters.
+        """
+        import keras
+
+        from ..evaluate.words import deepspeech
+        from . import utterances
+        from .fit import Training
+        from .methods import transcription
+
+        settings = self.settings
+        train, valid = (utterances.read(self.dataset, split) for split in ("train", "valid"))
+        keras.utils.set_random_seed(settings.seed)
+        network = deepspeech.build(settings.hidden, settings.dropout, settings.noise)
+        steps = -(-len(train) // settings.batch)
+        objectives = transcription.objectives(network)
+        for objective in objectives:
+            objective.compile(_optimizer(settings, steps), jit_compile=False)
+        return Training(
+            recipe=self._recipe(),
+            networks={"network": network},
+            objectives=objectives,
+            steps=steps,
+            batches=lambda epoch: utterances.batches(
+                train, settings.batch, settings.stretch, settings.seed, epoch
+            ),
+            validate=lambda: {"val_wer": utterances.word_error_rate(network, valid)},
+            files={deepspeech.SIZES: {"hidden": settings.hidden}},
+        )
+
+    def _recipe(self) -> dict:
+        """Returns the settings as the recipe of a run.json.
+
+        The network learns from the high side only; ratio and protocol are the dataset's.
+        """
+        return {
+            "name": "deepspeech",
+            "source": "Hannun et al. 2014, as in mozilla/DeepSpeech 0.9.3",
+            "model": "deepspeech",
+            "arguments": {"hidden": self.settings.hidden},
+            "sample_rate": SAMPLE_RATE,
+            "ratio": str(self.dataset.ratio),
+            "protocol": self.dataset.protocol,
+            **dataclasses.asdict(self.settings),
+        }
 
 
-def _save(folder: Path, rows: list[dict[str, float]], network: keras.Model) -> None:
-    """Saves an epoch; the history is written last, and until then the epoch before it stands."""
-    checkpoint = _checkpoint(folder, len(rows))
-    with replacing(checkpoint) as temporary:
-        network.save_weights(temporary)
-    if rows[-1]["val_wer"] <= min(row["val_wer"] for row in rows):
-        deepspeech.save(network, folder)
-    summary.write_csv(folder / "history.csv", rows)
-    for path in folder.glob("last-*.weights.h5"):
-        if path != checkpoint:
-            path.unlink()
+def _optimizer(settings: Settings, steps_per_epoch: int) -> "keras.optimizers.Optimizer":
+    import keras
+
+    steps = steps_per_epoch * settings.epochs
+    warmup = steps // 20
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warmup, warmup_target=settings.learning_rate, warmup_steps=warmup
+    )
+    return keras.optimizers.Adam(schedule, global_clipnorm=1.0)
+
+
+def define_flags(flags: Flags) -> None:
+    """Defines the flags of the command."""
+    default = Settings()
+    flags.string("data", None, "Folder of a dataset made by wideband-prepare.", required=True)
+    flags.string("run", None, "Run folder to create or to continue.", required=True)
+    flags.integer("hidden", default.hidden, "Width of the layers.", lower_bound=1)
+    flags.integer("epochs", default.epochs, "Passes over the train split.", lower_bound=1)
+    flags.integer("batch", default.batch, "Recordings per step.", lower_bound=1)
+    flags.number("learning_rate", default.learning_rate, "Adam's peak.", lower_bound=0)
+    flags.number("dropout", default.dropout, "Of the dense layers.", lower_bound=0, upper_bound=0.9)
+    flags.number(
+        "noise", default.noise, "Standard deviation of the noise on the features.", lower_bound=0
+    )
+    flags.number(
+        "stretch",
+        default.stretch,
+        "Largest relative change of the tempo.",
+        lower_bound=0,
+        upper_bound=0.5,
+    )
+    flags.integer("seed", default.seed, "Of weights, batches and dropout.", lower_bound=0)
+
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Trains, and prints the best epoch."""
+    from ..data_gen.dataset import Dataset
+
+    values = {each.name: flags[each.name].value for each in dataclasses.fields(Settings)}
+    experiment = DeepSpeechExperiment(Settings(**values), Dataset(Path(flags.data)))
+    run = experiment.open(Path(flags.run), command.line()[1:])
+
+    quiet_tensorflow()
+    from .fit import fit
+
+    fit(experiment, run)
+    seconds = sum(row["seconds"] for row in run.rows)
+    print(
+        f"{run.epoch} epochs in {seconds / 60:.1f} minutes; the best is epoch "
+        f"{run.best['epoch']}, with a word error rate of {run.best['val_wer']:.1%} on validation "
+        "data"
+    )
+
+
+command = Command("python -m wideband.train.deepspeech", define_flags, main)
+
+if __name__ == "__main__":
+    sys.exit(command())

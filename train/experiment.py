@@ -52,8 +52,8 @@ class Experiment:
             has, needs = getattr(dataset, key), getattr(recipe, key)
             if has != needs:
                 raise UserError(
-                    f"{dataset.folder} was prepared with {key}={has}, and the recipe needs {needs}; "
-                    f"prepare it with --{key}={needs}, or train with --set={key}={has}"
+                    f"{dataset.folder} was prepared with {key}={has}, and the recipe needs "
+                    f"{needs}; prepare it with --{key}={needs}, or train with --set={key}={has}"
                 )
         for split in ("train", "valid"):
             dataset.shards(split)

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import keras
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ..command import UserError
 from ..command.drawing import png
-from ..command.files import write_bytes
+from ..command.files import write_bytes, write_json
 from ..evaluate import curves
 from .objective import Objective
 from .run import Run
@@ -36,6 +36,7 @@ class Training:
         batches: yields the batches of an epoch, of which the first is number 1.
         validate: measures the networks; returns the validation columns of the history.
         baselines: measures what the networks are compared with, baseline -> columns.
+        files: further JSON files of the run folder, name -> content.
     """
 
     recipe: dict[str, Any]
@@ -45,6 +46,7 @@ class Training:
     batches: Callable[[int], Iterable[Batch]]
     validate: Callable[[], dict[str, float]]
     baselines: Callable[[], dict[str, dict[str, float]]] = dict
+    files: dict[str, Any] = field(default_factory=dict)
 
 
 class Experiment(Protocol):
@@ -97,6 +99,8 @@ def fit(experiment: Experiment, run: Run) -> Run:
             run.record.recipe = training.recipe
             run.record.baselines = training.baselines()
             run.record.write(run.folder)
+            for name, content in training.files.items():
+                write_json(run.folder / name, content)
         total, done = training.steps * run.epochs, training.steps * run.epoch
         with (
             tqdm(total=total, initial=done, unit="step", desc=run.folder.name) as bar,

@@ -1,6 +1,7 @@
 """A training objective: a graph from a batch to named losses, and the networks that it trains."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -68,7 +69,7 @@ class Objective(keras.Model):
         assert y_pred is not None
         for mean in self.means:
             mean.update_state(y_pred[mean.name])
-        total = sum(weight * y_pred[name] for name, weight in self.weights_of_losses.items())
+        total: Any = sum(weight * y_pred[name] for name, weight in self.weights_of_losses.items())
         # As Keras reduces a loss; ops.mean rounds otherwise.
         return ops.sum(total) / ops.cast(ops.shape(total)[0], total.dtype)
 

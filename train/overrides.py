@@ -26,7 +26,8 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """
     values = {}
     for key, value in changes.items():
-        current = getattr(recipe, key) if field_type(key) else None
+        field_type(key)
+        current: Any = getattr(recipe, key)
         if isinstance(value, Mapping):
             for name in value:
                 field_type(f"{key}.{name}")

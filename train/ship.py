@@ -1,39 +1,44 @@
-"""Command: puts a trained network into the package, where `Upsampler.from_pretrained` finds it.
+"""Command: adds a trained network to the package, where `upsample.load` finds it by its name.
 
     python -m wideband.train.ship --run=runs/speech_4x --name=speech-4x
-    python -m wideband.train.ship --run=runs/stream_4x --tflite=phone.tflite --name=phone-4x
+    python -m wideband.train.ship --run=runs/stream_4x --tflite=phone.tflite --name=phone-4x \
+        --noweights
 
-Weights are shipped in 16 bits, and without the paths of the machine that trained them. A shipped
-network has a model card, models/cards/NAME.md.
+A shipped network is a TFLite file, and Keras weights in 16 bits for fine-tuning. Its record has no
+paths of the machine that trained it. Its model card is models/cards/NAME.md.
 """
 
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 
-from absl import flags
-
-from ..command import UserError
-from ..command.run import quiet_tensorflow, run_command
-
-_RUN = flags.DEFINE_string("run", None, "A run folder, or a weights file in one.", required=True)
-_TFLITE = flags.DEFINE_string(
-    "tflite", None, "A file that wideband-export made of it, to ship in place of its weights."
-)
-_NAME = flags.DEFINE_string("name", None, "What it is called from then on.", required=True)
+from ..command.run import Command, Flags, quiet_tensorflow
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Ships the network that the flags name."""
-    if arguments:
-        raise UserError(f"unexpected argument {arguments[0]!r}; flags are written --name=value")
+def define_flags(flags: Flags) -> None:
+    """Defines the flags of the command."""
+    flags.string("run", None, "Run folder, or a weights file in one.", required=True)
+    flags.string("name", None, "Name of the shipped network.", required=True)
+    flags.string(
+        "tflite",
+        None,
+        "File that wideband-export made from the run; by default, the 16-bit weights are exported.",
+    )
+    flags.boolean("weights", True, "Ships the Keras weights, too.")
+
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Ships a network, and prints its size."""
+    from . import shipper
+
+    tflite = Path(flags.tflite) if flags.tflite else None
+    shipper.check(flags.run, flags.name, tflite)
     quiet_tensorflow()
-    from .shipper import ship
-
-    tflite = Path(_TFLITE.value) if _TFLITE.value else None
-    target = ship(Path(_RUN.value), _NAME.value, tflite)
+    target = shipper.ship(flags.run, flags.name, tflite, flags.weights)
     size = sum(path.stat().st_size for path in target.iterdir())
-    print(f"{target}: {size / 1e6:.2f} MB; its model card is models/cards/{_NAME.value}.md")
+    print(f"{target}: {size / 1e6:.2f} MB; its model card is models/cards/{flags.name}.md")
 
+
+command = Command("python -m wideband.train.ship", define_flags, main)
 
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(command())

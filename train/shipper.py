@@ -1,87 +1,106 @@
 """From a run to a trained network of the package."""
 
-import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from ..command import UserError
-from ..command.files import replacing
+from ..command.files import write_text
 from ..models import pretrained
-from ..upsample import Upsampler
+from ..models.record import Record
+from ..upsample import Upsampler, find_run, load
 from ..upsample.tflite import read
-from ..upsample.upsampler import weights_file
+from .recipe import Recipe
 
-# Flags of wideband-train that name places.
-PLACES = ("--data", "--run", "--initial_weights")
+# Flags of wideband-train that contain paths.
+PATH_FLAGS = ("--data", "--run", "--initial_weights")
+# Of the weights, as of the package.
+LICENCE = "MIT"
 
 
-def ship(run: Path, name: str, tflite: Path | None = None) -> Path:
-    """Puts a run among the trained networks, in the place of what had its name.
+def check(run: str | Path, name: str, tflite: Path | None = None) -> None:
+    """Checks what is to be shipped, without TensorFlow.
+
+    Raises:
+        UserError: the name is malformed, there is no such run or file, or the file was exported
+            from other weights.
+    """
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise UserError(f"--name={name}: a name has small letters, digits and dashes")
+    _, weights = find_run(run)
+    if tflite and read(tflite)[1].weights_sha256 != pretrained.checksum(weights):
+        raise UserError(f"{tflite}: not exported from {weights}; export it again")
+
+
+def ship(run: str | Path, name: str, tflite: Path | None = None, weights: bool = True) -> Path:
+    """Adds a run to the shipped networks, or replaces the network of that name.
 
     Args:
         run: a run folder, or a weights file in one.
         name: in small letters, digits and dashes.
-        tflite: a file that was exported from it, to ship in place of its weights.
+        tflite: a file that was exported from the run. By default, the 16-bit weights are exported.
+        weights: also ships the Keras weights, in 16 bits, for fine-tuning.
 
     Returns:
-        its folder in the package.
+        the folder of the network in the package.
 
     Raises:
-        UserError: there is no such run or file, or the file is not of that run, or the name will
-            not do.
+        UserError: as `check`; or the network cannot be exported.
     """
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-        raise UserError(f"--name={name}: a name has small letters, digits and dashes")
-    folder, weights = weights_file(run)
-    if tflite and read(tflite)[1].weights_sha256 != pretrained.checksum(weights):
-        raise UserError(f"{tflite} was not made of {weights}; export it again")
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    del record["data"]
-    record["flags"] = [flag for flag in record["flags"] if flag.partition("=")[0] not in PLACES]
-    upsampler = Upsampler.from_tflite(tflite) if tflite else Upsampler.from_run(run)
-    record["answer"] = [round(float(sample), 6) for sample in answer(upsampler)]
+    check(run, name, tflite)
+    folder, source = find_run(run)
+    record = Record.read(folder)
+    record.recipe = Recipe.from_json(record.recipe).to_json()
+    record.data = record.answer = None
+    record.flags = [flag for flag in record.flags if flag.partition("=")[0] not in PATH_FLAGS]
     target = pretrained.WEIGHTS / name
-    shutil.rmtree(target, ignore_errors=True)
-    with replacing(target / pretrained.RECORD) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    if tflite:
-        with replacing(target / pretrained.TFLITE_FILE) as temporary:
-            shutil.copyfile(tflite, temporary)
-    else:
-        with replacing(target / pretrained.KERAS_FILE) as temporary:
-            halve(weights, temporary)
+    with _replacing_folder(target) as new:
+        record.write(new)
+        to_float16(source, new / pretrained.KERAS_FILE)
+        if tflite:
+            shutil.copyfile(tflite, new / pretrained.TFLITE_FILE)
+        else:
+            _export(new)
+        if not weights:
+            (new / pretrained.KERAS_FILE).unlink()
+        samples = answer(load(new / pretrained.TFLITE_FILE))
+        record.answer = [round(float(sample), 6) for sample in samples]
+        record.write(new)
     _write_sums()
     return target
 
 
 def answer(upsampler: Upsampler) -> np.ndarray:
-    """Gives some samples of what a network makes of a chirp in noise; shipped ones keep theirs.
+    """Restores a chirp in noise; shipped networks record the result, to be compared later.
 
     Args:
-        upsampler: of the network.
+        upsampler: the network, whose own version of the low band is kept.
 
     Returns:
-        float32 of shape (64,).
+        float32 of shape (64,): samples of the restored wave.
     """
     instants = np.arange(upsampler.low_rate) / upsampler.low_rate
     chirp = np.sin(np.pi * upsampler.low_rate / 2 * instants**2)
     noise = np.random.default_rng(0).normal(0, 0.1, len(instants))
-    restored, _ = upsampler.upsample(0.3 * (chirp + noise), upsampler.low_rate)
+    wave = 0.3 * (chirp + noise)
+    restored, _ = upsampler.upsample(wave, upsampler.low_rate, keep_low_band=False)
     return restored[:: len(restored) // 64][:64]
 
 
-def halve(source: Path, target: Path) -> None:
-    """Copies a weights file of Keras with its numbers in 16 bits, packed; Keras reads that too."""
+def to_float16(source: Path, target: Path) -> None:
+    """Copies a Keras weights file with 16-bit floats, compressed; Keras loads it like any other."""
     with h5py.File(source) as old, h5py.File(target, "w") as new:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
                 kind = "float16" if item.dtype.kind == "f" else item.dtype
-                # With the bytes of exponents side by side, packing saves 5 % of large ones.
+                # Shuffled, the bytes of the exponents follow each other and large arrays compress
+                # by 5 %.
                 packed = {"shuffle": True, "compression": "gzip"} if item.size > 4096 else {}
                 copied = new.create_dataset(name, data=item[()].astype(kind), **packed)
             else:
@@ -92,12 +111,39 @@ def halve(source: Path, target: Path) -> None:
         old.visititems(copy)
 
 
+def _export(folder: Path) -> None:
+    """Exports the weights in a folder. 16-bit weights are stored in 16 bits, without loss."""
+    from ..upsample.export.exporter import export
+
+    export(folder, folder / pretrained.TFLITE_FILE, licence=LICENCE)
+
+
+@contextmanager
+def _replacing_folder(target: Path) -> Iterator[Path]:
+    """Yields a new folder, which replaces `target` if the block succeeds.
+
+    It is next to the folder of shipped networks, since every folder in there is one.
+    """
+    new, old = (target.parent.with_name(f".{kind}-{target.name}") for kind in ("new", "old"))
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    new.mkdir(parents=True)
+    try:
+        yield new
+        target.parent.mkdir(exist_ok=True)
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+    finally:
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
 def _write_sums() -> None:
-    """Writes the checksums of all files that are there."""
+    """Writes the checksums of all shipped files."""
     files = sorted(path for path in pretrained.WEIGHTS.glob("*/*") if path.is_file())
     lines = [
         f"{pretrained.checksum(path)}  {path.relative_to(pretrained.WEIGHTS).as_posix()}\n"
         for path in files
     ]
-    with replacing(pretrained.WEIGHTS / pretrained.SUMS) as temporary:
-        temporary.write_text("".join(lines), encoding="utf-8")
+    write_text(pretrained.WEIGHTS / pretrained.SUMS, "".join(lines))
