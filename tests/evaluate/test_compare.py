@@ -1,29 +1,23 @@
-"""Several systems on the same references, through the real command."""
+"""Several systems on the same references, through the command."""
 
-import csv
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from wideband import audio
-from wideband.evaluate import metrics
+from wideband.evaluate import compare, metrics
 
 SAMPLE_RATE = 8000
 NAMES = [f"p{speaker}/{number}" for speaker in range(1, 5) for number in range(3)]
 
 
-def noise(seed, scale=0.1, n=2000):
-    return (scale * np.random.default_rng(seed).standard_normal(n)).astype(np.float32)
-
-
 @pytest.fixture
-def folders(tmp_path):
-    """References, and estimates whose errors vary much by file, and little by system."""
+def folders(tmp_path, noise, monkeypatch):
+    """References, and estimates whose errors vary much with the file and little with the system."""
     rng = np.random.default_rng(0)
     for seed, name in enumerate(NAMES):
-        clean, error = noise(seed), noise(100 + seed, 0.1 * 10 ** rng.uniform(-2, 0))
+        clean = noise(2000, seed)
+        error = noise(2000, 100 + seed) * 10 ** rng.uniform(-2, 0)
         for system, factor in (
             ("clean", 0),
             ("first", 1),
@@ -32,37 +26,31 @@ def folders(tmp_path):
         ):
             path = tmp_path / system / f"{name}.wav"
             audio.write(path, clean + factor * error, SAMPLE_RATE, "FLOAT")
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def compare(folder, *arguments):
-    return subprocess.run(
-        [
-            *[sys.executable, "-m", "wideband.evaluate.compare", "--references=clean"],
-            *["--output=out/compare.csv", *arguments],
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
+@pytest.fixture
+def run(folders, call):
+    """Returns a function that runs the command: (exit code, output, error)."""
 
+    def run(*arguments):
+        flags = ["--references=clean", "--output=out/compare.csv"]
+        return call(compare.command, *flags, *arguments)
 
-def rows(folder):
-    with (folder / "out" / "compare.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return run
 
 
 def read_summary(folder):
     return json.loads((folder / "out" / "compare.json").read_text(), parse_constant=pytest.fail)
 
 
-def test_systems_stand_side_by_side_and_real_differences_are_told(folders):
-    done = compare(folders, "first", "new=worse", "even")
-    assert done.returncode == 0, done.stderr
+def test_systems_are_measured_and_real_differences_are_found(folders, run, rows):
+    code, out, err = run("first", "new=worse", "even")
+    assert code == 0, err
 
     systems = {"first": "first", "new": "worse", "even": "even"}
-    table = rows(folders)
+    table = rows(folders / "out" / "compare.csv")
     columns = [f"{metric}:{system}" for metric in ("snr", "lsd") for system in systems]
     assert list(table[0]) == ["name", "sample_rate", "seconds", *columns]
     assert [row["name"] for row in table] == NAMES
@@ -80,29 +68,29 @@ def test_systems_stand_side_by_side_and_real_differences_are_told(folders):
     for system in systems:
         mean = summary["systems"][system]["snr"]["mean"]
         assert mean == pytest.approx(values[f"snr:{system}"].mean())
-        assert f"{mean:.2f} [" in done.stdout
+        assert f"{mean:.2f} [" in out
     found = {(each["metric"], each["second"]): each for each in summary["differences"]}
     assert list(found) == [("snr", "new"), ("snr", "even"), ("lsd", "new"), ("lsd", "even")]
     difference = found["snr", "new"]
     per_file = values["snr:new"] - values["snr:first"]
     assert difference["mean"] == pytest.approx(per_file.mean())
     assert per_file.min() <= difference["low"] < difference["high"] <= per_file.max() < 0
-    # The errors vary from file to file by 20 dB: the intervals of the means would hide this.
+    # The errors of the files differ by 20 dB: the intervals of the means would hide this.
     means = [summary["systems"][system]["snr"] for system in ("first", "new")]
     assert means[0]["low"] < means[1]["mean"] < means[0]["high"]
     assert difference["verdict"] == "first better"
     assert found["snr", "even"]["verdict"] == "no real difference"
-    lines = [line for line in done.stdout.splitlines() if "new - first" in line]
+    lines = [line for line in out.splitlines() if "new - first" in line]
     assert [line.split("]")[1].split()[:2] for line in lines] == [["first", "better"]] * 2
     assert f"{difference['mean']:+.2f} [" in lines[0]
 
 
-def test_folders_are_drawn_whole_where_asked(folders):
+def test_the_bootstrap_can_draw_folders(folders, run):
     flags = ["first", "worse", "--metric=snr"]
-    compare(folders, *flags)
+    run(*flags)
     by_file = read_summary(folders)
-    done = compare(folders, *flags, "--resample=folder")
-    assert done.returncode == 0, done.stderr
+    code, _, err = run(*flags, "--resample=folder")
+    assert code == 0, err
     by_folder = read_summary(folders)
     assert (by_file["groups"], by_folder["groups"]) == (None, 4)
     one, other = (each["systems"]["first"]["snr"] for each in (by_file, by_folder))
@@ -111,37 +99,38 @@ def test_folders_are_drawn_whole_where_asked(folders):
     assert by_folder["differences"][0]["verdict"] == "too few groups to tell"
 
 
-def test_all_pairs_are_compared_where_asked(folders):
-    compare(folders, "first", "worse", "even", "--metric=snr", "--all_pairs")
+def test_all_pairs_can_be_compared(folders, run):
+    run("first", "worse", "even", "--metric=snr", "--all_pairs")
     pairs = [(each["first"], each["second"]) for each in read_summary(folders)["differences"]]
     assert pairs == [("first", "worse"), ("first", "even"), ("worse", "even")]
 
 
-def test_a_file_that_is_perfect_for_one_system_is_left_out_for_all(folders):
+def test_a_file_that_is_perfect_for_one_system_is_left_out_for_all(folders, run, rows):
     clean, sample_rate = audio.read(folders / "clean" / "p1" / "0.wav")
     audio.write(folders / "worse" / "p1" / "0.wav", clean, sample_rate, "FLOAT")
-    compare(folders, "first", "worse", "--metric=snr")
-    assert rows(folders)[0]["snr:worse"] == "inf"
+    run("first", "worse", "--metric=snr")
+    table = rows(folders / "out" / "compare.csv")
+    assert table[0]["snr:worse"] == "inf"
     summary = read_summary(folders)
     for system in ("first", "worse"):
-        values = [float(row[f"snr:{system}"]) for row in rows(folders)[1:]]
+        values = [float(row[f"snr:{system}"]) for row in table[1:]]
         assert summary["systems"][system]["snr"]["mean"] == pytest.approx(np.mean(values))
     counts = summary["differences"][0]
     assert (counts["files"], counts["left_out"]) == (11, 1)
 
 
-def test_a_cutoff_adds_the_bands_on_either_side(folders):
-    compare(folders, "first", "worse", "--cutoff_hz=2000")
+def test_a_cutoff_adds_the_bands_on_either_side(folders, run):
+    run("first", "worse", "--cutoff_hz=2000")
     expected = ["snr", "lsd", "lsd_lf", "lsd_hf"]
     assert list(read_summary(folders)["systems"]["first"]) == expected
 
 
-def lose(folder):
+def lose(folder, noise):
     (folder / "worse" / "p1" / "0.wav").unlink()
 
 
-def shorten(folder):
-    audio.write(folder / "worse" / "p4" / "2.wav", noise(0, n=1990), SAMPLE_RATE, "FLOAT")
+def shorten(folder, noise):
+    audio.write(folder / "worse" / "p4" / "2.wav", noise(1990), SAMPLE_RATE, "FLOAT")
 
 
 @pytest.mark.parametrize(
@@ -156,11 +145,12 @@ def shorten(folder):
         (None, ["first", "worse", "--output=out/a.txt"], ["a.txt", ".csv"]),
     ],
 )
-def test_a_mistake_gets_one_line_and_no_file(folders, spoil, arguments, words):
+def test_an_error_is_one_line_and_nothing_is_written(
+    folders, run, noise, error_line, spoil, arguments, words
+):
     if spoil:
-        spoil(folders)
-    done = compare(folders, *arguments)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert all(word in done.stderr for word in words), done.stderr
+        spoil(folders, noise)
+    code, _, err = run(*arguments)
+    assert code == 1
+    assert all(word in error_line(err) for word in words), err
     assert not (folders / "out").exists()

@@ -1,63 +1,53 @@
-"""Pictures of estimates and of trainings, through the real command."""
+"""Figures of estimates and of histories, through the command."""
 
-import subprocess
-import sys
-
-import numpy as np
 import pytest
 from wideband import audio
-from wideband.evaluate import figures
+from wideband.command.drawing import png
+from wideband.evaluate import curves, figures, plot
 
 SAMPLE_RATE = 8000
 
 
-def noise(seed, n=6000):
-    return (0.1 * np.random.default_rng(seed).standard_normal(n)).astype(np.float32)
-
-
-def plot(folder, *flags):
-    return subprocess.run(
-        [sys.executable, "-m", "wideband.evaluate.plot", "--output=out/a.png", *flags],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
-
-
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, noise, monkeypatch):
+    """Recordings and runs in the working directory."""
     for seed, name in enumerate(["clean", "spline", "net"]):
-        audio.write(tmp_path / f"{name}.wav", noise(seed), SAMPLE_RATE, "FLOAT")
-    audio.write(tmp_path / "short.wav", noise(0, 5990), SAMPLE_RATE)
-    audio.write(tmp_path / "slow.wav", noise(0), 4000)
+        audio.write(tmp_path / f"{name}.wav", noise(6000, seed), SAMPLE_RATE, "FLOAT")
+    audio.write(tmp_path / "short.wav", noise(5990), SAMPLE_RATE)
+    audio.write(tmp_path / "slow.wav", noise(6000), 4000)
     for run, value in (("tfnet", 2.0), ("gionet", 3.0)):
         (tmp_path / run).mkdir()
         lines = ["epoch,step,loss,val_loss,seconds", f"1,5,{value},{value + 1},9", "2,10,1.0,1.5,9"]
         (tmp_path / run / "history.csv").write_text("\n".join(lines) + "\n")
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_estimates_are_drawn_beside_their_reference(folder):
-    flags = ["--references=clean.wav", "--estimates=spline.wav", "--estimates=ours=net.wav"]
-    done = plot(folder, *flags, "--cutoff_hz=1000")
-    assert done.returncode == 0, done.stderr
-    waves = {"reference": noise(0), "spline": noise(1), "ours": noise(2)}
-    expected = figures.comparison(waves, SAMPLE_RATE, 1000)
+def draw(call, *flags):
+    return call(plot.command, "--output=out/a.png", *flags)
+
+
+def test_estimates_are_drawn_next_to_their_reference(folder, call, noise):
+    flags = ["--reference=clean.wav", "--estimate=spline.wav", "--estimate=ours=net.wav"]
+    code, _, err = draw(call, *flags, "--cutoff_hz=1000")
+    assert (code, err) == (0, "")
+    waves = {"reference": noise(6000, 0), "spline": noise(6000, 1), "ours": noise(6000, 2)}
+    expected = png(figures.comparison(waves, SAMPLE_RATE, 1000))
     assert (folder / "out" / "a.png").read_bytes() == expected
 
 
-def test_a_part_of_the_recordings_is_drawn_where_asked(folder):
-    flags = ["--references=clean.wav", "--estimates=net.wav"]
-    done = plot(folder, *flags, "--start_seconds=0.25", "--seconds=0.5")
-    assert done.returncode == 0, done.stderr
-    waves = {"reference": noise(0)[2000:6000], "net": noise(2)[2000:6000]}
-    assert (folder / "out" / "a.png").read_bytes() == figures.comparison(waves, SAMPLE_RATE)
+def test_an_excerpt_is_drawn(folder, call, noise):
+    flags = ["--reference=clean.wav", "--estimate=net.wav"]
+    code, _, err = draw(call, *flags, "--start_seconds=0.25", "--seconds=0.5")
+    assert (code, err) == (0, "")
+    waves = {"reference": noise(6000, 0)[2000:], "net": noise(6000, 2)[2000:]}
+    expected = png(figures.comparison(waves, SAMPLE_RATE))
+    assert (folder / "out" / "a.png").read_bytes() == expected
 
 
-def test_histories_of_runs_are_drawn_over_each_other(folder):
-    done = plot(folder, "--run=tfnet", "--run=thesis=gionet")
-    assert done.returncode == 0, done.stderr
+def test_histories_of_runs_share_their_panels(folder, call):
+    code, _, err = draw(call, "--run=tfnet", "--run=thesis=gionet")
+    assert (code, err) == (0, "")
     histories = {
         name: [
             {"epoch": 1, "loss": value, "val_loss": value + 1},
@@ -65,32 +55,29 @@ def test_histories_of_runs_are_drawn_over_each_other(folder):
         ]
         for name, value in (("tfnet", 2.0), ("thesis", 3.0))
     }
-    # The column of steps and that of seconds are no curves.
-    assert (folder / "out" / "a.png").read_bytes() == figures.histories(histories)
+    assert (folder / "out" / "a.png").read_bytes() == png(curves.histories(histories))
 
 
-WAVES = ["--references=clean.wav", "--estimates=net.wav"]
+WAVES = ["--reference=clean.wav", "--estimate=net.wav"]
 
 
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ([], ["--references", "--run"]),
-        (["--references=clean.wav"], ["--estimates"]),
+        ([], ["--reference", "--run"]),
+        (["--reference=clean.wav"], ["--estimate"]),
         ([*WAVES, "--run=tfnet"], ["either"]),
-        ([*WAVES, "--estimates=short.wav"], ["short.wav", "10 samples shorter"]),
-        ([*WAVES, "--estimates=slow.wav"], ["slow.wav", "4000 Hz", "8000 Hz"]),
-        ([*WAVES, "--estimates=reference=spline.wav"], ["'reference'"]),
-        ([*WAVES, "--estimates=nowhere.wav"], ["nowhere.wav", "no such file"]),
+        ([*WAVES, "--estimate=short.wav"], ["short.wav", "10 samples shorter"]),
+        ([*WAVES, "--estimate=slow.wav"], ["slow.wav", "4000 Hz", "8000 Hz"]),
+        ([*WAVES, "--estimate=reference=spline.wav"], ["'reference'"]),
+        ([*WAVES, "--estimate=nowhere.wav"], ["nowhere.wav", "no such file"]),
         ([*WAVES, "--start_seconds=9"], ["clean.wav", "--start_seconds=9"]),
         ([*WAVES, "--output=out/a.jpg"], ["a.jpg", ".png"]),
-        ([*WAVES, "more.wav"], ["'more.wav'"]),
         (["--run=nowhere"], ["nowhere/history.csv"]),
     ],
 )
-def test_what_cannot_be_drawn_is_told_in_one_line(folder, flags, words):
-    done = plot(folder, *flags)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert all(word in done.stderr for word in words), done.stderr
+def test_an_error_is_one_line_and_nothing_is_written(folder, call, error_line, flags, words):
+    code, _, err = draw(call, *flags)
+    assert code == 1
+    assert all(word in error_line(err) for word in words), err
     assert not (folder / "out").exists()
