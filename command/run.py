@@ -173,7 +173,8 @@ class Command:
         usage = " ".join(["usage:", self.name, "[--flags]", self.positional]).rstrip()
         # absl heads the flags with the module that defines them.
         _, _, described = self._flags().get_help(include_special_flags=False).partition(":\n")
-        return f"{self._help.strip()}\n\n{usage}\n\nflags:\n{described}\n  --version: Prints the version."
+        flags = f"flags:\n{described}\n  --version: Prints the version."
+        return f"{self._help.strip()}\n\n{usage}\n\n{flags}"
 
 
 def _one_line(message: str) -> str:
