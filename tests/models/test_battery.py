@@ -1,6 +1,7 @@
-"""What every registered network must do; a new paper's own test file has only what is special."""
+"""What every network must do. A paper's own test file covers what is special about it."""
 
-import json
+import functools
+import inspect
 import os
 import subprocess
 import sys
@@ -10,21 +11,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from wideband import models
+from wideband.command import UserError
+from wideband.models.restorer import Restorer
 
-# Arguments that make each network small.
-SMALL = {
-    "audiounet": {"width": 0.05},
-    "tfilm": {"width": 0.05},
-    "afilm": {"width": 0.05, "depth": 1},
-    "dnn": {"patch": 256, "width": 0.2},
-    "keras_unet": {"width": 0.05},
-    "tfnet": {"width": 0.05},
-    "gionet": {"width": 0.05},
-    "gionet2": {"width": 0.05},
-    "streamnet": {"width": 0.25},
-    "framenet": {"width": 0.1},
-}
 SHORTEST, LONGEST = 256, 8192
+# The default arguments that follow the paper, or else the latest published code.
+DEFAULTS = {
+    "audiounet": {"variant": "2017", "dropout": 0.5},
+    "tfilm": {"blocks": "paper", "patch": 8192, "dropout": 0.5},
+    "afilm": {"blocks": "paper", "patch": 8192, "depth": 4, "attention_dropout": 0.1},
+    "dnn": {"patch": 8192, "depth": 4, "skips": True},
+    "keras_unet": {"ratio": 4, "levels": 3, "last_dropout": True},
+    "tfnet": {"variant": "slim", "fusion": "paper", "patch": 8192},
+    "gionet": {"variant": "gionet", "fusion": "paper", "blocks": "paper", "patch": 8192},
+    "gionet2": {"fusion": "paper", "blocks": "paper", "patch": 8192},
+    "streamnet": {"ratio": 4},
+    "framenet": {"ratio": 4, "noise": 0.5},
+}
 
 
 @pytest.fixture(params=models.names())
@@ -32,9 +35,15 @@ def name(request):
     return request.param
 
 
-def build(name):
+@pytest.fixture
+def network(name):
+    """The small network of this name. Tests do not change its weights."""
+    return build_once(name)
+
+
+def build(name, **arguments):
     keras.utils.set_random_seed(0)
-    network = models.build(name, **SMALL[name])
+    network = models.build(name, **{**models.small(name), **arguments})
     # Initial weights near zero would hide most of the network behind its input skip.
     rng = np.random.default_rng(0)
     for weight in network.weights:
@@ -45,81 +54,148 @@ def build(name):
     return network
 
 
-def waves(patch, count=2):
-    return np.random.default_rng(1).normal(0, 0.1, (count, patch, 1)).astype(np.float32)
+build_once = functools.cache(build)
+
+
+def waves(n, count=2):
+    return np.random.default_rng(1).normal(0, 0.1, (count, n, 1)).astype(np.float32)
 
 
 def inputs(network, patch, count=2):
-    """Noise that a network turns into patches of so many samples at the high rate."""
+    """Noise from which a network makes patches of so many samples at the high rate."""
     return waves(patch // network.factor, count)
 
 
 def shortest(network):
-    """The shortest patch in use, or what a network of longer windows takes at least."""
+    """The shortest patch in use, or the shortest that a network with long windows takes."""
     return max(SHORTEST, network.multiple * network.factor)
 
 
-def test_every_network_is_in_the_battery():
-    assert set(SMALL) == set(models.names())
+# === Arguments ===
 
 
-@pytest.mark.parametrize("length", [shortest, lambda network: LONGEST], ids=["short", "long"])
-def test_patches_keep_their_shape(name, length):
-    network = build(name)
-    patch = length(network)
-    output = network(inputs(network, patch))
-    assert output.shape == (2, patch, 1)
-    assert np.isfinite(output).all()
+def test_defaults_are_the_published_settings(network, name):
+    defaults = inspect.signature(type(network)).parameters
+    for argument, value in DEFAULTS[name].items():
+        assert defaults[argument].default == value, argument
 
 
-def test_it_states_what_it_takes(name):
-    network = build(name)
-    assert network.wants in ("interpolated", "low")
-    for patch in (shortest(network), LONGEST):
-        assert patch // network.factor % network.multiple == 0
-    assert shortest(network) <= 512
-    assert network.context is None or network.context % network.multiple == 0
+def test_a_width_that_leaves_a_layer_empty_is_refused(name):
+    with pytest.raises(UserError, match=r"^width 0\.001 leaves a layer without filters"):
+        models.build(name, **{**models.small(name), "width": 0.001})
 
 
-def test_the_stated_context_bounds_what_an_output_sees(name):
-    network = build(name)
-    if network.context is None:
-        # To the end of its patch; or far beyond any convolution's reach, where a recurrent
-        # network's memory fades before the end.
-        assert disturbed(network, 8192, 0).max() >= min(4096, network.patch - 1)
-        return
-    n, context = 4 * network.context, network.context
-    reach = 0
-    for at in range(n // 2, n // 2 + network.multiple, 5):
-        moved = disturbed(network, n, at)
-        reach = max(reach, at - moved.min(), moved.max() - at)
-    assert 0 < reach <= context <= reach + 3 * network.multiple
-
-
-def disturbed(network, n, at):
-    """Numbers of the input's samples behind which the output moves with sample `at`."""
-    wave = waves(n, 1)
-    calm = np.asarray(network(wave))[0, :, 0]
-    wave[0, at, 0] += 100
-    return np.flatnonzero(np.asarray(network(wave))[0, :, 0] != calm) // network.factor
-
-
-def test_its_arguments_are_its_whole_configuration(name):
-    network = build(name)
+def test_its_arguments_are_its_whole_configuration(network):
     again = type(network).from_config(network.get_config())
     again.set_weights(network.get_weights())
     x = inputs(network, shortest(network))
     np.testing.assert_array_equal(again(x), network(x))
 
 
-def test_a_keras_file_brings_it_back(name, tmp_path):
-    network = build(name)
+# === Waves ===
+
+
+def test_it_meets_the_interface_of_everything_that_restores(network, name):
+    for attribute in Restorer.__annotations__:
+        assert hasattr(network, attribute), attribute
+    assert network.name == name
+    assert network.wants in ("interpolated", "low")
+    x = inputs(network, shortest(network))
+    restored = network.session().restore(x)
+    assert restored.shape == (2, network.factor * x.shape[1], 1)
+    np.testing.assert_allclose(restored, network(x), rtol=0, atol=1e-4)
+
+
+def test_patches_of_256_samples_keep_their_length(network):
+    patch = shortest(network)
+    assert patch <= 512
+    output = network(inputs(network, patch))
+    assert output.shape == (2, patch, 1)
+    assert np.isfinite(output).all()
+
+
+def test_patches_of_8192_samples_keep_their_length(name):
+    takes_patch = "patch" in models.arguments(name)
+    network = build(name, patch=LONGEST) if takes_patch else build_once(name)
+    assert LONGEST // network.factor % network.multiple == 0
+    output = network(inputs(network, LONGEST))
+    assert output.shape == (2, LONGEST, 1)
+    assert np.isfinite(output).all()
+
+
+def test_the_stated_context_bounds_what_an_output_sample_sees(network):
+    if network.context is None:
+        (moved,) = disturbed(network, 4 * network.patch, [0])
+        assert moved.max() >= network.patch - 1
+        return
+    context, multiple = network.context, network.multiple
+    assert context % multiple == 0
+    positions = [context + k for k in (0, multiple // 3, multiple // 2, multiple - 1)]
+    moved = disturbed(network, 2 * context + multiple, positions)
+    reach = max(
+        max(at - changed.min(), changed.max() - at)
+        for at, changed in zip(positions, moved, strict=True)
+    )
+    assert 0 < reach <= context <= reach + 3 * multiple
+
+
+def disturbed(network, n, positions):
+    """For each position, the input samples at which the output changes with the input there."""
+    wave = waves(n, 1)
+    calm = np.asarray(network(wave))[0, :, 0]
+    for at in positions:
+        changed = wave.copy()
+        changed[0, at, 0] += 100
+        yield np.flatnonzero(np.asarray(network(changed))[0, :, 0] != calm) // network.factor
+
+
+# === Files ===
+
+
+def test_a_keras_file_restores_it(network, tmp_path):
     network.save(tmp_path / "network.keras")
     again = keras.saving.load_model(tmp_path / "network.keras")
     assert type(again) is type(network)
     assert again.get_config() == network.get_config()
     x = inputs(network, shortest(network))
     np.testing.assert_array_equal(again(x), network(x))
+
+
+@pytest.mark.slow
+def test_jax_reads_the_weights_and_returns_the_output_of_tensorflow(tmp_path):
+    """All networks in one process, since its start takes longer than a network."""
+    x, expected = {}, {}
+    for name in models.names():
+        network = build_once(name)
+        network.save_weights(tmp_path / f"{name}.weights.h5")
+        x[name] = inputs(network, 1024)
+        expected[name] = np.asarray(network(x[name]))
+    np.savez(tmp_path / "x.npz", **x)
+    # The weights come from files: drawing initial ones would take most of the time.
+    script = (
+        "import numpy as np, keras, wideband.models as models\n"
+        "assert keras.backend.backend() == 'jax'\n"
+        "x, y = np.load('x.npz'), {}\n"
+        "for name in x.files:\n"
+        "    with keras.StatelessScope(initialize_variables=False):\n"
+        "        network = models.build(name, **models.small(name))\n"
+        "    network.load_weights(f'{name}.weights.h5')\n"
+        "    y[name] = network.predict(x[name], verbose=0)\n"
+        "np.savez('y.npz', **y)\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        cwd=tmp_path,
+    )
+    found = np.load(tmp_path / "y.npz")
+    for name, output in expected.items():
+        atol = 1e-4 * np.abs(output).max()
+        np.testing.assert_allclose(found[name], output, rtol=0, atol=atol, err_msg=name)
+
+
+# === Training ===
 
 
 def test_every_weight_gets_a_gradient(name):
@@ -136,8 +212,7 @@ def test_every_weight_gets_a_gradient(name):
     assert not idle
 
 
-def test_dropout_acts_in_training_only(name):
-    network = build(name)
+def test_dropout_is_active_in_training_only(network):
     if not any("seed_generator" in variable.path for variable in network.variables):
         pytest.skip("no dropout")
     x = inputs(network, shortest(network))
@@ -146,9 +221,10 @@ def test_dropout_acts_in_training_only(name):
 
 
 def test_mixed_precision_trains(name, policy):
-    network = models.build(name, **SMALL[name])
+    network = models.build(name, **models.small(name))
     assert any(layer.compute_dtype == "bfloat16" for layer in network.layers)
-    network.compile("adam", "mse", jit_compile=False)
+    # Eagerly: tracing the graph would take most of the time.
+    network.compile("adam", "mse", run_eagerly=True)
     before = network.get_weights()
     patch = shortest(network)
     loss = network.train_on_batch(inputs(network, patch), waves(patch))
@@ -158,32 +234,7 @@ def test_mixed_precision_trains(name, policy):
 
 
 @pytest.mark.parametrize("name", ["audiounet", "tfilm", "afilm", "dnn"])
-def test_the_wave_is_added_in_float32_under_mixed_precision(name, policy):
-    network = models.build(name, **SMALL[name])
+def test_mixed_precision_adds_the_wave_in_float32(name, policy):
+    network = models.build(name, **models.small(name))
     network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
     np.testing.assert_array_equal(network(waves(256)), waves(256))
-
-
-def test_jax_gives_the_output_of_tensorflow(name, tmp_path):
-    network = build(name)
-    network.save_weights(tmp_path / "network.weights.h5")
-    np.save(tmp_path / "x.npy", inputs(network, 1024))
-    # The weights are read from the file: to draw them first would take most of the time.
-    script = (
-        "import json, sys, numpy as np, keras, wideband.models as models\n"
-        "assert keras.backend.backend() == 'jax'\n"
-        "with keras.StatelessScope(initialize_variables=False):\n"
-        "    network = models.build(sys.argv[1], **json.loads(sys.argv[2]))\n"
-        "network.load_weights('network.weights.h5')\n"
-        "np.save('y.npy', network.predict(np.load('x.npy'), verbose=0))\n"
-    )
-    subprocess.run(
-        [sys.executable, "-c", script, name, json.dumps(SMALL[name])],
-        check=True,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        cwd=tmp_path,
-    )
-    expected = np.asarray(network(inputs(network, 1024)))
-    np.testing.assert_allclose(
-        np.load(tmp_path / "y.npy"), expected, rtol=0, atol=1e-4 * np.abs(expected).max()
-    )
