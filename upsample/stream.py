@@ -118,8 +118,7 @@ class Stream:
         expected = (len(samples),) if self._channels is None else (len(samples), self._channels)
         if samples.shape != expected:
             raise UserError(f"this stream takes samples of shape {expected}, not {samples.shape}")
-        if not np.isfinite(samples).all():
-            raise UserError("the recording contains NaN or infinity; repair it first")
+        check_finite(samples)
         wave = np.asarray(samples, np.float32)
         return wave[np.newaxis] if self._channels is None else wave.T
 
@@ -151,3 +150,9 @@ class Stream:
         return np.concatenate([self._windows.push(wave), self._windows.flush()], axis=1)[
             :, :missing
         ]
+
+
+def check_finite(wave: np.ndarray) -> None:
+    """Raises a UserError if a wave contains NaN or infinity."""
+    if not np.isfinite(wave).all():
+        raise UserError("the recording contains NaN or infinity; repair it first")

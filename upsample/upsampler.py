@@ -7,7 +7,7 @@ from ..audio import Ratio, interpolate, measure
 from ..command import UserError
 from ..models.restorer import Restorer
 from .settings import Settings
-from .stream import Stream
+from .stream import Stream, check_finite
 from .windows import WINDOW
 
 # Long waves are restored in chunks of this length.
@@ -98,6 +98,7 @@ class Upsampler:
         if len(wave) == 0:
             raise UserError("the recording is empty")
         keep_hz = None
+        check_finite(wave)
         if keep_low_band:
             keep_hz = measure.wave_bandwidth_hz(audio.mono(wave), round(sample_rate))
         stream = self.stream(sample_rate, wave.shape[1] if wave.ndim == 2 else None, keep_hz)

@@ -1,17 +1,19 @@
-"""Small TFLite files of each kind, the runs that they come from, and waves to restore."""
+"""Waves to restore, small networks of each kind, their runs and their TFLite files."""
 
-import json
+from functools import cache
 
 import keras
 import numpy as np
 import pytest
 from wideband import models
+from wideband.models.record import Record
+from wideband.upsample import Upsampler, windows
 from wideband.upsample.export import exporter
 
 
 @pytest.fixture(scope="session")
 def speech():
-    """Makes a gliding voice with formants and syllables, (n,) at 16 kHz."""
+    """Returns a function that makes a gliding voice with formants and syllables, (n,) at 16 kHz."""
 
     def speech(n):
         instants = np.arange(n) / 16000
@@ -29,87 +31,117 @@ def speech():
 
 
 @pytest.fixture(scope="session")
-def noise():
-    """Makes white noise, (n,)."""
+def snr():
+    """Returns a function that computes the signal-to-noise ratio of an estimate in dB."""
 
-    def noise(n, seed=0):
-        return np.random.default_rng(seed).normal(0, 0.1, n).astype(np.float32)
+    def snr(reference, estimate):
+        with np.errstate(divide="ignore"):
+            return 10 * np.log10(np.sum(reference**2) / np.sum((reference - estimate) ** 2))
 
-    return noise
+    return snr
 
 
 @pytest.fixture(scope="session")
-def pushed():
-    """Restores a wave in pieces of lengths used in turn; also tells its lag and stated latency."""
+def push():
+    """Returns a function that restores a wave in chunks, whose lengths are used in turn.
 
-    def pushed(upsampler, wave, steps, **options):
+    It returns the output, the largest lag of the stream and its stated latency, both in seconds.
+    """
+
+    def push(upsampler, wave, lengths, **options):
         channels = wave.shape[1] if wave.ndim == 2 else None
         stream = upsampler.stream(channels=channels, **options)
-        pieces, taken, given, lag = [], 0, 0, 0.0
+        chunks, taken, emitted, lag = [], 0, 0, 0.0
         while taken < len(wave):
-            step = steps[len(pieces) % len(steps)]
-            lag = max(lag, taken / options["sample_rate"] - given / upsampler.sample_rate)
-            pieces.append(stream.push(wave[taken : taken + step]))
-            taken += step
-            given += len(pieces[-1])
-        return np.concatenate([*pieces, stream.flush()]), lag, stream.latency
+            length = lengths[len(chunks) % len(lengths)]
+            lag = max(lag, taken / options["sample_rate"] - emitted / upsampler.sample_rate)
+            chunks.append(stream.push(wave[taken : taken + length]))
+            taken += length
+            emitted += len(chunks[-1])
+        return np.concatenate([*chunks, stream.flush()]), lag, stream.latency
 
-    return pushed
+    return push
 
 
 @pytest.fixture(scope="session")
-def run_of(run, tmp_path_factory):
-    """Makes a run folder of a network whose every weight counts."""
+def build():
+    """Returns a function that builds a small network, once, in which every weight matters."""
 
-    def run_of(name, **arguments):
+    @cache
+    def build(name):
+        keras.utils.set_random_seed(0)
+        network = models.build(name, **models.small(name))
+        rng = np.random.default_rng(1)
+        network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in network.get_weights()])
+        return network
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def upsampler(build):
+    """Returns a function that makes an upsampler of such a network, from 4 to 16 kHz."""
+
+    def upsampler(name):
+        return Upsampler(build(name), 16000, 4, "spline")
+
+    return upsampler
+
+
+@pytest.fixture
+def one_window_at_a_time(monkeypatch):
+    """Restores windows one by one, so that each network is compiled for one batch size only."""
+    monkeypatch.setattr(windows, "SAMPLES_AT_ONCE", 1)
+
+
+@pytest.fixture(scope="session")
+def make_run(run, build, tmp_path_factory):
+    """Returns a function that makes the run folder of a small network."""
+
+    def make_run(name):
         folder = tmp_path_factory.mktemp("runs") / name
         folder.mkdir()
-        record = json.loads((run / "run.json").read_text())
-        record["recipe"] |= {"name": name, "model": name, "arguments": arguments}
-        keras.utils.set_random_seed(0)
-        network = models.build(name, **arguments)
-        rng = np.random.default_rng(0)
-        network.set_weights(
-            [weight + rng.normal(0, 0.05, weight.shape) for weight in network.get_weights()]
-        )
+        network = build(name)
         network.save_weights(folder / "best.weights.h5")
-        (folder / "run.json").write_text(json.dumps(record))
+        record = Record.read(run)
+        record.recipe |= {"name": name, "model": name, "arguments": models.small(name)}
+        record.write(folder)
         return folder
 
-    return run_of
+    return make_run
 
 
 @pytest.fixture(scope="session")
-def stream_run(run_of):
+def stream_run(make_run):
     """A run of the network that streams."""
-    return run_of("streamnet", ratio=4, width=0.1)
+    return make_run("streamnet")
 
 
 @pytest.fixture(scope="session")
-def stream_files(stream_run, data, tmp_path_factory):
-    """Exports that run once for all tests: the path of its file."""
-    folder, made = tmp_path_factory.mktemp("files"), {}
+def stream_file(stream_run, data, tmp_path_factory):
+    """Returns a function that exports that run, once for each kind of quantization."""
+    folder = tmp_path_factory.mktemp("files")
 
-    def file(quantize="none"):
-        if quantize not in made:
-            made[quantize] = folder / f"stream-{quantize}.tflite"
-            exporter.export(stream_run, made[quantize], quantize, data=data)
-        return made[quantize]
+    @cache
+    def stream_file(quantize="none"):
+        path = folder / f"stream-{quantize}.tflite"
+        exporter.export(stream_run, path, quantize, data=data)
+        return path
 
-    return file
+    return stream_file
 
 
 @pytest.fixture(scope="session")
 def window_file(run, tmp_path_factory):
-    """A TFLite file whose windows stand alone and have a context."""
+    """A TFLite file with independent windows and a context."""
     path = tmp_path_factory.mktemp("files") / "window.tflite"
     exporter.export(run, path, window=2048)
     return path
 
 
 @pytest.fixture(scope="session")
-def patch_file(run_of, tmp_path_factory):
-    """A TFLite file whose windows stand alone, are seen whole, and go through an LSTM."""
+def patch_file(make_run, tmp_path_factory):
+    """A TFLite file with independent windows, which it sees whole, and an LSTM."""
     path = tmp_path_factory.mktemp("files") / "patch.tflite"
-    exporter.export(run_of("tfilm", width=0.05, patch=256), path)
+    exporter.export(make_run("tfilm"), path)
     return path

@@ -1,0 +1,81 @@
+"""Windows: their outputs are joined without seams."""
+
+import numpy as np
+import pytest
+from wideband import models
+from wideband.audio import interpolate
+from wideband.upsample import windows
+
+
+def run(network, wave, *window):
+    """Passes a wave (n,) through a network in windows."""
+    stage = windows.Windows(network, 1, 16000, *window)
+    return np.concatenate([stage.push(wave[np.newaxis]), stage.flush()], axis=1)[0]
+
+
+@pytest.mark.parametrize("n", [1, 7936, 7937, 30001])
+def test_a_network_with_a_context_restores_windows_like_the_whole_wave(
+    n, noise, build, upsampler, one_window_at_a_time
+):
+    network, low = build("audiounet"), noise(n)
+    found, _ = upsampler("audiounet").upsample(low, 4000, keep_low_band=False)
+    interpolated = interpolate.spline(np.pad(low, (0, 32), mode="symmetric"), 4)[: 4 * n]
+    context = network.context
+    padded = np.pad(interpolated, (context, context + -4 * n % network.multiple))
+    whole = np.asarray(network(padded[np.newaxis, :, np.newaxis]))[0, :, 0]
+    np.testing.assert_allclose(found, whole[context : context + 4 * n], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dnn", "tfilm"])
+def test_patches_are_half_a_patch_apart_and_cross_faded(name, noise, build, one_window_at_a_time):
+    """Compared with patches that are weighted one by one, with zeros in the outer eighths."""
+    network = build(name)
+    patch = network.patch
+    n = 5 * patch
+    wave = noise(n)
+    found = run(network, wave)
+    eighth = patch // 8
+    rise = np.sin(np.pi / 2 * (np.arange(2 * eighth) + 0.5) / (2 * eighth)) ** 2
+    weights = np.concatenate(
+        [np.zeros(eighth), rise, np.ones(2 * eighth), rise[::-1], np.zeros(eighth)]
+    )
+    padded = np.pad(wave, patch)
+    starts = range(patch - 3 * eighth, n + patch, patch // 2)
+    patches = np.stack([padded[start : start + patch] for start in starts])
+    expected = np.zeros(n + 2 * patch)
+    for start, output in zip(starts, np.asarray(network(patches[..., np.newaxis])), strict=True):
+        expected[start : start + patch] += weights * output[:, 0]
+    np.testing.assert_allclose(found, expected[patch:-patch], rtol=0, atol=1e-5)
+
+
+def seam_db(network, noise):
+    """Mean rise of the second difference at the borders of windows above that between them.
+
+    Patches of random networks agree in the wave only, so a cross-fade may dip there: a fall is not
+    a seam.
+    """
+    window = max(2048, 4 * (network.context or 0))
+    window, lead, fade = windows.grid(network, window)
+    hop = window - 2 * lead - fade
+    wave = noise(max(8192, 4 * hop))
+    found, factor = run(network, wave, window), network.factor
+    # The middle of each fade, and the middle between two of them.
+    borders = factor * (np.arange(2 * hop, len(wave) - hop, hop) - fade // 2)
+    between = borders + factor * hop // 2
+    sharp = np.diff(found, 2) ** 2
+
+    def level_db(centres):
+        return 10 * np.log10(np.mean([sharp[at - 16 : at + 16] for at in centres], axis=1))
+
+    return np.mean(level_db(borders) - level_db(between))
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_there_are_no_seams_where_windows_meet(name, noise, build, one_window_at_a_time):
+    assert seam_db(build(name), noise) < 1.0
+
+
+def test_hard_cuts_would_be_found(monkeypatch, noise, build, one_window_at_a_time):
+    network = build("gionet")
+    monkeypatch.setattr(windows, "grid", lambda network, window: (network.patch, 0, 0))
+    assert seam_db(network, noise) > 3.0
