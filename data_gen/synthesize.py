@@ -1,9 +1,10 @@
 """The demo corpus: ten minutes of speech with known text, synthesised by espeak-ng.
 
-Each build produces the same bytes, in any order of the voices. espeak-ng's own voices do not: some
-breathe with random numbers, most flutter by a counter that continues from one sentence to the
-next, and the Scottish accent depends on the voice before it. The voices are therefore described
-here, without breath, flutter and that accent.
+Each build in a new process produces the same bytes. espeak-ng's own voices do not: some breathe
+with random numbers, most flutter by a counter that continues from one sentence to the next, and
+the Scottish accent depends on the voice before it. The voices are therefore described here,
+without breath, flutter and that accent. Some state of espeak-ng remains: what a process has
+synthesised before changes the amplitudes of some sounds.
 
 The recordings have espeak-ng's rate of 22050 Hz and fill the band: 2 to 5 % of a voice's power is
 between 4 and 8 kHz, and 0.1 to 0.2 % above.

@@ -109,6 +109,28 @@ def prepared(corpus, tmp_path_factory):
     return Prepared(folder, process)
 
 
+@pytest.fixture(scope="session")
+def build_demo():
+    """Returns a function that synthesises the demo corpus in a new process."""
+
+    def build_demo(folder):
+        code = (
+            "import sys; from pathlib import Path; from wideband.data_gen import synthesize; "
+            "synthesize.build(Path(sys.argv[1]))"
+        )
+        subprocess.run([sys.executable, "-c", code, str(folder)], check=True, capture_output=True)
+
+    return build_demo
+
+
+@pytest.fixture(scope="session")
+def demo(build_demo, tmp_path_factory):
+    """The demo corpus."""
+    folder = tmp_path_factory.mktemp("demo")
+    build_demo(folder)
+    return folder
+
+
 @pytest.fixture
 def small(noise, tmp_path):
     """A folder of three speakers with half a second each."""

@@ -1,13 +1,12 @@
-"""The corpus readers, on small trees of the published layouts."""
+"""The corpus readers on small trees of the published layouts."""
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from wideband.command import UserError
-from wideband.data_gen import corpora
+from wideband.data_gen import corpora, synthesize
 
 
 def tree(folder, **texts):
@@ -19,7 +18,7 @@ def tree(folder, **texts):
     return folder
 
 
-def facts(recordings):
+def summary(recordings):
     return [(one.name, one.speaker, one.text, one.split) for one in recordings]
 
 
@@ -33,7 +32,7 @@ def manifest(folder, *rows, header="split,path,speaker,text"):
 
 def test_the_speaker_is_the_first_folder_below_the_source(tmp_path):
     tree(tmp_path, **{"anna/day/2.WAV": "", "anna/1.flac": "", "beth/1.mp3": "", "beth/x.txt": ""})
-    assert facts(corpora.recordings("folder", tmp_path)) == [
+    assert summary(corpora.recordings("folder", tmp_path)) == [
         ("anna/1.flac", "anna", "", ""),
         ("anna/day/2.WAV", "anna", "", ""),
         ("beth/1.mp3", "beth", "", ""),
@@ -46,18 +45,18 @@ def test_recordings_point_at_their_files(tmp_path):
     assert paths == [tmp_path / "anna/1.ogg", tmp_path / "anna/2.aiff"]
 
 
-def test_files_right_in_the_source_belong_to_one_speaker_named_after_it(tmp_path):
+def test_files_directly_in_the_source_belong_to_one_speaker_named_after_it(tmp_path):
     source = tree(tmp_path / "memoirs", **{"1.wav": "", "2.wav": ""})
     assert [one.speaker for one in corpora.recordings("folder", source)] == ["memoirs"] * 2
 
 
-def test_hidden_files_and_folders_are_passed_over(tmp_path):
+def test_hidden_files_and_folders_are_skipped(tmp_path):
     tree(tmp_path, **{"a/1.wav": "", "a/._1.wav": "", ".trash/2.wav": "", "a/.old/3.wav": ""})
     assert [one.name for one in corpora.recordings("folder", tmp_path)] == ["a/1.wav"]
 
 
 @pytest.mark.parametrize("pattern", [r"(\w+)-\d", r"[a-z]+(?=-)"])
-def test_a_pattern_finds_the_speaker_by_its_group_or_as_a_whole(tmp_path, pattern):
+def test_the_group_or_the_whole_match_of_a_pattern_is_the_speaker(tmp_path, pattern):
     tree(tmp_path, **{"x/anna-1.wav": "", "y/anna-2.wav": "", "y/beth-1.wav": ""})
     found = corpora.recordings("folder", tmp_path, speaker_pattern=pattern)
     assert [one.speaker for one in found] == ["anna", "anna", "beth"]
@@ -72,13 +71,13 @@ def test_a_pattern_finds_the_speaker_by_its_group_or_as_a_whole(tmp_path, patter
         (r"(\w+", "is not a regular expression"),
     ],
 )
-def test_a_pattern_that_fails_is_named_with_the_file(tmp_path, pattern, message):
+def test_a_pattern_that_fails_is_reported_with_the_file(tmp_path, pattern, message):
     tree(tmp_path, **{"anna.wav": ""})
     with pytest.raises(UserError, match=message):
         corpora.recordings("folder", tmp_path, speaker_pattern=pattern)
 
 
-def test_a_pattern_is_refused_where_the_corpus_knows_its_speakers(tmp_path):
+def test_a_pattern_is_refused_for_a_corpus_that_names_its_speakers(tmp_path):
     with pytest.raises(UserError, match="speaker_pattern is for the corpus 'folder'"):
         corpora.recordings("manifest", manifest(tmp_path), speaker_pattern="x")
 
@@ -86,12 +85,12 @@ def test_a_pattern_is_refused_where_the_corpus_knows_its_speakers(tmp_path):
 def test_a_source_without_audio_is_an_error(tmp_path):
     with pytest.raises(UserError, match="no recordings found"):
         corpora.recordings("folder", tree(tmp_path, **{"a/readme.txt": ""}))
-    with pytest.raises(UserError, match="there is no such folder"):
+    with pytest.raises(UserError, match="no such folder"):
         corpora.recordings("folder", tmp_path / "missing")
 
 
-def test_an_unknown_corpus_is_told_with_the_known_ones(tmp_path):
-    with pytest.raises(UserError, match="no corpus 'timit'; choose one of folder, manifest"):
+def test_an_unknown_corpus_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(UserError, match="unknown corpus 'timit'; choose one of folder, manifest"):
         corpora.recordings("timit", tmp_path)
 
 
@@ -99,7 +98,7 @@ def test_an_unknown_corpus_is_told_with_the_known_ones(tmp_path):
 
 
 @pytest.mark.parametrize("named", ["its folder", "the file"])
-def test_a_manifest_says_it_all(tmp_path, named):
+def test_a_manifest_has_split_path_speaker_and_text(tmp_path, named):
     manifest(
         tmp_path,
         'valid,b/1.flac,beth,0.5,"one, two",x',
@@ -108,16 +107,16 @@ def test_a_manifest_says_it_all(tmp_path, named):
     )
     source = tmp_path if named == "its folder" else tmp_path / "manifest.csv"
     found = corpora.recordings("manifest", source)
-    assert facts(found) == [
+    assert summary(found) == [
         ("a/1.wav", "anna", "", "train"),
         ("b/1.flac", "beth", "one, two", "valid"),
     ]
     assert found[0].path == tmp_path / "a/1.wav"
 
 
-def test_the_text_column_may_be_missing_and_the_first_bytes_a_spreadsheets(tmp_path):
+def test_a_manifest_may_lack_the_text_column_and_begin_with_a_byte_order_mark(tmp_path):
     manifest(tmp_path, "test,a/1.wav,anna", header="\ufeffsplit,path,speaker")
-    assert facts(corpora.recordings("manifest", tmp_path)) == [("a/1.wav", "anna", "", "test")]
+    assert summary(corpora.recordings("manifest", tmp_path)) == [("a/1.wav", "anna", "", "test")]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +133,7 @@ def test_the_text_column_may_be_missing_and_the_first_bytes_a_spreadsheets(tmp_p
         ("train,a/../../other.wav,anna,", r"should be a path below"),
     ],
 )
-def test_a_wrong_row_is_named_by_its_line(tmp_path, row, message):
+def test_a_wrong_row_is_reported_with_its_line(tmp_path, row, message):
     tree(tmp_path, **{"other.wav": ""})
     folder = manifest(tmp_path / "corpus", "train,a/1.wav,anna,", row)
     with pytest.raises(UserError, match=rf"manifest\.csv, line 3: .*{message}") as caught:
@@ -148,36 +147,44 @@ def test_an_absolute_path_in_a_manifest_is_refused(tmp_path):
         corpora.recordings("manifest", tmp_path)
 
 
-def test_missing_columns_are_named(tmp_path):
+def test_missing_columns_are_listed(tmp_path):
     manifest(tmp_path, "a/1.wav,anna", header="path,voice")
     with pytest.raises(UserError, match=r"add the missing column\(s\) speaker, split"):
         corpora.recordings("manifest", tmp_path)
 
 
-def test_an_empty_manifest_holds_no_recordings(tmp_path):
+def test_an_empty_manifest_has_no_recordings(tmp_path):
     with pytest.raises(UserError, match="no recordings found"):
         corpora.recordings("manifest", manifest(tmp_path))
 
 
-def test_what_is_no_text_is_no_manifest(tmp_path):
+def test_a_file_that_is_not_a_csv_is_refused(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.linspace(-1, 1, 999), 16000)
-    with pytest.raises(UserError, match="not a CSV in UTF-8"):
+    with pytest.raises(UserError, match="not a CSV file in UTF-8"):
         corpora.recordings("manifest", tmp_path / "a.wav")
-    with pytest.raises(UserError, match="there is no such manifest"):
+    with pytest.raises(UserError, match="no such manifest"):
         corpora.recordings("manifest", tmp_path)
 
 
 # demo
 
 
-def test_the_demo_is_built_where_it_is_not_and_used_where_it_is(tmp_path):
-    source = tmp_path / "demo"
-    first = corpora.recordings("demo", source)
-    assert all(one.path.is_file() and one.text for one in first)
-    assert set(Counter(one.split for one in first)) == {"train", "valid", "test"}
-    written = {path: path.stat().st_mtime_ns for path in source.rglob("*") if path.is_file()}
-    assert corpora.recordings("demo", source) == first
-    assert {path: path.stat().st_mtime_ns for path in written} == written
+def test_the_demo_is_built_where_it_is_missing(tmp_path, monkeypatch):
+    def build(folder):
+        manifest(folder, "train,a/1.wav,anna,one", "test,b/1.flac,beth,two")
+
+    monkeypatch.setattr(synthesize, "build", build)
+    assert summary(corpora.recordings("demo", tmp_path / "demo")) == [
+        ("a/1.wav", "anna", "one", "train"),
+        ("b/1.flac", "beth", "two", "test"),
+    ]
+
+
+def test_a_demo_that_was_built_is_used_again(demo, monkeypatch):
+    monkeypatch.setattr(synthesize, "build", None)
+    found = corpora.recordings("demo", demo)
+    assert all(one.path.is_file() and one.text for one in found)
+    assert {one.split for one in found} == {"train", "valid", "test"}
 
 
 # vctk
@@ -204,12 +211,12 @@ def test_vctk_is_read_by_microphone_with_its_texts(tmp_path, below):
     vctk_092(tmp_path / below)
     prefix = "" if below == "." else f"{below}/"
     folder = f"{prefix}wav48_silence_trimmed"
-    assert facts(corpora.recordings("vctk", tmp_path)) == [
+    assert summary(corpora.recordings("vctk", tmp_path)) == [
         (f"{folder}/p225/p225_001_mic1.flac", "p225", "Please call Stella.", ""),
         (f"{folder}/p315/p315_001_mic1.flac", "p315", "", ""),
         (f"{folder}/s5/s5_001_mic1.flac", "s5", "Please call Stella.", ""),
     ]
-    assert facts(corpora.recordings("vctk", tmp_path, mic=2)) == [
+    assert summary(corpora.recordings("vctk", tmp_path, mic=2)) == [
         (f"{folder}/p225/p225_001_mic2.flac", "p225", "Please call Stella.", ""),
         (f"{folder}/s5/s5_001_mic2.flac", "s5", "Please call Stella.", ""),
     ]
@@ -220,7 +227,7 @@ def test_the_older_vctk_is_read_too_and_has_one_microphone(tmp_path):
         tmp_path / "VCTK-Corpus",
         **{"wav48/p225/p225_001.wav": "", "txt/p225/p225_001.txt": "Please call Stella."},
     )
-    assert facts(corpora.recordings("vctk", tmp_path)) == [
+    assert summary(corpora.recordings("vctk", tmp_path)) == [
         ("VCTK-Corpus/wav48/p225/p225_001.wav", "p225", "Please call Stella.", "")
     ]
     with pytest.raises(UserError, match=r"VCTK 0\.80 has no microphone 2"):
@@ -236,7 +243,7 @@ def test_a_third_microphone_does_not_exist(tmp_path):
 
 
 @pytest.mark.parametrize("below", [".", "LJSpeech-1.1"])
-def test_ljspeech_gives_the_spelled_out_text_and_takes_quotes_as_they_are(tmp_path, below):
+def test_ljspeech_has_the_spelled_out_text_with_quotes_unchanged(tmp_path, below):
     tree(
         tmp_path / below,
         **{
@@ -269,7 +276,7 @@ def test_librispeech_is_split_by_its_subsets(tmp_path, below):
     librispeech(tmp_path / below)
     found = corpora.recordings("librispeech", tmp_path)
     prefix = "" if below == "." else f"{below}/"
-    assert facts(found) == [
+    assert summary(found) == [
         (f"{prefix}dev-clean/84/7/84-7-0000.flac", "84", "CHAPTER ONE", "valid"),
         (f"{prefix}dev-clean/84/7/84-7-0001.flac", "84", "IT RAINED", "valid"),
         (f"{prefix}test-clean/61/7/61-7-0000.flac", "61", "CHAPTER ONE", "test"),
@@ -279,13 +286,15 @@ def test_librispeech_is_split_by_its_subsets(tmp_path, below):
     ]
 
 
-def test_only_the_wanted_subsets_are_read_each_once(tmp_path):
+def test_only_the_chosen_subsets_are_read_each_once(tmp_path):
     found = corpora.recordings(
         "librispeech", librispeech(tmp_path), subsets=("dev-clean", "dev-clean")
     )
     assert [one.split for one in found] == ["valid", "valid"]
 
 
-def test_an_unknown_subset_is_told_with_the_known_ones(tmp_path):
-    with pytest.raises(UserError, match="no subset 'dev'; it has train-clean-100"):
+def test_an_unknown_subset_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(
+        UserError, match="unknown LibriSpeech subset 'dev'; choose one of train-clean-100"
+    ):
         corpora.recordings("librispeech", librispeech(tmp_path), subsets=("dev",))

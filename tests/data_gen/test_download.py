@@ -1,4 +1,4 @@
-"""Downloads, against archives of the published inner layout on a server on the loopback."""
+"""Downloads of archives with the published layouts, from a server on the loopback interface."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ import pytest
 from wideband.command import UserError
 from wideband.data_gen import corpora, download
 
-# Does not compress, so that an archive is long enough to break off.
+# Incompressible, so that an archive is long enough to be interrupted.
 NOISE = np.random.default_rng(0).bytes(200_000)
 
 VCTK = {
@@ -44,7 +44,7 @@ def zipped(files):
     return buffer.getvalue()
 
 
-def tarred(files, compression, links=()):
+def tarred(files, compression, links=(), kind=tarfile.SYMTYPE):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode=f"w:{compression}") as archive:
         for name, content in files.items():
@@ -53,14 +53,14 @@ def tarred(files, compression, links=()):
             archive.addfile(member, io.BytesIO(content))
         for name, target in links:
             member = tarfile.TarInfo(name)
-            member.type, member.linkname = tarfile.SYMTYPE, target
+            member.type, member.linkname = kind, target
             archive.addfile(member)
     return buffer.getvalue()
 
 
 @pytest.fixture
 def server():
-    """Serves `files`; `ranges` and `stop_after` make it a poorer server."""
+    """A server of `files`; `ranges` and `stop_after` make it a worse one."""
     state = SimpleNamespace(files={}, requests=[], ranges=True, stop_after=None)
 
     class Handler(BaseHTTPRequestHandler):
@@ -100,7 +100,7 @@ def server():
 
 @pytest.fixture
 def publish(server, monkeypatch):
-    """Puts a small archive in the place of a published one: same name and layout."""
+    """Replaces a published archive with a small one of the same name and layout."""
 
     def put(name, content):
         published = download.ARCHIVES[name]
@@ -115,7 +115,7 @@ def publish(server, monkeypatch):
     return put
 
 
-def left_in(folder):
+def tree(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
@@ -146,31 +146,31 @@ def test_librispeech_subsets_come_one_by_one(tmp_path, publish, server):
     assert len(server.requests) == 2
 
 
-def test_what_is_there_is_not_downloaded_again(tmp_path, publish, server):
+def test_a_corpus_that_is_there_is_not_downloaded_again(tmp_path, publish, server):
     file = publish("vctk", zipped(VCTK))
     first = corpora.recordings("vctk", tmp_path)
     assert corpora.recordings("vctk", tmp_path) == first
     assert len(server.requests) == 1
-    # Without the archive too: it may be deleted once unpacked.
+    # The archive may be deleted after unpacking.
     (tmp_path / file).unlink()
     assert corpora.recordings("vctk", tmp_path) == first
     assert len(server.requests) == 1
 
 
-def test_an_archive_put_there_by_hand_is_used(tmp_path, publish, server):
+def test_an_archive_that_the_user_put_there_is_used(tmp_path, publish, server):
     content = zipped(VCTK)
     (tmp_path / publish("vctk", content)).write_bytes(content)
     assert len(corpora.recordings("vctk", tmp_path)) == 1
     assert server.requests == []
 
 
-def test_a_broken_download_goes_on_where_it_stopped(tmp_path, publish, server):
+def test_an_interrupted_download_continues_where_it_stopped(tmp_path, publish, server):
     content = zipped(VCTK)
     file = publish("vctk", content)
     server.stop_after = 70_000
-    with pytest.raises(UserError, match=r"broke off .* run the command again to go on"):
+    with pytest.raises(UserError, match=r"interrupted .* run the command again to continue"):
         corpora.recordings("vctk", tmp_path)
-    assert left_in(tmp_path) == [f"{file}.part"]
+    assert tree(tmp_path) == [f"{file}.part"]
     part = (tmp_path / f"{file}.part").read_bytes()
     assert 50_000 < len(part) <= 70_000
     assert part == content[: len(part)]
@@ -191,7 +191,7 @@ def test_a_server_without_ranges_starts_from_the_beginning(tmp_path, publish, se
     assert (tmp_path / file).read_bytes() == content
 
 
-def test_a_download_that_broke_off_after_its_last_byte_is_taken(tmp_path, publish, server):
+def test_a_download_that_was_interrupted_after_its_last_byte_is_used(tmp_path, publish, server):
     content = zipped(VCTK)
     file = publish("vctk", content)
     (tmp_path / f"{file}.part").write_bytes(content)
@@ -209,25 +209,25 @@ def test_a_damaged_archive_is_refused_and_removed(tmp_path, publish, server, par
     with pytest.raises(UserError, match=rf"{file}: .* is damaged .* was removed") as caught:
         corpora.recordings("vctk", tmp_path)
     assert "\n" not in str(caught.value)
-    assert left_in(tmp_path) == []
+    assert tree(tmp_path) == []
     server.files[file] = content
     assert len(corpora.recordings("vctk", tmp_path)) == 1
 
 
-def test_a_missing_file_is_told_with_its_address(tmp_path, publish, server):
+def test_a_missing_file_is_reported_with_its_address(tmp_path, publish, server):
     file = publish("vctk", zipped(VCTK))
     server.files.clear()
     with pytest.raises(UserError, match=rf"404 .*{server.url}/{file}; try later"):
         corpora.recordings("vctk", tmp_path)
-    assert left_in(tmp_path) == []
+    assert tree(tmp_path) == []
 
 
-def test_a_server_out_of_reach_is_told_in_one_line(tmp_path, monkeypatch):
-    # Port 1 of the loopback: nobody listens there.
+def test_an_unreachable_server_is_reported_in_one_line(tmp_path, monkeypatch):
+    # No server listens on port 1 of the loopback interface.
     nowhere = replace(download.ARCHIVES["vctk"], url="http://127.0.0.1:1/VCTK-Corpus-0.92.zip")
     monkeypatch.setitem(download.ARCHIVES, "vctk", nowhere)
     with pytest.raises(
-        UserError, match=r"127\.0\.0\.1:1/VCTK.* broke off \(ConnectionError\)"
+        UserError, match=r"127\.0\.0\.1:1/VCTK.* interrupted \(ConnectionError\)"
     ) as e:
         corpora.recordings("vctk", tmp_path)
     assert "\n" not in str(e.value)
@@ -236,40 +236,68 @@ def test_a_server_out_of_reach_is_told_in_one_line(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "name", ["../evil.txt", "a/../../evil.txt", "/evil.txt", "C:\\evil.txt", "..\\evil.txt"]
 )
-def test_an_archive_that_reaches_out_of_its_folder_is_refused(tmp_path, publish, name):
+def test_a_zip_that_reaches_out_of_its_folder_is_refused(tmp_path, publish, name):
     source = tmp_path / "source"
     file = publish("vctk", zipped({**VCTK, name: b"evil"}))
     with pytest.raises(UserError, match=r"refused, .*evil\.txt' would be unpacked outside"):
         corpora.recordings("vctk", source)
-    assert left_in(tmp_path) == ["source", f"source/{file}"]
+    assert tree(tmp_path) == ["source", f"source/{file}"]
 
 
-def test_links_in_an_archive_are_refused(tmp_path, publish):
-    links = [("LJSpeech-1.1/wavs/out", "/etc")]
+@pytest.mark.parametrize("name", ["../evil.txt", "LJSpeech-1.1/../../evil.txt"])
+def test_a_tar_that_reaches_out_of_its_folder_is_refused(tmp_path, publish, name):
+    source = tmp_path / "source"
+    file = publish("ljspeech", tarred({**LJSPEECH, name: b"evil"}, "bz2"))
+    with pytest.raises(
+        UserError, match=r"refused, .*evil\.txt.* outside the destination"
+    ) as caught:
+        corpora.recordings("ljspeech", source)
+    assert "\n" not in str(caught.value)
+    assert tree(tmp_path) == ["source", f"source/{file}"]
+
+
+def test_an_absolute_path_in_a_tar_is_unpacked_inside_its_folder(tmp_path, publish):
+    publish("ljspeech", tarred({**LJSPEECH, f"{tmp_path}/evil.txt": b"evil"}, "bz2"))
+    assert len(corpora.recordings("ljspeech", tmp_path / "source")) == 1
+    assert not list(tmp_path.rglob("evil.txt"))
+
+
+@pytest.mark.parametrize("target", ["/etc", "../../../evil"])
+def test_a_link_to_the_outside_is_refused(tmp_path, publish, target):
+    links = [("LJSpeech-1.1/wavs/out", target)]
     file = publish("ljspeech", tarred(LJSPEECH, "bz2", links))
-    with pytest.raises(UserError, match=r"refused, 'LJSpeech-1\.1/wavs/out' is a link"):
+    with pytest.raises(
+        UserError, match=r"refused, 'LJSpeech-1\.1/wavs/out' (is a link|would link)"
+    ):
         corpora.recordings("ljspeech", tmp_path)
-    assert left_in(tmp_path) == [file]
+    assert tree(tmp_path) == [file]
 
 
-def test_an_archive_of_something_else_is_told(tmp_path, publish):
+def test_a_device_in_a_tar_is_refused(tmp_path, publish):
+    file = publish(
+        "ljspeech", tarred(LJSPEECH, "bz2", [("LJSpeech-1.1/null", "")], tarfile.CHRTYPE)
+    )
+    with pytest.raises(UserError, match=r"refused, 'LJSpeech-1\.1/null' is a special file"):
+        corpora.recordings("ljspeech", tmp_path)
+    assert tree(tmp_path) == [file]
+
+
+def test_an_archive_of_something_else_is_refused(tmp_path, publish):
     publish("ljspeech", tarred(DEV_CLEAN, "bz2"))
-    with pytest.raises(UserError, match=r"holds no folder LJSpeech-1\.1"):
+    with pytest.raises(UserError, match=r"has no folder LJSpeech-1\.1"):
         corpora.recordings("ljspeech", tmp_path)
     assert not (tmp_path / "LJSpeech-1.1").exists()
 
 
-def test_a_corpus_that_lost_its_recordings_is_told_before_anything_is_downloaded(
-    tmp_path, publish, server
-):
+def test_an_incomplete_corpus_is_refused_before_anything_is_downloaded(tmp_path, publish, server):
     publish("vctk", zipped(VCTK))
     (tmp_path / "VCTK-Corpus-0.92/txt").mkdir(parents=True)
-    with pytest.raises(UserError, match=r"VCTK-Corpus-0\.92: is there, but not whole; remove it"):
+    with pytest.raises(UserError, match=r"VCTK-Corpus-0\.92: exists but is incomplete; remove it"):
         corpora.recordings("vctk", tmp_path)
     assert server.requests == []
 
 
-def test_what_a_killed_unpacking_left_is_cleared_away(tmp_path, publish):
+def test_leftovers_of_a_killed_unpacking_are_removed(tmp_path, publish):
     file = publish("vctk", zipped(VCTK))
     stale = tmp_path / f".{file}.unpacking" / "wav48_silence_trimmed/p999/p999_001_mic1.flac"
     stale.parent.mkdir(parents=True)
