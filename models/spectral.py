@@ -170,8 +170,8 @@ def inverse_rfft(real, imaginary):
 
 def _hartley(real, imaginary):
     """Hartley's transform of a real sequence, (..., n), from the half of its Fourier transform."""
-    mirrored = ops.flip((real + imaginary)[..., 1:-1], axis=-1)
-    return ops.concatenate([real - imaginary, mirrored], axis=-1)
+    mirrored = ops.flip((real - imaginary)[..., 1:-1], axis=-1)
+    return ops.concatenate([real + imaginary, mirrored], axis=-1)
 
 
 def time_frequency(
