@@ -1,43 +1,35 @@
-"""wideband-evaluate: a run beside its baselines on the test split, and the report of it."""
+"""wideband-evaluate: a run next to baselines on the test split, and its report."""
 
-import csv
+import contextlib
+import io
 import json
 import shutil
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 import soundfile
-from wideband.command import UserError
-from wideband.data_gen import dataset as shards
-from wideband.data_gen import degrade
-from wideband.evaluate import evaluation as systems
-from wideband.evaluate import metrics
-from wideband.upsample import Upsampler
-
-
-def evaluate(*flags):
-    command = [sys.executable, "-m", "wideband.evaluate", *map(str, flags)]
-    return subprocess.run(command, capture_output=True, text=True)
+from wideband.data_gen import dataset, degrade, shards
+from wideband.data_gen.dataset import Dataset
+from wideband.evaluate import lsd, metrics
+from wideband.evaluate.__main__ import command
+from wideband.models import pretrained
+from wideband.upsample import load
 
 
 @pytest.fixture(scope="module")
 def evaluated(run, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("evaluated") / "run"
-    shutil.copytree(run, folder)
-    done = evaluate(f"--run={folder}", f"--recordings={folder / 'recordings'}")
-    assert done.returncode == 0, done.stderr
-    return folder, done
+    """A run folder after the command, and what the command printed."""
+    folder = shutil.copytree(run, tmp_path_factory.mktemp("evaluated") / "run")
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        code = command([f"--run={folder}", f"--save_recordings={folder / 'recordings'}"])
+    assert code == 0
+    return folder, out.getvalue()
 
 
-def rows(folder):
-    with (folder / "evaluation.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_every_recording_is_measured_for_every_system(evaluated):
-    table = rows(evaluated[0])
+def test_every_recording_is_measured_for_every_system(evaluated, rows):
+    table = rows(evaluated[0] / "evaluation.csv")
     assert {(row["name"], row["system"]) for row in table} == {
         (f"test0.{suffix}", system)
         for suffix in ("wav", "flac")
@@ -46,80 +38,51 @@ def test_every_recording_is_measured_for_every_system(evaluated):
     assert len(table) == 6
 
 
-def test_the_numbers_are_those_of_the_wave_degraded_and_upsampled(evaluated, data):
-    """Independently of the shards' low side: from the reference alone."""
+def test_the_numbers_are_those_of_the_wave_degraded_and_upsampled(evaluated, data, rows):
+    """The reference is degraded here again, without the low side of the shards."""
     folder, _ = evaluated
-    model = Upsampler.from_run(folder)
-    for example in shards.read(shards.files(data, "test")):
+    table = {(row["name"], row["system"]): row for row in rows(folder / "evaluation.csv")}
+    systems = {"spline": load("spline"), "audiounet": load(folder)}
+    for example in Dataset(data).examples("test"):
         low = degrade.decimate(example.high, 4)
-        estimates = {
-            "spline": Upsampler("spline", 16000, 4).upsample(low, 4000)[0],
-            "audiounet": model.upsample(low, 4000)[0],
-        }
-        for system, estimate in estimates.items():
-            row = next(
-                row
-                for row in rows(folder)
-                if row["name"] == example.name and row["system"] == system
-            )
+        for system, upsampler in systems.items():
+            estimate, _ = upsampler.upsample(low, 4000, keep_low_band=False)
             expected = {
                 "snr": metrics.snr(example.high, estimate),
                 "lsd": metrics.lsd(example.high, estimate),
                 "lsd_hf": metrics.lsd_hf(example.high, estimate, 2000, 16000),
             }
             for name, value in expected.items():
+                row = table[example.name, system]
                 assert float(row[name]) == pytest.approx(value, rel=1e-3)
 
 
-def test_means_and_intervals_are_saved(evaluated):
-    folder, done = evaluated
+def test_means_and_intervals_are_written_and_printed(evaluated, rows):
+    folder, out = evaluated
     summary = json.loads((folder / "evaluation.json").read_text())
-    values = [float(row["lsd"]) for row in rows(folder) if row["system"] == "audiounet"]
+    table = rows(folder / "evaluation.csv")
+    values = [float(row["lsd"]) for row in table if row["system"] == "audiounet"]
     mean = summary["systems"]["audiounet"]["lsd"]
     assert mean["mean"] == pytest.approx(np.mean(values))
     assert mean["low"] <= mean["mean"] <= mean["high"]
-    assert f"{mean['mean']:.3f} [{mean['low']:.3f}, {mean['high']:.3f}]" in done.stdout
+    cell = f"{mean['mean']:.3f} [{mean['low']:.3f}, {mean['high']:.3f}]"
+    assert cell in out and cell in (folder / "evaluation.md").read_text()
+    assert out.splitlines()[-1] == f"look and listen: {folder / 'report.html'}"
 
 
-def test_the_last_line_says_where_to_look_and_listen(evaluated):
-    folder, done = evaluated
-    assert done.stdout.splitlines()[-1] == f"look and listen: {folder / 'report.html'}"
-
-
-def test_the_report_needs_nothing_outside_itself(evaluated):
+def test_the_report_is_one_file_with_sound_and_commands(evaluated):
     page = (evaluated[0] / "report.html").read_text()
     assert "http" not in page.replace("http://www.w3.org", "")
     # Two recordings, each as low, spline, audiounet and reference.
     assert page.count("<audio") == 8
     assert page.count("data:audio/flac;base64,") == 8
-    assert "spline" in page
-    assert "wideband-prepare --split=speaker --corpus=folder" in page
+    assert "wideband-prepare --corpus=folder --split_rule=speaker" in page
     assert "wideband-train --recipe=demo" in page
-    assert "wideband-evaluate --run=" in page
+    assert f"wideband-evaluate --run={evaluated[0]}" in page
     assert (evaluated[0] / "spectrograms.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_saved_recordings_give_the_same_numbers_by_the_separate_script(evaluated, tmp_path):
-    folder, _ = evaluated
-    command = [
-        *(sys.executable, "-m", "wideband.evaluate.lsd"),
-        f"--references={folder / 'recordings' / 'reference'}",
-        f"--estimates={folder / 'recordings' / 'audiounet'}",
-        f"--output={tmp_path / 'lsd.csv'}",
-        "--convention=lsd",
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-    with (tmp_path / "lsd.csv").open(newline="") as file:
-        by_script = {row["name"]: float(row["lsd"]) for row in csv.DictReader(file)}
-    by_run = {
-        row["name"].removesuffix(".wav"): float(row["lsd"])
-        for row in rows(folder)
-        if row["system"] == "audiounet"
-    }
-    assert by_script == pytest.approx(by_run, rel=1e-5)
-
-
-def test_saved_recordings_are_whole_and_none_replaces_another(evaluated):
+def test_saved_recordings_are_complete_and_none_replaces_another(evaluated):
     saved = sorted((evaluated[0] / "recordings" / "spline").iterdir())
     assert [path.name for path in saved] == ["test0.flac.wav", "test0.wav"]
     for path in saved:
@@ -127,59 +90,94 @@ def test_saved_recordings_are_whole_and_none_replaces_another(evaluated):
         assert (len(wave), sample_rate) == (8192, 16000)
 
 
+def test_saved_recordings_have_the_same_metrics_in_the_separate_command(
+    evaluated, tmp_path, call, rows
+):
+    folder = evaluated[0] / "recordings"
+    paths = [f"--references={folder / 'reference'}", f"--estimates={folder / 'audiounet'}"]
+    code, _, err = call(lsd.command, *paths, f"--output={tmp_path / 'lsd.csv'}", "--metric=lsd")
+    assert code == 0, err
+    separate = {row["name"]: float(row["lsd"]) for row in rows(tmp_path / "lsd.csv")}
+    assert separate == pytest.approx(
+        {
+            row["name"].removesuffix(".wav"): float(row["lsd"])
+            for row in rows(evaluated[0] / "evaluation.csv")
+            if row["system"] == "audiounet"
+        },
+        rel=1e-5,
+    )
+
+
+def test_a_shipped_network_and_its_tflite_file_are_measured(data, tmp_path, call, rows):
+    file = pretrained.find("speech-4x") / pretrained.TFLITE_FILE
+    flags = [f"--data={data}", f"--output={tmp_path / 'report'}", f"--tflite=phone={file}"]
+    code, _, err = call(command, "--run=speech-4x", *flags, "--baselines=phone-4x")
+    assert code == 0, err
+    table = rows(tmp_path / "report" / "evaluation.csv")
+    by_system = {
+        system: [(row["name"], row["snr"], row["lsd"]) for row in table if row["system"] == system]
+        for system in ("phone-4x", "phone", "framenet")
+    }
+    assert len(table) == 6
+    assert by_system["phone"] == by_system["framenet"] != by_system["phone-4x"]
+    facts = json.loads((tmp_path / "report" / "evaluation.json").read_text())["facts"]
+    assert (facts["model"], facts["ratio"], facts["parameters"]) == ("framenet", 4, None)
+    assert (tmp_path / "report" / "report.html").is_file()
+
+
 @pytest.mark.parametrize(
-    ("flags", "message"),
+    ("flags", "words"),
     [
-        (["--run={tmp}"], "run.json is missing"),
-        (["--run={run}", "--data={tmp}"], "no finished dataset"),
-        (["--run={run}", "--baselines=cubic"], "cubic: no such run folder"),
-        (["--run={run}", "--baselines=speech-2x"], "speech-2x has ratio 2, and"),
-        (["--run={run}", "extra"], "'extra'"),
-        (["--run={run}", "--tflite={tmp}/audiounet.tflite"], "audiounet.tflite: 'audiounet' is"),
+        (["--run={tmp}"], ["run.json is missing"]),
+        (["--run=speech-4x"], ["shipped network", "--output"]),
+        (["--run=speech-4x", "--output={tmp}/out"], ["no dataset", "--data"]),
+        (["--run={run}", "--data={tmp}"], ["no finished dataset"]),
+        (["--run={run}", "--baselines=cubic"], ["cubic: no such run folder"]),
+        (["--run={run}", "--baselines=speech-2x"], ["speech-2x has ratio 2, and"]),
+        (["--run={run}", "--baselines=audiounet"], ["--baselines=audiounet", "as a path"]),
+        (["--run={run}", "--tflite={tmp}/audiounet.tflite"], ["audiounet.tflite: 'audiounet' is"]),
+        (["--run={run}", "--tflite=reference={tmp}/a.tflite"], ["'reference'", "NAME=FILE"]),
+        (["--run={run}", "--tflite={tmp}/audiounet.tflite", "--tflite=a.tflite"], ["NAME=FILE"]),
+        (["--run={run}", "--tflite=a={run}/run.json"], ["run.json"]),
+        (["--run={run}", "--wer"], ["no recording of the test split has a text"]),
+        (["--run={run}", "--wer", "--recognizer=siri"], ["unknown recognizer 'siri'"]),
     ],
 )
-def test_what_cannot_be_evaluated_is_refused_in_one_line(run, tmp_path, flags, message):
+def test_an_error_is_one_line_and_nothing_is_written(run, tmp_path, call, error_line, flags, words):
     (tmp_path / "audiounet.tflite").touch()
-    done = evaluate(*(flag.format(run=run, tmp=tmp_path) for flag in flags))
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    code, _, err = call(command, *(flag.format(run=run, tmp=tmp_path) for flag in flags))
+    assert code == 1
+    assert all(word in error_line(err) for word in words), err
     assert not (run / "report.html").exists()
-
-
-@pytest.mark.parametrize("name", ["audiounet", "spline", "sinc", "reference", "low"])
-def test_a_file_named_as_another_row_is_refused(run, tmp_path, name):
-    path = tmp_path / f"{name}.tflite"
-    with pytest.raises(UserError, match=rf"{name}\.tflite: '{name}' is .* rename the file"):
-        systems.evaluate_run(run, "", exports={name: path})
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture
-def speaking(data, tmp_path):
-    """The dataset with a text for each recording but the last, and a program that hears one."""
-    folder = shutil.copytree(data, tmp_path / "data")
-    first, second = shards.read(shards.files(data, "test"))
-    long = np.zeros(60 * 16000, np.float32)
+def spoken(data, make_dataset, tmp_path, monkeypatch):
+    """A dataset with texts, and the command line of a recognizer that prints one text."""
+    monkeypatch.setattr(dataset, "PIECE_SECONDS", 1)
+    first, second = Dataset(data).examples("test")
+    long = np.zeros(20000, np.float32)
     examples = [
         first._replace(text="Hello, world!"),
         second,
-        # A piece of a recording whose text is longer than the piece.
-        second._replace(name="long.wav", text="hello and more", high=long, low=long[::4]),
+        # Two pieces of a recording: neither holds all of its text.
+        shards.Example("long.wav", "someone", "hello and more", 0.0, long[:16000], long[:4000]),
+        shards.Example("long.wav", "someone", "hello and more", 1.0, long[16000:], long[:1000]),
     ]
-    shards.write(folder / "test-00000.tfrecord", examples)
-    program = tmp_path / "hear.py"
+    program = tmp_path / "recognize.py"
     program.write_text("print('hello word')")
+    folder = make_dataset(tmp_path / "data", {"test": examples})
     return folder, f"cmd:{sys.executable} {program} {{}}"
 
 
-def test_words_are_recognized_where_a_recording_has_a_text(run, speaking, tmp_path):
-    folder, (data, recognizer) = tmp_path / "run", speaking
+def test_whole_recordings_with_a_text_are_recognized(run, spoken, tmp_path, call, rows):
+    folder, (data, recognizer) = tmp_path / "run", spoken
     shutil.copytree(run, folder)
-    flags = (f"--data={data}", "--wer", f"--recognizer={recognizer}", "--baselines=spline")
-    done = evaluate(f"--run={folder}", *flags)
-    assert done.returncode == 0, done.stderr
-    with (folder / "wer.csv").open(newline="") as file:
-        words = list(csv.DictReader(file))
+    flags = [f"--data={data}", "--wer", f"--recognizer={recognizer}", "--baselines=spline"]
+    code, out, err = call(command, f"--run={folder}", *flags)
+    assert code == 0, err
+    words = rows(folder / "wer.csv")
     assert [(row["system"], row["name"]) for row in words] == [
         (system, "test0.wav") for system in ("reference", "spline", "audiounet")
     ]
@@ -190,50 +188,27 @@ def test_words_are_recognized_where_a_recording_has_a_text(run, speaking, tmp_pa
     assert record["systems"]["reference"]["wer"] == 0.5
     assert record["recognizer"] == recognizer
     assert "Word error rate" in (folder / "report.html").read_text()
-    assert done.stdout.count("0.500 [0.500, 0.500]") == 3
+    assert out.count("0.500 [0.500, 0.500]") == 3
 
 
-def test_without_texts_there_are_no_words_to_measure(evaluated, speaking):
-    done = evaluate(f"--run={evaluated[0]}", "--wer", f"--recognizer={speaking[1]}")
-    assert done.returncode == 1
-    assert "no recording of the test split has a text" in done.stderr
-
-
-def test_quality_and_the_kept_low_band_are_measured_where_asked(evaluated, run, data, tmp_path):
+@pytest.mark.slow
+def test_quality_and_the_low_band_of_the_recording_can_be_measured(
+    evaluated, run, data, tmp_path, call, rows
+):
     folder = shutil.copytree(run, tmp_path / "run")
-    done = evaluate(f"--run={folder}", "--keep_low_band", "--quality", "--baselines=spline")
-    assert done.returncode == 0, done.stderr
-    table = rows(folder)
+    flags = ["--low_band=recording", "--quality", "--baselines=spline"]
+    code, _, err = call(command, f"--run={folder}", *flags)
+    assert code == 0, err
+    table = rows(folder / "evaluation.csv")
     assert {"pesq", "stoi", "visqol_audio", "visqol_speech"} <= set(table[0])
-    example = next(iter(shards.read(shards.files(data, "test"))))
+    example = next(iter(Dataset(data).examples("test")))
     row = next(
         each for each in table if (each["name"], each["system"]) == (example.name, "audiounet")
     )
-    estimate, _ = Upsampler.from_run(run).upsample(example.low, 4000, keep_low_band=True)
+    estimate, _ = load(run).upsample(example.low, 4000, keep_low_band=True)
     assert float(row["snr"]) == pytest.approx(metrics.snr(example.high, estimate), rel=1e-3)
-    assert float(row["pesq"]) == pytest.approx(
-        metrics.pesq(example.high, estimate, 16000), rel=1e-3
-    )
+    expected = metrics.pesq(example.high, estimate, 16000)
+    assert float(row["pesq"]) == pytest.approx(expected, rel=1e-3)
     assert "the recording&#39;s" in (folder / "report.html").read_text()
     assert "the network&#39;s" in (evaluated[0] / "report.html").read_text()
-    assert not {"pesq", "stoi"} & set(rows(evaluated[0])[0])
-
-
-def test_files_for_phones_are_measured_beside_their_run(run, data, tmp_path):
-    folder = shutil.copytree(run, tmp_path / "run")
-    small = tmp_path / "small.tflite"
-    export = [sys.executable, "-m", "wideband.upsample.export", f"--model={run}"]
-    subprocess.run([*export, f"--output={small}"], check=True, capture_output=True)
-    done = evaluate(f"--run={folder}", f"--tflite=phone={small}", "--baselines=speech-4x")
-    assert done.returncode == 0, done.stderr
-    table = rows(folder)
-    assert {row["system"] for row in table} == {"speech-4x", "phone", "audiounet"}
-    for metric in ("snr", "lsd"):
-        phone, desk = (
-            [float(row[metric]) for row in table if row["system"] == system]
-            for system in ("phone", "audiounet")
-        )
-        np.testing.assert_allclose(phone, desk, rtol=0, atol=1e-3)
-    refused = evaluate(f"--run={folder}", f"--tflite={folder / 'run.json'}")
-    assert refused.returncode == 1
-    assert "run.json: no TFLite file" in refused.stderr
+    assert not {"pesq", "stoi"} & set(rows(evaluated[0] / "evaluation.csv")[0])
