@@ -10,6 +10,7 @@ frames on either side, is a convolution; the network ends with the logarithm of 
 """
 
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -246,13 +247,16 @@ class DeepSpeech:
         folder = Path(path)
         try:
             network = build(json.loads((folder / SIZES).read_text())["hidden"])
-            network.load_weights(folder / WEIGHTS)
+            with warnings.catch_warnings():
+                # Keras warns before it refuses weights of another shape.
+                warnings.filterwarnings("error", "Skipping nested container", UserWarning)
+                network.load_weights(folder / WEIGHTS)
         except FileNotFoundError as error:
             raise UserError(
                 f"{folder}: there is no {error.filename or WEIGHTS}; give a run folder "
                 "of python -m wideband.train.deepspeech"
             ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, UserWarning) as error:
             raise UserError(f"{folder}: the weights are damaged: {error}") from error
         return cls(network, Path(scorer) if scorer else None)
 

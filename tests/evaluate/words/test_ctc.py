@@ -1,4 +1,4 @@
-"""Letters, loss and search, against sums over all labellings of the frames."""
+"""Alphabet, loss and beam search, against sums over all labellings of the frames."""
 
 import importlib.util
 import itertools
@@ -10,7 +10,7 @@ from wideband.command import UserError
 from wideband.evaluate.words import ctc
 
 
-def test_classes_stand_in_the_order_of_the_released_alphabet():
+def test_classes_have_the_order_of_the_released_alphabet():
     assert ctc.spell("a Z'").tolist() == [1, 0, 26, 27]
     assert ctc.BLANK == 28
 
@@ -27,14 +27,14 @@ def test_transcripts_are_spelled_in_lower_case_without_punctuation():
 
 
 def probabilities(frames, classes, seed):
-    """Random log-probabilities in which all but a few classes are all but impossible."""
+    """Random log-probabilities in which only a few classes are likely."""
     values = np.full((frames, 29), -40.0)
     values[:, classes] = np.random.default_rng(seed).normal(0, 1, (frames, len(classes)))
     return (values - np.log(np.exp(values).sum(1, keepdims=True))).astype(np.float32)
 
 
 def by_labelling(log_probabilities, classes):
-    """The probability of every text, summed over all ways to label the frames."""
+    """The probability of every text, summed over all labellings of the frames."""
     totals = {}
     for path in itertools.product(classes, repeat=len(log_probabilities)):
         runs = [label for label, _ in itertools.groupby(path)]
@@ -44,7 +44,7 @@ def by_labelling(log_probabilities, classes):
     return totals
 
 
-def test_the_search_finds_the_text_that_is_most_probable_over_all_labellings():
+def test_the_search_finds_the_most_probable_text_over_all_labellings():
     classes = [0, 2, 27, 28]
     found = set()
     for seed in range(12):
@@ -56,20 +56,20 @@ def test_the_search_finds_the_text_that_is_most_probable_over_all_labellings():
     assert len(found) > 6
 
 
-def test_the_search_keeps_a_letter_that_a_blank_parts_from_itself():
+def test_the_search_keeps_repeated_letters_that_a_blank_separates():
     each = np.full((5, 29), -40.0, np.float32)
     each[np.arange(5), [1, 1, 28, 1, 0]] = 0
     assert ctc.beam_search([each]) == ["aa "]
 
 
-def test_the_search_sums_labellings_where_the_best_one_is_blank():
+def test_the_search_sums_labellings_even_if_the_best_one_is_blank():
     each = np.full((2, 29), -40.0, np.float32)
     each[:, [1, 28]] = np.log([0.4, 0.6])
     # "a": 0.4 * 0.4 + 2 * 0.4 * 0.6 = 0.64; nothing: 0.36.
     assert ctc.beam_search([each]) == ["a"]
 
 
-def test_the_loss_is_the_sum_over_all_labellings_of_the_frames_that_count():
+def test_the_loss_sums_all_labellings_of_the_frames_of_each_recording():
     classes = [0, 1, 28]
     batch = np.stack([probabilities(5, classes, 1), probabilities(5, classes, 2)])
     frames = [5, 4]
@@ -89,7 +89,7 @@ def test_a_repeated_letter_needs_a_blank_between():
     assert ctc.frames_needed(ctc.spell("all a")) == 6
 
 
-def test_a_scorer_without_its_packages_is_told_in_one_line(tmp_path, monkeypatch):
+def test_a_scorer_without_its_packages_is_refused(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyctcdecode", None)
     with pytest.raises(UserError, match="pip install pyctcdecode kenlm"):
         ctc.beam_search([probabilities(3, [1, 28], 0)], scorer=tmp_path / "lm.arpa")
@@ -97,7 +97,7 @@ def test_a_scorer_without_its_packages_is_told_in_one_line(tmp_path, monkeypatch
 
 @pytest.mark.skipif(
     importlib.util.find_spec("pyctcdecode") is None or importlib.util.find_spec("kenlm") is None,
-    reason="pyctcdecode and kenlm are not installed, which want a NumPy before 2",
+    reason="pyctcdecode and kenlm are not installed; they need a NumPy before 2",
 )
 def test_a_scorer_turns_a_doubtful_word_into_a_known_one(tmp_path):
     words = ["<unk>", "<s>", "</s>", "sea", "tea"]

@@ -1,4 +1,4 @@
-"""PocketSphinx on synthesised sentences, and programs of the user's as recognizers."""
+"""PocketSphinx on synthesised sentences, programs as recognizers, and DeepSpeech by its name."""
 
 import multiprocessing
 import os
@@ -12,7 +12,7 @@ import pytest
 from wideband import audio
 from wideband.command import UserError
 from wideband.data_gen import synthesize
-from wideband.evaluate import words as recognizers
+from wideband.evaluate import words
 from wideband.evaluate.words import deepspeech
 
 SENTENCES = ("Please dial three five nine.", "The brave sailor moved two boxes.")
@@ -24,7 +24,7 @@ public <sentence> = please dial <digit>+ | the brave (sailor | baker) moved <dig
 
 
 def say(name, text):
-    """A wave at 16 kHz by a voice of the demo corpus."""
+    """Synthesises a text with a voice of the demo corpus, at 16 kHz."""
     voice = next(voice for voice in synthesize.VOICES if voice.name == name)
     with synthesize.start_espeak() as speak:
         return audio.resample(*speak(voice, text), 16000)
@@ -44,7 +44,7 @@ def grammar(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def guided(grammar):
-    return recognizers.create("pocketsphinx", grammar=grammar)
+    return words.create("pocketsphinx", grammar=grammar)
 
 
 def test_pocketsphinx_understands_what_its_grammar_allows(guided, speech):
@@ -56,8 +56,8 @@ def test_pocketsphinx_understands_what_its_grammar_allows(guided, speech):
     assert guided.name.endswith("en-us, grammar sentences.jsgf")
 
 
-def fresh(grammar, wave):
-    """What a decoder that has heard nothing yet makes of a whole wave."""
+def decode_alone(grammar, wave):
+    """Returns the text of a new decoder for a whole wave."""
     decoder = pocketsphinx.Decoder(lm=None, jsgf=grammar, bestpath=False, loglevel="FATAL")
     decoder.start_utt()
     decoder.process_raw(np.rint(wave * 32768).astype(np.int16).tobytes(), full_utt=True)
@@ -65,8 +65,8 @@ def fresh(grammar, wave):
     return decoder.hyp().hypstr
 
 
-def test_pocketsphinx_hears_each_recording_as_if_it_were_the_first(tmp_path):
-    """Whatever came before it, and whichever decoder is free."""
+def test_the_text_of_pocketsphinx_depends_on_its_recording_alone(tmp_path):
+    """It depends neither on the recordings before nor on the process."""
     grammar = tmp_path / "digits.jsgf"
     digits = "zero | one | two | three | four | five | six | seven | eight | nine"
     grammar.write_text(f"#JSGF V1.0;\ngrammar digits;\npublic <digits> = ({digits})+;\n")
@@ -77,32 +77,32 @@ def test_pocketsphinx_hears_each_recording_as_if_it_were_the_first(tmp_path):
         "egon": "seven two zero.",
     }
     waves = [say(voice, text) for voice, text in lines.items()]
-    expected = [fresh(str(grammar), wave) for wave in waves]
+    expected = [decode_alone(str(grammar), wave) for wave in waves]
     assert len(set(expected)) == 4
-    recognizer = recognizers.create("pocketsphinx", grammar=str(grammar))
+    recognizer = words.create("pocketsphinx", grammar=str(grammar))
     one_by_one = [next(iter(recognizer.transcribe([wave]))) for wave in waves]
     assert one_by_one == expected
     assert list(recognizer.transcribe(waves[::-1] * 2)) == expected[::-1] * 2
 
 
-def test_pocketsphinx_works_in_a_process_for_each_core(grammar, speech):
-    """Its threads would wait for each other: a decoder keeps Python's lock."""
+def test_pocketsphinx_runs_in_one_process_per_core(grammar, speech):
+    """Threads would wait for each other: a decoder holds Python's global lock."""
     before = set(multiprocessing.active_children())
-    recognizer = recognizers.create("pocketsphinx", grammar=grammar)
+    recognizer = words.create("pocketsphinx", grammar=grammar)
     list(recognizer.transcribe(speech))
     assert len(set(multiprocessing.active_children()) - before) == os.cpu_count()
 
 
 def test_pocketsphinx_knows_english_without_a_grammar(speech):
-    english = recognizers.create("pocketsphinx")
-    heard = next(iter(english.transcribe(speech[:1])))
-    assert heard
-    # Words that no grammar gave it.
-    assert heard not in ("please dial three five nine", "the brave sailor moved two boxes")
+    english = words.create("pocketsphinx")
+    text = next(iter(english.transcribe(speech[:1])))
+    assert text
+    # Words outside the grammar.
+    assert text not in ("please dial three five nine", "the brave sailor moved two boxes")
     assert "grammar" not in english.name
 
 
-def test_nothing_is_understood_in_an_empty_or_very_short_wave(guided):
+def test_an_empty_or_very_short_wave_has_an_empty_text(guided):
     waves = [np.zeros(n, np.float32) for n in (0, 1, 399, 410)]
     assert list(guided.transcribe(waves)) == [""] * 4
 
@@ -122,25 +122,25 @@ def test_a_grammar_that_cannot_be_used_is_refused_with_the_reason(tmp_path, text
     if text is not None:
         path.write_text(text)
     with pytest.raises(UserError, match=message) as caught:
-        recognizers.create("pocketsphinx", grammar=str(path))
+        words.create("pocketsphinx", grammar=str(path))
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
 
 
 def program(tmp_path, source):
-    """The command line of a Python script, in a folder whose name needs quotes."""
-    path = tmp_path / "my programs" / "hear.py"
+    """Returns the command line of a Python script in a folder whose name needs quotes."""
+    path = tmp_path / "my programs" / "recognize.py"
     path.parent.mkdir()
     path.write_text(source)
     return shlex.join([sys.executable, str(path)])
 
 
 def transcribe(command, waves, **settings):
-    return list(recognizers.create(f"cmd:{command}", **settings).transcribe(waves))
+    return list(words.create(f"cmd:{command}", **settings).transcribe(waves))
 
 
-def test_a_program_gets_a_wav_file_of_16_bits_and_16_khz_and_its_texts_keep_their_order(tmp_path):
-    # The later the wave, the sooner it is done.
+def test_a_program_gets_wav_files_of_16_bits_and_16_khz_and_texts_keep_their_order(tmp_path):
+    # Later waves are finished earlier.
     command = program(
         tmp_path,
         "import sys, time, wave\n"
@@ -152,7 +152,7 @@ def test_a_program_gets_a_wav_file_of_16_bits_and_16_khz_and_its_texts_keep_thei
     assert transcribe(command, waves) == [f"{n} 1 2 16000 0040\n" for n in (100, 200, 300)]
 
 
-def test_the_path_takes_the_place_of_the_braces_or_stands_at_the_end(tmp_path):
+def test_the_path_replaces_the_braces_or_is_appended(tmp_path):
     command = program(tmp_path, "import sys\nprint(*sys.argv[1:], sep='|')\n")
     wave = [np.zeros(10, np.float32)]
     arguments = transcribe(f"{command} --file={{}} -x", wave)[0].strip().split("|")
@@ -162,14 +162,14 @@ def test_the_path_takes_the_place_of_the_braces_or_stands_at_the_end(tmp_path):
     assert [arguments[0], arguments[1][-4:], len(arguments)] == ["a b", ".wav", 2]
 
 
-def test_no_shell_sees_the_command_line(tmp_path):
+def test_the_command_line_does_not_pass_through_a_shell(tmp_path):
     command = program(tmp_path, "import sys\nprint(*sys.argv[1:-1], sep='|')\n")
     text = transcribe(f"{command} $HOME ; touch {tmp_path}/touched", [np.zeros(10, np.float32)])
     assert text == [f"$HOME|;|touch|{tmp_path}/touched\n"]
     assert not (tmp_path / "touched").exists()
 
 
-def test_what_a_program_gets_is_removed_afterwards(tmp_path):
+def test_the_file_of_a_program_is_removed_afterwards(tmp_path):
     command = program(tmp_path, "import sys\nprint(sys.argv[1])\n")
     [path] = transcribe(command, [np.zeros(10, np.float32)])
     assert path.strip().endswith(".wav")
@@ -181,11 +181,11 @@ def test_what_a_program_gets_is_removed_afterwards(tmp_path):
     [
         ("import sys\nprint('reading')\nsys.exit('no model')", "exit code 1: no model"),
         ("import sys\nprint('bad file')\nsys.exit(3)", "exit code 3: bad file"),
-        ("import sys\nsys.exit(2)", "exit code 2: it says nothing"),
+        ("import sys\nsys.exit(2)", "exit code 2: no output"),
         ("import time\ntime.sleep(30)", "took more than 0.5 seconds; set --timeout_seconds"),
     ],
 )
-def test_a_program_that_fails_or_takes_too_long_is_told_in_a_line(tmp_path, source, message):
+def test_a_program_that_fails_or_takes_too_long_is_reported_in_one_line(tmp_path, source, message):
     command = program(tmp_path, source)
     with pytest.raises(UserError) as caught:
         transcribe(command, [np.zeros(10, np.float32)], timeout_seconds=0.5)
@@ -197,25 +197,26 @@ def test_a_program_that_fails_or_takes_too_long_is_told_in_a_line(tmp_path, sour
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("whisper", {}, "no recognizer 'whisper'; choose one of pocketsphinx, .*cmd:COMMAND"),
-        ("cmd", {}, "no recognizer 'cmd'"),
-        ("pocketsphinx:x", {}, "no recognizer 'pocketsphinx:x'"),
-        ("cmd:", {}, "names no command"),
+        ("whisper", {}, "unknown recognizer 'whisper'; choose one of pocketsphinx, .*cmd:COMMAND"),
+        ("cmd", {}, "unknown recognizer 'cmd'"),
+        ("pocketsphinx:x", {}, "unknown recognizer 'pocketsphinx:x'"),
+        ("cmd:", {}, "has no command"),
         ("cmd:say 'hello", {}, "not a command line"),
         ("cmd:no-such-program {}", {}, "there is no program no-such-program"),
-        ("cmd:echo", {"grammar": "x.jsgf"}, "--grammar is no setting of the recognizer cmd"),
-        ("pocketsphinx", {"timeout_seconds": 1.0}, "--timeout_seconds is no setting"),
+        ("cmd:echo", {"grammar": "x.jsgf"}, "--grammar does not apply to the recognizer cmd"),
+        ("pocketsphinx", {"timeout_seconds": 1.0}, "--timeout_seconds does not apply"),
     ],
 )
-def test_a_recognizer_that_does_not_exist_or_fit_is_refused(name, settings, message):
+def test_an_unknown_recognizer_or_setting_is_refused(name, settings, message):
     with pytest.raises(UserError, match=message):
-        recognizers.create(name, **settings)
+        words.create(name, **settings)
 
 
-def test_deepspeech_is_taken_from_what_its_training_leaves(tmp_path):
+def test_deepspeech_is_loaded_from_a_run_folder(tmp_path):
     keras.utils.set_random_seed(0)
-    deepspeech.save(deepspeech.build(16), tmp_path)
-    recognizer = recognizers.create("deepspeech", deepspeech_checkpoint=str(tmp_path))
+    deepspeech.build(16).save_weights(tmp_path / deepspeech.WEIGHTS)
+    (tmp_path / deepspeech.SIZES).write_text('{"hidden": 16}')
+    recognizer = words.create("deepspeech", deepspeech_checkpoint=str(tmp_path))
     assert recognizer.name.startswith("deepspeech, ") and "beam 1024" in recognizer.name
     waves = [np.zeros(8000, np.float32), np.zeros(4000, np.float32)]
     assert len(list(recognizer.transcribe(waves))) == 2
@@ -225,11 +226,12 @@ def test_deepspeech_is_taken_from_what_its_training_leaves(tmp_path):
     ("settings", "message"),
     [
         ({}, "deepspeech needs --deepspeech_checkpoint"),
-        ({"deepspeech_checkpoint": "nowhere"}, "nowhere"),
-        ({"grammar": "a.jsgf"}, "--grammar is no setting of the recognizer deepspeech"),
+        ({"deepspeech_checkpoint": "nowhere"}, "nowhere: there is no such checkpoint"),
+        ({"deepspeech_checkpoint": ".", "scorer": "no.arpa"}, "there is no such language model"),
+        ({"grammar": "a.jsgf"}, "--grammar does not apply to the recognizer deepspeech"),
     ],
 )
-def test_deepspeech_without_its_network_is_refused(settings, message, tmp_path, monkeypatch):
+def test_deepspeech_without_a_network_is_refused(settings, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message):
-        recognizers.create("deepspeech", **settings)
+        words.create("deepspeech", **settings)

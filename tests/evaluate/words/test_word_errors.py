@@ -1,4 +1,4 @@
-"""Texts are normalised, errors counted and added up."""
+"""Normalisation of texts, and counts of word errors."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,13 @@ from scipy import stats
 from wideband import audio
 from wideband.command import UserError
 from wideband.evaluate.words import word_errors
+from wideband.evaluate.words.word_errors import Errors, Transcript
 
 WORDS = {500: "low", 1000: "middle", 3000: "high"}
 
 
 class Tones:
-    """Tells the word of a tone's frequency, by where its spectrum peaks."""
+    """Recognizes the word of a tone from the peak of its spectrum."""
 
     name = "tones"
     sample_rate = 16000
@@ -20,13 +21,15 @@ class Tones:
         for wave in waves:
             assert wave.ndim == 1 and wave.dtype == np.float32
             if not len(wave):
-                raise UserError("there is nothing to hear")
+                raise UserError("the recording is empty")
             peak = np.argmax(np.abs(np.fft.rfft(wave))) * self.sample_rate / len(wave)
             yield WORDS[min(WORDS, key=lambda hz: abs(hz - peak))].upper() + ".\n"
 
 
-def tone(hz, sample_rate=16000):
-    return (0.5 * np.sin(2 * np.pi * hz / sample_rate * np.arange(sample_rate // 4))).astype("f4")
+@pytest.fixture
+def tones(tone):
+    """Returns a function that makes a quarter of a second of a tone, and its rate."""
+    return lambda hz, sample_rate=16000: (tone(sample_rate // 4, hz, sample_rate), sample_rate)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +52,12 @@ def test_texts_are_normalized_as_in_the_thesis(text, normalized):
     assert word_errors.normalize(text) == normalized
 
 
-def test_the_steps_of_normalization_are_told_with_jiwers_version():
+def test_the_steps_of_normalization_are_listed_after_the_version_of_jiwer():
     version, *steps = word_errors.normalization()
     assert version.startswith("jiwer ")
     assert steps[0] == "ToLowerCase"
     contractions, punctuation = "ExpandCommonEnglishContractions", "RemovePunctuation"
-    # The other way round, no apostrophes would be left to expand.
+    # In the other order, no apostrophes would be left to expand.
     assert steps.index(contractions) < steps.index(punctuation)
 
 
@@ -74,11 +77,10 @@ def test_errors_are_the_fewest_edits():
     for _ in range(50):
         reference, hypothesis = (rng.choice(list("abcd"), rng.integers(1, 12)) for _ in range(2))
         counts = word_errors.count(" ".join(reference), " ".join(hypothesis))
-        errors = counts["substitutions"] + counts["deletions"] + counts["insertions"]
-        assert errors == edit_distance(reference, hypothesis)
-        assert counts["words"] == len(reference)
-        assert len(hypothesis) == counts["words"] - counts["deletions"] + counts["insertions"]
-        assert counts["wer"] == pytest.approx(errors / len(reference))
+        assert counts.total == edit_distance(reference, hypothesis)
+        assert counts.words == len(reference)
+        assert len(hypothesis) == counts.words - counts.deletions + counts.insertions
+        assert counts.wer == pytest.approx(counts.total / len(reference))
 
 
 @pytest.mark.parametrize(
@@ -92,49 +94,42 @@ def test_errors_are_the_fewest_edits():
         ("a b c d e", (4, 0, 1), 1.25),
     ],
 )
-def test_errors_are_told_apart(hypothesis, errors, wer):
+def test_each_kind_of_error_is_counted(hypothesis, errors, wer):
     counts = word_errors.count("one two three four", hypothesis)
-    assert tuple(counts[kind] for kind in word_errors.ERRORS) == errors
-    assert counts["wer"] == wer
+    assert counts == Errors(4, *errors)
+    assert counts.wer == wer
 
 
-def test_files_and_waves_of_any_rate_are_scored_by_what_is_heard_in_them(tmp_path):
-    audio.write(tmp_path / "a.flac", tone(1000), 16000)
-    audio.write(tmp_path / "b.wav", np.stack([tone(3000, 44100)] * 2, 1), 44100)
-    recordings = {
-        "a": tmp_path / "a.flac",
-        "b": tmp_path / "b.wav",
-        "c": (tone(500, 4000), 4000),
-    }
+def test_files_and_waves_of_any_rate_are_scored(tmp_path, tones):
+    audio.write(tmp_path / "a.flac", *tones(1000))
+    wave, sample_rate = tones(3000, 44100)
+    audio.write(tmp_path / "b.wav", np.stack([wave] * 2, 1), sample_rate)
+    recordings = {"a": tmp_path / "a.flac", "b": tmp_path / "b.wav", "c": tones(500, 4000)}
     texts = {"c": "Low!", "a": "the middle", "b": "Middle"}
-    assert word_errors.score(recordings, texts, Tones()) == [
-        {
-            **{"name": "a", "reference": "the middle", "hypothesis": "middle"},
-            **{"words": 2, "substitutions": 0, "deletions": 1, "insertions": 0, "wer": 0.5},
-        },
-        {
-            **{"name": "b", "reference": "middle", "hypothesis": "high"},
-            **{"words": 1, "substitutions": 1, "deletions": 0, "insertions": 0, "wer": 1.0},
-        },
-        {
-            **{"name": "c", "reference": "low", "hypothesis": "low"},
-            **{"words": 1, "substitutions": 0, "deletions": 0, "insertions": 0, "wer": 0.0},
-        },
+    scored = word_errors.score(recordings, texts, Tones())
+    assert scored == [
+        Transcript("a", "the middle", "middle", Errors(2, 0, 1, 0)),
+        Transcript("b", "middle", "high", Errors(1, 1, 0, 0)),
+        Transcript("c", "low", "low", Errors(1, 0, 0, 0)),
     ]
+    assert scored[0].row() == {
+        **{"name": "a", "reference": "the middle", "hypothesis": "middle"},
+        **{"words": 2, "substitutions": 0, "deletions": 1, "insertions": 0, "wer": 0.5},
+    }
 
 
-def test_more_recordings_than_are_held_in_memory_at_a_time_keep_their_texts():
+def test_texts_keep_the_order_of_more_recordings_than_one_batch(tones):
     hz = np.random.default_rng(1).choice(list(WORDS), 150)
-    recordings = {f"{i}": (tone(hz[i]), 16000) for i in range(150)}
+    recordings = {f"{i}": tones(hz[i]) for i in range(150)}
     texts = {f"{i}": WORDS[hz[i]] for i in range(150)}
-    rows = word_errors.score(recordings, texts, Tones())
-    assert [row["name"] for row in rows] == list(recordings)
-    assert all(row["wer"] == 0 for row in rows)
+    scored = word_errors.score(recordings, texts, Tones())
+    assert [each.name for each in scored] == list(recordings)
+    assert all(each.errors.wer == 0 for each in scored)
 
 
-def test_a_recognizers_failure_names_the_recording():
-    waves = {"good": (tone(500), 16000), "bad": (np.zeros(0, np.float32), 16000)}
-    with pytest.raises(UserError, match=r"^bad: there is nothing to hear$"):
+def test_the_failure_of_a_recognizer_names_the_recording(tones):
+    waves = {"good": tones(500), "bad": (np.zeros(0, np.float32), 16000)}
+    with pytest.raises(UserError, match=r"^bad: the recording is empty$"):
         word_errors.score(waves, {"good": "low", "bad": "low"}, Tones())
 
 
@@ -146,30 +141,25 @@ def test_transcripts_without_words_are_named_before_anything_is_recognized():
         )
 
 
-def test_the_rate_of_a_corpus_is_all_errors_by_all_words():
-    rows = [
-        {"words": 1, "substitutions": 1, "deletions": 0, "insertions": 1, "wer": 2.0},
-        {"words": 9, "substitutions": 0, "deletions": 1, "insertions": 0, "wer": 1 / 9},
-    ]
-    total = word_errors.total(rows)
+def transcripts(*errors):
+    return [Transcript(f"{number}", "", "", each) for number, each in enumerate(errors)]
+
+
+def test_the_rate_of_a_corpus_divides_all_errors_by_all_words():
+    total = word_errors.total(transcripts(Errors(1, 1, 0, 1), Errors(9, 0, 1, 0)))
     # The mean of the files' rates would be 1.06.
-    assert total["wer"] == pytest.approx(0.3)
-    assert {key: total[key] for key in ("files", "words", *word_errors.ERRORS)} == {
-        **{"files": 2, "words": 10, "substitutions": 1, "deletions": 1, "insertions": 1},
-    }
-    # Of draws of two files, a quarter each hold but the one or but the other.
-    assert (total["low"], total["high"]) == (pytest.approx(1 / 9), 2.0)
+    assert total.errors.wer == pytest.approx(0.3)
+    assert (total.files, total.errors) == (2, Errors(10, 1, 1, 1))
+    # A quarter of the draws of two files has the first file only, a quarter the second only.
+    assert (total.low, total.high) == (pytest.approx(1 / 9), 2.0)
 
 
 def test_the_interval_of_a_rate_is_scipys_bootstrap_of_errors_and_words_together():
     rng = np.random.default_rng(2)
     words = rng.integers(1, 20, 60)
     errors = rng.binomial(words, rng.uniform(0, 0.6, 60))
-    rows = [
-        {"words": n, "substitutions": k, "deletions": 0, "insertions": 0}
-        for n, k in zip(words, errors, strict=True)
-    ]
-    ours = word_errors.total(rows)
+    counts = [Errors(int(n), int(k), 0, 0) for n, k in zip(words, errors, strict=True)]
+    ours = word_errors.total(transcripts(*counts))
     scipys = stats.bootstrap(
         (errors, words),
         lambda errors, words, axis=-1: errors.sum(axis) / words.sum(axis),
@@ -179,7 +169,7 @@ def test_the_interval_of_a_rate_is_scipys_bootstrap_of_errors_and_words_together
         method="percentile",
         random_state=1,
     ).confidence_interval
-    # Our 2000 draws place an end within about 4 % of the interval's width.
+    # With 2000 draws, an end varies by about 4 % of the interval's width.
     width = scipys.high - scipys.low
-    assert (ours["low"], ours["high"]) == pytest.approx(tuple(scipys), abs=0.08 * width)
-    assert ours["low"] < ours["wer"] < ours["high"]
+    assert (ours.low, ours.high) == pytest.approx(tuple(scipys), abs=0.08 * width)
+    assert ours.low < ours.errors.wer < ours.high
