@@ -20,12 +20,22 @@ def define_flags(flags: Flags) -> None:
         "source", None, "Folder of the corpus; a public corpus that is not there is downloaded."
     )
     flags.string("output", None, "Folder of the dataset.", required=True)
-    flags.integer("sample_rate", 16000, "Rate of the high side, in Hz.", lower_bound=1000)
+    flags.integer("sample_rate", 16000, "The high rate, in Hz.", lower_bound=1000)
     flags.string(
         "ratio", "4", "High rate over low rate: a whole number, or a quotient as in 22050/8000."
     )
-    flags.string("protocol", "decimate_spline", "How the low side is made.")
-    flags.string("split_rule", None, "Rule of the split; by default that of the corpus.")
+    flags.string(
+        "protocol",
+        "decimate_spline",
+        "How the low side is made: decimate_spline, decimate_lagged_spline, subsample_spline, "
+        "decimate_fft, sinc or fft.",
+    )
+    flags.string(
+        "split_rule",
+        None,
+        "given, speaker, recording, vctk_single, vctk_multi, vctk_thesis or vctk_modern; by "
+        "default that of the corpus.",
+    )
     flags.number("valid_fraction", 0.05, "Fraction of the speakers for validation.")
     flags.number("test_fraction", 0.1, "Fraction of the speakers for testing.")
     flags.integer("seed", 0, "Seed of the split.", lower_bound=0)
@@ -33,10 +43,14 @@ def define_flags(flags: Flags) -> None:
         "speaker_pattern", None, "For corpus folder: a regular expression; group 1 is the speaker."
     )
     flags.comma_list(
-        "subsets", ["train-clean-100", "dev-clean", "test-clean"], "For corpus librispeech."
+        "subsets",
+        ["train-clean-100", "dev-clean", "test-clean"],
+        "For corpus librispeech: its subsets.",
     )
     flags.integer("mic", 1, "For corpus vctk: microphone 1 or 2.")
-    flags.integer("patch", 256, "Shorter recordings are left out.", lower_bound=1)
+    flags.integer(
+        "patch", 256, "In samples at the high rate; shorter recordings are left out.", lower_bound=1
+    )
     flags.boolean("strict", False, "Stop at the first recording that would be left out.")
     flags.integer("workers", None, "Processes; by default one per core.", lower_bound=1)
 

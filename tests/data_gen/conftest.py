@@ -3,6 +3,8 @@
 import csv
 import subprocess
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +44,7 @@ ENTRIES = {
 class Corpus(NamedTuple):
     """The test corpus: its folder and what it contains."""
 
-    folder: object
+    folder: Path
     entries: dict[str, Entry]
 
 
@@ -90,7 +92,7 @@ def corpus(noise, tmp_path_factory):
 class Prepared(NamedTuple):
     """A dataset and the finished process that made it."""
 
-    folder: object
+    folder: Path
     process: subprocess.CompletedProcess
 
 
@@ -144,8 +146,6 @@ def small(noise, tmp_path):
 @pytest.fixture
 def no_workers(monkeypatch):
     """Runs the work of worker processes in this process."""
-    from contextlib import nullcontext
-
     from wideband.data_gen import prepare
 
     monkeypatch.setattr(prepare, "map_in_order", lambda workers: nullcontext(map))

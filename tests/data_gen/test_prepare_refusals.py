@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from wideband.data_gen import corpora, degrade, splits
 from wideband.data_gen.__main__ import command
 from wideband.data_gen.dataset import Dataset
 
@@ -39,6 +40,12 @@ def test_a_wrong_flag_is_refused_before_anything_is_written(
     assert found == code
     assert message in error_line(err)
     assert not (tmp_path / "out").exists()
+
+
+def test_help_lists_every_choice(call):
+    _, out, _ = call(command, "--help")
+    for name in (*corpora.NAMES, *degrade.PROTOCOLS, *splits.RULES):
+        assert name in out
 
 
 def test_a_missing_source_is_refused(tmp_path, call):
