@@ -1,12 +1,13 @@
-"""Makes references.json: values of the metrics by a plain implementation, one formula a line.
+"""Makes references.json: the metrics in a plain implementation, one formula per line.
 
 python tests/evaluate/metrics/make_references.py
 
-It shares nothing with the package: the waves come from formulas, Fourier transforms are sums over
-cosines and sines (but TFNet's, of a whole patch), and loops go frame by frame. The tests run it
-again, so that the file and the script stay one.
+It shares nothing with the package: the waves come from formulas, Fourier transforms are sums of
+cosines and sines (except TFNet's of a whole patch), and loops go frame by frame. The tests run it
+again and compare it with the file.
 """
 
+import functools
 import itertools
 import json
 import math
@@ -20,7 +21,7 @@ N = 9000
 
 
 def waves():
-    """A gliding tone over three steady ones with a slow swell, and a duller, late copy of it."""
+    """A gliding tone over three steady ones with a slow swell, and a dull, delayed copy."""
     t = np.arange(N + 1) / SAMPLE_RATE
     tone = 0.2 * np.sin(2 * np.pi * (300 * t + 5000 * t**2))
     steady = sum(0.1 / k * np.sin(2 * np.pi * 530 * k * t + k) for k in (1, 3, 9))
@@ -28,14 +29,19 @@ def waves():
     return wave[1:], 0.9 * (wave[1:] + wave[:-1]) / 2
 
 
-def dft(frame):
-    n = len(frame)
+@functools.cache
+def cosines_and_sines(n):
     angles = 2 * np.pi * (np.outer(np.arange(n // 2 + 1), np.arange(n)) % n) / n
-    return np.cos(angles) @ frame - 1j * (np.sin(angles) @ frame)
+    return np.cos(angles), np.sin(angles)
+
+
+def dft(frame):
+    cosines, sines = cosines_and_sines(len(frame))
+    return cosines @ frame - 1j * (sines @ frame)
 
 
 def stft(wave, window=2048, hop=512):
-    """A list of spectra, one a frame."""
+    """A list of spectra, one per frame."""
     half = window // 2
     mirrored = np.concatenate([wave[half:0:-1], wave, wave[-2 : -half - 2 : -1]])
     hann = np.array([math.sin(math.pi * i / window) ** 2 for i in range(window)])
@@ -56,7 +62,7 @@ def wrap(angles):
 
 
 def values():
-    """Name of the metric -> value for `waves`."""
+    """Metric -> its value for `waves`."""
     y, p = waves()
     centred_y, centred_p = y - sum(y) / N, p - sum(p) / N
     target = centred_y * (sum(centred_p * centred_y) / sum(centred_y * centred_y))
