@@ -1,7 +1,4 @@
-"""Random changes of the training data, which make more recordings of few.
-
-They are drawn anew in every epoch. None of them touches the data for validation and testing.
-"""
+"""Augmentation: random changes of the training data, different in every epoch."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,7 +16,7 @@ MAX_SPEED_PERTURBATION = 0.5
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What `pipeline.patches` changes at random. The default changes nothing.
+    """The changes that `pipeline.patches` makes to training data. The default makes none.
 
     Args:
         silence_rms: frames of 256 samples with a lower RMS are dropped (`pipeline.drop_silence`);
@@ -55,7 +52,7 @@ class Augmentation:
 
     @property
     def speed_steps(self) -> int:
-        """Steps of 5 % by which a recording is made faster at most."""
+        """The largest number of 5 % steps by which a recording is made faster."""
         return round(self.speed_perturbation / SPEED_STEP)
 
     @property
@@ -71,14 +68,14 @@ class Augmentation:
         ratio: Ratio,
         rng: np.random.Generator,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Makes a recording faster and filters its low side at random, as drawn.
+        """Makes a recording faster, or filters its low side, or both, at random.
 
         Args:
             high: shape (n,).
             low: shape (n / ratio,).
             protocol: makes the low side of a faster recording, unless a random filter does.
             ratio: the high rate over the low rate.
-            rng: draws.
+            rng: draws the changes.
 
         Returns:
             high (m,), m at most n, and low (m / ratio,).

@@ -25,13 +25,13 @@ class Protocol:
 
     Args:
         name: key of `PROTOCOLS`.
-        low_pass: makes the low-rate wave: `(wave, ratio) -> wave`.
+        downsample: makes the low-rate wave: `(wave, ratio) -> wave`.
         interpolation: key of `interpolate.METHODS`, the way up.
         takes_quotients: whether the ratio may be other than a whole number.
     """
 
     name: str
-    low_pass: Callable[[np.ndarray, int], np.ndarray] | Callable[[np.ndarray, Ratio], np.ndarray]
+    downsample: Callable[[np.ndarray, int], np.ndarray] | Callable[[np.ndarray, Ratio], np.ndarray]
     interpolation: str
     takes_quotients: bool = False
 
@@ -44,7 +44,7 @@ class Protocol:
     def down(self, wave: np.ndarray, ratio: Ratio) -> np.ndarray:
         """Makes the low-rate wave: (n,), n a multiple of the ratio, to (n / ratio,)."""
         self.check(ratio)
-        return self.low_pass(wave, ratio)  # pyright: ignore[reportArgumentType]
+        return self.downsample(wave, ratio)  # pyright: ignore[reportArgumentType]
 
     def up(self, low: np.ndarray, ratio: Ratio) -> np.ndarray:
         """Interpolates a low-rate wave to the high rate: (n,) to (n * ratio,)."""
