@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ def load_command(typed):
         path = ROOT / typed.removeprefix("python ")
         spec = importlib.util.spec_from_file_location(path.stem, path)
         module = importlib.util.module_from_spec(spec)
+        # Dataclasses look their module up.
+        sys.modules[path.stem] = module
         spec.loader.exec_module(module)
         return module.command
     name = SCRIPTS.get(typed, typed.removeprefix("python -m "))
