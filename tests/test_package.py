@@ -4,6 +4,7 @@ import ast
 import configparser
 import functools
 import importlib
+import re
 import subprocess
 import sys
 import sysconfig
@@ -87,6 +88,23 @@ def test_a_folder_imports_from_lower_floors_only(folder):
     imported = {name for path in paths for name in imports(path)}
     assert imported & set(FLOORS) - {folder} <= set(FLOORS[: FLOORS.index(folder)])
     assert "wideband" not in imported
+
+
+def test_the_drawing_of_the_imports_in_contributing_is_true():
+    def closure(edges):
+        while more := {(a, d) for a, b in edges for c, d in edges if b == c} - edges:
+            edges = edges | more
+        return edges
+
+    drawn = set(re.findall(r"^    (\w+) --> (\w+)$", (ROOT / "CONTRIBUTING.md").read_text(), re.M))
+    real = {
+        (folder, name)
+        for folder in FLOORS
+        for path, _ in modules(folder)
+        for name in imports(path)
+        if name in FLOORS and name != folder
+    }
+    assert closure(drawn) == closure(real)
 
 
 def test_no_module_imports_itself_through_others():
