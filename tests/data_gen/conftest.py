@@ -52,9 +52,9 @@ def _write_recordings(folder, noise):
     def second(count, rate=RATE, seed=0):
         return noise(round(count * rate), seed)
 
-    # Two minutes in stereo at 44.1 kHz; the second channel is softer.
-    long = noise(2 * round(120.01 * 44100)).reshape(-1, 2)
-    soundfile.write(folder / "anna/long.mp3", long * [1, 0.4], 44100)
+    # Two minutes in stereo; the second channel is softer.
+    long = noise(2 * round(120.01 * 22050)).reshape(-1, 2)
+    soundfile.write(folder / "anna/long.mp3", long * [1, 0.4], 22050)
     soundfile.write(folder / "anna/short.wav", second(1.23, seed=1), RATE)
     stereo = noise(2 * round(61.005 * 48000), seed=2).reshape(-1, 2)
     soundfile.write(folder / "anna/stereo.flac", stereo, 48000)
