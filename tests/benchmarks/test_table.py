@@ -1,19 +1,9 @@
-"""Timing runs and putting several into one table, through the real commands."""
+"""Timing runs and collecting several in one table."""
 
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
-
-
-def command(module, *flags):
-    return subprocess.run(
-        [sys.executable, "-m", f"wideband.evaluate.{module}", *flags],
-        capture_output=True,
-        text=True,
-    )
 
 
 def means(offset):
@@ -26,7 +16,7 @@ def means(offset):
 
 @pytest.fixture
 def runs(tmp_path):
-    """Two runs as wideband-evaluate and wideband.evaluate.speed leave them."""
+    """Two runs after wideband-evaluate and benchmarks/speed.py."""
     facts = {
         "model": "audiounet",
         "corpus": "folder",
@@ -47,9 +37,10 @@ def runs(tmp_path):
     return tmp_path
 
 
-def test_baselines_stand_once_and_every_run_under_its_folders_name(runs):
-    done = command("table", f"--run={runs}/a", f"--run={runs}/b", f"--output={runs}/table.md")
-    assert done.returncode == 0, done.stderr
+def test_baselines_appear_once_and_every_run_by_the_name_of_its_folder(script, runs, call):
+    flags = [f"--run={runs}/a", f"--run={runs}/b", f"--output={runs}/table.md"]
+    code, _, err = call(script("table").command, *flags)
+    assert code == 0, err
     header, _, *rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in (runs / "table.md").read_text().splitlines()
@@ -58,58 +49,77 @@ def test_baselines_stand_once_and_every_run_under_its_folders_name(runs):
     assert header[1].startswith("SNR, dB") and header[-1] == "real-time factor"
     assert [row[0] for row in rows] == ["spline", "a", "b"]
     assert rows[0][1:3] == ["0.25 [0.00, 1.00]", "1.25 [1.00, 2.00]"]
-    # The LSD-HF is the sixth metric, and the LSD-LF before it is not in the table.
+    # The LSD-HF is the sixth metric; the LSD-LF before it is not in the table.
     assert rows[2][5:] == ["5.600 [5.000, 6.000]", "12,345", "0.50", "0.125"]
 
 
-def test_a_table_between_marks_is_replaced_and_the_rest_kept(runs):
+def test_a_table_between_marks_is_replaced_and_the_rest_kept(script, runs, call):
     page = runs / "page.md"
     page.write_text("before\n<!-- table -->\nold\n<!-- table -->\nafter\n")
     for _ in range(2):
-        assert command("table", f"--run={runs}/a", f"--output={page}").returncode == 0
+        code, _, _ = call(script("table").command, f"--run={runs}/a", f"--output={page}")
+        assert code == 0
     text = page.read_text()
     assert text.startswith("before\n<!-- table -->\n| system")
     assert text.endswith("|\n<!-- table -->\nafter\n")
     assert "old" not in text and text.count("spline") == 1
 
 
-def test_a_page_without_marks_is_left_alone(runs):
+def test_a_page_without_marks_is_left_alone(script, runs, call, error_line):
     page = runs / "page.md"
     page.write_text("mine")
-    done = command("table", f"--run={runs}/a", f"--output={page}")
-    assert done.returncode == 1
-    assert "two lines <!-- table -->" in done.stderr
+    code, _, err = call(script("table").command, f"--run={runs}/a", f"--output={page}")
+    assert code == 1
+    assert "two lines <!-- table -->" in error_line(err)
     assert page.read_text() == "mine"
 
 
-def test_runs_of_different_test_sets_do_not_share_a_table(runs):
+def test_runs_of_different_test_sets_are_refused(script, runs, call, error_line):
     path = runs / "b" / "evaluation.json"
     path.write_text(path.read_text().replace('"files": 3, "minutes"', '"files": 4, "minutes"'))
-    done = command("table", f"--run={runs}/a", f"--run={runs}/b", f"--output={runs}/table.md")
-    assert done.returncode == 1
-    assert "files is 4, and 3 in" in done.stderr
+    flags = [f"--run={runs}/a", f"--run={runs}/b", f"--output={runs}/table.md"]
+    code, _, err = call(script("table").command, *flags)
+    assert code == 1
+    assert "files is 4, and 3 in" in error_line(err)
     assert not (runs / "table.md").exists()
 
 
 @pytest.mark.parametrize(
     ("missing", "remedy"),
-    [("evaluation.json", "wideband-evaluate"), ("speed.json", "wideband.evaluate.speed")],
+    [("evaluation.json", "wideband-evaluate"), ("speed.json", "benchmarks/speed.py")],
 )
-def test_a_run_without_numbers_is_named_with_the_command_that_makes_them(runs, missing, remedy):
+def test_missing_numbers_are_named_with_the_command_that_makes_them(
+    script, runs, call, error_line, missing, remedy
+):
     (runs / "a" / missing).unlink()
-    done = command("table", f"--run={runs}/a", f"--output={runs}/table.md")
-    assert done.returncode == 1
-    assert missing in done.stderr and remedy in done.stderr and "Traceback" not in done.stderr
+    flags = [f"--run={runs}/a", f"--output={runs}/table.md"]
+    code, _, err = call(script("table").command, *flags)
+    assert code == 1
+    assert missing in error_line(err) and remedy in err
 
 
-def test_a_run_is_timed(run, tmp_path):
+def test_a_run_is_timed(script, run, tmp_path, call):
     folder = shutil.copytree(run, tmp_path / "run")
-    done = command("speed", f"--run={folder}", "--seconds=0.5")
-    assert done.returncode == 0, done.stderr
+    code, out, err = call(script("speed").command, f"--run={folder}", "--seconds=0.5")
+    assert code == 0, err
     speed = json.loads((folder / "speed.json").read_text())
-    record = json.loads((folder / "run.json").read_text())["recipe"]
+    recipe = json.loads((folder / "run.json").read_text())["recipe"]
     assert speed["real_time_factor"] > 0 and speed["seconds_per_step"] > 0
     assert {key: speed[key] for key in ("batch", "patch", "precision")} == {
-        key: record[key] for key in ("batch", "patch", "precision")
+        key: recipe[key] for key in ("batch", "patch", "precision")
     }
-    assert f"{speed['parameters']:,} parameters" in done.stdout
+    assert f"{speed['parameters']:,} parameters" in out
+
+
+@pytest.mark.parametrize(
+    ("run_name", "words"),
+    [
+        ("nowhere", "no such run folder"),
+        ("speech-4x", "shipped network"),
+        ("phone-4x", "no Keras weights"),
+    ],
+)
+def test_what_cannot_be_timed_is_refused(script, call, error_line, run_name, words):
+    code, _, err = call(script("speed").command, f"--run={run_name}")
+    assert code == 1
+    assert words in error_line(err)
