@@ -63,7 +63,7 @@ def build(name: str, **overrides: Any) -> "Network":
     for argument in overrides:
         if argument not in known:
             raise UserError(
-                f"{name}: unknown argument {argument!r}; choose from {', '.join(known)}"
+                f"{name}: unknown argument {argument!r}; choose one of {', '.join(known)}"
             )
     try:
         return _builder(name)(**overrides)

@@ -1,4 +1,4 @@
-"""What the tests of several networks share: small tools, and slow NumPy references."""
+"""Fixtures for the tests of several networks: small tools, and slow references in NumPy."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ from wideband import models
 
 @pytest.fixture
 def policy(request):
-    """Networks built in the test have this dtype policy, mixed_bfloat16 where none is named."""
+    """Sets the dtype policy of networks built in the test, mixed_bfloat16 by default."""
     policy = getattr(request, "param", "mixed_bfloat16")
     keras.mixed_precision.set_dtype_policy(policy)
     yield policy
@@ -20,7 +20,7 @@ def policy(request):
 
 @pytest.fixture(scope="session")
 def outline():
-    """Builds a network without initial weights: to draw them can take many seconds."""
+    """Builds a network without initial weights, which can take many seconds to draw."""
 
     def build(name, **arguments):
         with keras.StatelessScope(initialize_variables=False):
@@ -31,7 +31,7 @@ def outline():
 
 @pytest.fixture(scope="session")
 def drawn():
-    """Builds a network with weights that let every part of it count."""
+    """Builds a network with weights that make every layer matter."""
 
     def build(name, **arguments):
         network = models.build(name, **arguments)
@@ -51,7 +51,7 @@ def waves():
 
 @pytest.fixture(scope="session")
 def layers_of():
-    """Lists the layers of a kind in a network, its convolutions where no kind is named."""
+    """Lists the layers of a kind in a network, by default its convolutions."""
     return lambda network, kind=keras.layers.Conv1D: [
         layer for layer in network.layers if isinstance(layer, kind)
     ]
@@ -59,7 +59,7 @@ def layers_of():
 
 @pytest.fixture(scope="session")
 def lengths(layers_of):
-    """Lists the lengths of the sequences behind a network's convolutions for n samples."""
+    """Lists the lengths of the outputs of a network's convolutions for n samples."""
 
     def lengths(network, n):
         probe = keras.Model(network.inputs, [layer.output for layer in layers_of(network)])
@@ -70,7 +70,7 @@ def lengths(layers_of):
 
 @pytest.fixture(scope="session")
 def assert_training_stays_finite():
-    """Trains a network for a step on each of the batches."""
+    """Trains a network for one step on each batch; weights and outputs must stay finite."""
 
     def train(network, batches):
         optimizer = keras.optimizers.Adam(1e-3)
@@ -89,7 +89,7 @@ def assert_training_stays_finite():
 
 @pytest.fixture(scope="session")
 def slow():
-    """Functions on waves (n, channels), sum by sum, written from the papers."""
+    """Plain functions on waves (n, channels), written from the papers."""
     return SimpleNamespace(
         conv=_conv,
         pool=_pool,
@@ -106,7 +106,7 @@ def slow():
 
 
 def _conv(x, kernel, bias, stride=1, dilation=1):
-    """TensorFlow's "same": the odd sample of padding goes to the end."""
+    """A convolution with TensorFlow's "same" padding, whose odd sample goes to the end."""
     taps = np.arange(len(kernel)) * dilation
     size, steps = taps[-1] + 1, -(-len(x) // stride)
     total = max((steps - 1) * stride + size - len(x), 0)
@@ -116,7 +116,7 @@ def _conv(x, kernel, bias, stride=1, dilation=1):
 
 
 def _pool(x, size):
-    """The maximum of every `size` samples."""
+    """The maximum of every `size` samples, (n / size, channels)."""
     return np.stack([x[start : start + size].max(axis=0) for start in range(0, len(x), size)])
 
 
@@ -145,7 +145,7 @@ def _lstm(x, weights):
 
 
 def _unet(x, weights, levels=4, use_bias=True):
-    """The network of Kuleshov et al. 2017 without its skip from input to output."""
+    """The network of Kuleshov et al. 2017, without its skip from input to output."""
     weights, skips = iter(weights), []
 
     def conv(x, stride=1, use_bias=True):
@@ -169,7 +169,7 @@ def _blocks(reading, first=128, levels=4):
 
 
 def _film_unet(wave, weights, blocks, scales):
-    """The network of Birnbaum et al. 2019; `scales` turns blocks' maxima into their scales."""
+    """The network of Birnbaum et al. 2019; `scales` computes scales from the maxima of blocks."""
     weights, levels, blocks = iter(weights), len(blocks) // 2, iter(blocks)
 
     def conv(x, dilation=2):
@@ -191,7 +191,7 @@ def _film_unet(wave, weights, blocks, scales):
 
 
 def _time_frequency(wave, network, time_net, spectral_net, ratio, fusion):
-    """The network of Lim et al. 2018 as its code tells it, with angles; nets take x and weights."""
+    """The network of Lim et al. 2018 as in its code, with angles; nets take x and weights."""
     time, spectral, (v,) = (
         [np.asarray(weight, np.float64) for weight in network.get_layer(part).trainable_weights]
         for part in ("time", "spectral", "fusion")
@@ -211,9 +211,9 @@ def _time_frequency(wave, network, time_net, spectral_net, ratio, fusion):
 
 
 def _draw(layer, scale):
-    """Gives a layer or a network weights that let every part count; returns the trained ones."""
+    """Draws weights that make every layer matter; returns the trained ones."""
     rng = np.random.default_rng(1)
-    # The rest are the seeds of dropout.
+    # The others are the seeds of dropout.
     for weight in (weight for weight in layer.weights if weight.dtype == "float32"):
         values = rng.normal(1 if weight.path.endswith("gamma") else 0, scale, weight.shape)
         weight.assign(np.abs(values) + 0.5 if weight.path.endswith("variance") else values)
@@ -221,6 +221,6 @@ def _draw(layer, scale):
 
 
 def _assert_close(actual, expected):
-    """Equal to 1e-4 of the loudest sample."""
+    """Asserts equality within 1e-4 of the loudest sample."""
     expected = np.asarray(expected)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4 * np.abs(expected).max())

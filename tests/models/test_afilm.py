@@ -1,9 +1,10 @@
-"""AFiLM against the paper's figures and a slow network in plain NumPy."""
+"""AFiLM against the figures of the paper and a slow network in NumPy."""
 
 import keras
 import numpy as np
 import pytest
 from wideband import models
+from wideband.command import UserError
 from wideband.models.afilm import AFiLM, Transformer
 
 HEADS = 8
@@ -20,15 +21,15 @@ def test_parameters_are_the_published_ones(full):
 
 
 def test_convolutions_are_those_of_tfilm(full, outline, layers_of):
-    facts = [
+    convolutions = [
         [
             (layer.kernel.shape, layer.strides, layer.dilation_rate, layer.use_bias)
             for layer in layers_of(network)
         ]
         for network in (full, outline("tfilm"))
     ]
-    assert facts[0] == facts[1]
-    assert len(facts[0]) == 10
+    assert convolutions[0] == convolutions[1]
+    assert len(convolutions[0]) == 10
 
 
 def test_every_modulation_has_four_layers_of_eight_heads_and_2048_hidden_units(full, layers_of):
@@ -56,16 +57,11 @@ def test_every_modulation_has_four_layers_of_eight_heads_and_2048_hidden_units(f
         ({"patch": 256}, 256, [8] * 9),
     ],
 )
-def test_attention_runs_over_the_stated_number_of_blocks(arguments, n, steps, layers_of):
-    network = models.build("afilm", width=0.05, depth=1, **arguments)
+def test_attention_runs_over_the_stated_number_of_blocks(arguments, n, steps, outline, layers_of):
+    network = outline("afilm", width=0.05, depth=1, **arguments)
     lengths = [n // each for each in (2, 4, 8, 16, 32, 16, 8, 4, 2)]
     blocks = [layer.block for layer in layers_of(network, AFiLM)]
     assert [m // block for m, block in zip(lengths, blocks, strict=True)] == steps
-
-
-def test_the_papers_blocks_are_the_default(full):
-    config = full.get_config()
-    assert (config["blocks"], config["patch"], config["depth"]) == ("paper", 8192, 4)
 
 
 def test_initial_weights_follow_the_published_code(layers_of):
@@ -74,7 +70,7 @@ def test_initial_weights_follow_the_published_code(layers_of):
     for layer in layers:
         assert isinstance(layer.kernel_initializer, keras.initializers.Orthogonal)
     assert np.std(last.kernel) == pytest.approx(0.05, rel=0.1)
-    # Dense layers (c, c): Glorot's uniform distribution, drawn anew for each.
+    # Dense layers (c, c) start with Glorot's uniform distribution, each with its own draw.
     weights = layers_of(network, AFiLM)[2].weights
     query, _, key, _, value, _, out, *_ = (np.asarray(weight) for weight in weights)
     for kernel in (query, key, value, out):
@@ -111,7 +107,7 @@ def _two_layers(x, weights):
 
 
 def _slow_transformer(x, weights, depth):
-    """Vaswani et al. 2017, section 3, with the normalization behind each sum."""
+    """Vaswani et al. 2017, section 3, with normalization after each sum."""
     n, channels = x.shape
     x = x * np.sqrt(channels)
     for position in range(n):
@@ -155,14 +151,14 @@ def test_a_graph_of_open_length_gives_the_same_output(slow, waves):
 # === Dropout, which the published code never turns off ===
 
 
-def test_the_attentions_dropout_acts_in_training_only(waves):
+def test_the_dropout_of_the_attention_is_active_in_training_only(waves):
     network = models.build("afilm", width=0.05, depth=1, dropout=0.0, attention_dropout=0.5)
     x = waves(512)
     np.testing.assert_array_equal(network(x), network(x))
     assert np.any(np.asarray(network(x, training=True)) != np.asarray(network(x, training=True)))
 
 
-def test_dropout_stands_behind_the_positions_and_both_halves_of_a_layer():
+def test_dropout_follows_the_positions_and_both_halves_of_a_layer():
     layer = Transformer(3, HEADS, 20)
     layer.build((None, None, 16))
     assert layer.first_dropout.rate == 0.1
@@ -172,18 +168,11 @@ def test_dropout_stands_behind_the_positions_and_both_halves_of_a_layer():
     assert len(layer.stack) == 3
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"blocks": "code"}, "'code' is none of paper, published"),
-        ({"width": 0.001}, r"width 0\.001"),
-    ],
-)
-def test_wrong_arguments_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        models.build("afilm", **arguments)
+def test_unknown_blocks_are_refused():
+    with pytest.raises(UserError, match=r"^unknown blocks 'code'; choose one of paper, published$"):
+        models.build("afilm", blocks="code")
 
 
-def test_channels_that_do_not_divide_among_the_heads_are_refused(waves):
-    with pytest.raises(ValueError, match="12 channels do not divide among 8 heads"):
+def test_channels_that_are_no_multiple_of_the_heads_are_refused(waves):
+    with pytest.raises(UserError, match="12 channels must be a multiple of the 8 heads"):
         AFiLM(8)(waves(16, 12))

@@ -1,11 +1,13 @@
-"""FrameNet: a slow network in plain NumPy, and what it does before it is trained."""
+"""FrameNet against a slow network in NumPy, its floors, and its output before training."""
 
 import keras
 import numpy as np
 import pytest
 from scipy import signal
 from wideband import models
+from wideband.command import UserError
 from wideband.data_gen import degrade
+from wideband.models import framenet
 
 DILATIONS = (1, 3, 9, 27) * 3
 
@@ -27,14 +29,44 @@ def test_layers_have_the_sizes_of_the_description(outline, ratio, below, above):
 def test_output_equals_a_slow_numpy_network(ratio, drawn, slow, waves):
     network = drawn("framenet", ratio=ratio, width=0.02)
     wave = waves(4096 // ratio)
-    # A pause, where the floor of the levels shows.
+    # A pause, in which the floor of the levels matters.
     wave[:, 2560 // ratio :] *= 1e-6
     expected = [_slow_network(each.astype(np.float64), network, ratio, slow) for each in wave]
     slow.assert_close(network(wave), expected)
 
 
+@pytest.mark.parametrize("kind", ["quiet noise", "rounding noise", "burst", "click"])
+def test_quiet_waves_and_bursts_equal_a_slow_numpy_network(kind, drawn, slow):
+    """Where the floors under the powers matter. Each wave is compared at its own level."""
+    network = drawn("framenet", width=0.02)
+    noise = np.random.default_rng(3).normal(0, 1, 1024)
+    wave = {
+        "quiet noise": 1e-4 * noise,
+        "rounding noise": np.round(0.5 * noise) / 32768,
+        "burst": np.where(np.abs(np.arange(1024) - 512) < 32, 0.5 * noise, 0.0),
+        "click": np.eye(1, 1024, 500)[0],
+    }[kind].astype(np.float32)
+    expected = _slow_network(wave[:, np.newaxis].astype(np.float64), network, 4, slow)
+    found = np.asarray(network(wave[np.newaxis, :, np.newaxis]))[0]
+    assert np.isfinite(found).all()
+    slow.assert_close(found, expected)
+
+
+def test_digital_silence_stays_silent(drawn):
+    network = drawn("framenet", width=0.02)
+    np.testing.assert_array_equal(network(np.zeros((1, 1024, 1), np.float32)), 0)
+
+
+def test_the_floors_survive_float16():
+    """As 0 they would turn digital silence into NaN in TFLite files of float16."""
+    floors = [framenet.LEVEL_FLOOR, framenet.WHITENING_FLOOR, framenet.SMOOTHING_FLOOR]
+    for value in [framenet.SCALE, *floors]:
+        assert np.float16(value) == pytest.approx(value, rel=2e-3)
+    assert np.array(floors) / framenet.SCALE**2 == pytest.approx([1e-12, 1e-14, 1e-12])
+
+
 def _slow_network(low, network, ratio, slow):
-    """Frame by frame, by NumPy's Fourier transforms."""
+    """Frame by frame, with NumPy's Fourier transforms."""
 
     def weights(name):
         return [np.asarray(each, np.float64) for each in network.get_layer(name).weights]
@@ -69,20 +101,20 @@ def _slow_network(low, network, ratio, slow):
     overtones = overtones / np.sqrt(_near(np.abs(overtones) ** 2, 8) + 1e-14)
 
     gained = _wave(np.exp(np.clip(gain, -10, 5)) * bands, 0)
-    treble = _wave(np.exp(np.clip(level, -16, 4)) * overtones, below - 1)
+    high_band = _wave(np.exp(np.clip(level, -16, 4)) * overtones, below - 1)
     for size in (2048, 512, 2048):
-        treble = _smoothed(treble, size, size // 2 // ratio)
-    return (wave + gained + treble)[:, np.newaxis]
+        high_band = _smoothed(high_band, size, size // 2 // ratio)
+    return (wave + gained + high_band)[:, np.newaxis]
 
 
 def _near(power, reach):
-    """The mean over the bands that are no further away, as far as there are any."""
+    """The mean over all bands within the reach."""
     spans = [slice(max(0, k - reach), k + reach + 1) for k in range(power.shape[1])]
     return np.stack([power[:, span].mean(axis=1) for span in spans], axis=1)
 
 
 def _wave(bands, first):
-    """Adds up windows of what the bands sound like, the first of which may be a high one."""
+    """Adds up the windowed waves of bands, the lowest of which is number `first`."""
     hann = np.cos(np.pi * (np.arange(512) - 255.5 - 0.5) / 512) ** 2
     scale = np.sqrt(257 * np.sum(hann**2) / 128)
     count, last = len(bands), first + bands.shape[1]
@@ -96,7 +128,7 @@ def _wave(bands, first):
 
 
 def _smoothed(wave, size, first):
-    """Griffin and Lim's step: the magnitudes of means, and the wave that comes nearest to them."""
+    """Griffin and Lim's step: smooths magnitudes, and returns the wave closest to them."""
     hop, edge = size // 4, size - size // 4
     hann = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
     padded = np.pad(wave, edge)
@@ -114,11 +146,11 @@ def _smoothed(wave, size, first):
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
-def test_untrained_it_undoes_the_filter_of_the_decimation_and_adds_next_to_nothing(ratio):
+def test_untrained_it_undoes_the_filter_of_the_decimation_and_adds_almost_no_high_band(ratio):
     keras.utils.set_random_seed(0)
     network = models.build("framenet", ratio=ratio, width=0.1)
     rng = np.random.default_rng(0)
-    # Up to 0.9 of the low band, at the end of which the filter takes 20 dB and more.
+    # Up to 0.9 of the low band, where the filter attenuates by more than 20 dB.
     sections = signal.ellip(10, 0.1, 80, 0.87 / ratio, output="sos")
     high = signal.sosfiltfilt(sections, rng.normal(0, 0.1, 32768))
     low = degrade.decimate(high, ratio)
@@ -133,10 +165,6 @@ def test_untrained_it_undoes_the_filter_of_the_decimation_and_adds_next_to_nothi
     assert error_db(restored) < -20
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [({"ratio": 3}, "ratio 3 is none of 2, 4, 8, 16"), ({"width": 0.001}, "without filters")],
-)
-def test_sizes_that_cannot_be_built_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        models.build("framenet", **arguments)
+def test_an_unsupported_ratio_is_refused():
+    with pytest.raises(UserError, match=r"^unknown ratio 3; choose one of 2, 4, 8, 16$"):
+        models.build("framenet", ratio=3)
