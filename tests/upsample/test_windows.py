@@ -57,7 +57,9 @@ def seam_db(network, noise):
     window = max(2048, 4 * (network.context or 0))
     window, lead, fade = windows.grid(network, window)
     hop = window - 2 * lead - fade
-    wave = noise(max(8192, 4 * hop))
+    # 128 patches, or 32768 samples, but at least 4 windows.
+    low = noise(4096 if network.context is None else max(8192, hop))
+    wave = interpolate.spline(low, 4)
     found, factor = run(network, wave, window), network.factor
     # The middle of each fade, and the middle between two of them.
     borders = factor * (np.arange(2 * hop, len(wave) - hop, hop) - fade // 2)

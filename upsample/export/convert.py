@@ -1,6 +1,7 @@
 """From a network to a TFLite model of built-in operators."""
 
 import uuid
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -70,7 +71,10 @@ def convert(
         converter.representative_dataset = lambda: calibration
         converter.target_spec.supported_ops += [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     try:
-        content = converter.convert()
+        with warnings.catch_warnings():
+            # The converter calibrates with its own, deprecated interpreter.
+            warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
+            content = converter.convert()
     except Exception as error:  # its class is private to TensorFlow
         if type(error).__name__ != "ConverterError":
             raise

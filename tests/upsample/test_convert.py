@@ -1,0 +1,195 @@
+"""TFLite models do what their Keras networks do, with built-in operators."""
+
+from functools import cache
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from tensorflow.lite.python import schema_py_generated as schema
+from wideband import models
+from wideband.data_gen import degrade
+from wideband.upsample.export.convert import convert, operators
+from wideband.upsample.export.half import SMALLEST
+
+# Networks that run in independent windows; the one that streams is in test_tflite_stream.py.
+# Those that consist of parts of the others are slow.
+WINDOWED = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name in ("afilm", "gionet", "gionet2")))
+    for name in models.names()
+    if name != "streamnet"
+]
+WINDOW = 256
+# A U-Net, a network with LSTMs, and the one with transforms.
+IN_8_BITS = ["audiounet", "tfilm", "framenet"]
+# What fewer bits may cost, in dB of the signal-to-noise ratio.
+ALLOWED_LOSS_DB = {"float16": 0.05, "dynamic": 0.3}
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Returns a function that builds a small network in which every part matters.
+
+    Its output is still mostly the wave.
+    """
+
+    @cache
+    def network(name):
+        keras.utils.set_random_seed(0)
+        network = models.build(name, **models.small(name))
+        rng = np.random.default_rng(0)
+        for weight in network.weights:
+            values = rng.normal(0, 1, weight.shape)
+            if weight.path.endswith("moving_variance"):
+                weight.assign(rng.uniform(0.5, 2, weight.shape))
+            elif weight.path.endswith("gamma"):
+                weight.assign(1 + 0.2 * values)
+            elif len(weight.shape) > 1:
+                weight.assign(values / np.sqrt(np.prod(weight.shape[:-1])))
+            elif weight.dtype == "float32":
+                weight.assign(weight.numpy() + 0.02 * values)
+            # The sum of twelve blocks would drive exponentials to their bounds.
+            if weight.path.startswith("mix_"):
+                weight.assign(0.1 * weight)
+        return network
+
+    return network
+
+
+@pytest.fixture(scope="module")
+def model(network):
+    """Returns a function that converts a network, once."""
+
+    @cache
+    def model(name, quantize="none"):
+        return convert(network(name), WINDOW, quantize=quantize)
+
+    return model
+
+
+@pytest.fixture(scope="module")
+def pairs(network, speech):
+    """Returns a function that makes windows as a network wants them, and their references."""
+
+    def pairs(name, count=12):
+        wants, factor = network(name).wants, network(name).factor
+        protocol = degrade.get("decimate_spline")
+        high = speech(count * WINDOW * factor)
+        low = protocol.down(high, 4)
+        wave = low if wants == "low" else protocol.up(low, 4)
+        return wave.reshape(count, WINDOW, 1), high.reshape(count, WINDOW * factor, 1)
+
+    return pairs
+
+
+def run(model, windows):
+    """Restores windows (b, n, 1) one by one, as a program that only knows TFLite."""
+    interpreter = Interpreter(model_content=model, num_threads=1)
+    interpreter.allocate_tensors()
+    step = interpreter.get_signature_runner()
+    (wants,) = step.get_input_details()
+    outputs = []
+    for window in windows:
+        # An LSTM would continue from its last state.
+        interpreter.reset_all_variables()
+        outputs.append(step(**{wants: window[np.newaxis]})["restored"][0].copy())
+    return np.stack(outputs)
+
+
+@pytest.mark.parametrize("name", WINDOWED)
+def test_a_model_has_the_networks_output_window_after_window(name, network, pairs, model):
+    low, _ = pairs(name)
+    expected = np.asarray(network(name)(low))
+    found = run(model(name), low)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    assert np.abs(expected - (0 if low.shape != expected.shape else low)).max() > 1e-2
+
+
+@pytest.mark.parametrize("name", WINDOWED)
+def test_a_model_has_operators_that_are_in_every_runtime(name, model):
+    counted = operators(model(name))
+    # A loop would be an LSTM that did not become TFLite's own.
+    assert not {"CUSTOM", "DELEGATE", "WHILE"} & set(counted)
+    assert b"Flex" not in model(name)
+    interpreter = Interpreter(model_content=model(name))
+    listed = [each["op_name"] for each in interpreter._get_ops_details()]
+    assert counted.total() == len([each for each in listed if each != "DELEGATE"])
+
+
+@pytest.mark.parametrize(
+    ("name", "quantize"), [("framenet", "float16"), *((name, "dynamic") for name in IN_8_BITS)]
+)
+def test_fewer_bits_lose_little(name, quantize, network, pairs, model, snr):
+    low, high = pairs(name)
+    whole = snr(high, np.asarray(network(name)(low)))
+    found = run(model(name, quantize), low)
+    assert whole - snr(high, found) <= ALLOWED_LOSS_DB[quantize]
+    assert len(model(name, quantize)) < len(model(name))
+
+
+def test_float16_and_dynamic_files_have_about_half_and_a_quarter_of_the_size(model):
+    whole, half, quarter = (len(model("framenet", each)) for each in ("none", "float16", "dynamic"))
+    assert 0.45 < half / whole < 0.6
+    assert 0.2 < quarter / whole < 0.4
+
+
+def test_float16_is_finite_on_silence_faint_noise_and_bursts(network, model, noise, snr):
+    """Constants such as 1e-12 would be 0 in 16 bits."""
+    burst = np.concatenate([np.zeros(WINDOW - 64, np.float32), noise(64), noise(WINDOW)])
+    for low in (np.zeros(WINDOW), 1e-3 * noise(WINDOW), burst):
+        windows = np.asarray(low, np.float32).reshape(-1, WINDOW, 1)
+        found = run(model("framenet", "float16"), windows)
+        expected = np.asarray(network("framenet")(windows))
+        assert np.isfinite(found).all()
+        assert np.abs(found - expected).max() <= 0.1 * np.abs(expected).max()
+
+
+def test_weights_that_are_16_bit_numbers_are_stored_in_16_bits_without_loss(network, model, pairs):
+    name = "framenet"
+    weights = network(name).get_weights()
+    wide = run(model(name), pairs(name, 2)[0])
+    network(name).set_weights([weight.astype(np.float16) for weight in weights])
+    try:
+        expected = np.asarray(network(name)(pairs(name, 2)[0]))
+        half = convert(network(name), WINDOW)
+    finally:
+        network(name).set_weights(weights)
+    found = run(half, pairs(name, 2)[0])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    assert np.abs(wide - expected).max() > 1e-5
+    # Kernels that are not weights keep 32 bits.
+    kinds = tensor_sizes(half)
+    assert kinds[schema.TensorType.FLOAT32] > 16 * SMALLEST
+    saved = sum(w.nbytes for w in weights if w.nbytes >= SMALLEST) // 2
+    assert len(model(name)) - len(half) == pytest.approx(saved, rel=0.1)
+    assert operators(half)["DEQUANTIZE"] >= sum(w.nbytes >= SMALLEST for w in weights)
+    # Of other weights, at most constants such as zeros fit 16 bits.
+    assert operators(model(name))["DEQUANTIZE"] <= 1
+
+
+def tensor_sizes(model):
+    """Sums the bytes of a model's constants by type."""
+    root = schema.Model.GetRootAs(model)
+    graph, sizes = root.Subgraphs(0), {}
+    for index in range(graph.TensorsLength()):
+        tensor = graph.Tensors(index)
+        size = root.Buffers(tensor.Buffer()).DataLength()
+        sizes[tensor.Type()] = sizes.get(tensor.Type(), 0) + size
+    return sizes
+
+
+def test_a_loud_and_a_silent_window_pass_through_8_bits(network, pairs):
+    # Loud windows set the step of 8 bits, so faint ones become zero.
+    windows, _ = pairs("framenet")
+    windows = [scale * window[np.newaxis] for window in windows for scale in (3.0, 1e-4)]
+    calibration = [{"low": window} for window in windows]
+    restored = run(
+        convert(network("framenet"), WINDOW, calibration, "int8"), np.concatenate(windows)
+    )
+    assert np.isfinite(restored).all()
+
+
+def test_a_network_is_unchanged_after_its_conversion(network, model):
+    model("tfilm")
+    assert not any("call" in vars(layer) for layer in network("tfilm")._flatten_layers())
