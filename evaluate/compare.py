@@ -111,7 +111,7 @@ def _measure(
 
     metrics.require(names)
     pairs = [folders.pair(Path(flags.references), path) for path in systems.values()]
-    # File by file, so that all systems of a file are measured close in time.
+    # File by file, while the reference is still in the cache of the operating system.
     jobs = [pair for of_file in zip(*pairs, strict=True) for pair in of_file]
     measured = list(folders.measure_all(jobs, names, flags.cutoff_hz, flags.align))
     return {system: measured[k :: len(systems)] for k, system in enumerate(systems)}

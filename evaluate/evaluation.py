@@ -9,7 +9,7 @@ from typing import Protocol
 from ..audio import Ratio
 from ..command import UserError
 from ..command.drawing import png
-from ..command.files import write_bytes, write_csv, write_text
+from ..command.files import check_suffix, write_bytes, write_csv, write_text
 from ..command.run import quiet_tensorflow
 from ..command.tables import markdown_table, text_table
 from ..data_gen.dataset import Dataset
@@ -145,10 +145,11 @@ def _find(run: str) -> tuple[Path, bool]:
 
 
 def _check_names(model: str, baselines: Sequence[str], tflite: Mapping[str, Path]) -> None:
-    """Raises a UserError if a system has the name of another row of the report."""
+    """Raises a UserError if a system has no name of its own, or a TFLite file another suffix."""
     if model in baselines:
         raise UserError(f"--baselines={model}: the name of the run's network; write it as a path")
     for name, path in tflite.items():
+        check_suffix("tflite", path, ".tflite")
         if name in (*baselines, model, "reference", "low"):
             raise UserError(
                 f"{path}: {name!r} is the name of another row; rename the file, or write "

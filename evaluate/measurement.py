@@ -102,7 +102,7 @@ def measure_split(
             if number in shown:
                 outcome.clips.append(_clip(example, estimates, scores, dataset))
             waves = {"reference": example.high, **estimates}
-            if recognizer and is_spoken(example, dataset):
+            if recognizer and _is_spoken(example, dataset):
                 for system, transcripts in _recognize(waves, example, dataset, recognizer).items():
                     outcome.words.setdefault(system, []).extend(transcripts)
             if recordings:
@@ -111,7 +111,7 @@ def measure_split(
     return outcome
 
 
-def is_spoken(example: "Example", dataset: Dataset) -> bool:
+def _is_spoken(example: "Example", dataset: Dataset) -> bool:
     """Whether the wave holds all of a known text."""
     return dataset.is_whole(example) and bool(word_errors.normalize(example.text))
 

@@ -25,6 +25,7 @@ REFUSED = [
     ("__main__", "--run=speech-4x", "--output=out", "--data={data}", "--baselines=cubic"),
     ("__main__", "--run=speech-4x", "--output=out", "--data={data}", "--baselines=speech-2x"),
     ("__main__", "--run={run}", "--tflite=nowhere.tflite"),
+    ("__main__", "--run={run}", "--tflite=a={run}/run.json"),
     ("__main__", "--run={run}", "--wer", "--recognizer=deepspeech"),
     ("__main__", "--run={run}", "--wer", "--recognizer=cmd:cat"),
     ("fusion", "--run=nowhere"),

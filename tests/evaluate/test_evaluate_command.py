@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from wideband.data_gen.dataset import Dataset
 from wideband.evaluate import lsd, metrics
 from wideband.evaluate.__main__ import command
 from wideband.models import pretrained
+from wideband.models.record import Record
 from wideband.upsample import load
 
 
@@ -138,7 +140,7 @@ def test_a_shipped_network_and_its_tflite_file_are_measured(data, tmp_path, call
         (["--run={run}", "--tflite={tmp}/audiounet.tflite"], ["audiounet.tflite: 'audiounet' is"]),
         (["--run={run}", "--tflite=reference={tmp}/a.tflite"], ["'reference'", "NAME=FILE"]),
         (["--run={run}", "--tflite={tmp}/audiounet.tflite", "--tflite=a.tflite"], ["NAME=FILE"]),
-        (["--run={run}", "--tflite=a={run}/run.json"], ["run.json"]),
+        (["--run={run}", "--tflite=a={run}/run.json"], ["run.json", "must end in .tflite"]),
         (["--run={run}", "--wer"], ["no recording of the test split has a text"]),
         (["--run={run}", "--wer", "--recognizer=siri"], ["unknown recognizer 'siri'"]),
     ],
@@ -150,6 +152,25 @@ def test_an_error_is_one_line_and_nothing_is_written(run, tmp_path, call, error_
     assert all(word in error_line(err) for word in words), err
     assert not (run / "report.html").exists()
     assert not (tmp_path / "out").exists()
+
+
+def test_the_ratio_of_rates_may_be_a_quotient(run, make_dataset, noise, tmp_path, call, rows):
+    high = noise(441 * 12)
+    low = degrade.sinc_down(high, Fraction(441, 160))
+    settings = {"sample_rate": 22050, "ratio": "441/160", "protocol": "sinc"}
+    examples = [shards.Example("a.wav", "someone", "", 0.0, high, low)]
+    data = make_dataset(tmp_path / "data", {"test": examples}, **settings)
+    folder = shutil.copytree(run, tmp_path / "run")
+    record = Record.read(folder)
+    record.recipe.update(settings)
+    record.write(folder)
+    code, _, err = call(command, f"--run={folder}", f"--data={data}")
+    assert code == 0, err
+    # The spline needs a whole ratio.
+    table = rows(folder / "evaluation.csv")
+    assert [row["system"] for row in table] == ["sinc", "audiounet"]
+    assert json.loads((folder / "evaluation.json").read_text())["facts"]["ratio"] == "441/160"
+    assert "8,000 Hz to 22,050 Hz, ratio 441/160" in (folder / "report.html").read_text()
 
 
 @pytest.fixture
