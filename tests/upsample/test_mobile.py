@@ -1,4 +1,4 @@
-"""What developers for phones are given: the loops of docs/mobile.md, and benchmarks/mobile.py."""
+"""What developers for phones get: the loops of docs/mobile.md, and benchmarks/mobile.py."""
 
 import json
 import re
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from wideband.upsample import Upsampler, tflite
+from wideband.upsample import load, tflite
 
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "mobile.md").read_text()
-# Restores a wave by a block of the document, and tells what else it took.
+# Restores a wave with a block of the document, which may import nothing but NumPy and LiteRT.
 ALONE = """
 import sys
 import numpy as np
@@ -22,44 +22,42 @@ assert not {"wideband.upsample", "tensorflow", "scipy", "soxr"} & set(sys.module
 """
 
 
-def block(heading):
-    """The Python block of a section."""
-    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## )", DOC, re.M | re.S)
-    (code,) = re.findall(r"^```python\n(.*?)^```", section, re.M | re.S)
-    return code
+def section(heading):
+    """Returns a section of the document."""
+    (found,) = re.findall(rf"^## {heading}\n(.*?)(?=^## )", DOC, re.M | re.S)
+    return found
 
 
 @pytest.mark.parametrize("kind", ["stream", "window", "patch"])
 @pytest.mark.parametrize("n", [1000, 1023])
-def test_the_documents_loops_restore_what_the_upsampler_restores(
-    kind, n, stream_files, window_file, patch_file, speech, tmp_path
+def test_the_loops_of_the_document_restore_what_the_upsampler_restores(
+    kind, n, stream_file, window_file, patch_file, speech, tmp_path
 ):
-    path = {"stream": stream_files(), "window": window_file, "patch": patch_file}[kind]
-    # The loops take silence where the upsampler mirrors; in silence both are one.
+    path = {"stream": stream_file(), "window": window_file, "patch": patch_file}[kind]
+    # The loops assume silence where the upsampler mirrors; in silence they are the same.
     low = np.pad(speech(4 * n)[::4], (100, 200))
     np.save(tmp_path / "low.npy", low)
     command = [sys.executable, "-c", ALONE, path, tmp_path / "low.npy", tmp_path / "high.npy"]
-    code = block("A streaming file" if kind == "stream" else "A window file")
+    text = section("A streaming file" if kind == "stream" else "A window file")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
     done = subprocess.run(list(map(str, command)), input=code, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = np.load(tmp_path / "high.npy")
-    expected, _ = Upsampler.from_tflite(path).upsample(low, 4000)
+    expected, _ = load(path).upsample(low, 4000, keep_low_band=False)
     assert found.dtype == np.float32
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
     assert np.abs(expected).max() > 0.1
 
 
-def test_the_document_names_every_fact_and_no_other():
-    (section,) = re.findall(r"^## What a file says of itself\n(.*?)(?=^## )", DOC, re.M | re.S)
-    named = {
+def test_the_document_names_all_metadata_and_nothing_else():
+    documented = {
         name
-        for row in re.findall(r"^\| (`.*?) \|", section, re.M)
+        for row in re.findall(r"^\| (`.*?) \|", section("Metadata"), re.M)
         for name in re.findall(r"`(\w+)`", row)
     }
-    told = set(tflite.Facts.__dataclass_fields__)
-    # That a network's lengths divide by it is nothing to a file of one length.
-    assert named == told - {"multiple"}
+    # A file of one length has no use for the factor of its lengths.
+    assert documented == set(tflite.Metadata.__dataclass_fields__) - {"multiple"}
 
 
 def benchmark(*arguments):
@@ -67,32 +65,30 @@ def benchmark(*arguments):
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_the_benchmark_fills_the_table_between_the_marks(stream_files, window_file, tmp_path):
+def test_the_benchmark_fills_the_table_between_the_marks(stream_file, window_file, tmp_path):
     output = tmp_path / "mobile.md"
     output.write_text("Before.\n<!-- table -->\nold\n<!-- table -->\nAfter.\n")
-    done = benchmark(stream_files(), window_file, f"--output={output}", "--windows=3")
+    done = benchmark(stream_file(), window_file, f"--output={output}", "--windows=3")
     assert done.returncode == 0, done.stderr
-    text = output.read_text()
-    before, table, after = text.split("<!-- table -->\n")
+    before, table, after = output.read_text().split("<!-- table -->\n")
     assert (before, after) == ("Before.\n", "After.\n")
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
     assert [row[0] for row in rows[2:]] == ["| stream-none.tflite", "| window.tflite"]
     numbers = json.loads((tmp_path / "mobile.json").read_text())
     stream, window = numbers["files"]
-    assert stream["bytes"] == stream_files().stat().st_size
-    # A step of 256 samples at 16 kHz, and half a second of which the context is none.
-    facts = tflite.read(window_file)[1]
+    assert stream["bytes"] == stream_file().stat().st_size
+    # A step of 256 samples at 16 kHz; and a window without its context.
     assert stream["window_milliseconds"] == pytest.approx(16)
-    assert window["window_milliseconds"] == pytest.approx(facts.hop / 16)
+    assert window["window_milliseconds"] == pytest.approx(tflite.read(window_file)[1].hop / 16)
     for file in (stream, window):
         assert file["milliseconds_per_window"] == pytest.approx(
             file["real_time_factor"] * file["window_milliseconds"]
         )
-        # Python and NumPy alone are more than 10 MiB, TensorFlow would be hundreds.
+        # Python and NumPy alone take more than 10 MiB; TensorFlow would take hundreds.
         assert 10 < file["peak_mebibytes"] < 250
 
 
-def test_the_memory_of_a_file_is_not_that_of_the_process_before(window_file):
+def test_the_memory_of_the_benchmarks_own_process_does_not_count(window_file):
     script = (
         "import sys\n"
         f"sys.path.insert(0, {str(ROOT / 'benchmarks')!r})\n"
@@ -110,10 +106,10 @@ def test_the_memory_of_a_file_is_not_that_of_the_process_before(window_file):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "name at least one file"),
+        ([], "at least one file"),
         (["none.tflite"], "none.tflite: cannot be read"),
-        ([__file__], "no TFLite file"),
-        (["x.tflite", f"--output={__file__}"], "must say where the table stands"),
+        ([__file__], "not a TFLite file"),
+        (["x.tflite", f"--output={__file__}"], "<!-- table -->"),
     ],
 )
 def test_the_benchmark_refuses_in_one_line(arguments, message, tmp_path):
