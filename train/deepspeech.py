@@ -12,7 +12,7 @@ import importlib.util
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..command import UserError
 from ..command.run import Command, Flags, quiet_tensorflow
@@ -130,7 +130,7 @@ class DeepSpeechExperiment:
             files={deepspeech.SIZES: {"hidden": settings.hidden}},
         )
 
-    def _recipe(self) -> dict:
+    def _recipe(self) -> dict[str, Any]:
         """Returns the settings as the recipe of a run.json.
 
         The network learns from the high side only; ratio and protocol are the dataset's.
@@ -185,7 +185,9 @@ def main(flags: Flags, arguments: list[str]) -> None:
     """Trains, and prints the best epoch."""
     from ..data_gen.dataset import Dataset
 
-    values = {each.name: flags[each.name].value for each in dataclasses.fields(Settings)}
+    values: dict[str, Any] = {
+        each.name: flags[each.name].value for each in dataclasses.fields(Settings)
+    }
     experiment = DeepSpeechExperiment(Settings(**values), Dataset(Path(flags.data)))
     run = experiment.open(Path(flags.run), command.line()[1:])
 

@@ -125,8 +125,7 @@ def _replacing_folder(target: Path) -> Iterator[Path]:
     It is next to the folder of shipped networks, since every folder in there is one.
     """
     new, old = (target.parent.with_name(f".{kind}-{target.name}") for kind in ("new", "old"))
-    for leftover in (new, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     try:
         yield new
@@ -135,6 +134,8 @@ def _replacing_folder(target: Path) -> Iterator[Path]:
             target.rename(old)
         new.rename(target)
     finally:
+        if old.exists() and not target.exists():
+            old.rename(target)
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
 

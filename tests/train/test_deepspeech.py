@@ -1,26 +1,27 @@
 """The training of a small DeepSpeech, on letters that are tones."""
 
-import csv
-import dataclasses
 import itertools
 import json
-import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from wideband.command import UserError
-from wideband.data_gen import dataset as shards
-from wideband.evaluate.words import deepspeech
+from wideband.data_gen.dataset import Dataset
+from wideband.data_gen.shards import Example
 from wideband.evaluate.words.deepspeech import DeepSpeech
-from wideband.train import deepspeech as deepspeech_training
+from wideband.train import run as run_module
+from wideband.train import utterances
+from wideband.train.deepspeech import DeepSpeechExperiment, Settings, command
+from wideband.train.fit import fit
 
 TONES_HZ = {"a": 300, "e": 1000, "o": 3000}
+SMALL = Settings(hidden=4, epochs=2, batch=3, learning_rate=1e-3)
 
 
 def say(text):
-    """Letters as tones of 120 ms, parted by 60 ms of faint noise."""
+    """Returns letters as tones of 120 ms, separated by 60 ms of faint noise."""
     t = np.arange(1920) / 16000
     sounds = [np.zeros(960)]
     for letter in text:
@@ -31,128 +32,154 @@ def say(text):
     return (wave + faint).astype(np.float32)
 
 
-def write_dataset(folder, texts, sample_rate=16000):
-    """A dataset as wideband-prepare leaves one, of pairs of what is said and its transcript."""
-    for split, pairs in texts.items():
-        examples = [
-            shards.Example(f"{number}.wav", "x", text, 0.0, say(said), say(said)[::4])
-            for number, (said, text) in enumerate(pairs)
-        ]
-        shards.write(folder / f"{split}-00000.tfrecord", examples)
-    facts = {"sample_rate": sample_rate, "ratio": 4, "protocol": "x", "corpus": "folder"}
-    (folder / "dataset.json").write_text(json.dumps(facts))
-    (folder / "manifest.csv").write_text("split,path\n")
-    return folder
+@pytest.fixture(scope="module")
+def dataset(make_dataset):
+    """Returns a function that writes a dataset of pairs (what is said, its transcript)."""
+
+    def dataset(folder, splits, **settings):
+        examples = {
+            split: [
+                Example(f"{split}{number}.wav", "x", text, 0.0, say(said), say(said)[::4])
+                for number, (said, text) in enumerate(pairs)
+            ]
+            for split, pairs in splits.items()
+        }
+        return make_dataset(folder, examples, **settings)
+
+    return dataset
 
 
 @pytest.fixture(scope="module")
-def tones(tmp_path_factory):
+def tones(dataset, tmp_path_factory):
     """A dataset whose letters are tones."""
     said = ["".join(letters) for letters in itertools.product(TONES_HZ, repeat=3)]
-    unheard = ["aeo", "oea", "eoo"]
-    pairs = [(text, text.upper()) for text in said if text not in unheard] * 12
-    # Nothing can be learned from these: no text, digits, more letters than frames.
-    useless = [("a", ""), ("a", "7"), ("a", "ae" * 9)]
-    valid = [(text, text) for text in unheard]
-    return write_dataset(
-        tmp_path_factory.mktemp("tones"), {"train": pairs + useless, "valid": valid}
-    )
+    unseen = ["aeo", "oea", "eoo"]
+    pairs = [(text, text.upper()) for text in said if text not in unseen] * 12
+    # Unusable: no text, digits, more letters than frames.
+    unusable = [("a", ""), ("a", "7"), ("a", "ae" * 9)]
+    splits = {"train": pairs + unusable, "valid": [(text, text) for text in unseen]}
+    return dataset(tmp_path_factory.mktemp("tones"), splits)
 
 
-def command(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "wideband.evaluate.train_deepspeech", *flags],
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture(scope="module")
+def few(dataset, tmp_path_factory):
+    """A dataset of five recordings, two batches."""
+    pairs = [(text, text) for text in ("ae", "oa", "eo", "o", "ea")]
+    return dataset(tmp_path_factory.mktemp("few"), {"train": pairs, "valid": pairs[:1]})
 
 
-def history(folder):
-    with (folder / "history.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+def train(data, folder, settings=SMALL):
+    experiment = DeepSpeechExperiment(settings, Dataset(data))
+    return fit(experiment, experiment.open(folder))
 
 
 def test_recordings_without_a_usable_transcript_are_left_out(tones):
-    assert len(deepspeech_training.utterances(tones, "train")) == 288
+    assert len(utterances.read(Dataset(tones), "train")) == 288
 
 
-def test_the_command_trains_a_network_that_writes_down_what_it_hears(tones, tmp_path):
-    output = tmp_path / "run"
-    done = command(
-        f"--data={tones}", f"--output={output}", "--hidden=64", "--epochs=8", "--batch=8",
+@pytest.mark.slow
+def test_the_command_trains_a_network_that_reads_unseen_words(tones, tmp_path, call, rows):
+    folder = tmp_path / "run"
+    code, out, err = call(
+        command, f"--data={tones}", f"--run={folder}", "--hidden=64", "--epochs=8", "--batch=8",
         "--learning_rate=0.003", "--dropout=0", "--noise=0.1",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("8 epochs") and "word error rate of 0.0%" in done.stdout
-    rows = history(output)
-    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 9)]
-    recognizer = DeepSpeech.from_weights(output)
-    # Not in the train split.
+    assert code == 0, err
+    assert out.startswith("8 epochs") and "word error rate of 0.0%" in out
+    history = rows(folder / "history.csv")
+    assert list(history[0]) == ["epoch", "step", "loss", "val_wer", "seconds"]
+    assert [(row["epoch"], row["step"]) for row in history[:2]] == [("1", "36"), ("2", "72")]
+    recognizer = DeepSpeech.from_weights(folder)
     assert recognizer.transcribe([say("aeo"), say("oea"), say("eoo")]) == ["aeo", "oea", "eoo"]
-    assert sorted(path.name for path in output.iterdir()) == [
-        "best.weights.h5", "deepspeech.json", "history.csv", "last-0008.weights.h5",
-        "settings.json",
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "best.weights.h5", "curves.png", "deepspeech.json", "events", "history.csv",
+        "last-0008.state.npz", "last-0008.weights.h5", "run.json",
     ]  # fmt: skip
+    record = json.loads((folder / "run.json").read_text())
+    assert (record["recipe"]["name"], record["recipe"]["hidden"]) == ("deepspeech", 64)
+    assert record["data"] == str(tones)
 
 
-SETTINGS = deepspeech_training.Settings(
-    hidden=4, epochs=2, batch=3, learning_rate=1e-3, dropout=0, noise=0, stretch=0.1, seed=0
-)
+@pytest.mark.slow
+def test_a_stopped_training_continues_to_exactly_the_same_result(few, tmp_path, monkeypatch, rows):
+    """With dropout, noise on the features and random tempos."""
 
+    def stop(path, rows):
+        if len(rows) == 2:
+            raise KeyboardInterrupt
+        write_csv(path, rows)
 
-def test_a_stopped_training_continues_as_if_it_had_never_stopped(tmp_path, monkeypatch):
-    pairs = [("ae", "ae"), ("oa", "oa"), ("eo", "eo")]
-    few = write_dataset(tmp_path / "few", {"train": pairs, "valid": pairs[:1]})
-    save = deepspeech_training._save
-
-    def save_and_copy(folder, rows, network):
-        save(folder, rows, network)
-        if len(rows) == 1:
-            # What a training leaves that is killed in its second epoch.
-            shutil.copytree(folder, tmp_path / "stopped")
-
-    monkeypatch.setattr(deepspeech_training, "_save", save_and_copy)
-    whole = deepspeech_training.train(few, tmp_path / "whole", SETTINGS)
-    assert len(history(tmp_path / "stopped")) == 1
-    continued = deepspeech_training.train(few, tmp_path / "stopped", SETTINGS)
-    assert [row["loss"] for row in continued] == pytest.approx([row["loss"] for row in whole])
-    one, other = (deepspeech.build(4) for _ in range(2))
-    one.load_weights(tmp_path / "whole" / "last-0002.weights.h5")
-    other.load_weights(tmp_path / "stopped" / "last-0002.weights.h5")
+    whole = train(few, tmp_path / "whole")
+    write_csv = run_module.write_csv
+    monkeypatch.setattr(run_module, "write_csv", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(few, tmp_path / "stopped")
+    monkeypatch.undo()
+    assert len(rows(tmp_path / "stopped" / "history.csv")) == 1
+    continued = train(few, tmp_path / "stopped")
+    assert [row["loss"] for row in continued.rows] == [row["loss"] for row in whole.rows]
+    one, other = (DeepSpeech.from_weights(run.folder).network for run in (whole, continued))
     for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-6)
-    with pytest.raises(UserError, match="holds a training with epochs=2, not 3"):
-        deepspeech_training.train(
-            few, tmp_path / "stopped", dataclasses.replace(SETTINGS, epochs=3)
-        )
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(UserError, match="holds a run whose recipe has epochs=2, not 3"):
+        train(few, tmp_path / "stopped", Settings(hidden=4, epochs=3, batch=3, learning_rate=1e-3))
 
 
-def test_tempo_varies_without_moving_the_ends():
+def test_batches_have_every_utterance_once_with_its_length_and_letters(few):
+    spoken = utterances.read(Dataset(few), "train")
+    for epoch in (1, 2):
+        found = []
+        for features, targets in utterances.batches(spoken, 3, 0.1, seed=0, epoch=epoch):
+            assert len(features) == len(targets) <= 3
+            assert features.shape[1] % 50 == 0 and features.shape[2] == 26
+            assert (targets[:, 0] <= features.shape[1]).all()
+            found += [tuple(row[1:][row[1:] >= 0]) for row in targets]
+        assert sorted(found) == sorted(tuple(each.classes) for each in spoken)
+
+
+def test_the_tempo_changes_without_moving_the_ends():
     features = np.arange(12, dtype=np.float32).reshape(6, 2)
-    slower = deepspeech_training.stretch(features, 11 / 6)
+    slower = utterances.stretch(features, 11 / 6)
     np.testing.assert_allclose(slower[:, 0], np.arange(11), atol=1e-5)
-    np.testing.assert_array_equal(deepspeech_training.stretch(features, 1), features)
+    np.testing.assert_array_equal(utterances.stretch(features, 1), features)
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "code", "message"),
     [
-        (["--output=x"], "--data and --output are needed"),
-        (["--data=none", "--output=x"], "no finished dataset"),
-        (["--data=x", "--output=x", "y"], "unexpected argument 'y'"),
+        (["--run=x"], 2, "--data is missing"),
+        (["--data=none", "--run=x"], 1, "no finished dataset"),
+        (["--data=x", "--run=x", "y"], 2, "unexpected argument 'y'"),
+        (["--data=x", "--run=x", "--dropout=1"], 2, "dropout"),
     ],
 )
-def test_mistakes_are_told_in_one_line(tmp_path, flags, told):
-    done = command(*flags)
-    assert done.returncode == 1
-    assert told in done.stderr and len(done.stderr.splitlines()) == 1
+def test_a_mistake_is_one_line(call, error_line, flags, code, message):
+    found, _, err = call(command, *flags)
+    assert found == code
+    assert message in error_line(err)
 
 
-def test_a_dataset_without_transcripts_or_of_another_rate_is_refused(tmp_path):
-    silent = write_dataset(tmp_path / "silent", {"train": [("ae", "")], "valid": [("ae", "ae")]})
+def test_a_dataset_without_transcripts_or_of_another_rate_is_refused(dataset, tmp_path):
+    splits = {"train": [("ae", "")], "valid": [("ae", "ae")]}
+    silent = Dataset(dataset(tmp_path / "silent", splits))
     with pytest.raises(UserError, match="no recording of the train split has a transcript"):
-        deepspeech_training.train(silent, tmp_path / "run", SETTINGS)
-    other = write_dataset(tmp_path / "other", {"train": [("ae", "ae")]}, sample_rate=48000)
+        DeepSpeechExperiment(SMALL, silent)
+    other = Dataset(dataset(tmp_path / "other", {"train": [("ae", "ae")]}, sample_rate=48000))
     with pytest.raises(UserError, match="has 48000 Hz; prepare it with --sample_rate=16000"):
-        deepspeech_training.train(other, tmp_path / "run", SETTINGS)
+        DeepSpeechExperiment(SMALL, other)
+
+
+def test_a_dataset_whose_transcripts_are_not_in_letters_is_refused(dataset, tmp_path):
+    splits = {"train": [("ae", "12")], "valid": [("ae", "ae")]}
+    digits = dataset(tmp_path / "digits", splits)
+    with pytest.raises(UserError, match="train split has a transcript in English letters"):
+        train(digits, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_process_refuses_a_dataset_that_is_not_there(tmp_path):
+    line = [sys.executable, "-m", "wideband.train.deepspeech", "--data=none", "--run=x"]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: none: no finished dataset")
+    assert not list(tmp_path.iterdir())

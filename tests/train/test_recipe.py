@@ -1,0 +1,161 @@
+"""The recipe: its checks, its JSON, and overrides from the command line."""
+
+import json
+from fractions import Fraction
+
+import pytest
+from wideband.command import UserError
+from wideband.models import pretrained
+from wideband.train import recipes
+from wideband.train.overrides import field_type, parse_overrides
+from wideband.train.recipe import SHORTEST_PATCHES, Adam, Recipe
+
+LEAST = {"name": "x", "source": "y", "model": "audiounet"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "unet"}, "unknown model 'unet'; choose one of audiounet"),
+        ({"protocol": "none"}, "unknown protocol 'none'"),
+        ({"precision": "float8"}, "unknown precision 'float8'; choose one of float32"),
+        ({"batch": 0}, "batch 0 must be above 0"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch 0 must be at least 1, or none"),
+        ({"patience": 0}, "patience 0 must be at least 1, or none"),
+        ({"seed": -1}, "seed -1 must be at least 0"),
+        ({"ratio": 9}, "ratio 9 is not a whole number from 2 to 8"),
+        ({"ratio": Fraction(5, 2)}, "decimate_spline needs a whole number"),
+        ({"arguments": {"ratio": 2}}, "arguments.ratio 2 differs from the ratio 4"),
+        ({"losses": {}}, "losses is empty; choose from patch_rmse"),
+        ({"losses": {"mae": 1.0}}, "unknown loss 'mae'; choose one of patch_rmse"),
+        ({"losses": {"mse": -0.1}}, "losses.mse -0.1 must be above 0"),
+        ({"losses": {"log_spectral": 1.0}, "patch": 1024}, "1024 is too short for the loss log_"),
+    ],
+)
+def test_a_recipe_that_cannot_work_is_refused(changes, message):
+    with pytest.raises(UserError, match=message):
+        Recipe(**{**LEAST, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schedule": "linear"}, "unknown schedule 'linear'; choose one of constant, cosine"),
+        ({"learning_rate": -1.0}, "learning_rate -1.0 must be above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate nan must be above 0"),
+        ({"beta_2": 1.0}, "beta_2 1.0 is not from 0 to below 1"),
+        ({"epsilon": 0.0}, "epsilon 0.0 must be above 0"),
+        ({"weight_decay": -1.0}, "weight_decay -1.0 must be at least 0"),
+    ],
+)
+def test_an_optimizer_that_cannot_work_is_refused(changes, message):
+    with pytest.raises(UserError, match=message):
+        Adam(**changes)
+
+
+def test_the_spectral_loss_takes_patches_longer_than_half_its_window():
+    Recipe(**LEAST, losses={"log_spectral": 1.0}, patch=1025)
+
+
+def test_every_loss_is_known_without_keras():
+    from wideband.train.losses import LOSSES, SPECTRAL_RESOLUTIONS
+
+    assert set(SHORTEST_PATCHES) == set(LOSSES)
+    longest = max(window for window, _ in SPECTRAL_RESOLUTIONS)
+    assert SHORTEST_PATCHES["log_spectral"] == longest // 2 + 1
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_survives_json(name):
+    recipe = recipes.get(name)
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+def test_a_quotient_survives_json():
+    recipe = Recipe(**LEAST, protocol="sinc", ratio=Fraction(441, 160))
+    content = json.loads(json.dumps(recipe.to_json()))
+    assert content["ratio"] == "441/160"
+    assert Recipe.from_json(content) == recipe
+
+
+@pytest.mark.parametrize("content", [{}, {"ratio": 4}, {"ratio": 4, "x": 1}])
+def test_json_that_is_no_recipe_is_refused(content):
+    with pytest.raises(UserError, match="not a recipe"):
+        Recipe.from_json(content)
+
+
+# name: losses, weight decay
+SHIPPED = {
+    "audiounet-2x": ({"patch_rmse": 1.0, "log_spectral": 0.0002}, 0.0),
+    "audiounet-4x": ({"patch_rmse": 1.0, "log_spectral": 0.0004}, 0.0),
+    "phone-2x": ({"patch_rmse": 1.0, "log_spectral": 0.0015}, 0.0),
+    "phone-4x": ({"patch_rmse": 1.0, "log_spectral": 0.0015}, 0.0),
+    "speech-2x": ({"patch_rmse": 1.0, "log_spectral": 0.07}, 1.0),
+    "speech-4x": ({"patch_log_rmse": 1.0, "log_spectral": 1.0}, 2.0),
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_recipes_of_the_shipped_networks_can_be_read(name):
+    from wideband.models.record import Record
+
+    recipe = Recipe.from_json(Record.read(pretrained.find(name)).recipe)
+    losses, weight_decay = SHIPPED[name]
+    assert (recipe.losses, recipe.optimizer.weight_decay) == (losses, weight_decay)
+    assert (recipe.optimizer.learning_rate, recipe.optimizer.schedule) == (1e-3, "cosine")
+    assert recipe.augmentation.gain_db == (10.0 if name.startswith("speech") else 0.0)
+    assert recipe.starts_from is None
+
+
+def test_settings_have_the_types_of_their_fields():
+    settings = [
+        "batch=16",
+        "patience=none",
+        "xla=true",
+        "ratio=22050/8000",
+        "optimizer.schedule=constant",
+        "optimizer.learning_rate=1",
+        "augmentation.gain_db=3",
+        "losses.log_spectral=0",
+        "arguments.width=0.5",
+        "arguments.blocks=published",
+    ]
+    changes = parse_overrides(settings)
+    assert changes == {
+        "batch": 16,
+        "patience": None,
+        "xla": True,
+        "ratio": Fraction(441, 160),
+        "optimizer": {"schedule": "constant", "learning_rate": 1.0},
+        "augmentation": {"gain_db": 3.0},
+        "losses": {"log_spectral": 0.0},
+        "arguments": {"width": 0.5, "blocks": "published"},
+    }
+    assert type(changes["optimizer"]["learning_rate"]) is float
+    assert field_type("optimizer.beta_1") is float
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("batch=many", "batch takes int, not 'many'"),
+        ("batch=1.5", "batch takes int, not '1.5'"),
+        ("batch=true", "batch takes int, not 'true'"),
+        ("xla=1", "xla takes bool, not '1'"),
+        ("patience=soon", "patience takes int | None, not 'soon'"),
+        ("optimizer.epsilon=small", "optimizer.epsilon takes float, not 'small'"),
+        ("losses.mse=much", "losses.mse takes float, not 'much'"),
+        ("ratio=many", "ratio 'many' is not a number or a quotient"),
+        ("batch", "not of the form --set=FIELD=VALUE"),
+        ("bacth=4", "unknown field 'bacth'"),
+        ("batch.size=4", "'batch' has no field 'size'"),
+        ("optimizer.rate=4", "unknown field 'optimizer.rate'"),
+        ("optimizer=adam", "write --set=optimizer.FIELD=VALUE"),
+        ("arguments=4", "write --set=arguments.NAME=VALUE"),
+        ("losses=mse", "write --set=losses.NAME=WEIGHT"),
+    ],
+)
+def test_a_malformed_setting_is_refused(setting, message):
+    with pytest.raises(UserError) as error:
+        parse_overrides([setting])
+    assert message in str(error.value)

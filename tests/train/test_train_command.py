@@ -1,0 +1,123 @@
+"""wideband-train: its output, its refusals, and a process that is really killed."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from wideband.train import recipes
+from wideband.train.__main__ import command
+
+
+def test_the_command_prints_the_best_epoch_and_the_next_command(finished, small_flags, data, call):
+    # The run is finished; the command reports it without training again.
+    code, out, err = call(command, *small_flags, f"--data={data}", f"--run={finished}")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0].startswith("4 epochs; the best is epoch ")
+    assert lines[1].startswith("  audiounet  SNR ")
+    assert lines[2].startswith("  spline     SNR ")
+    assert lines[3] == f"next: wideband-evaluate --run={finished}"
+
+
+def test_the_list_has_every_recipe_with_its_source(call):
+    code, out, _ = call(command, "--recipe=list")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == recipes.names()
+    assert "Kuleshov et al. 2017" in out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--recipe=demo"], "--recipe, --data and --run are needed"),
+        (["--recipe=dmeo", "--data=x", "--run=y"], "unknown recipe 'dmeo'"),
+        (["--recipe=demo", "--data=x", "--run=y"], "x: no finished dataset"),
+        (["--recipe=demo", "--data=x", "--run=y", "--set=losses.mae=1"], "unknown loss 'mae'"),
+        (["--recipe=demo", "--data=x", "--run=y", "--set=epochs=0"], "epochs 0 must be above 0"),
+    ],
+)
+def test_a_mistake_is_one_line(call, error_line, flags, message):
+    code, out, err = call(command, *flags)
+    assert (code, out) == (1, "")
+    assert message in error_line(err)
+
+
+def test_an_unknown_flag_is_a_wrong_command_line(call, error_line, data, tmp_path):
+    run = tmp_path / "run"
+    code, _, err = call(command, "--recpie=demo", f"--data={data}", f"--run={run}")
+    assert code == 2
+    assert "recpie" in error_line(err)
+    assert not run.exists()
+
+
+def test_mistakes_are_refused_before_tensorflow_loads(finished, data, tmp_path):
+    lines = [
+        ["--recipe=dmeo", f"--data={data}", f"--run={tmp_path / 'new'}"],
+        ["--recipe=demo", "--data=none", f"--run={tmp_path / 'new'}"],
+        ["--recipe=demo", f"--data={data}", f"--run={finished}"],
+        ["--recipe=demo", f"--data={data}", "--run=x", "--set=losses.log_spectral=-1"],
+        ["--recipe=demo", f"--data={data}", "--run=x", "--set=patch=512"],
+        ["--recipe=demo", f"--data={data}", "--run=x", "--initial_weights=none"],
+    ]
+    code = f"""
+import sys
+from wideband.train.__main__ import command
+codes = [command(line) for line in {lines!r}]
+print(codes, sorted({{"tensorflow", "keras"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[1, 1, 1, 1, 1, 1] []", done.stderr
+    assert len(done.stderr.splitlines()) == 6
+
+
+@pytest.mark.slow
+def test_a_killed_process_continues_to_the_same_history(
+    finished, small_flags, data, history, train, tmp_path
+):
+    run, waiting = tmp_path / "run", tmp_path / "waiting"
+    # The process waits for its end within its second epoch, after the checkpoint is saved.
+    code = f"""
+import pathlib, sys, time
+from wideband.train import run
+from wideband.train.__main__ import command
+write_csv = run.write_csv
+def wait(path, rows):
+    if len(rows) == 2:
+        pathlib.Path({str(waiting)!r}).touch()
+        time.sleep(600)
+    write_csv(path, rows)
+run.write_csv = wait
+sys.exit(command(sys.argv[1:]))
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *small_flags, f"--data={data}", f"--run={run}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not waiting.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert len(history(run)) == 1
+    train(run)
+    assert history(run) == history(finished)
+    assert not list(run.glob(".*"))
+
+
+@pytest.mark.slow
+def test_a_process_trains_a_run(data, tmp_path):
+    flags = ["--recipe=demo", "--set=model=dnn", "--set=arguments.width=0.05", "--set=patch=256"]
+    flags += ["--set=losses.log_spectral=0", "--set=epochs=1", "--set=steps_per_epoch=2"]
+    flags += ["--set=precision=mixed_bfloat16", "--set=xla=true", "--set=stride=256"]
+    run = tmp_path / "run"
+    done = subprocess.run(
+        [sys.executable, "-m", "wideband.train", *flags, f"--data={data}", f"--run={run}"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1 epochs; the best is epoch 1")
+    assert (run / "best.weights.h5").is_file()
