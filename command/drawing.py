@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
@@ -23,10 +24,12 @@ RANGE_DB = 80.0
 
 def png(figure: Figure, dpi: int = 130) -> bytes:
     """Returns a figure as a PNG with a palette of 128 colours, a quarter of the usual size."""
-    drawn, packed = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi)
-    picture = Image.open(drawn).convert("RGB").quantize(128, method=Image.Quantize.FASTOCTREE)
-    picture.save(packed, format="png", optimize=True)
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    packed = io.BytesIO()
+    picture.quantize(128, method=Image.Quantize.FASTOCTREE).save(packed, "png", optimize=True)
     return packed.getvalue()
 
 

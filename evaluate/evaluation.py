@@ -58,7 +58,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A checked evaluation: everything that can be refused without TensorFlow has been checked."""
+    """An evaluation that has passed all checks that need no TensorFlow."""
 
     run: str
     record: Record
@@ -69,7 +69,7 @@ class Evaluation:
     options: Options
 
 
-def prepare(run: str, options: Options) -> Evaluation:
+def prepare_evaluation(run: str, options: Options) -> Evaluation:
     """Checks an evaluation, without loading TensorFlow.
 
     Args:
@@ -82,7 +82,9 @@ def prepare(run: str, options: Options) -> Evaluation:
     folder, shipped = _find(run)
     record = Record.read(folder)
     if shipped and options.output is None:
-        raise UserError(f"--run={run}: a shipped network; name a folder for the report by --output")
+        raise UserError(
+            f"--run={run}: a shipped network; name a folder for the report with --output"
+        )
     data = options.data or (Path(record.data) if record.data else None)
     if data is None:
         raise UserError(f"--run={run}: has no dataset of its own; name one with --data")
@@ -91,10 +93,10 @@ def prepare(run: str, options: Options) -> Evaluation:
     dataset.shards(options.split)
     if options.recognizer and not dataset.has_text(options.split):
         raise UserError(f"{data}: no recording of the {options.split} split has a text")
-    whole = record.ratio.denominator == 1
     baselines = options.baselines
     if baselines is None:
-        baselines = ("spline", "sinc") if whole else ("sinc",)
+        # The spline needs a whole ratio.
+        baselines = ("spline", "sinc") if isinstance(record.ratio, int) else ("sinc",)
     _check_names(record.model, baselines, options.tflite)
     for name in [*baselines, *options.tflite.values()]:
         check(name)
@@ -117,9 +119,9 @@ def evaluate_run(run: str, options: Options, command: str) -> tuple[str, Path]:
         tables of the means for a terminal, and the path of report.html.
 
     Raises:
-        UserError: as in `prepare`.
+        UserError: as in `prepare_evaluation`.
     """
-    evaluation = prepare(run, options)
+    evaluation = prepare_evaluation(run, options)
     systems = _load(evaluation)
     # Reading shards needs it.
     quiet_tensorflow()
@@ -236,7 +238,7 @@ def _facts(
     rows = [row for row in outcome.rows if row.system == record.model]
     keys = ("corpus", "split_rule", "valid_fraction", "test_fraction", "seed")
     keys += ("sample_rate", "ratio", "protocol", "patch")
-    prepare = ["wideband-prepare", *(f"--{key}={dataset.settings[key]}" for key in keys)]
+    preparation = ["wideband-prepare", *(f"--{key}={dataset.settings[key]}" for key in keys)]
     ratio = record.ratio if isinstance(record.ratio, int) else str(record.ratio)
     return report.Facts(
         title=f"{record.model} at ratio {ratio}",
@@ -252,7 +254,7 @@ def _facts(
         sample_rate=record.sample_rate,
         training_seconds=record.timings.seconds,
         machine=record.machine,
-        commands=[shlex.join(prepare), shlex.join(["wideband-train", *record.flags]), command],
+        commands=[shlex.join(preparation), shlex.join(["wideband-train", *record.flags]), command],
         versions=record.versions,
         more={
             "Recipe": f"{record.name}: {record.source}",

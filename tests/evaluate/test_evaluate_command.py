@@ -110,6 +110,7 @@ def test_saved_recordings_have_the_same_metrics_in_the_separate_command(
     )
 
 
+@pytest.mark.usefixtures("plain_spectrograms")
 def test_a_shipped_network_and_its_tflite_file_are_measured(data, tmp_path, call, rows):
     file = pretrained.find("speech-4x") / pretrained.TFLITE_FILE
     flags = [f"--data={data}", f"--output={tmp_path / 'report'}", f"--tflite=phone={file}"]
@@ -154,6 +155,7 @@ def test_an_error_is_one_line_and_nothing_is_written(run, tmp_path, call, error_
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("plain_spectrograms")
 def test_the_ratio_of_rates_may_be_a_quotient(run, make_dataset, noise, tmp_path, call, rows):
     high = noise(441 * 12)
     low = degrade.sinc_down(high, Fraction(441, 160))
@@ -192,6 +194,7 @@ def spoken(data, make_dataset, tmp_path, monkeypatch):
     return folder, f"cmd:{sys.executable} {program} {{}}"
 
 
+@pytest.mark.usefixtures("plain_spectrograms")
 def test_whole_recordings_with_a_text_are_recognized(run, spoken, tmp_path, call, rows):
     folder, (data, recognizer) = tmp_path / "run", spoken
     shutil.copytree(run, folder)
@@ -212,6 +215,7 @@ def test_whole_recordings_with_a_text_are_recognized(run, spoken, tmp_path, call
     assert out.count("0.500 [0.500, 0.500]") == 3
 
 
+@pytest.mark.usefixtures("plain_spectrograms")
 @pytest.mark.slow
 def test_quality_and_the_low_band_of_the_recording_can_be_measured(
     evaluated, run, data, tmp_path, call, rows

@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import soundfile
-from matplotlib.figure import Figure
 from wideband.command import UserError
 from wideband.command.drawing import png
 from wideband.evaluate import figures, report
@@ -82,12 +81,6 @@ def render(systems=SYSTEMS, curves=PNG, clips=(), facts=FACTS):
 def html():
     """A page with one clip."""
     return render(clips=[clip()])
-
-
-@pytest.fixture
-def plain_spectrograms(monkeypatch):
-    """Replaces spectrograms, which take a second to draw."""
-    monkeypatch.setattr(figures, "spectrograms", lambda *_: Figure(figsize=(1, 1)))
 
 
 def content(uri, kind):
