@@ -8,15 +8,15 @@ blocks of dilated convolutions (Yu and Koltun 2016, arXiv:1511.07122) see one se
 - Above the cutoff they predict a level for each band, as a logarithm: one network thus restores
   loud bands and bands that are 60 dB softer. AP-BWE (Lu et al. 2024, arXiv:2401.06387) predicts
   log levels, too.
-- The levels scale the overtones that a rectifier makes of the low wave: harmonics where the speech
-  is voiced, noise elsewhere (Makhoul and Berouti 1979, "High-frequency regeneration in speech
-  coding systems"). The magnitudes of this high band are then smoothed, in long and short frames.
+- A rectifier creates overtones of the low wave: harmonics where the speech is voiced, noise
+  elsewhere (Makhoul and Berouti 1979, "High-frequency regeneration in speech coding systems"). They
+  are whitened and scaled to the predicted levels. Then their magnitudes are smoothed, in long and
+  short frames.
 
-The wave of the gained bands and the high band are added to the low wave, which a fixed windowed
-sinc brings to the high rate: no weight can disturb it.
+Both bands are added to the low wave, which a fixed windowed sinc brings to the high rate: training
+cannot change it.
 
-The constants of this file are representable in float16, as TFLite files in float16 need it: see
-`SCALE`.
+All constants are representable in float16, as TFLite files in float16 require: see `SCALE`.
 """
 
 import math
@@ -45,10 +45,10 @@ INITIAL_LOG_LEVEL = -7.0
 # Windows of the smoothing stages, in samples at the high rate.
 SMOOTHING_WINDOWS = (2048, 512, 2048)
 # Amplitudes are scaled before they are squared: unscaled, the floors under the powers (1e-12 and
-# 1e-14) would be 0 in float16, and digital silence would give NaN. A power of two rounds nothing.
+# 1e-14) would be 0 in float16, and digital silence would become NaN. A power of two is exact.
 SCALE = 2.0**15
-# The floor of the levels is below the noise of 16-bit audio, since the level of a pause says how
-# much high band it has.
+# The floor of the levels is below the noise of 16-bit audio, since the level of a pause determines
+# the level of its high band.
 LEVEL_FLOOR, WHITENING_FLOOR, SMOOTHING_FLOOR = (
     floor * SCALE**2 for floor in (1e-12, 1e-14, 1e-12)
 )
@@ -229,11 +229,11 @@ class Scaling(layers.Layer):
 class Smoothing(layers.Layer):
     """Smooths the magnitudes of a wave's spectrum along frequency: (batch, n, 1) to the same.
 
-    Some bands of a noise are empty by chance and others are loud by chance, and not the same ones
-    as in the recorded noise. Here each magnitude of a short-time Fourier transform becomes the root
-    mean square of those around it. Phases stay. The inverse transform is that of Griffin and Lim
-    1984 ("Signal estimation from modified short-time Fourier transform", equation 6), as in the
-    making of low-noise noise (Pumplin 1985; Kohlrausch et al. 1997).
+    In noise some bands are empty and others are loud by chance, and not the same ones as in the
+    recorded noise. Here each magnitude of a short-time Fourier transform becomes the root mean
+    square of those around it, and phases are kept. The inverse transform is that of Griffin and Lim
+    1984 ("Signal estimation from modified short-time Fourier transform", equation 6). Low-noise
+    noise is generated in the same way (Pumplin 1985; Kohlrausch et al. 1997).
 
     Args:
         window: samples, a power of two; n is a multiple of a quarter of it.
@@ -268,7 +268,7 @@ class Smoothing(layers.Layer):
         real, imaginary = real[..., self.first :], imaginary[..., self.first :]
         power = _scaled_power(real, imaginary)
         mean = _mean_around(power, self.window)
-        # There is no quotient: with int8 its divisor may be zero, and TFLite stops there.
+        # Not a quotient: in int8 its divisor may be zero, where TFLite stops with an error.
         gain = ops.sqrt(mean + SMOOTHING_FLOOR) * ops.rsqrt(power + SMOOTHING_FLOOR)
         below = ((0, 0), (0, 0), (self.first, 0))
         return ops.pad(gain * real, below), ops.pad(gain * imaginary, below)
@@ -282,9 +282,9 @@ def _scaled_power(real, imaginary):
 def _mean_around(power, window: int):
     """Averages over the bands within a quarter of a kilohertz: (batch, frames, c) to the same.
 
-    It is no product with a matrix, since TFLite would round its inputs to 8 bits, most of them to
-    0. Frames are the channels of the pooling, since TensorFlow pools a single channel 40 times more
-    slowly.
+    A matrix product would do the same, but TFLite would quantize its inputs to 8 bits, most of them
+    to 0. The frames are the channels of the pooling, because TensorFlow pools a single channel 40
+    times more slowly.
     """
     power = ops.transpose(power, (0, 2, 1))
     power = ops.average_pool(power, window // 32 + 1, 1, "same", "channels_last")
@@ -292,11 +292,11 @@ def _mean_around(power, window: int):
 
 
 def _equalizer(count: int, ratio: int) -> np.ndarray:
-    """Returns the initial log gains: they undo the filter of `data_gen.degrade.decimate`.
+    """Returns the initial log gains, which invert the filter of `data_gen.degrade.decimate`.
 
-    The output contains the interpolated wave already, so the gained bands add 1 / H - 1 of it. H is
-    a Chebyshev filter of order 8 with a ripple of 0.05 dB up to 0.8 of the low band, applied
-    forwards and backwards.
+    The output already contains the interpolated wave, so the gains are 1 / H - 1. H is a Chebyshev
+    filter of order 8 with a ripple of 0.05 dB up to 0.8 of the low band, applied forwards and
+    backwards.
     """
     frequency = np.linspace(0, 1, count) / ratio
     warped = np.tan(np.pi / 2 * frequency) / np.tan(np.pi / 2 * 0.8 / ratio)

@@ -17,7 +17,7 @@ FUSIONS = ("paper", "published")
 # magnitudes of about 8e-4 in a patch of 8192 samples, so a bin below the floor is inaudible.
 FLOOR = 1e-4
 # Scales magnitudes before they are squared: the square of the floor would be 0 in float16, and a
-# TFLite file in float16 would return NaN for silence. A power of two rounds nothing.
+# TFLite file in float16 would return NaN for silence. A power of two is exact.
 SCALE = 2.0**12
 
 Net = Callable[[keras.KerasTensor], keras.KerasTensor]
@@ -192,8 +192,8 @@ def time_frequency(
     Args:
         wave: (batch, n, 1).
         time_net: builds the time branch, (batch, n, 1) to the same.
-        spectral_net: builds the spectral branch, (batch, n / 2, 1) to the same. Its input are the
-            replicated magnitudes; DC bypasses it.
+        spectral_net: builds the spectral branch, (batch, n / 2, 1) to the same. Its input is the
+            replicated magnitudes, without DC, which bypasses the branch.
         ratio: of the replicator.
         patch: samples of the training patches, which set the number of fusion weights.
         fusion: "paper" or "published", see `Fusion`.

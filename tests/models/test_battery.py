@@ -100,6 +100,7 @@ def test_it_meets_the_interface_of_everything_that_restores(network, name):
         assert hasattr(network, attribute), attribute
     assert network.name == name
     assert network.wants in ("interpolated", "low")
+    assert (network.step() is None) == (network.delay == 0)
     x = inputs(network, shortest(network))
     restored = network.session().restore(x)
     assert restored.shape == (2, network.factor * x.shape[1], 1)
