@@ -1,4 +1,4 @@
-"""The desk command by a TFLite file, where there is no TensorFlow, SciPy nor librosa."""
+"""wideband-upsample without TensorFlow, Keras, SciPy and librosa."""
 
 import subprocess
 import sys
@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from wideband.upsample import Upsampler
+from wideband.upsample import load
 
-# What the command takes: by the packages of setup.cfg that it needs, and what they need.
+# The modules of the packages that setup.cfg requires, and of what these require.
 ALLOWED = {
     "numpy": {"numpy"},
     "soundfile": {
@@ -22,7 +22,7 @@ ALLOWED = {
         *("ai_edge_litert", "flatbuffers", "google", "ml_dtypes", "typing_extensions", "backports"),
     },
 }
-# Runs the command where of all packages only those named first can be imported.
+# Runs the command where no packages can be imported but those named first.
 ALONE = """
 import runpy, sys
 allowed = {*sys.argv[1].split(","), *sys.stdlib_module_names, "wideband"}
@@ -36,7 +36,8 @@ runpy.run_module("wideband.upsample", run_name="__main__", alter_sys=True)
 """
 
 
-def alone(*arguments, without="", **options):
+def upsample(*arguments, without="", **options):
+    """Runs the command with the allowed packages, or without one of them."""
     modules = ",".join(
         name for package in ALLOWED if package != without for name in ALLOWED[package]
     )
@@ -45,64 +46,58 @@ def alone(*arguments, without="", **options):
 
 
 @pytest.fixture(params=["stream", "window"])
-def file(request, stream_files, window_file):
-    return stream_files() if request.param == "stream" else window_file
+def file(request, stream_file, window_file):
+    return stream_file() if request.param == "stream" else window_file
 
 
-def test_a_recording_is_restored(file, speech, tmp_path):
+def test_a_recording_is_restored_with_a_tflite_file(file, speech, tmp_path):
     wave = np.stack([speech(16000)[::2], 0.5 * speech(16000)[1::2]], axis=1)
     soundfile.write(tmp_path / "old.wav", wave, 8000, subtype="FLOAT")
     options = ["--force", "--nokeep_low_band", f"--output={tmp_path / 'new.wav'}"]
-    done = alone(tmp_path / "old.wav", f"--model={file}", *options)
+    done = upsample(tmp_path / "old.wav", f"--model={file}", *options)
     assert done.returncode == 0, done.stderr.decode()
     found, sample_rate = soundfile.read(tmp_path / "new.wav", dtype="float32")
-    expected, _ = Upsampler.from_tflite(file).upsample(wave, 8000)
+    expected, _ = load(file).upsample(wave, 8000, keep_low_band=False)
     assert sample_rate == 16000
     np.testing.assert_allclose(found, np.clip(expected, -1, 1), rtol=0, atol=1e-5)
 
 
-def test_raw_samples_are_restored(file, speech):
+def test_raw_samples_are_restored_with_a_tflite_file(window_file, speech):
     wave = speech(16000)[::4]
     options = ["--input_rate=4000", "--pcm=f32", "--nokeep_low_band"]
     raw = wave.astype("<f4").tobytes()
-    done = alone("-", f"--model={file}", "--output=-", *options, input=raw)
+    done = upsample("-", f"--model={window_file}", "--output=-", *options, input=raw)
     assert done.returncode == 0, done.stderr.decode()
-    expected, _ = Upsampler.from_tflite(file).upsample(wave, 4000)
+    expected, _ = load(window_file).upsample(wave, 4000, keep_low_band=False)
     np.testing.assert_allclose(np.frombuffer(done.stdout, "<f4"), expected, rtol=0, atol=1e-5)
 
 
-def test_a_missing_runtime_is_named_with_its_extra(file, speech, tmp_path):
-    soundfile.write(tmp_path / "old.wav", speech(16000)[::4], 4000)
-    output = tmp_path / "new.wav"
-    done = alone(
-        *(tmp_path / "old.wav", f"--model={file}", f"--output={output}"), without="ai-edge-litert"
-    )
-    assert done.returncode == 1
-    (line,) = done.stderr.decode().splitlines()
-    assert line.startswith("error: ")
-    assert "pip install 'wideband[tflite]'" in line
-    assert not output.exists()
-
-
-def test_the_networks_for_phones_are_the_default(speech, tmp_path):
+def test_the_command_and_the_class_do_the_same_by_default(speech, tmp_path):
     wave = speech(16000)[::4]
     soundfile.write(tmp_path / "old.wav", wave, 4000, subtype="FLOAT")
-    done = alone("old.wav", "--nokeep_low_band", cwd=tmp_path)
+    done = upsample("old.wav", cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()
-    assert b"took phone-4x" in done.stdout
+    assert b"used speech-4x" in done.stdout
     found, _ = soundfile.read(tmp_path / "old_wideband.wav", dtype="float32")
-    expected, _ = Upsampler.from_pretrained("phone-4x").upsample(wave, 4000)
+    expected, _ = load("speech-4x").upsample(wave, 4000)
     np.testing.assert_allclose(found, np.clip(expected, -1, 1), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("model", ["run", "speech-4x"])
-def test_a_run_needs_more_than_that(model, run, speech, tmp_path):
-    """So that these tests mean something."""
+def test_a_missing_runtime_is_named_with_its_package(window_file, speech, error_line, tmp_path):
     soundfile.write(tmp_path / "old.wav", speech(16000)[::4], 4000)
-    model = run if model == "run" else model
-    done = alone(tmp_path / "old.wav", f"--model={model}", f"--output={tmp_path / 'new.wav'}")
+    arguments = (tmp_path / "old.wav", f"--model={window_file}", f"--output={tmp_path / 'new.wav'}")
+    done = upsample(*arguments, without="ai-edge-litert")
     assert done.returncode == 1
-    (line,) = done.stderr.decode().splitlines()
-    assert line.startswith(f"error: {model}: needs TensorFlow")
-    assert "phone-2x or phone-4x" in line
+    assert "pip install ai-edge-litert" in error_line(done.stderr.decode())
+    assert not (tmp_path / "new.wav").exists()
+
+
+def test_keras_weights_need_more_than_these_packages(run, speech, error_line, tmp_path):
+    """Proves that the other tests have no TensorFlow."""
+    soundfile.write(tmp_path / "old.wav", speech(16000)[::4], 4000)
+    done = upsample(tmp_path / "old.wav", f"--model={run}", f"--output={tmp_path / 'new.wav'}")
+    assert done.returncode == 1
+    line = error_line(done.stderr.decode())
+    assert line.startswith(f"error: {run}: needs TensorFlow")
+    assert "a shipped network such as speech-4x" in line
     assert not (tmp_path / "new.wav").exists()

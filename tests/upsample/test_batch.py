@@ -1,0 +1,127 @@
+"""Batches of recordings: constant memory, and no half-written files after a stop."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from wideband.upsample import batch
+from wideband.upsample.picking import candidates
+from wideband.upsample.settings import Settings
+
+
+@pytest.fixture
+def recordings(noise, tmp_path):
+    """Pairs of five recordings and the files that they become."""
+    pairs = []
+    for number in range(5):
+        source = tmp_path / f"{number}.wav"
+        soundfile.write(source, noise(4000, number), 4000)
+        pairs.append((source, tmp_path / "out" / f"{number}.wav"))
+    return pairs
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_the_number_of_workers_does_not_change_the_output(recordings, workers, capsys):
+    models = candidates(["phone-4x"], 16000, 4)
+    assert batch.restore_files(models, recordings, Settings(), workers) == []
+    assert capsys.readouterr().out.count("used phone-4x") == 5
+    for source, target in recordings:
+        wave, _ = soundfile.read(source, dtype="float32")
+        expected, _ = models[0].upsampler.upsample(wave, 4000)
+        found, _ = soundfile.read(target, dtype="float32")
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
+def test_ctrl_c_leaves_no_half_written_recordings(recordings, monkeypatch):
+    """The main thread is interrupted when it waits for the third recording."""
+    finished = batch.as_completed
+
+    def interrupted(futures):
+        for number, future in enumerate(finished(futures)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield future
+
+    monkeypatch.setattr(batch, "as_completed", interrupted)
+    models = candidates(["spline"], 16000, 4)
+    with pytest.raises(KeyboardInterrupt):
+        batch.restore_files(models, recordings, Settings(), 1)
+    folder = recordings[0][1].parent
+    names = sorted(path.name for path in folder.iterdir())
+    # Each file is complete or not there, and hidden temporary files are gone.
+    assert {"0.wav", "1.wav"} <= {*names} <= {target.name for _, target in recordings}
+    for name in names:
+        assert soundfile.info(folder / name).frames == 16000
+
+
+# Runs the command on recordings that never end.
+ENDLESS = """
+import sys, time
+from wideband import audio
+from wideband.upsample.__main__ import command
+from wideband.upsample.upsampler import CHUNK_SECONDS
+blocks = audio.blocks
+def endless(path, seconds):
+    chunks = list(blocks(path, seconds))
+    yield from chunks
+    while seconds == CHUNK_SECONDS:  # to restore them, not to measure them
+        time.sleep(0.01)
+        yield chunks[-1]
+audio.blocks = endless
+sys.exit(command())
+"""
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_process_leaves_no_file_with_the_final_name(stop, noise, tmp_path):
+    soundfile.write(tmp_path / "old.wav", noise(4000), 4000)
+    folder = tmp_path / "out"
+    arguments = [tmp_path / "old.wav", "--model=spline", f"--output={folder / 'new.wav'}"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, *map(str, arguments)],
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests in the background of a shell ignore the signal, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    while not list(folder.glob(".*new.wav")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, stop)
+    _, err = process.communicate()
+    if stop == signal.SIGINT:
+        assert process.returncode == 1
+        assert err.rstrip().endswith("stopped")
+        assert list(folder.iterdir()) == []
+    else:
+        assert process.returncode == -signal.SIGKILL
+        assert not (folder / "new.wav").exists()
+
+
+def test_a_long_recording_needs_no_more_memory_than_a_short_one(noise, tmp_path):
+    """Ten minutes at 16 kHz are 38 MB in float32."""
+    minute = noise(240000)
+    for minutes in (1, 10):
+        with soundfile.SoundFile(tmp_path / f"{minutes}.wav", "w", 4000, 1) as file:
+            for _ in range(minutes):
+                file.write(minute)
+    code = (
+        "import resource, sys; from wideband.upsample.__main__ import command\n"
+        "assert command() == 0\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    mebibytes = []
+    for source in (tmp_path / "1.wav", tmp_path / "10.wav"):
+        line = [sys.executable, "-c", code, source, "--model=spline"]
+        done = subprocess.run(
+            [*line, f"--output={tmp_path / 'out.wav'}"], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert soundfile.info(tmp_path / "out.wav").frames == 4 * soundfile.info(source).frames
+        mebibytes.append(int(done.stdout.split()[-1]) / 1024)
+    assert mebibytes[1] - mebibytes[0] < 12

@@ -1,0 +1,80 @@
+"""Raw samples from the standard input to the standard output."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from wideband.upsample.__main__ import command
+from wideband.upsample.picking import candidates
+from wideband.upsample.raw import restore_raw
+from wideband.upsample.settings import Settings
+
+KINDS = {"s16": "<i2", "f32": "<f4"}
+
+
+def stereo(n):
+    wave = 0.3 * np.sin(0.7 * np.arange(n)) + np.random.default_rng(0).normal(0, 0.003, n)
+    return np.stack([wave, 0.5 * wave], axis=1)
+
+
+def restore(raw, channels, pcm, **settings):
+    """Restores raw bytes from 4 to 16 kHz; returns the output and the message."""
+    source, target = io.BufferedReader(io.BytesIO(raw)), io.BytesIO()
+    models = candidates(["spline"], 16000, 4)
+    message = restore_raw(models, source, target, 4000, channels, pcm, Settings(**settings))
+    return target.getvalue(), message
+
+
+@pytest.mark.parametrize("pcm", KINDS)
+def test_raw_samples_are_restored(pcm):
+    wave = stereo(5200)
+    scale = 32768 if pcm == "s16" else 1
+    raw = (wave * scale).astype(KINDS[pcm]).tobytes()
+    out, message = restore(raw, 2, pcm, keep_low_band=False)
+    found = np.frombuffer(out, KINDS[pcm]).reshape(-1, 2) / scale
+    assert len(found) == 4 * len(wave)
+    np.testing.assert_allclose(found[::4][50:-50], wave[50:-50], rtol=0, atol=1e-4)
+    assert message == f"{len(found)} samples at 16000 Hz, 2 channel(s), {pcm}, restored with spline"
+
+
+def test_clipped_peaks_of_whole_numbers_are_reported():
+    square = np.sign(np.sin(0.7 * np.arange(2000)))
+    _, message = restore((square * 32767).astype("<i2").tobytes(), 1, "s16")
+    assert "were clipped at 1" in message
+    _, message = restore(square.astype("<f4").tobytes(), 1, "f32")
+    assert "clipped" not in message
+
+
+def test_a_process_pipes_raw_samples_and_refuses_half_a_sample(error_line):
+    raw = (stereo(1000) * 32768).astype("<i2").tobytes()
+    line = [sys.executable, "-m", "wideband.upsample", "-", "--input_rate=4000", "--model=spline"]
+    line += ["--output=-", "--channels=2"]
+    done = subprocess.run(line, input=raw, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) == 4 * len(raw)
+    assert done.stderr.startswith(b"4000 samples at 16000 Hz, 2 channel(s)")
+    broken = subprocess.run(line, input=raw[:-1], capture_output=True)
+    assert broken.returncode == 1
+    assert "ends within a sample: 3 bytes of 4 are left" in error_line(broken.stderr.decode())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-", "--output=-"], "give their rate with --input_rate"),
+        (["-", "--output=out.wav", "--input_rate=4000"], "raw samples go from - to --output=-"),
+        (["-", "a.wav", "--output=-", "--input_rate=4000"], "without other inputs"),
+    ],
+)
+def test_flags_that_do_not_fit_raw_samples_are_refused(arguments, message, call, error_line):
+    code, _, err = call(command, "--model=spline", *arguments)
+    assert code == 1
+    assert message in error_line(err)
+
+
+def test_a_rate_of_zero_is_a_wrong_command_line(call, error_line):
+    code, _, err = call(command, "-", "--output=-", "--input_rate=0")
+    assert code == 2
+    assert "input_rate=0" in error_line(err)
