@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import keras
 
     from ..data_gen.dataset import Dataset
-    from .fit import Training
     from .run import Run
+    from .training import Training
 
 SAMPLE_RATE = 16000
 
@@ -107,8 +107,8 @@ class DeepSpeechExperiment:
 
         from ..evaluate.words import deepspeech
         from . import utterances
-        from .fit import Training
         from .methods import transcription
+        from .training import Training
 
         settings = self.settings
         train, valid = (utterances.read(self.dataset, split) for split in ("train", "valid"))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from ..models.system import Network
-    from .fit import Training
     from .objective import Objective
+    from .training import Training
 
 
 class Experiment:
@@ -104,8 +104,8 @@ class Experiment:
 
         from ..upsample import Upsampler
         from ..upsample.baselines import Interpolation
-        from .fit import Training
         from .losses import weighted
+        from .training import Training
         from .validation import Validation
 
         recipe, dataset = self.recipe, self.dataset

@@ -5,8 +5,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -19,56 +17,9 @@ from ..command.files import write_bytes, write_json
 from ..evaluate import curves
 from .objective import Objective
 from .run import Run
+from .training import Batch, Experiment, Training
 
-Batch = Sequence[np.ndarray]
 Step = Callable[[Batch], dict[str, float]]  # a batch to the running means of the losses
-
-
-@dataclass
-class Training:
-    """What an experiment builds for the loop.
-
-    Args:
-        recipe: for run.json; complete, as only the built networks know it.
-        networks: the networks by name; they are saved, and the best ones kept.
-        objectives: compiled; each takes a step on every batch.
-        steps: batches of an epoch.
-        batches: yields the batches of an epoch, of which the first is number 1.
-        validate: measures the networks; returns the validation columns of the history.
-        baselines: measures what the networks are compared with, baseline -> columns.
-        files: further JSON files of the run folder, name -> content.
-    """
-
-    recipe: dict[str, Any]
-    networks: dict[str, keras.Model]
-    objectives: list[Objective]
-    steps: int
-    batches: Callable[[int], Iterable[Batch]]
-    validate: Callable[[], dict[str, float]]
-    baselines: Callable[[], dict[str, dict[str, float]]] = dict
-    files: dict[str, Any] = field(default_factory=dict)
-
-
-class Experiment(Protocol):
-    """A training that is described and checked, but not built.
-
-    Attributes:
-        seed: seed of dropout and other random layers.
-        precision: the dtype policy of Keras in which the training is built and runs.
-        remedy: the flag to try if the loss diverges.
-    """
-
-    seed: int
-    precision: str
-
-    @property
-    def remedy(self) -> str:
-        """The flag to try if the loss diverges."""
-        ...
-
-    def build(self) -> Training:
-        """Builds networks and objectives, and opens the data."""
-        ...
 
 
 def fit(experiment: Experiment, run: Run) -> Run:
@@ -164,8 +115,8 @@ def _run_epoch(
     latest = row.get(run.select, row["loss"])
     if not math.isfinite(latest):
         raise UserError(
-            f"the loss became {latest} in epoch {epoch}; {run.folder} keeps the best weights of "
-            f"the {run.epoch} epochs before; try a lower rate in another --run: {experiment.remedy}"
+            f"the loss became {latest} in epoch {epoch}; try a lower learning rate in another "
+            f"--run: {experiment.remedy}"
         )
     seconds = round(time.monotonic() - started, 2)
     return {"epoch": epoch, "step": epoch * training.steps, **row, "seconds": seconds}

@@ -1,11 +1,13 @@
 """Experiments: what is refused before TensorFlow loads, and what is built."""
 
+import itertools
 import json
 import shutil
 
 import numpy as np
 import pytest
 from wideband.command import UserError
+from wideband.data_gen import pipeline
 from wideband.train.validation import Validation
 from wideband.upsample import load
 
@@ -70,34 +72,49 @@ def test_a_run_on_another_dataset_is_refused(experiment, finished, data, tmp_pat
         experiment(folder=other).open(finished)
 
 
-@pytest.mark.parametrize("batch", [3, 4, 64])
-@pytest.mark.parametrize("stride", [1024, 2048, 3000])
-@pytest.mark.parametrize("wants", ["interpolated", "low"])
-def test_steps_are_counted_without_reading_the_recordings(experiment, batch, stride, wants):
-    described = experiment(f"batch={batch}", f"stride={stride}", "steps_per_epoch=none")
-    read = sum(1 for _ in described._patches(0, wants))
-    assert described._count_steps(wants) == read
+def count_batches(described, wants="interpolated"):
+    """Counts the batches of one pass over the train split."""
+    recipe = described.recipe
+    sizes = (recipe.patch, recipe.stride, recipe.batch)
+    options = {"wants": wants, "augmentation": recipe.augmentation}
+    return sum(1 for _ in pipeline.patches(described.dataset, "train", *sizes, 0, **options))
 
 
-def test_steps_of_augmented_recordings_are_counted_on_their_samples(experiment):
-    settings = ["steps_per_epoch=none", "augmentation.speed_perturbation=0.5", "stride=256"]
+@pytest.mark.parametrize("batch", [3, 64])
+@pytest.mark.parametrize("stride", [128, 256, 300])
+def test_an_epoch_has_a_step_for_every_batch_of_patches(experiment, quick_settings, batch, stride):
+    settings = [f"batch={batch}", f"stride={stride}", "steps_per_epoch=none"]
+    described = experiment(*quick_settings, *settings)
+    assert described.build().steps == count_batches(described)
+
+
+def test_patches_of_low_inputs_are_counted_alike(experiment):
+    settings = ["model=streamnet", "arguments.width=0.25", "stride=300", "steps_per_epoch=none"]
     described = experiment(*settings)
-    read = sum(1 for _ in described._patches(0, "interpolated"))
-    assert described._count_steps("interpolated") == read < 36
+    assert described.build().steps == count_batches(described, "low")
 
 
-def test_batches_follow_from_seed_and_epoch_and_go_on_after_a_pass(experiment):
-    def first(described, epoch):
-        return next(described._batches(epoch, "interpolated"))[1]
+def test_patches_of_augmented_recordings_are_counted_on_their_samples(experiment, quick_settings):
+    settings = ["steps_per_epoch=none", "augmentation.silence_rms=0.212"]
+    described = experiment(*quick_settings, *settings)
+    # 6 recordings of 32 patches are 48 batches of 4.
+    assert described.build().steps == count_batches(described) < 48
 
-    described = experiment()
-    np.testing.assert_array_equal(first(described, 1), first(experiment(), 1))
-    assert (first(described, 1) != first(described, 2)).any()
-    assert (first(described, 1) != first(experiment("seed=1"), 1)).any()
-    batches = described._batches(1, "interpolated")
-    # 6 recordings of 7 patches are 11 batches of 4, the last one of 2.
-    sizes = [len(next(batches)[1]) for _ in range(12)]
-    assert sizes == [4] * 10 + [2, 4]
+
+def test_batches_follow_from_seed_and_epoch_and_continue_after_a_pass(experiment, quick_settings):
+    def build(*settings):
+        return experiment(*quick_settings, "batch=100", *settings).build()
+
+    def first(training, epoch):
+        return next(iter(training.batches(epoch)))[1]
+
+    training = build()
+    np.testing.assert_array_equal(first(training, 1), first(build(), 1))
+    assert (first(training, 1) != first(training, 2)).any()
+    assert (first(training, 1) != first(build("seed=1"), 1)).any()
+    # 6 recordings of 32 patches.
+    batches = itertools.islice(training.batches(1), 3)
+    assert [len(high) for _, high in batches] == [100, 92, 100]
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_advice(quick, tmp_path, st
     assert not (run / "history.csv").exists()
 
 
-def test_training_data_without_a_batch_is_an_error(quick, tmp_path):
+def test_training_data_without_a_batch_is_refused(quick, tmp_path):
     settings = ["augmentation.silence_rms=0.9", "steps_per_epoch=5"]
     with pytest.raises(UserError, match="the train split has no batch"):
         quick(tmp_path / "run", *settings)
