@@ -1,7 +1,7 @@
-"""A recipe and a dataset in, everything that the training loop needs out.
+"""From a recipe and a dataset to everything that the training loop needs.
 
-No other code reads the fields of a recipe. `Experiment` refuses what does not fit before it loads
-TensorFlow, which `build` needs.
+No other code reads the fields of a recipe. `Experiment` checks them without TensorFlow, which only
+`build` needs.
 """
 
 from collections.abc import Iterator
@@ -186,7 +186,7 @@ class Experiment:
         return objectives
 
     def _batches(self, epoch: int, wants: str) -> Iterator[Any]:
-        """Yields (low, high) batches of an epoch, and after its last one those of a second pass."""
+        """Yields the batches (low, high) of an epoch, then those of further passes."""
         return self._patches(epoch, wants).repeat().as_numpy_iterator()
 
     def _patches(self, epoch: int, wants: str) -> "tf.data.Dataset":
@@ -195,7 +195,7 @@ class Experiment:
         from ..data_gen import pipeline
 
         recipe = self.recipe
-        # One seed from two numbers, different for every pair.
+        # Every pair of numbers has a seed of its own.
         seed = int(np.random.SeedSequence([recipe.seed, epoch]).generate_state(1)[0])
         return pipeline.patches(
             self.dataset,
@@ -212,7 +212,7 @@ class Experiment:
         """Counts the batches of an epoch."""
         augmentation = self.recipe.augmentation
         if augmentation.silence_rms or augmentation.speed_perturbation:
-            # How much of a recording is left only its samples can tell.
+            # Only the samples of a recording show how much of it is left.
             return sum(1 for _ in self._patches(0, wants))
         return -(-self._patches_per_epoch() // self.recipe.batch)
 

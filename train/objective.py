@@ -44,6 +44,7 @@ class Objective(keras.Model):
         self.trained = {
             id(variable) for network in trains for variable in network.trainable_variables
         }
+        # Keras adds them to its logs, as it does every metric that is an attribute.
         self.means = [keras.metrics.Mean(name=loss) for loss in losses]
 
     @property
@@ -59,22 +60,17 @@ class Objective(keras.Model):
     # Keras reads both names.
     trainable_weights, non_trainable_weights = trainable_variables, non_trainable_variables
 
-    @property
-    def metrics(self):
-        """The running means of the total loss and of the named losses."""
-        return [*super().metrics, *self.means]
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the mean over the batch of the weighted sum of the losses."""
         assert y_pred is not None
         for mean in self.means:
             mean.update_state(y_pred[mean.name])
         total: Any = sum(weight * y_pred[name] for name, weight in self.weights_of_losses.items())
-        # As Keras reduces a loss; ops.mean rounds otherwise.
+        # The same operations as in Keras's own losses; ops.mean rounds differently.
         return ops.sum(total) / ops.cast(ops.shape(total)[0], total.dtype)
 
     def reset_metrics(self) -> None:
-        """Does nothing, since train_on_batch calls it; the means go on until `start_epoch`."""
+        """Does nothing: `train_on_batch` calls it, but the means run until `start_epoch`."""
 
     def start_epoch(self) -> None:
         """Starts the running means anew."""

@@ -17,7 +17,7 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """Changes fields of a recipe.
 
     Args:
-        recipe: the row to start from.
+        recipe: the base.
         changes: field -> value. A dict for `arguments`, `losses`, `optimizer` or `augmentation`
             changes the entries that it names and keeps the others. A loss of weight 0 is removed.
 

@@ -1,6 +1,6 @@
 """What a recipe is: everything that decides how a network is trained.
 
-Nothing here needs Keras, so that a mistake in a recipe is refused before TensorFlow loads.
+This module does not import Keras: mistakes in a recipe are refused before TensorFlow loads.
 """
 
 import dataclasses
@@ -17,8 +17,8 @@ from ..command.errors import lookup
 from ..data_gen import degrade
 from ..data_gen.augment import Augmentation
 
-# The functions in losses.py, with the shortest patch in samples that each one takes.
-# `log_spectral` reflects a patch at its ends by half of its longest window, 2048 samples.
+# The functions in losses.py, with the shortest patch in samples that each one takes. `log_spectral`
+# extends a patch at both ends by its mirror image, half a window of 2048 samples long.
 SHORTEST_PATCHES = {"patch_rmse": 1, "patch_log_rmse": 1, "mse": 1, "log_spectral": 1025}
 
 SCHEDULES = {
@@ -114,6 +114,8 @@ class Recipe:
                 f"arguments.ratio {self.arguments['ratio']} differs from the ratio {self.ratio}; "
                 "set ratio, and the network follows"
             )
+        if self.augmentation.random_lowpass:
+            degrade.check_whole(self.ratio, "random_lowpass")
         self._check_losses()
 
     def _check_losses(self) -> None:

@@ -1,4 +1,4 @@
-"""Command: adds a trained network to the package, where `upsample.load` finds it by its name.
+r"""Command: adds a trained network to the package, where `upsample.load` finds it by its name.
 
     python -m wideband.train.ship --run=runs/speech_4x --name=speech-4x
     python -m wideband.train.ship --run=runs/stream_4x --tflite=phone.tflite --name=phone-4x \

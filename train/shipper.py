@@ -19,12 +19,12 @@ from .recipe import Recipe
 
 # Flags of wideband-train that contain paths.
 PATH_FLAGS = ("--data", "--run", "--initial_weights")
-# Of the weights, as of the package.
+# The shipped weights have the licence of the package.
 LICENCE = "MIT"
 
 
 def check(run: str | Path, name: str, tflite: Path | None = None) -> None:
-    """Checks what is to be shipped, without TensorFlow.
+    """Checks the arguments of `ship`, without TensorFlow.
 
     Raises:
         UserError: the name is malformed, there is no such run or file, or the file was exported
@@ -99,8 +99,8 @@ def to_float16(source: Path, target: Path) -> None:
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
                 kind = "float16" if item.dtype.kind == "f" else item.dtype
-                # Shuffled, the bytes of the exponents follow each other and large arrays compress
-                # by 5 %.
+                # Shuffling puts the bytes with the exponents next to each other; large arrays
+                # then compress by 5 %.
                 packed = {"shuffle": True, "compression": "gzip"} if item.size > 4096 else {}
                 copied = new.create_dataset(name, data=item[()].astype(kind), **packed)
             else:

@@ -70,7 +70,7 @@ def batches(
         features (batch, frames, 26) and the targets of `ctc.loss`.
     """
     rng = np.random.default_rng([seed, epoch])
-    # Utterances of a batch have similar lengths, but in every epoch other ones meet.
+    # A batch has utterances of similar lengths; the random factors vary it between epochs.
     lengths = [len(each.features) * rng.uniform(0.8, 1.2) for each in utterances]
     order = np.argsort(lengths)
     for start in rng.permutation(np.arange(0, len(order), size)):

@@ -116,7 +116,7 @@ def test_a_step_of_regression_is_the_step_of_plain_keras(batch):
 
 
 def test_a_step_of_regression_follows_the_gradient_computed_in_numpy(batch):
-    """Of the mean square error of a filter of three taps, with SGD."""
+    """A filter of three taps, the mean square error, SGD."""
     network = Filter()
     kernel, bias = (np.array(value, np.float64) for value in network.get_weights())
     low, high = keras.Input((64, 1)), keras.Input((64, 1))

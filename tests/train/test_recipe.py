@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import pytest
 from wideband.command import UserError
+from wideband.data_gen.augment import Augmentation
 from wideband.models import pretrained
 from wideband.train import recipes
 from wideband.train.overrides import field_type, parse_overrides
@@ -25,6 +26,14 @@ LEAST = {"name": "x", "source": "y", "model": "audiounet"}
         ({"seed": -1}, "seed -1 must be at least 0"),
         ({"ratio": 9}, "ratio 9 is not a whole number from 2 to 8"),
         ({"ratio": Fraction(5, 2)}, "decimate_spline needs a whole number"),
+        (
+            {
+                "protocol": "sinc",
+                "ratio": Fraction(5, 2),
+                "augmentation": Augmentation(random_lowpass=0.5),
+            },
+            "random_lowpass needs a whole number",
+        ),
         ({"arguments": {"ratio": 2}}, "arguments.ratio 2 differs from the ratio 4"),
         ({"losses": {}}, "losses is empty; choose from patch_rmse"),
         ({"losses": {"mae": 1.0}}, "unknown loss 'mae'; choose one of patch_rmse"),
