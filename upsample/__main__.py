@@ -98,7 +98,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
 
 
 def _is_raw(flags: Flags, arguments: list[str]) -> bool:
-    """Tells whether the input is raw samples, after checking the flags for them."""
+    """Whether the input is raw samples; raises a UserError if the flags contradict each other."""
     from .files import STANDARD
 
     ends = [STANDARD in arguments, flags.output == STANDARD]
