@@ -24,7 +24,10 @@ def outline():
 
     def build(name, **arguments):
         with keras.StatelessScope(initialize_variables=False):
-            return models.build(name, **arguments)
+            network = models.build(name, **arguments)
+        # Keras would otherwise draw the weights when the next network is built.
+        keras.utils.clear_session(free_memory=False)
+        return network
 
     return build
 
