@@ -140,7 +140,7 @@ def _normalized(x, gamma, beta):
     return (x - mean) / np.sqrt(variance + 1e-6) * gamma + beta
 
 
-def test_a_graph_of_open_length_gives_the_same_output(slow, waves):
+def test_a_graph_of_unknown_length_returns_the_same_output(slow, waves):
     layer = AFiLM(8, depth=1, feed_forward=12)
     model = keras.Sequential([keras.Input((None, 16)), layer])
     slow.draw(layer, 0.5)
