@@ -117,6 +117,7 @@ def test_a_model_has_operators_that_are_in_every_runtime(name, model):
     assert counted.total() == len([each for each in listed if each != "DELEGATE"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "quantize"), [("framenet", "float16"), *((name, "dynamic") for name in IN_8_BITS)]
 )
@@ -128,6 +129,7 @@ def test_fewer_bits_lose_little(name, quantize, network, pairs, model, snr):
     assert len(model(name, quantize)) < len(model(name))
 
 
+@pytest.mark.slow
 def test_float16_and_dynamic_files_have_about_half_and_a_quarter_of_the_size(model):
     whole, half, quarter = (len(model("framenet", each)) for each in ("none", "float16", "dynamic"))
     assert 0.45 < half / whole < 0.6
@@ -179,6 +181,7 @@ def tensor_sizes(model):
     return sizes
 
 
+@pytest.mark.slow
 def test_a_loud_and_a_silent_window_pass_through_8_bits(network, pairs):
     # Loud windows set the step of 8 bits, so faint ones become zero.
     windows, _ = pairs("framenet")

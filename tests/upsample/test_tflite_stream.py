@@ -92,6 +92,7 @@ def test_dynamic_quantization_loses_little(stream_file, stream_run, speech, nois
     assert tflite.read(stream_file("dynamic"))[1].quantize == "dynamic"
 
 
+@pytest.mark.slow
 def test_int8_is_calibrated_with_states_as_they_are_in_use(stream_file, stream_run, speech, snr):
     model, _ = tflite.read(stream_file("int8"))
     kinds = [each["dtype"] for each in Interpreter(model_content=model).get_tensor_details()]

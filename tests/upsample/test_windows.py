@@ -72,7 +72,13 @@ def seam_db(network, noise):
     return np.mean(level_db(borders) - level_db(between))
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in ("afilm", "gionet", "gionet2")))
+        for name in models.names()
+    ],
+)
 def test_there_are_no_seams_where_windows_meet(name, noise, build, one_window_at_a_time):
     assert seam_db(build(name), noise) < 1.0
 

@@ -26,9 +26,9 @@ def define_flags(flags: Flags) -> None:
         "none",
         ["none", "float16", "dynamic", "int8"],
         "none: float32, but weights that are 16-bit numbers, as in the shipped networks, are "
-        "stored in 16 bits without loss. float16: weights in 16 bits. dynamic: weights in 8 bits. int8: weights and "
-        "computation in 8 bits, calibrated on the training split of --data. Inputs and outputs "
-        "are float32 in all of them.",
+        "stored in 16 bits without loss. float16: weights in 16 bits. dynamic: weights in 8 bits. "
+        "int8: weights and computation in 8 bits, calibrated on the training split of --data. "
+        "Inputs and outputs are float32 in all of them.",
     )
     flags.integer(
         "window",
