@@ -106,7 +106,10 @@ class Interpolator:
         # With a ratio a/b, a low-rate and a high-rate sample coincide every b low-rate samples:
         # chunks are cut there only.
         self._period = ratio.denominator
-        self._block, self._margin = (self._round_up(n) for n in _SPANS[method])
+        block, margin = _SPANS[method]
+        self._block, self._margin = self._round_up(block), self._round_up(margin)
+        # Methods that look at neighbours only need no grid: any number of blocks goes at once.
+        self._on_grid = block > 1
         # Samples not interpolated yet, preceded by `_before` samples that influence them.
         self._low = np.zeros((channels, 0), np.float32)
         self._before = 0
@@ -126,8 +129,7 @@ class Interpolator:
     def _run(self, count: int) -> np.ndarray:
         """Interpolates the next `count` low-rate samples."""
         chunks = [np.zeros((len(self._low), 0), np.float32)]
-        # Methods that only look at their neighbours need no grid.
-        size = count if self._block == self._period else self._block
+        size = self._block if self._on_grid else count
         while count > 0:
             n = min(size, count)
             seen = self._low[:, : self._before + n + self._margin]

@@ -36,7 +36,10 @@ def test_sinc_interpolation_by_a_quotient_in_chunks_equals_that_of_the_whole_wav
         np.testing.assert_allclose(found[: len(expected)], expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(("ratio", "rate"), [(4, 4000), (Fraction(441, 160), 8000)])
+# The period of the last ratio is longer than a block of the transform.
+@pytest.mark.parametrize(
+    ("ratio", "rate"), [(4, 4000), (Fraction(441, 160), 8000), (Fraction(22051, 8000), 8000)]
+)
 def test_fourier_interpolation_in_chunks_is_close_to_that_of_the_whole_wave(ratio, rate, noise):
     low = degrade.decimate(noise(160000), 4)
     found = run(Interpolator(1, "fft", rate, ratio), low, len(low))
