@@ -124,9 +124,17 @@ class Dataset:
         """Whether an example is a whole recording. A piece of one has the text of the whole."""
         return self._is_one_piece(self._samples_by_name[example.name])
 
+    def texts(self, split: str) -> list[str]:
+        """Lists the transcripts of a split, of recordings that are stored whole and have one."""
+        return [
+            row["text"]
+            for row in self._rows(split)
+            if row["text"] and self._is_one_piece(_samples(row))
+        ]
+
     def has_text(self, split: str) -> bool:
         """Whether some recording of a split that is stored whole has a transcript."""
-        return any(row["text"] and self._is_one_piece(_samples(row)) for row in self._rows(split))
+        return bool(self.texts(split))
 
     def _is_one_piece(self, samples: int) -> bool:
         return samples <= PIECE_SECONDS * self.sample_rate

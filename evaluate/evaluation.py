@@ -15,8 +15,8 @@ from ..command.tables import markdown_table, text_table
 from ..data_gen.dataset import Dataset
 from ..models import pretrained
 from ..models.record import Record
-from ..upsample import Upsampler, find_run, load
-from ..upsample.loading import check
+from ..upsample import Upsampler, load
+from ..upsample.loading import check, find_record
 from . import figures, metrics, report, results
 from .measurement import Outcome, measure_split
 from .metrics import statistics
@@ -79,20 +79,13 @@ def prepare_evaluation(run: str, options: Options) -> Evaluation:
     Raises:
         UserError: there is no such run, dataset, baseline or file, or they do not fit together.
     """
-    folder, shipped = _find(run)
-    record = Record.read(folder)
-    if shipped and options.output is None:
+    folder, record = find_record(run)
+    check(run)
+    if options.output is None and pretrained.WEIGHTS in folder.resolve().parents:
         raise UserError(
             f"--run={run}: a shipped network; name a folder for the report with --output"
         )
-    data = options.data or (Path(record.data) if record.data else None)
-    if data is None:
-        raise UserError(f"--run={run}: has no dataset of its own; name one with --data")
-    dataset = Dataset(data)
-    _check_rates(dataset, str(data), run, record, "choose another --data")
-    dataset.shards(options.split)
-    if options.recognizer and not dataset.has_text(options.split):
-        raise UserError(f"{data}: no recording of the {options.split} split has a text")
+    dataset = _find_dataset(run, record, options)
     baselines = options.baselines
     if baselines is None:
         # The spline needs a whole ratio.
@@ -139,11 +132,20 @@ def evaluate_run(run: str, options: Options, command: str) -> tuple[str, Path]:
     return _write(evaluation, outcome, list(systems), facts), evaluation.output / "report.html"
 
 
-def _find(run: str) -> tuple[Path, bool]:
-    """Returns the folder of a run, and whether it is a shipped network."""
-    if not Path(run).exists() and run in pretrained.names():
-        return pretrained.find(run), True
-    return find_run(run)[0], False
+def _find_dataset(run: str, record: Record, options: Options) -> Dataset:
+    """Opens the dataset to measure and checks that it fits the run and the options."""
+    data = options.data or (Path(record.data) if record.data else None)
+    if data is None:
+        raise UserError(f"--run={run}: has no dataset of its own; name one with --data")
+    dataset = Dataset(data)
+    _check_rates(dataset, str(data), run, record, "choose another --data")
+    dataset.shards(options.split)
+    if options.recognizer and not any(map(word_errors.normalize, dataset.texts(options.split))):
+        raise UserError(
+            f"{data}: no recording of the {options.split} split has a text with words; "
+            "leave out --wer, or choose another --split or --data"
+        )
+    return dataset
 
 
 def _check_names(model: str, baselines: Sequence[str], tflite: Mapping[str, Path]) -> None:

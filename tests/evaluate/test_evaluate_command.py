@@ -142,7 +142,7 @@ def test_a_shipped_network_and_its_tflite_file_are_measured(data, tmp_path, call
         (["--run={run}", "--tflite=reference={tmp}/a.tflite"], ["'reference'", "NAME=FILE"]),
         (["--run={run}", "--tflite={tmp}/audiounet.tflite", "--tflite=a.tflite"], ["NAME=FILE"]),
         (["--run={run}", "--tflite=a={run}/run.json"], ["run.json", "must end in .tflite"]),
-        (["--run={run}", "--wer"], ["no recording of the test split has a text"]),
+        (["--run={run}", "--wer"], ["no recording of the test split has a text with words"]),
         (["--run={run}", "--wer", "--recognizer=siri"], ["unknown recognizer 'siri'"]),
     ],
 )
@@ -152,6 +152,16 @@ def test_an_error_is_one_line_and_nothing_is_written(run, tmp_path, call, error_
     assert code == 1
     assert all(word in error_line(err) for word in words), err
     assert not (run / "report.html").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_wer_is_refused_if_no_text_has_words(run, data, make_dataset, tmp_path, call, error_line):
+    examples = [each._replace(text="...") for each in Dataset(data).examples("test")]
+    folder = make_dataset(tmp_path / "data", {"test": examples})
+    flags = [f"--data={folder}", f"--output={tmp_path / 'out'}", "--wer", "--recognizer=cmd:cat"]
+    code, _, err = call(command, f"--run={run}", *flags)
+    assert code == 1
+    assert "no recording of the test split has a text with words" in error_line(err)
     assert not (tmp_path / "out").exists()
 
 
