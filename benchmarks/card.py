@@ -14,7 +14,6 @@ from wideband.command import UserError
 from wideband.command.files import write_text
 from wideband.command.run import Command, Flags, quiet_tensorflow
 from wideband.command.tables import between_marks, markdown_table
-from wideband.models import pretrained
 from wideband.models.record import RECORD, Record
 
 
@@ -25,11 +24,10 @@ def define_flags(flags: Flags) -> None:
     flags.strings("table", [], "HEADING=FILE: a Markdown table, such as evaluation.md; repeatable.")
 
 
-def facts(run: Path) -> list[list[str]]:
-    """Lays out the facts of a run: network, recipe, time, machine and versions."""
+def facts(run: Path, record: Record) -> list[list[str]]:
+    """Lays out the facts of a run folder: network, recipe, time, machine and versions."""
     from wideband import models
 
-    record = Record.read(run)
     recipe, timings = record.recipe, record.timings
     arguments = ", ".join(f"{key}={value}" for key, value in record.arguments.items())
     parameters = models.build(record.model, **record.arguments).count_params()
@@ -56,14 +54,14 @@ def main(flags: Flags, arguments: list[str]) -> None:
         if not equals:
             raise UserError(f"--table={heading} is not of the form --table=HEADING=FILE")
         sections.append(f"## {heading}\n\n{Path(path).read_text(encoding='utf-8')}")
-    card, run = Path(flags.card), Path(flags.run)
+    from wideband.upsample.loading import find_record
+
+    card = Path(flags.card)
     # Refuses a card without marks before a network is built.
     between_marks(card, "")
-    if not run.exists() and flags.run in pretrained.names():
-        run = pretrained.find(flags.run)
-    Record.read(run)
+    run, record = find_record(flags.run)
     quiet_tensorflow()
-    table = markdown_table(["", ""], facts(run)) + "\n"
+    table = markdown_table(["", ""], facts(run, record)) + "\n"
     write_text(card, between_marks(card, "\n".join([table, *sections])))
     print(card)
 
