@@ -88,12 +88,12 @@ def blocks(path: Path, seconds: float = 60.0) -> Iterator[np.ndarray]:
 
 
 def read(path: Path, start: int = 0, stop: int | None = None) -> tuple[np.ndarray, int]:
-    """Reads a recording, or its samples from `start` up to `stop`, as far as they exist.
+    """Reads a recording, or those of its samples that are between `start` and `stop`.
 
     Args:
         path: the recording.
         start: the first sample.
-        stop: the sample after the last one; by default the end.
+        stop: the sample after the last one, which may be past the end; by default the end.
 
     Returns:
         the wave, float32 of shape (n, channels), and its sample rate in Hz.
@@ -157,16 +157,14 @@ def writer(
     def user_errors() -> Iterator[None]:
         try:
             yield
-        except soundfile.LibsndfileError as error:
-            raise cannot_write(error.error_string) from error
-        except ValueError as error:
-            raise cannot_write(str(error)) from error
-
-    def cannot_write(reason: str) -> UserError:
-        return UserError(
-            f"{path}: cannot be written with {channels} channel(s) at {sample_rate} Hz"
-            f"{' as ' + subtype if subtype else ''} ({reason.rstrip('.')}); wav takes all"
-        )
+        except (soundfile.LibsndfileError, ValueError) as error:
+            by_library = isinstance(error, soundfile.LibsndfileError)
+            reason = error.error_string if by_library else str(error)
+            raise UserError(
+                f"{path}: cannot be written with {channels} channel(s) at {sample_rate} Hz"
+                f"{' as ' + subtype if subtype else ''} ({reason.rstrip('.')}); choose another "
+                "format, such as wav"
+            ) from error
 
     with replacing(path) as temporary:
         with user_errors():
@@ -176,7 +174,7 @@ def writer(
         with file:
 
             def write_chunk(chunk: np.ndarray) -> None:
-                # libsndfile's Vorbis encoder overruns its stack if it gets a minute at once.
+                # libsndfile's Vorbis encoder overflows its stack if it encodes a minute at once.
                 with user_errors():
                     for start in range(0, len(chunk), sample_rate):
                         file.write(chunk[start : start + sample_rate])

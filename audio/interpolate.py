@@ -1,7 +1,7 @@
 """Classical interpolations from a low-rate wave to the high rate.
 
-The protocols of the data use them, upsampling feeds them to networks with interpolated input, and
-each is a baseline that any command takes in place of a model.
+The protocols of datasets use them, networks with interpolated input need them, and each is a
+baseline that commands accept in place of a model.
 
 Each takes a wave (n,) and the ratio r and returns float32 (n * r,), rounded for a quotient. The
 low-rate sample k is at the instant of the high-rate sample k * r.

@@ -1,4 +1,4 @@
-"""The facts of a recording, and whether it is fit to train on.
+"""Measures recordings and decides whether they are fit to train on.
 
 The bandwidth is found from the mean level of each 31 Hz of the spectrum. Levels are averaged in
 decibels over the seconds that are not silent, so that a click does not fill the high band. Two
@@ -10,9 +10,9 @@ signs mark the end of the content, and the lower one counts:
   with rounding noise, dither or images of the lower band behind them. Voices do not: in 1900
   recordings of speech, the steepest fall was 30 dB, above vowels with little high band.
 
-None of those recordings was found narrow. Upsampled from 8, 11.025 and 12 kHz by soxr or by FFT,
-99.9 % were, even attenuated by up to 40 dB. An interpolation that leaves images, such as a
-spline, is found from 8 kHz (99 %); from 12 kHz it is found in loud recordings only (82 %).
+None of those recordings was classified as narrow. Upsampled from 8, 11.025 and 12 kHz with soxr or
+an FFT, 99.9 % were, even after an attenuation of up to 40 dB. An interpolation that leaves images,
+such as a spline, is detected from 8 kHz (99 %); from 12 kHz, in loud recordings only (82 %).
 """
 
 from pathlib import Path
@@ -109,7 +109,7 @@ def wave_bandwidth_hz(wave: np.ndarray, sample_rate: int) -> float:
 
 
 def reason_to_skip(facts: Facts, sample_rate: int, patch: int) -> str:
-    """Names the reason not to train on a recording.
+    """Returns the reason not to train on a recording.
 
     Args:
         facts: of the recording.
@@ -136,8 +136,8 @@ def reason_to_skip(facts: Facts, sample_rate: int, patch: int) -> str:
     return ""
 
 
-def spectra(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Power of Hann windows of about 32 ms that overlap by half.
+def power_spectra(wave: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Computes the power spectra of Hann windows of about 32 ms that overlap by half.
 
     Args:
         wave: shape (n,), padded with zeros if it is shorter than a window.
@@ -153,7 +153,7 @@ def spectra(wave: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def window_length(sample_rate: int) -> int:
-    """Samples in a window of `spectra`: the power of two nearest to 32 ms."""
+    """Returns the samples in a window of `power_spectra`: the power of two nearest to 32 ms."""
     return max(2, 2 ** round(np.log2(0.032 * sample_rate)))
 
 
@@ -170,7 +170,7 @@ class _MeanLevels:
 
     def add(self, wave: np.ndarray) -> None:
         """Adds a block of the wave, shape (n,)."""
-        power = spectra(wave, self._sample_rate)
+        power = power_spectra(wave, self._sample_rate)
         for start in range(0, len(power), self._windows_per_second):
             second = power[start : start + self._windows_per_second].mean(axis=0)
             # The mean over the bins is the variance. The first bin is DC.
@@ -184,7 +184,7 @@ class _MeanLevels:
 
 
 def bandwidth_hz(levels_db: np.ndarray, bin_hz: float) -> float:
-    """Finds where the content of a spectrum ends, by a floor or a cliff (see the module).
+    """Finds the floor or the cliff where the content of a spectrum ends (see the module).
 
     Args:
         levels_db: shape (bins,). White noise has its variance in each bin.
@@ -211,7 +211,7 @@ def bandwidth_hz(levels_db: np.ndarray, bin_hz: float) -> float:
     fall = lower[edges - 4 * half] - median[edges + half]
     cliffs = np.flatnonzero((fall > CLIFF_DB) & (edges * bin_hz > LOWEST_CLIFF_HZ))
     if len(cliffs):
-        # The steepest of the first run of bins near the cliff.
+        # The cliff is the steepest edge of the first run of neighbouring edges.
         run = cliffs[: 1 + np.flatnonzero(np.diff(cliffs, append=np.inf) > 1)[0]]
         top = min(top, edges[run[np.argmax(fall[run])]])
     return float(top * bin_hz)

@@ -13,7 +13,7 @@ Ratio = int | Fraction
 
 
 def quotient(value: str | float | Fraction) -> Ratio:
-    """Reads a ratio of rates.
+    """Parses a ratio of rates.
 
     Args:
         value: a number above 0, or text such as "4" and "22050/8000".

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from .. import audio
 from ..command.drawing import add_level_bar, draw_spectrogram, png
 from ..command.files import write_bytes
-from .measure import BLOCK_SECONDS, Facts, spectra, window_length
+from .measure import BLOCK_SECONDS, Facts, power_spectra, window_length
 
 COLUMNS = 1000
 
@@ -18,7 +18,7 @@ def levels_db(path: Path, facts: Facts) -> np.ndarray:
 
     Args:
         path: the recording.
-        facts: the recording's facts; it has samples.
+        facts: from `measure`, of a recording that has samples.
 
     Returns:
         shape (bins, columns), with at most `COLUMNS` columns for any length. The level of white
@@ -31,7 +31,7 @@ def levels_db(path: Path, facts: Facts) -> np.ndarray:
     start = 0
     for block in audio.blocks(path, BLOCK_SECONDS):
         wave = np.nan_to_num(audio.mono(block), posinf=0, neginf=0)
-        powers = spectra(wave, facts.sample_rate)
+        powers = power_spectra(wave, facts.sample_rate)
         instants = start + hop * np.arange(len(powers))
         column = np.minimum(instants * columns // facts.frames, columns - 1)
         np.add.at(power, column, powers)
@@ -56,5 +56,5 @@ def draw(path: Path, facts: Facts) -> Figure:
 
 
 def save(path: Path, facts: Facts, picture: Path) -> None:
-    """Saves `draw` as a PNG."""
+    """Draws a recording's spectrogram and saves it as a PNG."""
     write_bytes(picture, png(draw(path, facts)))

@@ -1,4 +1,4 @@
-"""What every command shares: its flags, its errors, and the files that it writes."""
+"""Code that all commands share: flags, errors, tables, and the files that they write."""
 
 from .errors import UserError
 

@@ -1,7 +1,7 @@
-"""What all figures share: PNG bytes, colours, axes and spectrograms.
+"""Drawing helpers of all figures: PNG bytes, colours, axes and spectrograms.
 
-The colours are safe for colour-blind readers and in greyscale: magma for spectrograms, Okabe and
-Ito's for curves.
+The colours are safe for colour-blind readers and in greyscale: magma for spectrograms, the palette
+of Okabe and Ito for curves.
 """
 
 import io
@@ -15,7 +15,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-# Okabe and Ito; their yellow is too faint on white.
+# The palette of Okabe and Ito without yellow, which is too faint on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 GREY = "#888888"
 # The darkest colour of a spectrogram is this far below the brightest.
@@ -23,7 +23,7 @@ RANGE_DB = 80.0
 
 
 def png(figure: Figure, dpi: int = 130) -> bytes:
-    """Returns a figure as a PNG with a palette of 128 colours, a quarter of the usual size."""
+    """Returns a figure as a PNG of 128 colours, which has a quarter of the usual size."""
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -34,7 +34,7 @@ def png(figure: Figure, dpi: int = 130) -> bytes:
 
 
 def style(axis: Axes) -> None:
-    """Gives axes of curves or bars a light grid and no frame."""
+    """Styles the axes of curves or bars: a light grid, no frame."""
     axis.tick_params(labelsize=9.5, color=GREY)
     axis.grid(alpha=0.25)
     axis.set_axisbelow(True)
@@ -54,10 +54,10 @@ def draw_spectrogram(
     Args:
         axis: the axes to draw on.
         levels_db: shape (bins, columns), from 0 Hz to the Nyquist frequency.
-        seconds: duration of the columns.
+        seconds: total duration of the columns.
         sample_rate: in Hz.
         top_db: level of the brightest colour; the darkest is `RANGE_DB` lower.
-        cutoff_hz: frequency of a dashed line.
+        cutoff_hz: frequency to mark with a dashed line.
 
     Returns:
         the image, for a colour bar.
@@ -81,7 +81,7 @@ def draw_spectrogram(
 
 
 def add_level_bar(figure: FigureBase, axes: Iterable[Axes]) -> None:
-    """Adds the colour bar of spectrograms that share their colours."""
+    """Adds one colour bar for several spectrograms with the same colours."""
     axes = list(axes)
     bar = figure.colorbar(axes[-1].images[0], ax=axes, pad=0.02, aspect=24)
     bar.set_label("dB", fontsize=9)

@@ -19,10 +19,10 @@ def lookup(table: Mapping[str, T], name: str, what: str) -> T:
     Args:
         table: the choices by name.
         name: the choice.
-        what: the kind of thing that is chosen, for the message: "protocol".
+        what: the kind of choice, for the message, such as "protocol".
 
     Raises:
-        UserError: the table has no such name; the message lists those it has.
+        UserError: the table has no such name; the message lists the names it has.
     """
     if name not in table:
         raise UserError(f"unknown {what} {name!r}; choose one of {', '.join(table)}")

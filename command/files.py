@@ -1,4 +1,4 @@
-"""Files that are complete or not there: written under a temporary name, then renamed."""
+"""Writes files under a temporary name and renames them when complete; reads CSV files."""
 
 import csv
 import io
@@ -16,10 +16,10 @@ from .errors import UserError
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary path next to `path`, which becomes `path` if the block succeeds.
 
-    The temporary name keeps the suffix, since some writers choose their format by it.
+    The temporary name keeps the suffix, since some writers choose the format from it.
 
     Args:
-        path: the final name; missing folders are made.
+        path: the final name; missing folders are created.
 
     Yields:
         the temporary path; it is removed if the block fails.
@@ -69,17 +69,17 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_csv(path: Path, columns: set[str]) -> list[tuple[int, dict[str, str]]]:
-    """Reads a CSV file that a person may have written, with a header.
+    """Reads a CSV file with a header, which may have been written by hand.
 
     Args:
         path: the file, in UTF-8; the BOM that spreadsheet programs write is accepted.
-        columns: the columns that it must have.
+        columns: the required columns.
 
     Returns:
         the rows, each with its line number; missing cells are "".
 
     Raises:
-        UserError: it is no CSV file in UTF-8, or a column is missing.
+        UserError: the file is not CSV in UTF-8, or a column is missing.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
@@ -91,7 +91,7 @@ def read_csv(path: Path, columns: set[str]) -> list[tuple[int, dict[str, str]]]:
                 for row in rows
             ]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: not a CSV file in UTF-8: {error}") from error
+        raise UserError(f"{path}: not a CSV file in UTF-8 ({error}); save it as one") from error
 
 
 def check_suffix(flag: str, path: Path, suffix: str) -> None:

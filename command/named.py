@@ -7,7 +7,7 @@ from .errors import UserError
 
 
 def parse_named_paths(arguments: Iterable[str]) -> dict[str, Path]:
-    """Parses `NAME=PATH` or `PATH`, which is named by its last part without suffix.
+    """Parses `NAME=PATH` or `PATH`, which is named after its folder or its file without suffix.
 
     Returns:
         name -> path, in the order given.
@@ -18,7 +18,7 @@ def parse_named_paths(arguments: Iterable[str]) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")
-        # A path may contain an equals sign, too.
+        # A path may itself contain an equals sign.
         if not (equals and name and text) or "/" in name or Path(argument).exists():
             text = argument
             name = Path(text).resolve().stem if Path(text).is_file() else Path(text).resolve().name

@@ -1,14 +1,14 @@
-"""How commands start: flags of their own, one-line errors, exit codes.
+"""Commands: their flags, one-line errors and exit codes.
 
-A module that is a command ends with
+The module of a command ends with
 
     command = Command("wideband-train", define_flags, main)
 
     if __name__ == "__main__":
         sys.exit(command())
 
-Each call builds the flags anew, so a test or a notebook can run several commands, or one command
-several times, in one process: `command(["--recipe=list"])`.
+Each call builds its own flags. Tests and notebooks can therefore run several commands, or one
+command several times, in one process: `command(["--recipe=list"])`.
 """
 
 import importlib.metadata
@@ -29,7 +29,7 @@ class Flags(absl_flags.FlagValues):
     """The flags of one command: `flags.integer("seed", 0, "Random seed.")`, then `flags.seed`.
 
     The methods take absl's arguments: name, default, help, and options such as `required=True` and
-    `lower_bound=0`. `given` tells whether the user set a flag.
+    `lower_bound=0`. `given` returns whether the user set a flag.
     """
 
     def string(self, name: str, default: str | None, help: str, **options: Any) -> None:
@@ -74,7 +74,7 @@ class Flags(absl_flags.FlagValues):
         absl_flags.DEFINE_list(name, default, help, flag_values=self, **options)
 
     def given(self, name: str) -> bool:
-        """Tells whether the command line sets this flag."""
+        """Returns whether the command line sets this flag."""
         return bool(self[name].present)
 
 
@@ -84,10 +84,10 @@ class Command:
     Args:
         name: what the user types: "wideband-train", "python -m wideband.evaluate.snr".
         define_flags: defines the flags.
-        main: does the work; it gets the parsed flags and the positional arguments.
+        main: does the work, from the parsed flags and the positional arguments.
         help: what `--help` prints above the flags; by default the docstring of main's module.
-        positional: what the positional arguments are, such as "RECORDING..."; "" if there are
-            none.
+        positional: how `--help` names the positional arguments, such as "RECORDING..."; "" if
+            there are none.
 
     Example:
         >>> command(["--recipe=list"])  # prints the recipes, returns 0
@@ -115,17 +115,18 @@ class Command:
         Returns:
             the exit code: 0, 1 for an error in the input, 2 for a wrong command line.
         """
-        # TensorFlow's C++ code logs its start-up otherwise.
+        # Otherwise TensorFlow's C++ code logs its start-up.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         self._arguments = sys.argv[1:] if arguments is None else list(arguments)
+        if information := self._information(self._arguments):
+            print(information)
+            return 0
         flags = self._flags()
         try:
             rest = self._parse(flags, self._arguments)
         except UserError as error:
             print(f"error: {error}; see {self.name} --help", file=sys.stderr)
             return 2
-        if rest is None:
-            return 0
         try:
             self._main(flags, rest)
         except UserError as error:
@@ -151,15 +152,18 @@ class Command:
         self._define_flags(flags)
         return flags
 
-    def _parse(self, flags: Flags, arguments: list[str]) -> list[str] | None:
-        """Parses the command line; None if it asks for help or the version, which are printed."""
-        before_rest = arguments[: arguments.index("--")] if "--" in arguments else arguments
-        if {"--help", "-help", "-h", "--helpfull", "--helpshort"} & set(before_rest):
-            print(self.help())
-            return None
-        if "--version" in before_rest:
-            print(f"wideband {importlib.metadata.version('wideband')}")
-            return None
+    def _information(self, arguments: list[str]) -> str:
+        """Returns the help or the version if the command line asks for it, otherwise ""."""
+        # Arguments after "--" are positional.
+        options = set(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+        if {"--help", "-help", "-h", "--helpfull", "--helpshort"} & options:
+            return self.help()
+        if "--version" in options:
+            return f"wideband {importlib.metadata.version('wideband')}"
+        return ""
+
+    def _parse(self, flags: Flags, arguments: list[str]) -> list[str]:
+        """Parses the command line into the flags; returns the positional arguments."""
         try:
             rest = flags([self.name, *arguments])[1:]
         except absl_flags.Error as error:
@@ -171,14 +175,14 @@ class Command:
     def help(self) -> str:
         """Returns what `--help` prints."""
         usage = " ".join(["usage:", self.name, "[--flags]", self.positional]).rstrip()
-        # absl heads the flags with the module that defines them.
+        # absl writes the module that defines the flags above them.
         _, _, described = self._flags().get_help(include_special_flags=False).partition(":\n")
         flags = f"flags:\n{described}\n  --version: Prints the version."
         return f"{self._help.strip()}\n\n{usage}\n\n{flags}"
 
 
 def _one_line(message: str) -> str:
-    """Rewrites absl's message in our form."""
+    """Rewrites a message of absl as one line in our form."""
     if missing := re.search(r"Flag --(\w+) must have a value other than None", message):
         return f"--{missing[1]} is missing"
     message = " ".join(message.split()).rstrip(".")
@@ -187,7 +191,7 @@ def _one_line(message: str) -> str:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Keeps C++ libraries from writing to the standard error, where the progress bar is."""
+    """Hides what C++ libraries write to standard error, where the progress bar is."""
     sys.stderr.flush()
     saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 2)
@@ -202,12 +206,13 @@ def quiet_libraries() -> Iterator[None]:
 def quiet_tensorflow() -> None:
     """Imports TensorFlow without the start-up messages of its C++ code.
 
-    It writes them before it reads any setting: which instructions it uses, and on most machines
-    that there is no CUDA.
+    TensorFlow writes them before it reads any setting: the instructions of the processor that it
+    uses, and on most machines that there is no CUDA.
     """
     with quiet_libraries():
         import tensorflow
 
+        # The first use of the devices writes messages too.
         tensorflow.config.list_logical_devices()
 
 

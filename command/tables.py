@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .errors import UserError
 
-# Above and below a table that a command writes into a page.
+# The line above and below a table that a command writes into a page.
 MARK = "<!-- table -->\n"
 
 
@@ -34,7 +34,7 @@ def between_marks(path: Path, table: str) -> str:
 
     Args:
         path: the page; a missing one consists of the table alone.
-        table: ends with a line break.
+        table: the new table, which ends with a line break.
 
     Returns:
         the whole page.
@@ -45,5 +45,7 @@ def between_marks(path: Path, table: str) -> str:
     page = path.read_text(encoding="utf-8") if path.is_file() else MARK * 2
     before, *rest = page.split(MARK)
     if len(rest) != 2:
-        raise UserError(f"{path}: mark the place of the table by two lines {MARK.strip()}")
+        raise UserError(
+            f"{path}: {len(rest)} marks of a table; mark its place with two lines {MARK.strip()}"
+        )
     return f"{before}{MARK}{table}{MARK}{rest[1]}"

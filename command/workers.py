@@ -6,19 +6,20 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
 from .errors import UserError
 
+# Applies a function to items and yields the results in the order of the items, like `map`.
+OrderedMap = Callable[[Callable[..., Any], Iterable[Any]], Iterator[Any]]
+
 
 @contextmanager
-def map_in_order(workers: int) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
-    """Starts worker processes and yields a map over them.
-
-    The map yields its results in the order of the items and holds few of them at a time.
+def map_in_order(workers: int) -> Iterator[OrderedMap]:
+    """Starts worker processes and yields a map over them, which holds few results at a time.
 
     Args:
         workers: the number of processes.
@@ -28,8 +29,8 @@ def map_in_order(workers: int) -> Iterator[Callable[[Callable, Iterable], Iterat
     """
     executor = pool(workers)
 
-    def in_order(function: Callable, items: Iterable) -> Iterator:
-        waiting = deque()
+    def in_order(function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
+        waiting: deque[Future] = deque()
         for item in items:
             waiting.append(executor.submit(function, item))
             if len(waiting) > 2 * workers:
@@ -42,26 +43,29 @@ def map_in_order(workers: int) -> Iterator[Callable[[Callable, Iterable], Iterat
     except BrokenProcessPool as error:
         raise UserError(
             "a worker process was killed, perhaps for lack of memory; "
-            "run the same command with fewer --workers, it continues"
+            "run the same command again with fewer --workers, and it continues"
         ) from error
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-def pool(workers: int, begin: Callable | None = None, *arguments: Any) -> ProcessPoolExecutor:
-    """Makes worker processes that end with this one and leave Ctrl-C to it.
+def pool(
+    workers: int, initializer: Callable[..., None] | None = None, *arguments: Any
+) -> ProcessPoolExecutor:
+    """Returns a pool of worker processes that ignore Ctrl-C and end with this process.
 
     Args:
         workers: the largest number of processes; they start with the first work.
-        begin: what each of them calls first, a function of a module.
-        *arguments: its arguments.
+        initializer: a function of a module, which each process calls first.
+        *arguments: arguments of the initializer.
     """
     # Spawned, not forked: a fork breaks the threads of the parent's TensorFlow.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, context, _begin, (begin, arguments))
+    return ProcessPoolExecutor(workers, context, _start_worker, (initializer, arguments))
 
 
-def _begin(begin: Callable | None, arguments: tuple) -> None:
+def _start_worker(initializer: Callable[..., None] | None, arguments: tuple) -> None:
+    # The parent handles Ctrl-C and shuts the workers down.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -71,5 +75,5 @@ def _begin(begin: Callable | None, arguments: tuple) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-    if begin:
-        begin(*arguments)
+    if initializer:
+        initializer(*arguments)

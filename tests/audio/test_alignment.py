@@ -64,13 +64,13 @@ def test_noise_and_hum_are_not_mistaken_for_a_delay():
         assert delay(wave, degraded(wave, "sinc", 4) + added) == 0
 
 
-@pytest.mark.parametrize(("ratio", "about"), [(2, 5), (4, 10), (8, 21)])
-def test_the_lag_of_the_one_way_filter_is_found(ratio, about):
+@pytest.mark.parametrize(("ratio", "lag"), [(2, 5), (4, 10), (8, 21)])
+def test_the_lag_of_the_one_way_filter_is_found(ratio, lag):
     for seed in range(3):
         wave = speech(seed)
         wave = wave[: len(wave) // 8 * 8]
         found = delay(wave, degraded(wave, "decimate_lagged_spline", ratio))
-        assert found == pytest.approx(about, abs=2)
+        assert found == pytest.approx(lag, abs=2)
 
 
 def test_the_delay_of_a_band_limited_estimate_is_found():
@@ -87,7 +87,7 @@ def test_silence_and_unrelated_waves_have_no_delay():
     assert delay(wave, speech(4, seconds=3)[::-1]) == 0
 
 
-def test_waves_of_different_lengths_and_of_one_sample_are_compared():
+def test_waves_may_differ_in_length_and_have_a_single_sample():
     noise = np.random.default_rng(0).standard_normal((SAMPLE_RATE, 1))
     assert delay(noise, np.vstack([np.zeros((25, 1)), noise])) == 25
     assert delay(noise, noise[40:]) == -40

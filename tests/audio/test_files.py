@@ -44,7 +44,7 @@ def test_a_section_of_a_recording_equals_that_of_the_whole(tmp_path, stereo, suf
     assert len(audio.read(path, 500000, 500010)[0]) == 0
 
 
-def test_a_section_of_an_mp3_is_in_step_with_the_whole(tmp_path, noise):
+def test_a_section_of_an_mp3_is_aligned_with_the_whole(tmp_path, noise):
     path = tmp_path / "a.mp3"
     audio.write(path, noise(320000), 16000)
     whole, _ = audio.read(path)
@@ -65,7 +65,7 @@ def test_joined_blocks_equal_the_whole(tmp_path, noise, suffix):
 
 
 def test_minutes_of_ogg_can_be_written(tmp_path, stereo):
-    # libsndfile crashes the process when its Vorbis encoder gets all of them at once.
+    # libsndfile's Vorbis encoder crashes the process if it encodes all of them at once.
     audio.write(tmp_path / "a.ogg", stereo(190 * 16000), 16000)
     assert audio.info(tmp_path / "a.ogg").frames == 190 * 16000
 
@@ -107,7 +107,7 @@ def test_a_folder_is_not_a_recording(tmp_path):
     ("name", "sample_rate", "message"),
     [("a.txt", 16000, "cannot write this format"), ("a.mp3", 12345, "cannot be written")],
 )
-def test_a_format_that_cannot_be_written_is_refused_and_leaves_nothing(
+def test_a_format_that_cannot_be_written_is_refused_and_leaves_no_file(
     tmp_path, noise, name, sample_rate, message
 ):
     with pytest.raises(UserError, match=message):

@@ -19,7 +19,7 @@ def tones(n, rate, frequencies):
 
 @pytest.mark.parametrize("ratio", RATIOS)
 @pytest.mark.parametrize("n", [40, 41])
-def test_hold_repeats_and_linear_joins(noise, ratio, n):
+def test_hold_repeats_samples_and_linear_connects_them(noise, ratio, n):
     low = noise(n)
     high_hold, high_linear = interpolate.hold(low, ratio), interpolate.linear(low, ratio)
     for k in range(n):
@@ -32,7 +32,7 @@ def test_hold_repeats_and_linear_joins(noise, ratio, n):
 
 @pytest.mark.parametrize("ratio", RATIOS)
 @pytest.mark.parametrize("n", [4, 5, 300])
-def test_spline_is_that_of_splrep_and_splev(noise, ratio, n):
+def test_spline_equals_scipys_splrep_and_splev(noise, ratio, n):
     low = noise(n)
     coefficients = scipy_interpolate.splrep(np.arange(n) * ratio, low, k=3, s=0)
     expected = scipy_interpolate.splev(np.arange(n * ratio), coefficients)

@@ -1,4 +1,4 @@
-"""The facts of recordings, and which recordings are unfit for training."""
+"""Measured properties of recordings, and which recordings are unfit for training."""
 
 from itertools import product
 
@@ -47,7 +47,7 @@ def facts(tmp_path, wave, rate=RATE, name="a.wav", subtype=None):
     return measure.measure(tmp_path / name)
 
 
-def test_the_facts_are_those_of_numpy(tmp_path):
+def test_the_measurements_equal_those_of_numpy(tmp_path):
     rng = np.random.default_rng(0)
     # Longer than a block of the pass over the file, and not a multiple of one.
     wave = (0.1 * rng.standard_normal((23 * 8000 + 17, 2)) + [0.05, 0.01]).astype(np.float32)
@@ -65,7 +65,7 @@ def test_the_facts_are_those_of_numpy(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_nan_and_infinity_are_found_and_affect_no_other_fact(tmp_path, bad):
+def test_nan_and_infinity_are_found_and_affect_no_other_measurement(tmp_path, bad):
     wave = voice()
     clean = facts(tmp_path, wave, subtype="FLOAT")
     wave[1000] = bad
@@ -139,7 +139,7 @@ def test_a_coder_that_cuts_the_high_band_is_found(tmp_path):
     found = measure.measure(tmp_path / "a.mp3")
     assert found.bandwidth_hz < 17000
     assert measure.reason_to_skip(found, 44100, 256).startswith("narrow: ")
-    # A dataset at 16 kHz needs no more.
+    # For a dataset at 16 kHz, this bandwidth suffices.
     assert measure.reason_to_skip(found, 16000, 256) == ""
 
 
@@ -171,7 +171,7 @@ def test_a_recording_without_samples_is_short_not_an_error(tmp_path):
     assert measure.reason_to_skip(found, RATE, 256) == "short: 0 samples, a patch has 256"
 
 
-# fitness
+# fitness for training
 
 
 def reason_for(**changes):

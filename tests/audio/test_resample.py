@@ -28,7 +28,7 @@ def test_the_resampled_length_is_rounded_to_the_nearest(n):
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 2)])
-def test_a_length_is_fitted_with_zeros_or_a_cut_at_the_end(shape):
+def test_a_wave_is_padded_with_zeros_or_cut_at_its_end(shape):
     wave = np.ones(shape, np.float32)
     np.testing.assert_array_equal(audio.fit_length(wave, 3), wave[:3])
     longer = audio.fit_length(wave, 7)
@@ -55,7 +55,7 @@ def test_a_ratio_is_a_whole_number_or_a_reduced_fraction(value, ratio):
 
 
 @pytest.mark.parametrize("value", ["four", "", "1/0", "-2", 0, float("nan"), float("inf")])
-def test_a_ratio_that_is_no_number_above_0_is_refused(value):
+def test_a_ratio_that_is_not_a_number_above_0_is_refused(value):
     with pytest.raises(UserError, match=r"^ratio ") as caught:
         audio.quotient(value)
     assert "\n" not in str(caught.value)

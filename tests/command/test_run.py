@@ -42,19 +42,19 @@ def test_flags_do_not_carry_over_to_the_next_call(command, call):
     def main(flags, arguments):
         print(flags.ratio, flags.given("ratio"))
 
-    both = command(main)
-    assert call(both, "--data=d", "--ratio=2")[1] == "2 True\n"
-    assert call(both, "--data=d")[1] == "4 False\n"
+    same = command(main)
+    assert call(same, "--data=d", "--ratio=2")[1] == "2 True\n"
+    assert call(same, "--data=d")[1] == "4 False\n"
 
 
-def test_what_follows_two_dashes_is_positional(command, call):
+def test_arguments_after_two_dashes_are_positional(command, call):
     code, out, _ = call(
         command(lambda _, rest: print(rest), positional="X"), "--data=d", "--", "--x"
     )
     assert (code, out) == (0, "['--x']\n")
 
 
-def test_an_error_of_the_user_is_one_line_and_exit_code_1(command, call):
+def test_a_user_error_is_one_line_and_exit_code_1(command, call):
     def main(flags, arguments):
         raise UserError("ratio 9 is too high")
 
@@ -116,11 +116,11 @@ def test_version_prints_the_installed_version(command, call):
     assert out.startswith("wideband 0.")
 
 
-def test_a_process_exits_with_the_code_of_the_command(tmp_path):
+def test_a_process_exits_with_the_code_of_the_command():
     script = (
         "import sys\n"
         "from wideband.command import UserError\n"
-        "from wideband.command.run import Command, quiet_libraries\n"
+        "from wideband.command.run import Command\n"
         "def main(flags, arguments):\n"
         "    print('début', flush=True)\n"
         "    raise UserError('no')\n"
@@ -136,7 +136,7 @@ def test_the_latest_command_line_is_kept_for_records(command, call):
     assert recorded.line() == ["a-command", "--data=d", "--ratio=2"]
 
 
-def test_libraries_are_quiet_and_python_writes_again_afterwards(capfd):
+def test_libraries_are_quiet_inside_the_block_and_not_afterwards(capfd):
     with quiet_libraries():
         os.write(2, b"from C++")
     os.write(2, b"after")
