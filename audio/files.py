@@ -157,14 +157,17 @@ def writer(
     def user_errors() -> Iterator[None]:
         try:
             yield
-        except (soundfile.LibsndfileError, ValueError) as error:
-            by_library = isinstance(error, soundfile.LibsndfileError)
-            reason = error.error_string if by_library else str(error)
-            raise UserError(
-                f"{path}: cannot be written with {channels} channel(s) at {sample_rate} Hz"
-                f"{' as ' + subtype if subtype else ''} ({reason.rstrip('.')}); choose another "
-                "format, such as wav"
-            ) from error
+        except soundfile.LibsndfileError as error:
+            raise cannot_write(error.error_string) from error
+        except ValueError as error:
+            raise cannot_write(str(error)) from error
+
+    def cannot_write(reason: str) -> UserError:
+        return UserError(
+            f"{path}: cannot be written with {channels} channel(s) at {sample_rate} Hz"
+            f"{' as ' + subtype if subtype else ''} ({reason.rstrip('.')}); choose another format, "
+            "such as wav"
+        )
 
     with replacing(path) as temporary:
         with user_errors():

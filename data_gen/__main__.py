@@ -49,10 +49,13 @@ def define_flags(flags: Flags) -> None:
     )
     flags.integer("mic", 1, "For corpus vctk: microphone 1 or 2.")
     flags.integer(
-        "patch", 256, "In samples at the high rate; shorter recordings are left out.", lower_bound=1
+        "patch",
+        256,
+        "Patch in samples at the high rate; shorter recordings are left out.",
+        lower_bound=1,
     )
     flags.boolean("strict", False, "Stop at the first recording that would be left out.")
-    flags.integer("workers", None, "Processes; by default one per core.", lower_bound=1)
+    flags.integer("workers", None, "Worker processes; by default one per core.", lower_bound=1)
 
 
 def main(flags: Flags, arguments: list[str]) -> None:

@@ -20,11 +20,11 @@ class Augmentation:
 
     Args:
         silence_rms: frames of 256 samples with a lower RMS are dropped (`pipeline.drop_silence`);
-            0 keeps all. This one is not random.
+            0 keeps all. The only change that is not random.
         gain_db: each patch is amplified or attenuated by at most this many dB.
-        random_lowpass: share of the recordings whose low side is made again with a random filter
+        random_lowpass: fraction of the recordings whose low side is made again with a random filter
             (`decimate_randomly`), from 0 to 1.
-        speed_perturbation: each recording is made faster by a random share from 0 to this, in
+        speed_perturbation: each recording is sped up by a random fraction from 0 to this, in
             steps of 0.05 (`speed_up`); a multiple of 0.05, at most 0.5.
 
     Raises:
@@ -52,7 +52,7 @@ class Augmentation:
 
     @property
     def speed_steps(self) -> int:
-        """The largest number of 5 % steps by which a recording is made faster."""
+        """The largest number of 5 % steps by which a recording is sped up."""
         return round(self.speed_perturbation / SPEED_STEP)
 
     @property
@@ -68,7 +68,7 @@ class Augmentation:
         ratio: Ratio,
         rng: np.random.Generator,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Makes a recording faster, or filters its low side, or both, at random.
+        """Speeds a recording up, or filters its low side, or both, at random.
 
         Args:
             high: shape (n,).
@@ -113,6 +113,7 @@ def decimate_randomly(wave: np.ndarray, ratio: Ratio, rng: np.random.Generator) 
     if rng.random() < 0.5:
         order, ripple, cutoff = rng.integers(6, 13), rng.uniform(0.02, 0.5), rng.uniform(0.6, 0.95)
         sections = signal.cheby1(order, ripple, cutoff / whole, output="sos")
+        # SciPy needs more than 39 samples to filter in both directions.
         padded = np.pad(wave.astype(np.float64), (0, max(0, 64 - len(wave))))
         filtered = signal.sosfiltfilt(sections, padded)[: len(wave)]
     else:
@@ -123,9 +124,11 @@ def decimate_randomly(wave: np.ndarray, ratio: Ratio, rng: np.random.Generator) 
 
 
 def speed_up(wave: np.ndarray, steps: int) -> np.ndarray:
-    """Makes a wave faster by 5 % per step, which raises its pitch and its formants.
+    """Speeds a wave up by 5 % per step, which raises its pitch and its formants.
 
-    One voice becomes several. Source: Ko et al. 2015, "Audio augmentation for speech recognition".
+    One voice thus becomes several.
+
+    Source: Ko et al. 2015, "Audio augmentation for speech recognition".
 
     Deviations: they also make waves slower, which would empty the top of the band, where the
     network has to learn levels. An anti-aliasing filter would empty it too; without one, the

@@ -1,10 +1,10 @@
-"""Readers of the corpora that can be prepared. Each returns the same list of recordings.
+"""Readers of corpora. Each lists recordings in the same form.
 
-| corpus | what `source` is | speaker | split |
+| corpus | `source` | speaker | split |
 |---|---|---|---|
 | folder | any tree of audio files | first folder below the source, or a pattern | |
 | manifest | a CSV (split, path, speaker and optionally text), or its folder | column | column |
-| demo | where the synthesised corpus is, or is built | voice | by voice |
+| demo | the synthesised corpus, or where to build it | voice | by voice |
 | vctk | VCTK 0.92 (or the older 0.80), or where to download it | folder | |
 | ljspeech | LJSpeech 1.1, or where to download it | a single one | |
 | librispeech | LibriSpeech, or where to download its subsets | folder | by subset |
@@ -161,11 +161,10 @@ def _demo(source: Path) -> list[Recording]:
 def _vctk(source: Path, mic: int) -> Iterator[Recording]:
     if mic not in (1, 2):
         raise UserError(f"mic {mic} does not exist; VCTK 0.92 has microphones 1 and 2")
-    for root in (source, source / "VCTK-Corpus-0.92", source / "VCTK-Corpus"):
-        if (root / "wav48_silence_trimmed").is_dir() or (root / "wav48").is_dir():
-            break
-    else:
-        root = _fetch("vctk", source)
+    roots = (source, source / "VCTK-Corpus-0.92", source / "VCTK-Corpus")
+    folders = ("wav48_silence_trimmed", "wav48")
+    found = (root for root in roots if any((root / name).is_dir() for name in folders))
+    root = next(found, None) or _fetch("vctk", source)
     if (root / "wav48_silence_trimmed").is_dir():
         paths = (root / "wav48_silence_trimmed").glob(f"*/*_mic{mic}.flac")
     elif mic == 1:
@@ -186,11 +185,9 @@ def _vctk(source: Path, mic: int) -> Iterator[Recording]:
 
 
 def _ljspeech(source: Path) -> Iterator[Recording]:
-    for root in (source, source / "LJSpeech-1.1"):
-        if (root / "metadata.csv").is_file():
-            break
-    else:
-        root = _fetch("ljspeech", source)
+    roots = (source, source / "LJSpeech-1.1")
+    found = (root for root in roots if (root / "metadata.csv").is_file())
+    root = next(found, None) or _fetch("ljspeech", source)
     with (root / "metadata.csv").open(newline="", encoding="utf-8") as lines:
         # Fields: id, text as printed, text with numbers and abbreviations spelled out.
         rows = csv.reader(lines, delimiter="|", quoting=csv.QUOTE_NONE)
@@ -205,11 +202,8 @@ def _librispeech(source: Path, subsets: Sequence[str]) -> Iterator[Recording]:
     for subset in subsets:
         lookup(LIBRISPEECH_SUBSETS, subset, "LibriSpeech subset")
     for subset in dict.fromkeys(subsets):
-        for root in (source / subset, source / "LibriSpeech" / subset):
-            if root.is_dir():
-                break
-        else:
-            root = _fetch(subset, source)
+        roots = (source / subset, source / "LibriSpeech" / subset)
+        root = next(filter(Path.is_dir, roots), None) or _fetch(subset, source)
         for chapter in root.glob("*/*"):
             texts = {}
             for file in chapter.glob("*.trans.txt"):

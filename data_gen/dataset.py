@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Longer recordings are stored in pieces of this length.
 PIECE_SECONDS = 60
-# What dataset.json holds besides the identity of the dataset.
+# Keys of dataset.json that do not belong to the identity of the dataset.
 _RESULTS = ("totals", "left_out", "version")
 
 
@@ -109,6 +109,7 @@ class Dataset:
         The order is that of the manifest. Shards of valid and test keep it; those of train are
         shuffled.
         """
+        # Waves are cropped to a multiple of the ratio (`degrade.crop`).
         step = self.ratio.numerator
         return [
             length - length % step
@@ -146,7 +147,7 @@ class Dataset:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         if rows and "samples" not in rows[0]:
-            raise UserError(f"{path}: of an older version; prepare the dataset again")
+            raise UserError(f"{path}: made by an older version; prepare the dataset again")
         return [row for row in rows if not row["reason"]]
 
     @functools.cached_property

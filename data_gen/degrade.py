@@ -9,6 +9,7 @@ Waves are (n,), with n a multiple of the ratio (`crop`). A ratio is a whole numb
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import signal
@@ -25,13 +26,14 @@ class Protocol:
 
     Args:
         name: key of `PROTOCOLS`.
-        downsample: makes the low-rate wave: `(wave, ratio) -> wave`.
+        downsample: makes the low-rate wave: `(wave, ratio) -> wave`. The ratio is an int unless
+            the protocol takes quotients.
         interpolation: key of `interpolate.METHODS`, the way up.
         takes_quotients: whether the ratio may be other than a whole number.
     """
 
     name: str
-    downsample: Callable[[np.ndarray, int], np.ndarray] | Callable[[np.ndarray, Ratio], np.ndarray]
+    downsample: Callable[[np.ndarray, Any], np.ndarray]
     interpolation: str
     takes_quotients: bool = False
 
@@ -44,7 +46,7 @@ class Protocol:
     def down(self, wave: np.ndarray, ratio: Ratio) -> np.ndarray:
         """Makes the low-rate wave: (n,), n a multiple of the ratio, to (n / ratio,)."""
         self.check(ratio)
-        return self.downsample(wave, ratio)  # pyright: ignore[reportArgumentType]
+        return self.downsample(wave, ratio)
 
     def up(self, low: np.ndarray, ratio: Ratio) -> np.ndarray:
         """Interpolates a low-rate wave to the high rate: (n,) to (n * ratio,)."""
@@ -58,8 +60,8 @@ class Protocol:
 def crop(wave: np.ndarray, ratio: Ratio) -> np.ndarray:
     """Drops the samples past the last multiple of the ratio, as Kuleshov's preparation does.
 
-    The low-rate wave of the rest has a whole number of samples. For a quotient such as 441/160
-    that takes a multiple of its numerator.
+    The low-rate wave of the remaining samples then has a whole number of samples. For a quotient
+    such as 441/160, their number must be a multiple of the numerator.
     """
     _check_range(ratio)
     return wave[: len(wave) - len(wave) % ratio.numerator]
@@ -73,34 +75,35 @@ def _check_range(ratio: Ratio) -> None:
         )
 
 
-def check_whole(ratio: Ratio, who: str) -> int:
+def check_whole(ratio: Ratio, what: str) -> int:
     """Returns a whole ratio.
 
     Args:
         ratio: the high rate over the low rate.
-        who: what needs a whole ratio, for the message.
+        what: the thing that needs a whole ratio, for the message.
 
     Raises:
         UserError: the ratio is a quotient.
     """
     if ratio.denominator != 1:
-        able = ", ".join(name for name, each in PROTOCOLS.items() if each.takes_quotients)
+        others = ", ".join(name for name, each in PROTOCOLS.items() if each.takes_quotients)
         raise UserError(
-            f"ratio {ratio}: {who} needs a whole number from 2 to {MAX_RATIO}; "
-            f"protocols that take quotients are {able}"
+            f"ratio {ratio}: {what} needs a whole number from 2 to {MAX_RATIO}; "
+            f"protocols that take quotients are {others}"
         )
     return ratio.numerator
 
 
 def _decimate(wave: np.ndarray, ratio: int, zero_phase: bool) -> np.ndarray:
     # The filter runs in float64: an order-8 recursion near 0.1 of the band loses 1e-4 in float32.
+    # SciPy needs more than 27 samples to filter in both directions.
     padded = np.pad(wave.astype(np.float64), (0, max(0, 28 - len(wave))))
     low = signal.decimate(padded, ratio, zero_phase=zero_phase)
     return low[: len(wave) // ratio].astype(np.float32)
 
 
 def decimate(wave: np.ndarray, ratio: int) -> np.ndarray:
-    """Chebyshev I filter run forwards and backwards, then every r-th sample.
+    """Runs a Chebyshev I filter forwards and backwards, then keeps every r-th sample.
 
     The filter has order 8, ripple 0.05 dB and cutoff 0.8 / r.
 
@@ -110,7 +113,7 @@ def decimate(wave: np.ndarray, ratio: int) -> np.ndarray:
 
 
 def decimate_lagged(wave: np.ndarray, ratio: int) -> np.ndarray:
-    """As `decimate`, but the filter runs forwards only, so that the low side lags.
+    """Decimates like `decimate`, but filters forwards only, so that the low side lags.
 
     Source: the published samples of Kuleshov's code lag by about 10 samples, since the SciPy of
     2017 filtered in one direction.
@@ -119,7 +122,7 @@ def decimate_lagged(wave: np.ndarray, ratio: int) -> np.ndarray:
 
 
 def subsample(wave: np.ndarray, ratio: int) -> np.ndarray:
-    """Every r-th sample without a filter, so that the high band aliases.
+    """Keeps every r-th sample without a filter, so that the high band aliases.
 
     Source: the multi-speaker Makefile of Kuleshov's code, which switches the low-pass off.
     """
@@ -127,7 +130,7 @@ def subsample(wave: np.ndarray, ratio: int) -> np.ndarray:
 
 
 def sinc_down(wave: np.ndarray, ratio: Ratio) -> np.ndarray:
-    """Soxr's linear-phase windowed sinc, the modern protocol (AERO, AP-BWE, NVSR)."""
+    """Applies soxr's linear-phase windowed sinc: the modern protocol (AERO, AP-BWE, NVSR)."""
     return resample(wave, ratio.numerator, ratio.denominator)
 
 

@@ -53,7 +53,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
 
 
 def _describe(facts: "Facts") -> str:
-    """Formats the facts below `HEADER`, with the reason why a recording is unfit."""
+    """Formats the columns of `HEADER`, and the reason if a recording is unfit."""
     from ..audio.measure import reason_to_skip
 
     return (
@@ -65,7 +65,7 @@ def _describe(facts: "Facts") -> str:
 
 
 def _paths(arguments: Sequence[str]) -> list[Path]:
-    """Lists the recordings that the arguments name, each once."""
+    """Lists the recordings named by the arguments, each once."""
     from .. import audio
 
     paths = []
@@ -84,8 +84,8 @@ def _pictures(paths: Sequence[Path], target: str | None) -> dict[Path, Path]:
 
     Args:
         paths: the recordings.
-        target: a .png for a single recording, a folder that gets a tree like that of the
-            recordings, or None for no pictures.
+        target: a .png for a single recording, a folder in which the tree of the recordings is
+            repeated, or None for no pictures.
     """
     if target is None:
         return {}

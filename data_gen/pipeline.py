@@ -1,4 +1,4 @@
-"""From shards to shuffled batches of (low, high) patches, in tf.data."""
+"""Makes shuffled batches of (low, high) patches from shards, with tf.data."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,7 @@ def patches(
         wants: "interpolated", or "low" for the low side at its own rate, in patches that are
             shorter by the ratio.
         augmentation: random changes of the waves.
-        shuffle_seconds: audio held in memory to draw patches from.
+        shuffle_seconds: duration of the audio in memory from which patches are drawn.
 
     Returns:
         a dataset of pairs of float32 tensors: low (batch, patch, 1), or (batch, patch / ratio, 1)
@@ -59,34 +59,34 @@ def patches(
     if augmentation.random_lowpass:
         degrade.check_whole(dataset.ratio, "random_lowpass")
     records = _records(dataset.shards(split), seed)
-    noise = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
+    draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
     waves = _waves(dataset, wants, augmentation)
 
-    def cut(record: tf.Tensor, noise: tf.Tensor) -> Pair:
-        low, high = waves(record, noise)
+    def cut(record: tf.Tensor, draw: tf.Tensor) -> Pair:
+        low, high = waves(record, draw)
         if augmentation.silence_rms > 0:
             low, high = drop_silence(low, high, augmentation.silence_rms, factor)
         # (n / factor,) and (n,) to (patches, patch / factor, 1) and (patches, patch, 1)
         low = tf.signal.frame(low, patch // factor, stride // factor)
         return low[..., tf.newaxis], tf.signal.frame(high, patch, stride)[..., tf.newaxis]
 
-    def amplify(pair: Pair, noise: tf.Tensor) -> Pair:
+    def amplify(pair: Pair, draw: tf.Tensor) -> Pair:
         bound = augmentation.gain_db
-        decibels = tf.random.stateless_uniform([], tf.stack([noise, 0]), -bound, bound)
+        decibels = tf.random.stateless_uniform([], tf.stack([draw, 0]), -bound, bound)
         gain = tf.pow(10.0, decibels / 20.0)
         return pair[0] * gain, pair[1] * gain
 
-    pairs = tf.data.Dataset.zip((records, noise)).map(cut, tf.data.AUTOTUNE).unbatch()
+    pairs = tf.data.Dataset.zip((records, draws)).map(cut, tf.data.AUTOTUNE).unbatch()
     if seed is not None:
-        held = max(batch, round(shuffle_seconds * dataset.sample_rate / patch))
-        pairs = pairs.shuffle(held, seed)
+        buffer_size = max(batch, round(shuffle_seconds * dataset.sample_rate / patch))
+        pairs = pairs.shuffle(buffer_size, seed)
     if augmentation.gain_db > 0:
-        pairs = tf.data.Dataset.zip((pairs, noise)).map(amplify)
+        pairs = tf.data.Dataset.zip((pairs, draws)).map(amplify)
     return pairs.batch(batch).prefetch(tf.data.AUTOTUNE)
 
 
 def _factor(dataset: Dataset, wants: str, patch: int, stride: int) -> int:
-    """Returns the high rate over that of the network's input."""
+    """Returns the high rate over the rate of the network's input."""
     if wants != "low":
         return 1
     ratio = dataset.ratio
@@ -104,7 +104,7 @@ def _factor(dataset: Dataset, wants: str, patch: int, stride: int) -> int:
 def _records(paths: list[Path], seed: int | None) -> tf.data.Dataset:
     """Reads the records of shards, in order or (with a seed) several shards at a time.
 
-    The patches of one recording follow each other; patches to shuffle should come from several.
+    Consecutive patches come from one recording; those in the shuffle buffer should come from many.
     """
     names = [str(path) for path in paths]
     if seed is None:
@@ -122,15 +122,15 @@ def _waves(
     def interpolate(low: np.ndarray) -> np.ndarray:
         return protocol.up(low, ratio)
 
-    def perturb(high: np.ndarray, low: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, ...]:
-        return augmentation.perturb(high, low, protocol, ratio, np.random.default_rng(noise))
+    def perturb(high: np.ndarray, low: np.ndarray, draw: np.ndarray) -> tuple[np.ndarray, ...]:
+        return augmentation.perturb(high, low, protocol, ratio, np.random.default_rng(draw))
 
-    def waves(record: tf.Tensor, noise: tf.Tensor) -> Pair:
+    def waves(record: tf.Tensor, draw: tf.Tensor) -> Pair:
         example = shards.parse(record)
         high, low = example["high"], example["low"]
         if augmentation.changes_waves:
             types = [tf.float32, tf.float32]
-            both = tf.numpy_function(perturb, [high, low, noise], types, stateful=False)
+            both = tf.numpy_function(perturb, [high, low, draw], types, stateful=False)
             high, low = (tf.ensure_shape(wave, [None]) for wave in both)
         if wants == "interpolated":
             low = tf.numpy_function(interpolate, [low], tf.float32, stateful=False)

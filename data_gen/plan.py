@@ -1,7 +1,7 @@
 """The plan of a dataset: which pieces of which recordings go into which shard.
 
-Both functions are pure: the same recordings and settings result in the same shards, and a piece
-can be made by any process.
+`plan` and `waves` are pure: the same recordings and settings result in the same shards, and any
+process can make a piece.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ MARGIN_SECONDS = 1
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What determines the bytes of a dataset, together with the recordings.
+    """The settings that, together with the recordings, determine the bytes of a dataset.
 
     Args:
         corpus: one of `corpora.NAMES`.
@@ -72,7 +72,7 @@ def plan(kept: Iterable[Measured], settings: Settings) -> dict[str, list[Piece]]
     """Distributes the pieces of recordings over shards.
 
     Pieces of the train split are shuffled with the seed of the settings. `pipeline.patches` reads
-    all shards side by side; a shard of long recordings alone would be used up before the others.
+    all shards in parallel; a shard of long recordings only would be exhausted before the others.
 
     Args:
         kept: the recordings that are not left out.
@@ -91,9 +91,10 @@ def plan(kept: Iterable[Measured], settings: Settings) -> dict[str, list[Piece]]
         ]
         if split == "train":
             np.random.default_rng(settings.seed).shuffle(pieces)
+        # The first piece opens shard 0.
         number, room = -1, 0
         for piece, length in pieces:
-            if number < 0 or length > room:
+            if length > room:
                 number, room = number + 1, SHARD_SAMPLES
             room -= length
             shards.setdefault(f"{split}-{number:05d}.tfrecord", []).append(piece)

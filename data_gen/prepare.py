@@ -1,16 +1,16 @@
-"""From the recordings of a corpus to the shards of a dataset, on all cores, resumably.
+"""Prepares a dataset from the recordings of a corpus, on all cores.
 
 Three steps: every recording is measured (`survey`), those that are fit are distributed over shards
 (`plan`), and the shards are written. Memory holds the facts of all recordings, but waves only in
 pieces of a minute. The bytes depend on the recordings and the settings alone, so the same command
-continues a run that was killed: it reads what was measured from the journal, and a shard has a
+continues a run that was killed: it reads earlier measurements from the journal, and a shard has a
 temporary name until it is complete.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from .. import audio
 from ..command import UserError
 from ..command.files import write_csv, write_json
 from ..command.run import quiet_tensorflow
-from ..command.workers import map_in_order
+from ..command.workers import OrderedMap, map_in_order
 from .corpora import Recording
 from .plan import Piece, Settings, plan, waves
 from .survey import Measured, count_left_out, describe_left_out, measure_all, totals
@@ -70,7 +70,7 @@ def prepare(
         kept = [row for row in measured if not row.reason]
         left_out = count_left_out(measured)
         if not any(row.recording.split == "train" for row in kept):
-            # Once repaired, the recordings have another digest, which would be refused here.
+            # A repaired corpus has another digest; these files would make its preparation fail.
             for path in (journal, output / "dataset.json"):
                 path.unlink()
             raise UserError(
@@ -87,6 +87,7 @@ def prepare(
 
 
 def _digest(recordings: Sequence[Recording]) -> str:
+    """Returns a SHA-256 of the list of recordings, with the sizes of the files."""
     digest = hashlib.sha256()
     for each in recordings:
         size = each.path.stat().st_size if each.path.exists() else None
@@ -96,7 +97,7 @@ def _digest(recordings: Sequence[Recording]) -> str:
 
 
 def _start(output: Path, description: dict[str, Any]) -> None:
-    """Writes dataset.json or compares it with the existing one, and removes leftovers."""
+    """Prepares the folder for a new run, or for one that continues the same dataset."""
     path = output / "dataset.json"
     if (output / "manifest.csv").exists() and not path.exists():
         raise UserError(
@@ -107,20 +108,31 @@ def _start(output: Path, description: dict[str, Any]) -> None:
         output.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             write_json(path, description)
-        for pattern in _LEFTOVERS:
-            for leftover in output.glob(pattern):
-                leftover.unlink()
+        _remove_leftovers(output)
         found = json.loads(path.read_text())
     except OSError as error:
         raise UserError(
             f"{output}: cannot be written to ({error.strerror}); choose another --output"
         ) from error
     except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not the description of a dataset: {error}") from error
+        raise UserError(
+            f"{path}: not the description of a dataset ({error}); choose another --output"
+        ) from error
+    _check_same_dataset(output, found, description)
+
+
+def _remove_leftovers(output: Path) -> None:
+    for pattern in _LEFTOVERS:
+        for leftover in output.glob(pattern):
+            leftover.unlink()
+
+
+def _check_same_dataset(output: Path, found: dict[str, Any], description: dict[str, Any]) -> None:
+    """Raises a UserError if a folder's dataset.json describes another dataset."""
     for key, value in description.items():
         if found.get(key) != value:
             if key == "recordings_sha256":
-                difference = "other recordings, or other sizes, speakers, texts or splits of them"
+                difference = "other recordings, or other sizes, speakers, texts or splits"
             else:
                 difference = f"{key} {found.get(key)}, not {value}"
             raise UserError(
@@ -128,7 +140,7 @@ def _start(output: Path, description: dict[str, Any]) -> None:
             )
 
 
-def _write_shards(in_order: Callable, shards: dict[str, list[Piece]], output: Path) -> None:
+def _write_shards(in_order: OrderedMap, shards: dict[str, list[Piece]], output: Path) -> None:
     """Writes the shards that are not there yet."""
     # Workers run without TensorFlow; only this process writes shards.
     quiet_tensorflow()

@@ -55,7 +55,7 @@ def _serialize(example: Example) -> bytes:
         "high": data(high.astype("<i2").tobytes()),
         "low": data(example.low.astype("<f4").tobytes()),
     }
-    # Otherwise the order of the map, and so the bytes, would be random.
+    # Otherwise the order of the map, and with it the bytes, would be random.
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(
         deterministic=True
     )
@@ -77,7 +77,7 @@ def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def read(paths: Iterable[Path]) -> Iterator[Example]:
-    """Reads the examples of shards one after the other, in the order they were written."""
+    """Reads the examples of shards one by one, in the order in which they were written."""
     dataset = tf.data.TFRecordDataset([str(path) for path in paths]).map(parse)
     records: Any = dataset.as_numpy_iterator()
     for example in records:

@@ -1,8 +1,8 @@
-"""Splits into training, validation and test recordings: the published ones, and seeded ones.
+"""Splits into training, validation and test recordings, published or drawn with a seed.
 
-Some published splits have no validation speakers. Those are drawn from the training speakers with
-the seed, since early stopping on the test split would be tuning on it. A valid fraction of 0 keeps
-the published training split whole.
+Some published splits have no validation speakers. The seed then draws some from the training
+speakers, since early stopping on the test split would amount to tuning on it. A valid fraction of
+0 keeps the published training split whole.
 """
 
 import re
@@ -108,7 +108,7 @@ def _by_speaker(recordings: list[Recording], seed: int, fractions: Fractions) ->
             f"the rule speaker needs {needed} speakers and there are {len(speakers)}; use the rule "
             "recording, which splits one or two speakers by recording"
         )
-    return _by_table(recordings, _draw(speakers, seed, fractions))
+    return _split_speakers(recordings, _draw(speakers, seed, fractions))
 
 
 def _by_recording(recordings: list[Recording], seed: int, fractions: Fractions) -> list[Recording]:
@@ -121,7 +121,8 @@ def _by_recording(recordings: list[Recording], seed: int, fractions: Fractions) 
         )
     if len(recordings) < 3:
         raise UserError(
-            f"the rule recording needs at least 3 recordings and there are {len(recordings)}"
+            f"the rule recording needs at least 3 recordings and there are {len(recordings)}; add "
+            "recordings"
         )
     split_of = _draw([recording.name for recording in recordings], seed, fractions)
     return [replace(recording, split=split_of[recording.name]) for recording in recordings]
@@ -142,7 +143,7 @@ def _vctk_single(recordings: list[Recording], seed: int, fractions: Fractions) -
             split_of[recording.name] = "test"
     train = [recording.name for recording in chosen if recording.name not in split_of]
     split_of |= _draw(train, seed, (fractions[0], 0))
-    return _complete(
+    return _check_complete(
         [replace(recording, split=split_of[recording.name]) for recording in chosen], "vctk_single"
     )
 
@@ -163,7 +164,7 @@ def _vctk_thesis(recordings: list[Recording], seed: int, fractions: Fractions) -
         | dict.fromkeys(THESIS_VALID, "valid")
         | dict.fromkeys(VCTK_TEST, "test")
     )
-    return _complete(_by_table(recordings, split_of), "vctk_thesis")
+    return _check_complete(_split_speakers(recordings, split_of), "vctk_thesis")
 
 
 def _vctk_modern(recordings: list[Recording], seed: int, fractions: Fractions) -> list[Recording]:
@@ -180,11 +181,13 @@ def _published(
     test: Iterable[str],
     rule: str,
 ) -> list[Recording]:
+    """Applies a published rule; draws validation speakers from the training speakers."""
     split_of = _draw(train, seed, (fractions[0], 0)) | dict.fromkeys(test, "test")
-    return _complete(_by_table(recordings, split_of), rule)
+    return _check_complete(_split_speakers(recordings, split_of), rule)
 
 
-def _by_table(recordings: list[Recording], split_of: Mapping[str, str]) -> list[Recording]:
+def _split_speakers(recordings: list[Recording], split_of: Mapping[str, str]) -> list[Recording]:
+    """Sets the splits from a table speaker -> split; leaves out the speakers it does not list."""
     return [
         replace(recording, split=split_of[recording.speaker])
         for recording in recordings
@@ -206,7 +209,8 @@ def _draw(units: Iterable[str], seed: int, fractions: Fractions) -> dict[str, st
     return split_of
 
 
-def _complete(recordings: list[Recording], rule: str) -> list[Recording]:
+def _check_complete(recordings: list[Recording], rule: str) -> list[Recording]:
+    """Returns the recordings of a published rule; raises a UserError if train or test is empty."""
     for split in ("train", "test"):
         if not any(recording.split == split for recording in recordings):
             raise UserError(

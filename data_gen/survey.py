@@ -1,18 +1,19 @@
 """The survey of a corpus: every recording is measured once, on all cores.
 
-A journal, `measured.jsonl`, keeps what was measured, so that a run that was stopped continues.
+A journal, `measured.jsonl`, keeps the measurements, so that an interrupted run continues.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from ..audio.measure import Facts, measure, reason_to_skip
 from ..command import UserError
+from ..command.workers import OrderedMap
 from .corpora import SPLITS, Recording
 
 
@@ -25,7 +26,7 @@ class Measured(NamedTuple):
 
 
 def measure_all(
-    in_order: Callable[[Callable, Iterable], Iterator],
+    in_order: OrderedMap,
     recordings: Sequence[Recording],
     journal: Path,
     sample_rate: int,
@@ -52,7 +53,7 @@ def measure_all(
     fresh = in_order(_measure, (each for each in recordings if each.name not in known))
     measured = []
     with journal.open("a") as file:
-        # Ends the line at which an earlier run may have been killed.
+        # Ends the line that an earlier run may have been killed in.
         file.write("\n")
         for each in tqdm(recordings, "measuring", unit=" recordings", dynamic_ncols=True):
             facts = known.get(each.name)
@@ -100,14 +101,13 @@ def count_left_out(measured: Iterable[Measured]) -> dict[str, int]:
 
 
 def describe_left_out(left_out: dict[str, int]) -> str:
-    """Puts the result of `count_left_out` in words."""
+    """Describes the result of `count_left_out` in words."""
     return ", ".join(f"{n} {reason}" for reason, n in left_out.items()) or "none"
 
 
-def totals(measured: Iterable[Measured]) -> dict[str, dict]:
-    """Counts the recordings, seconds and speakers that are kept, by split."""
+def totals(kept: Sequence[Measured]) -> dict[str, dict[str, Any]]:
+    """Counts the kept recordings, their seconds and their speakers, by split."""
     result = {}
-    kept = [row for row in measured if not row.reason]
     for split in SPLITS:
         rows = [row for row in kept if row.recording.split == split]
         result[split] = {

@@ -1,10 +1,10 @@
 """The demo corpus: ten minutes of speech with known text, synthesised by espeak-ng.
 
-Each build in a new process produces the same bytes. espeak-ng's own voices do not: some breathe
-with random numbers, most flutter by a counter that continues from one sentence to the next, and
-the Scottish accent depends on the voice before it. The voices are therefore described here,
-without breath, flutter and that accent. Some state of espeak-ng remains: what a process has
-synthesised before changes the amplitudes of some sounds.
+Each build in a new process produces the same bytes. With espeak-ng's own voices it would not: some
+add breath from random numbers, most flutter with a counter that continues from one sentence to the
+next, and the Scottish accent depends on the voice before it. The voices are therefore defined here,
+without breath, flutter and that accent. Some state of espeak-ng remains: the sentences that a
+process has synthesised before change the amplitudes of some sounds.
 
 The recordings have espeak-ng's rate of 22050 Hz and fill the band: 2 to 5 % of a voice's power is
 between 4 and 8 kHz, and 0.1 to 0.2 % above.
@@ -153,7 +153,7 @@ def _sentences() -> Iterator[str]:
 
 @contextmanager
 def start_espeak() -> Iterator[Callable[[Voice, str], tuple[np.ndarray, int]]]:
-    """Starts espeak-ng with our voices; yields a function from voice and text to wave and rate."""
+    """Starts espeak-ng with `VOICES`; yields a function from voice and text to wave and rate."""
     try:
         import espeakng_loader
     except ImportError as error:
@@ -180,7 +180,7 @@ def start_espeak() -> Iterator[Callable[[Voice, str], tuple[np.ndarray, int]]]:
         return 0
 
     with tempfile.TemporaryDirectory() as temporary:
-        # espeak-ng looks for voices in its data folder only, so make one that has ours.
+        # espeak-ng reads voices from its data folder only, hence this one with our voices.
         data = Path(temporary)
         _copy_language(Path(espeakng_loader.get_data_path()), data)
         _write_voices(data / "voices" / "!v")

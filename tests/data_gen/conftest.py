@@ -1,4 +1,4 @@
-"""Corpora and a dataset that several test files use."""
+"""Corpora, datasets and waves that several test files use."""
 
 import csv
 import subprocess
@@ -131,6 +131,16 @@ def demo(build_demo, tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     build_demo(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def faded_tone():
+    """Returns a function that makes a sine without edges; frequency 1 is the Nyquist frequency."""
+
+    def faded_tone(frequency, n=8000):
+        return np.sin(np.pi * frequency * np.arange(n)) * np.hanning(n)
+
+    return faded_tone
 
 
 @pytest.fixture

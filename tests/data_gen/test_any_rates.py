@@ -22,7 +22,7 @@ def protocol(request):
 
 @pytest.fixture
 def dataset(noise, tmp_path, prepare_dataset, protocol):
-    """Made by the command; anna has two pieces."""
+    """A dataset made by the command; the recording of anna has two pieces."""
     source, output = tmp_path / "source", tmp_path / "dataset"
     for seed, (speaker, n) in enumerate(
         (("anna", 61 * RATE + 1000), ("beth", 4 * RATE + 5), ("carl", 4 * RATE + 6))
@@ -56,7 +56,7 @@ def test_the_low_side_has_the_low_rate(dataset, protocol):
 
 
 @pytest.mark.parametrize("augmentation", [Augmentation(), Augmentation(speed_perturbation=0.1)])
-def test_patches_are_cut_from_both_sides_in_step(dataset, augmentation):
+def test_patches_of_both_sides_are_aligned(dataset, augmentation):
     batches = list(pipeline.patches(dataset, "valid", 4410, batch=4, augmentation=augmentation))
     assert sum(len(high) for _, high in batches) > 10
     for low, high in batches:
@@ -67,7 +67,7 @@ def test_patches_are_cut_from_both_sides_in_step(dataset, augmentation):
         assert spectra[0][:, 840:].max() < 0.01 * spectra[1][:, 840:].max()
 
 
-def test_a_network_that_wants_the_low_rate_is_refused(dataset):
+def test_patches_with_a_low_side_at_its_own_rate_are_refused(dataset):
     with pytest.raises(UserError, match=r"has the ratio 441/160; .* needs a whole ratio") as caught:
         pipeline.patches(dataset, wants="low")
     assert "\n" not in str(caught.value)

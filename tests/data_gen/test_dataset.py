@@ -1,4 +1,4 @@
-"""A dataset: its settings, identity, shards, and what the manifest says about its examples."""
+"""A dataset: its settings, identity and shards, and the lengths and texts in its manifest."""
 
 import json
 from fractions import Fraction
@@ -137,7 +137,7 @@ def test_a_recording_is_cut_into_pieces_of_a_minute(samples, lengths):
     assert piece_lengths(samples, RATE, 256) == lengths
 
 
-def test_a_manifest_without_samples_is_refused(data, tmp_path):
+def test_a_manifest_without_samples_is_refused(tmp_path):
     write(tmp_path)
     (tmp_path / "manifest.csv").write_text("split,path,reason\ntrain,a.wav,\n")
     with pytest.raises(UserError, match="older version; prepare the dataset again"):

@@ -60,7 +60,7 @@ def tarred(files, compression, links=(), kind=tarfile.SYMTYPE):
 
 @pytest.fixture
 def server():
-    """A server of `files`; `ranges` and `stop_after` make it a worse one."""
+    """A server of `files`: without `ranges` it sends whole files, `stop_after` cuts them short."""
     state = SimpleNamespace(files={}, requests=[], ranges=True, stop_after=None)
 
     class Handler(BaseHTTPRequestHandler):
@@ -100,9 +100,9 @@ def server():
 
 @pytest.fixture
 def publish(server, monkeypatch):
-    """Replaces a published archive with a small one of the same name and layout."""
+    """Returns a function that replaces a published archive with another of the same name."""
 
-    def put(name, content):
+    def publish(name, content):
         published = download.ARCHIVES[name]
         file = published.url.rpartition("/")[2]
         server.files[file] = content
@@ -112,7 +112,7 @@ def publish(server, monkeypatch):
         monkeypatch.setitem(download.ARCHIVES, name, here)
         return file
 
-    return put
+    return publish
 
 
 def tree(folder):
@@ -134,7 +134,7 @@ def test_ljspeech_is_downloaded_unpacked_and_read(tmp_path, publish):
     assert one.path.read_bytes() == NOISE
 
 
-def test_librispeech_subsets_come_one_by_one(tmp_path, publish, server):
+def test_librispeech_subsets_are_downloaded_one_by_one(tmp_path, publish, server):
     publish("dev-clean", tarred(DEV_CLEAN, "gz"))
     (one,) = corpora.recordings("librispeech", tmp_path, subsets=["dev-clean"])
     assert (one.speaker, one.text, one.split) == ("84", "IT RAINED", "valid")
@@ -146,7 +146,7 @@ def test_librispeech_subsets_come_one_by_one(tmp_path, publish, server):
     assert len(server.requests) == 2
 
 
-def test_a_corpus_that_is_there_is_not_downloaded_again(tmp_path, publish, server):
+def test_an_unpacked_corpus_is_not_downloaded_again(tmp_path, publish, server):
     file = publish("vctk", zipped(VCTK))
     first = corpora.recordings("vctk", tmp_path)
     assert corpora.recordings("vctk", tmp_path) == first
@@ -157,7 +157,7 @@ def test_a_corpus_that_is_there_is_not_downloaded_again(tmp_path, publish, serve
     assert len(server.requests) == 1
 
 
-def test_an_archive_that_the_user_put_there_is_used(tmp_path, publish, server):
+def test_an_archive_that_is_in_the_folder_already_is_used(tmp_path, publish, server):
     content = zipped(VCTK)
     (tmp_path / publish("vctk", content)).write_bytes(content)
     assert len(corpora.recordings("vctk", tmp_path)) == 1
@@ -181,7 +181,7 @@ def test_an_interrupted_download_continues_where_it_stopped(tmp_path, publish, s
     assert not (tmp_path / f"{file}.part").exists()
 
 
-def test_a_server_without_ranges_starts_from_the_beginning(tmp_path, publish, server):
+def test_a_download_from_a_server_without_ranges_starts_again(tmp_path, publish, server):
     content = zipped(VCTK)
     file = publish("vctk", content)
     (tmp_path / f"{file}.part").write_bytes(content[:70_000])
@@ -191,7 +191,7 @@ def test_a_server_without_ranges_starts_from_the_beginning(tmp_path, publish, se
     assert (tmp_path / file).read_bytes() == content
 
 
-def test_a_download_that_was_interrupted_after_its_last_byte_is_used(tmp_path, publish, server):
+def test_a_download_that_was_interrupted_after_its_last_byte_is_used(tmp_path, publish):
     content = zipped(VCTK)
     file = publish("vctk", content)
     (tmp_path / f"{file}.part").write_bytes(content)
@@ -236,7 +236,7 @@ def test_an_unreachable_server_is_reported_in_one_line(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "name", ["../evil.txt", "a/../../evil.txt", "/evil.txt", "C:\\evil.txt", "..\\evil.txt"]
 )
-def test_a_zip_that_reaches_out_of_its_folder_is_refused(tmp_path, publish, name):
+def test_a_zip_with_a_path_outside_its_folder_is_refused(tmp_path, publish, name):
     source = tmp_path / "source"
     file = publish("vctk", zipped({**VCTK, name: b"evil"}))
     with pytest.raises(UserError, match=r"refused, .*evil\.txt' would be unpacked outside"):
@@ -245,7 +245,7 @@ def test_a_zip_that_reaches_out_of_its_folder_is_refused(tmp_path, publish, name
 
 
 @pytest.mark.parametrize("name", ["../evil.txt", "LJSpeech-1.1/../../evil.txt"])
-def test_a_tar_that_reaches_out_of_its_folder_is_refused(tmp_path, publish, name):
+def test_a_tar_with_a_path_outside_its_folder_is_refused(tmp_path, publish, name):
     source = tmp_path / "source"
     file = publish("ljspeech", tarred({**LJSPEECH, name: b"evil"}, "bz2"))
     with pytest.raises(
@@ -282,7 +282,7 @@ def test_a_device_in_a_tar_is_refused(tmp_path, publish):
     assert tree(tmp_path) == [file]
 
 
-def test_an_archive_of_something_else_is_refused(tmp_path, publish):
+def test_an_archive_of_another_corpus_is_refused(tmp_path, publish):
     publish("ljspeech", tarred(DEV_CLEAN, "bz2"))
     with pytest.raises(UserError, match=r"has no folder LJSpeech-1\.1"):
         corpora.recordings("ljspeech", tmp_path)

@@ -64,7 +64,7 @@ def test_folders_are_searched_and_no_file_is_listed_twice(folder, call):
     assert names == [str(folder / "deep" / "tone.flac"), str(folder / "stereo.wav")]
 
 
-def test_a_bad_file_has_its_line_and_the_others_are_still_printed(folder, call):
+def test_a_bad_file_has_a_line_and_the_others_are_still_printed(folder, call):
     (folder / "empty.wav").touch()
     (folder / "text.wav").write_text("words")
     nan = np.full(RATE, 0.1)

@@ -30,9 +30,9 @@ def dataset_of(make_dataset, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ramps(dataset_of):
-    """A dataset whose samples all differ, with half of each on the low side; and its waves.
+    """A dataset of ramps whose low sides have half the amplitude, and its waves.
 
-    A spline restores a straight line exactly.
+    All samples differ, and a spline restores a straight line exactly.
     """
     start, waves = 0, []
     for n in LENGTHS:
@@ -151,9 +151,9 @@ def noises(noise, dataset_of):
     return dataset_of([(wave, degrade.decimate(wave, 4)) for wave in waves])
 
 
-@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.5, 8, 32), (1.0, 40, 40)])
-def test_a_share_of_the_low_sides_gets_a_random_filter(noises, share, least, most):
-    options = {"seed": 1, "wants": "low", "augmentation": {"random_lowpass": share}}
+@pytest.mark.parametrize(("fraction", "least", "most"), [(0.0, 0, 0), (0.5, 8, 32), (1.0, 40, 40)])
+def test_a_fraction_of_the_low_sides_gets_a_random_filter(noises, fraction, least, most):
+    options = {"seed": 1, "wants": "low", "augmentation": {"random_lowpass": fraction}}
     low, high = collect(noises, 512, **options)
     by_protocol = [degrade.decimate(wave, 4) for wave in high]
     # Shards store the high side in 16 bits.
@@ -163,7 +163,7 @@ def test_a_share_of_the_low_sides_gets_a_random_filter(noises, share, least, mos
     np.testing.assert_array_equal(again, low)
 
 
-def test_recordings_are_made_faster_with_both_sides_in_step(tone, dataset_of):
+def test_recordings_are_sped_up_with_both_sides_aligned(tone, dataset_of):
     wave = tone(8192, 1000)
     dataset = dataset_of([(wave, degrade.decimate(wave, 4))] * 30)
     augmentation = {"speed_perturbation": 0.15}

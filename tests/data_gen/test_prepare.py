@@ -1,4 +1,4 @@
-"""From a corpus to a dataset: what the command writes, and how it continues."""
+"""wideband-prepare: the dataset it writes, and how an interrupted run continues."""
 
 import json
 import os
@@ -20,7 +20,7 @@ RATE = 16000
 
 
 class KilledError(BaseException):
-    """What a hook raises to stop a run, like a signal between two instructions."""
+    """Raised by a hook to stop a run, like a signal between two instructions."""
 
 
 def fail_at(call, function):
@@ -181,7 +181,7 @@ def gone(pid):
 
 
 def kill_when(reached, arguments):
-    """Starts a command, kills it as soon as it has `reached` a state, and sees its workers end."""
+    """Starts a command, kills it once `reached` returns True, and checks that its workers end."""
     with subprocess.Popen(
         arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
@@ -207,7 +207,7 @@ def test_a_killed_run_is_continued_to_the_bytes_of_an_undisturbed_one(
     flags = ["--corpus=manifest", f"--source={corpus.folder}", f"--output={output}", "--workers=1"]
 
     def some_measured():
-        # More than half is left to measure, and TensorFlow to load: the run cannot end meanwhile.
+        # Most recordings are still to be measured: the run cannot end before it is killed.
         return journal.exists() and journal.read_text().count("\n") > 4
 
     kill_when(some_measured, [sys.executable, "-m", "wideband.data_gen", *flags])

@@ -1,4 +1,4 @@
-"""What wideband-prepare refuses, in one line and before anything is written."""
+"""wideband-prepare refuses wrong input in one line, before it writes anything."""
 
 import os
 from pathlib import Path
@@ -74,7 +74,9 @@ def test_other_settings_are_refused_and_named(prepared, corpus, prepare_dataset,
     assert {path.name: path.read_bytes() for path in prepared.folder.iterdir()} == before
 
 
-def test_a_corpus_that_changed_in_between_is_refused(small, tmp_path, prepare_dataset, error_line):
+def test_a_corpus_that_changed_after_an_interrupted_run_is_refused(
+    small, tmp_path, prepare_dataset, error_line
+):
     output = tmp_path / "out"
     (small / "carl" / "a.wav").write_text("words")
     _, _, err = prepare_dataset(small, output, "--strict")

@@ -1,4 +1,4 @@
-"""Shards: examples are read back as they were written, and always as the same bytes."""
+"""Shards: examples are read back as written, and equal examples are equal bytes."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_the_same_examples_are_written_as_the_same_bytes(tmp_path):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_a_shard_that_fails_leaves_no_file(tmp_path):
+def test_a_failed_shard_leaves_no_file(tmp_path):
     def breaking():
         yield example()
         raise RuntimeError

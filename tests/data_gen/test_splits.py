@@ -138,7 +138,7 @@ def test_the_recording_rule_depends_on_the_seed_and_not_on_the_order_of_the_file
     assert counts == [170, 10, 20]
 
 
-def test_the_fractions_are_of_the_speakers():
+def test_the_speaker_rule_draws_fractions_of_the_speakers():
     speakers = speakers_by_split(splits.assign(corpus(VCTK_092), "speaker", 0, (0.1, 0.2)))
     assert {split: len(names) for split, names in speakers.items()} == {
         "train": 77,
@@ -160,7 +160,7 @@ def test_a_fraction_of_zero_leaves_its_split_empty():
     assert {split: len(names) for split, names in speakers.items()} == {"train": 1, "test": 1}
 
 
-def test_too_few_speakers_are_referred_to_the_recording_rule():
+def test_too_few_speakers_are_refused_with_a_hint_at_the_recording_rule():
     with pytest.raises(UserError, match="needs 3 speakers and there are 2; use the rule recording"):
         splits.assign(corpus(["a", "b"]), "speaker", 0)
     assert len(splits.assign(corpus(["a", "b"]), "recording", 0)) == 6
