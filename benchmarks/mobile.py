@@ -85,7 +85,7 @@ def measure(path: Path, windows: int, progress: Callable[[], object]) -> dict[st
     Args:
         path: the file.
         windows: number of windows to time.
-        progress: called after each number of threads.
+        progress: called after the measurement with each number of threads.
 
     Raises:
         UserError: it is not a file of wideband-export, or cannot run.
@@ -118,7 +118,9 @@ def measure(path: Path, windows: int, progress: Callable[[], object]) -> dict[st
 def cells(row: dict[str, Any]) -> list[str]:
     """Formats the measurements of a file as a table row."""
     return [
-        *(row["file"], row["network"], row["quantize"]),
+        row["file"],
+        row["network"],
+        row["quantize"],
         f"{row['bytes'] / 1e6:.2f}",
         f"{row['window_milliseconds']:.0f}",
         f"{row['milliseconds_per_window']:.2f}",

@@ -1,4 +1,4 @@
-"""Measures a model on low sides made by filters other than that of its training.
+"""Measures a model on low sides made with other filters than the one of its training.
 
     python benchmarks/robustness.py --model=speech-4x --data=data/speech-4x --split=valid
 
@@ -49,7 +49,7 @@ def load(model: str, dataset: "Dataset") -> "Upsampler":
 
 
 def degradations(dataset: "Dataset") -> "dict[str, Callable[[np.ndarray], np.ndarray]]":
-    """Returns the ways to make a low side: name -> function from (n,) to (n / ratio,)."""
+    """Returns functions that make a low side: name -> function from (n,) to (n / ratio,)."""
     import unseen_filters
     from wideband.data_gen import degrade
 

@@ -1,11 +1,11 @@
-"""Looks for seams: how much rougher a restored recording is where two windows meet.
+"""Measures seams: how much rougher a restored recording is where two windows meet.
 
     python benchmarks/seams.py RECORDING... --model=runs/a --model=runs/a.tflite --output=seams.md
 
 The recordings are concatenated, decimated by the model's ratio and restored. Clicks fill the second
 differences of a wave. Their energy in the 2 ms around every border is compared with that in the
-4 ms on either side. The table has means over all borders in dB, with 95 % bootstrap intervals: a
-seam is above 0.
+4 ms on either side. The table has means over all borders in dB, with 95 % bootstrap intervals.
+Seams make a mean positive.
 """
 
 import sys
@@ -46,7 +46,7 @@ def roughness(restored: "np.ndarray", hop: int, offset: int) -> "np.ndarray":
         offset: position of the border before the first one that counts.
 
     Returns:
-        one value per border, without those in silence.
+        one value per border, except for borders in silence.
     """
     import numpy as np
 
@@ -64,7 +64,7 @@ def measure(upsampler: "Upsampler", waves: "list[tuple[np.ndarray, int]]") -> "n
     """Restores recordings and returns the roughness of every border.
 
     Args:
-        upsampler: the system.
+        upsampler: the model.
         waves: recordings (n, channels) and their rates in Hz.
     """
     import numpy as np

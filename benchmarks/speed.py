@@ -2,7 +2,7 @@
 
 python benchmarks/speed.py --run=runs/demo
 
-Writes RUN/speed.json. Run it while the machine is idle: the timings include everything that runs.
+Writes RUN/speed.json. Run it while the machine is idle: other processes slow it down.
 """
 
 import statistics
@@ -32,10 +32,10 @@ def define_flags(flags: Flags) -> None:
 
 
 def real_time_factor(upsampler: "Upsampler", seconds: float) -> float:
-    """Measures the time that one second of audio takes, in seconds; below 1 is real time.
+    """Measures the time to restore one second of audio, in seconds; below 1 is real time.
 
     Args:
-        upsampler: the system, from the low-rate wave to the high-rate wave.
+        upsampler: the model.
         seconds: duration of the noise that is restored at once.
 
     Returns:
@@ -45,14 +45,14 @@ def real_time_factor(upsampler: "Upsampler", seconds: float) -> float:
 
     wave = np.random.default_rng(0).normal(0, 0.1, round(seconds * upsampler.low_rate))
     wave = wave.astype(np.float32)
-    return _median(lambda: upsampler.upsample(wave, upsampler.low_rate, False)) / seconds
+    return _median_seconds(lambda: upsampler.upsample(wave, upsampler.low_rate, False)) / seconds
 
 
 def seconds_per_step(network: "keras.Model", factor: int, batch: int, patch: int) -> float:
     """Measures a training step with Adam and the mean square error.
 
     Args:
-        network: the network; it is trained on noise and useless afterwards.
+        network: the network; the step changes its weights.
         factor: output samples per input sample.
         batch: patches per step.
         patch: samples at the high rate.
@@ -65,10 +65,11 @@ def seconds_per_step(network: "keras.Model", factor: int, batch: int, patch: int
     network.compile("adam", "mse", jit_compile=False)
     high = np.random.default_rng(0).normal(0, 0.1, (batch, patch, 1)).astype(np.float32)
     low = high[:, ::factor]
-    return _median(lambda: network.train_on_batch(low, high))
+    return _median_seconds(lambda: network.train_on_batch(low, high))
 
 
-def _median(action: Callable[[], object]) -> float:
+def _median_seconds(action: Callable[[], object]) -> float:
+    """Runs an action several times, after a warm-up; returns the median of its seconds."""
     durations = []
     for _ in range(1 + REPEATS):
         started = time.perf_counter()

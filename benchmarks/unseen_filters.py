@@ -1,4 +1,4 @@
-"""Low-pass filters that no recipe uses, to measure how well a model generalises."""
+"""Low-pass filters that no recipe uses, for benchmarks/robustness.py."""
 
 import io
 
@@ -8,8 +8,8 @@ from scipy import signal
 from wideband import audio
 from wideband.audio import alignment
 
-# Bit rates of the MP3 encoder in kbit/s: the one used here, the highest and the lowest.
-# libsndfile takes a fraction of the distance from the highest to the lowest.
+# Bit rates of the MP3 encoder in kbit/s: the one used here, the highest and the lowest. The
+# compression level of libsndfile is a fraction of the distance from the highest to the lowest.
 MP3_KBITS, MP3_HIGHEST, MP3_LOWEST = 32, 160, 8
 
 
@@ -30,7 +30,9 @@ def through_mp3(wave: np.ndarray, sample_rate: int) -> np.ndarray:
     file = io.BytesIO()
     level = (MP3_HIGHEST - MP3_KBITS) / (MP3_HIGHEST - MP3_LOWEST)
     soundfile.write(
-        *(file, wave, sample_rate),
+        file,
+        wave,
+        sample_rate,
         format="MP3",
         bitrate_mode="CONSTANT",
         compression_level=level,

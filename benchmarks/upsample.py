@@ -3,8 +3,8 @@
     python benchmarks/upsample.py --model=runs/a --model=runs/a.tflite --output=speed.md
 
 Every model restores noise of each duration, in a process of its own. Wall time and peak resident
-memory are those of the whole command, with its start and with reading and writing files. The table
-goes to the output, the numbers next to it as .json.
+memory are those of the whole command, including its start and the reading and writing of files. The
+table is written to the output, and the numbers next to it as .json.
 """
 
 import os
@@ -79,10 +79,8 @@ def measure(model: str, recording: Path) -> tuple[float, float]:
         UserError: the command failed.
     """
     target = recording.with_name("restored.wav")
-    command = [
-        *(sys.executable, "-m", "wideband.upsample", str(recording)),
-        *(f"--model={model}", f"--output={target}"),
-    ]
+    flags = [f"--model={model}", f"--output={target}"]
+    command = [sys.executable, "-m", "wideband.upsample", str(recording), *flags]
     started = time.perf_counter()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)

@@ -4,5 +4,5 @@
 - `words`: speech recognizers and word errors.
 - `measurement` and `evaluation`: a run next to baselines on a split, for wideband-evaluate.
 - `folders` and `score`: folders of recordings, for the commands snr, lsd, quality and compare.
-- `results`, `figures`, `curves` and `report`: what is written and drawn.
+- `results`, `figures`, `curves` and `report`: tables, files, figures and the page of results.
 """

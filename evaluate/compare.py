@@ -46,7 +46,7 @@ def define_flags(flags: Flags) -> None:
         "resample",
         "file",
         ["file", "folder"],
-        "What the bootstrap draws: files, or the folders they are in if each is one speaker's.",
+        "Unit that the bootstrap draws: a file, or a folder of files if each holds one speaker.",
     )
     flags.boolean(
         "align",
@@ -111,8 +111,8 @@ def _measure(
 
     metrics.require(names)
     pairs = [folders.pair(Path(flags.references), path) for path in systems.values()]
-    # File by file, while the reference is still in the cache of the operating system.
-    jobs = [pair for of_file in zip(*pairs, strict=True) for pair in of_file]
+    # All systems of one file in a row, while the operating system still caches the reference.
+    jobs = list(itertools.chain.from_iterable(zip(*pairs, strict=True)))
     measured = list(folders.measure_all(jobs, names, flags.cutoff_hz, flags.align))
     return {system: measured[k :: len(systems)] for k, system in enumerate(systems)}
 
@@ -133,8 +133,8 @@ def _compare(
     differences = []
     for name in names:
         values = {
-            system: np.array([each.values[name] for each in of_files], float)
-            for system, of_files in measured.items()
+            system: np.array([each.values[name] for each in files], float)
+            for system, files in measured.items()
         }
         # A file that is not finite for one system is left out for all.
         dropped = ~np.isfinite(list(values.values())).all(axis=0)
@@ -151,9 +151,10 @@ def _compare(
 def _rows(measured: "dict[str, list[Measured]]", names: Sequence[str]) -> list[dict[str, object]]:
     """Returns one row per file, with a column for each metric of each system."""
     rows = []
-    for of_file in zip(*measured.values(), strict=True):
-        by_system = dict(zip(measured, of_file, strict=True))
-        facts = {key: getattr(of_file[0], key) for key in ("name", "sample_rate", "seconds")}
+    for estimates in zip(*measured.values(), strict=True):
+        by_system = dict(zip(measured, estimates, strict=True))
+        first = estimates[0]
+        facts = {"name": first.name, "sample_rate": first.sample_rate, "seconds": first.seconds}
         values = {
             f"{name}:{system}": each.values[name]
             for name in names

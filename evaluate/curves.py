@@ -1,4 +1,4 @@
-"""Curves of a training over its epochs: a figure per run, or several runs in one."""
+"""Training curves over epochs: a figure of one run, or of several runs."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ def training_curves(
         baselines: baseline -> column -> value, drawn as a dashed line.
 
     Returns:
-        the figure; `command.drawing.png` makes a file of it.
+        the figure; `command.drawing.png` turns it into a file.
 
     Raises:
         UserError: the history has no rows or no curves.
@@ -45,10 +45,10 @@ def training_curves(
         ):
             if name in columns:
                 values = [_number(row[name]) for row in history]
-                # A marker per epoch, as long as they do not overlap.
+                # Markers of more epochs would overlap.
                 markersize = 4 if len(epochs) <= 30 else 0
-                drawn: dict[str, Any] = {"marker": marker, "markersize": markersize}
-                axis.plot(epochs, values, label=label, color=colour, lw=1.8, **drawn)
+                style_of_points: dict[str, Any] = {"marker": marker, "markersize": markersize}
+                axis.plot(epochs, values, label=label, color=colour, lw=1.8, **style_of_points)
         for name, values in (baselines or {}).items():
             if (value := values.get(f"val_{panel}")) is not None:
                 axis.axhline(value, label=f"{name}, validation", color=GREY, lw=1.4, ls="--")
@@ -90,7 +90,7 @@ def histories(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
 
 
 def _columns(history: Sequence[Mapping[str, Any]], name: str) -> list[str]:
-    columns = [name for name in history[0] if name not in _NO_CURVES] if history else []
+    columns = [column for column in history[0] if column not in _NO_CURVES] if history else []
     if not columns:
         raise UserError(f"{name}: the history has no curves")
     return columns

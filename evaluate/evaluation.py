@@ -22,15 +22,15 @@ from .measurement import Outcome, measure_split
 from .metrics import statistics
 from .words import Recognizer, word_errors
 
-# The metrics of the report: an SNR and an LSD of each school, and the LSD of either band.
+# The metrics of the report: SNR and LSD, both also in Kuleshov's form, and the LSD of each band.
 METRICS = ("snr", "segmental_snr", "lsd", "lsd_kuleshov", "lsd_lf", "lsd_hf")
-# The slow ones, which take seconds per recording.
+# Further metrics, which take seconds per recording.
 QUALITY = tuple(metrics.perceptual.METRICS)
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to evaluate a run on, and how.
+    """The data, systems and metrics of an evaluation.
 
     Attributes:
         data: folder of the dataset; by default the one the run was trained on.
@@ -116,7 +116,7 @@ def evaluate_run(run: str, options: Options, command: str) -> tuple[str, Path]:
     """
     evaluation = prepare_evaluation(run, options)
     systems = _load(evaluation)
-    # Reading shards needs it.
+    # Reading shards needs TensorFlow.
     quiet_tensorflow()
     outcome = measure_split(
         systems,
@@ -149,7 +149,7 @@ def _find_dataset(run: str, record: Record, options: Options) -> Dataset:
 
 
 def _check_names(model: str, baselines: Sequence[str], tflite: Mapping[str, Path]) -> None:
-    """Raises a UserError if a system has no name of its own, or a TFLite file another suffix."""
+    """Raises a UserError if two systems share a name, or a TFLite file has another suffix."""
     if model in baselines:
         raise UserError(f"--baselines={model}: the name of the run's network; write it as a path")
     for name, path in tflite.items():
@@ -162,6 +162,8 @@ def _check_names(model: str, baselines: Sequence[str], tflite: Mapping[str, Path
 
 
 class _HasRates(Protocol):
+    """A dataset or a model."""
+
     @property
     def sample_rate(self) -> int: ...
 
@@ -170,7 +172,7 @@ class _HasRates(Protocol):
 
 
 def _check_rates(found: _HasRates, name: str, run: str, record: Record, advice: str) -> None:
-    """Raises a UserError for a dataset or model with other rates than the run."""
+    """Raises a UserError if the rates of a dataset or model are not those of the run."""
     for key, value, expected in (
         ("sample_rate", found.sample_rate, record.sample_rate),
         ("ratio", found.ratio, record.ratio),

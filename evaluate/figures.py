@@ -36,7 +36,7 @@ def levels(wave: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def top_level(waves: Iterable[np.ndarray], sample_rate: int) -> float:
-    """Finds the level that all but a thousandth of the points of each spectrogram stay below.
+    """Finds the level below which 99.9 % of the points of every spectrogram are.
 
     Returns:
         a level in dB, at least -100, which keeps silence dark.
@@ -189,7 +189,7 @@ def _draw_distances(
         axis.bar(positions, list(by_band.values()), width, color=colours[number], label=title)
     labels = [f"{low / 1000:g}-{high / 1000:g}\n{sound}" for low, high, sound in by_band]
     axis.set_xticks(range(len(labels)), labels)
-    axis.set_xlabel("band in kHz, and what speech mostly has there", fontsize=10)
+    axis.set_xlabel("band in kHz, and what it mostly contains in speech", fontsize=10)
     axis.set_ylabel("LSD (modern), log10", fontsize=10)
     style(axis)
     axis.tick_params(axis="x", labelsize=8)

@@ -136,7 +136,7 @@ def _check_delay(reference: np.ndarray, estimate: np.ndarray, sample_rate: int, 
     validate_wave("reference", reference)
     validate_wave("estimate", estimate)
     if reference.shape[1] != estimate.shape[1]:
-        # Raises the error that the metrics raise.
+        # Raises the same error as the metrics.
         metrics.validate(reference, estimate)
     delay = alignment.delay(reference, estimate, sample_rate)
     if delay and not align:

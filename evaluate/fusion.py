@@ -4,8 +4,8 @@ python -m wideband.evaluate.fusion --run=runs/tfnet --run=runs/gionet --output=f
 
 Bini 2021 plots the distribution of the fusion weights and reports means of about 0.5 for TFNet and
 0.9 for the thesis's own network. As in the thesis, a weight of 1 takes the magnitude of a bin from
-the time branch alone, and 0 from the spectral branch alone, whichever way the run's `fusion` counts
-its weights.
+the time branch alone, and 0 from the spectral branch alone, no matter which branch the layer of the
+run weights.
 """
 
 import sys

@@ -74,7 +74,8 @@ def measure_split(
         split: "train", "valid" or "test".
         names: the metrics, keys of `metrics.METRICS`.
         keep_low_band: takes the low band from the input, as in `Upsampler.upsample`.
-        recognizer: transcribes the references and estimates of whole recordings with a text.
+        recognizer: transcribes the references and estimates of whole recordings with a text that
+            has words.
         recordings: folder for the references and the estimates of each system, as float wav files.
 
     Returns:
@@ -102,7 +103,7 @@ def measure_split(
             if number in shown:
                 outcome.clips.append(_clip(example, estimates, scores, dataset))
             waves = {"reference": example.high, **estimates}
-            if recognizer and _is_spoken(example, dataset):
+            if recognizer and _has_words(example, dataset):
                 for system, transcripts in _recognize(waves, example, dataset, recognizer).items():
                     outcome.words.setdefault(system, []).extend(transcripts)
             if recordings:
@@ -111,8 +112,8 @@ def measure_split(
     return outcome
 
 
-def _is_spoken(example: "Example", dataset: Dataset) -> bool:
-    """Whether the wave holds all of a known text."""
+def _has_words(example: "Example", dataset: Dataset) -> bool:
+    """Whether an example is a whole recording whose text has words."""
     return dataset.is_whole(example) and bool(word_errors.normalize(example.text))
 
 
@@ -144,8 +145,9 @@ def _clip(
     scores: Mapping[str, Mapping[str, float]],
     dataset: Dataset,
 ) -> report.Clip:
-    # The low-rate recording as a player would reproduce it. It equals the baseline sinc, which
-    # needs no clip of its own.
+    """Selects the waves and scores of an example for the report."""
+    # The low-rate recording as a player reproduces it. It equals the baseline sinc, which
+    # therefore needs no clip of its own.
     low = interpolate.sinc(example.low, dataset.ratio)
     others = {name: wave for name, wave in estimates.items() if name != "sinc"}
     waves = {"low": low, **others, "reference": example.high}

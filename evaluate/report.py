@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -25,7 +26,7 @@ CLIP_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Facts:
-    """What a reader must know to trust or repeat the results."""
+    """The facts that a reader needs to judge and repeat the results."""
 
     title: str
     model: str
@@ -94,9 +95,9 @@ def render(
         metrics={name: METRICS[name] for name in names},
         left_out=sum(mean.left_out for means in systems.values() for mean in means.values()),
         rows=_table(systems),
-        words=words and (words.recognizer, *word_table(words.totals)),
+        words=words and _words(words),
         curves=curves and _data_uri(curves, "image/png"),
-        errors=_errors(clips, facts),
+        level_differences=_level_differences(clips, facts),
         clips=[_clip(clip, facts) for clip in clips],
         clip_seconds=CLIP_SECONDS,
     )
@@ -147,7 +148,12 @@ def _table(systems: Mapping[str, Mapping[str, Mean]]) -> list[dict]:
     return rows
 
 
-def _errors(clips: Sequence[Clip], facts: Facts) -> str | None:
+def _words(words: Transcribed) -> dict[str, Any]:
+    header, rows = word_table(words.totals)
+    return {"recognizer": words.recognizer, "header": header, "rows": rows}
+
+
+def _level_differences(clips: Sequence[Clip], facts: Facts) -> str | None:
     """Draws the level differences of each version, averaged over clips with a reference."""
     differences: dict[str, list[np.ndarray]] = {}
     for clip in clips:

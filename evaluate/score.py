@@ -98,16 +98,16 @@ class Score:
             _print_delays([each.delay_samples or 0 for each in measured])
 
     def _names(self, names: list[str], given: bool, cutoff_hz: float | None) -> list[str]:
-        """Returns the metrics to compute; without a cutoff, the default has none that needs one."""
+        """Returns the metrics to compute; the default omits those that need a missing cutoff."""
         if cutoff_hz is not None:
             return names
-        if given and (needy := set(names) & set(self._need_cutoff)):
-            raise UserError(f"--metric={min(needy)} needs --cutoff_hz, half the input's rate")
+        if given and (undefined := set(names) & set(self._need_cutoff)):
+            raise UserError(f"--metric={min(undefined)} needs --cutoff_hz, half the input's rate")
         return [name for name in names if name not in self._need_cutoff]
 
 
 def _count_reasons(measured: "Sequence[Measured]") -> dict[str, Counter[str]]:
-    """Counts, for each metric, why it does not apply: metric -> reason -> number of files."""
+    """Counts the reasons why metrics do not apply: metric -> reason -> number of files."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for each in measured:
         for name, reason in each.not_applicable.items():

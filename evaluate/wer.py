@@ -13,7 +13,7 @@ from ..command.files import check_suffix, read_csv
 from ..command.named import parse_named_paths
 from ..command.run import Command, Flags
 
-# Flags that are settings of recognizers.
+# Flags that are passed to the recognizer.
 _SETTINGS = ("grammar", "deepspeech_checkpoint", "scorer", "timeout_seconds")
 
 

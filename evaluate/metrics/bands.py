@@ -9,8 +9,8 @@ import numpy as np
 from .base import validate
 from .spectral import log10_ratio, power_spectra
 
-# Lower and upper end in Hz, and what speech mostly has there. Sounds spread over several bands, and
-# speakers differ: these are bands, not phonemes.
+# Lower and upper end in Hz, and what the band mostly contains in speech. Sounds spread over several
+# bands, and speakers differ: these are bands, not phonemes.
 BANDS = (
     (0, 500, "pitch"),
     (500, 1000, "1st formant"),

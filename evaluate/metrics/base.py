@@ -1,4 +1,4 @@
-"""What every metric shares: its table row, the checks of its waves, channels and patches."""
+"""Code that all metrics share: their table row, checks of waves, channels and patches."""
 
 import functools
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class NotApplicableError(UserError):
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric as tables and commands need it."""
+    """A row of the table of metrics, for commands, tables and reports."""
 
     function: Callable[..., float]
     label: str  # with the name of the convention, short enough for a column heading

@@ -1,4 +1,4 @@
-"""Metrics that predict what listeners say: WB-PESQ, STOI and ViSQOL, with optional packages.
+"""Metrics that predict the judgement of listeners, with optional packages.
 
 Conventions
 -----------
@@ -15,7 +15,7 @@ Metrics
 - `visqol_audio`: ViSQOL v3 in audio mode, 1 to 4.73, with the package visqol-python. The mode needs
   48 kHz; both waves are resampled to it, as AP-BWE did for speech at 16 kHz.
 - `visqol_speech`: ViSQOL v3 in speech mode at 16 kHz, 1 to 5, with the same package. The polynomial
-  maps the similarity to a score, scaled so that a perfect estimate gets 5. The newer mapping, a
+  maps the similarity to a score, scaled so that a perfect estimate has 5. The newer mapping, a
   lattice network, yields other numbers.
 
 The package visqol-python is a port of Google's C++. According to its own report, audio mode has
@@ -125,7 +125,7 @@ def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) 
         sample_rate: in Hz; other rates than 48000 are resampled.
 
     Returns:
-        1 to 4.73, which a perfect estimate gets.
+        1 to 4.73, the score of a perfect estimate.
 
     Raises:
         NotApplicableError: silence, or less than a second.

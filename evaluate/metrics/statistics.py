@@ -153,8 +153,8 @@ def difference(
 ) -> Difference:
     """Compares two systems on the same files with the paired bootstrap.
 
-    Each draw takes a file with the values of both systems. What makes a file hard for both cancels
-    out, so the comparison finds differences that the intervals of the two means would hide.
+    Each draw takes a file with the values of both systems. The difficulty of the file cancels out,
+    and the comparison finds differences that the intervals of the two means would hide.
 
     Percentile intervals of few files are too narrow: with ten files, they call one in ten pairs of
     equal systems different. The level is therefore raised until the interval is as wide as

@@ -107,7 +107,6 @@ _SPREADS = {
     "range": np.ptp,
     "iqr": lambda y: np.subtract(*np.quantile(y, [0.75, 0.25])),
 }
-NORMS = tuple(_SPREADS)
 
 
 @mean_over_channels
@@ -127,7 +126,7 @@ def nrmse(reference: np.ndarray, estimate: np.ndarray, norm: str = "range") -> f
     Args:
         reference: shape (n,) or (n, channels).
         estimate: the same shape.
-        norm: one of `NORMS`: "mean", "sd", "range" or "iqr".
+        norm: "mean", "sd", "range" or "iqr".
 
     Returns:
         0 for a perfect estimate, also of silence; `inf` for any other if the norm is 0.

@@ -1,11 +1,11 @@
-"""Speech recognizers with one interface: waves in, texts out; and their word errors.
+"""Speech recognizers with one interface, from waves to texts, and their word errors.
 
 - `base`: the interface, `Recognizer`.
 - `sphinx`: PocketSphinx, the default.
 - `program`: any program, as `cmd:...`.
 - `deepspeech`: features, network and checkpoint of Mozilla's DeepSpeech 0.9.3; `ctc` has its
   alphabet, loss and beam search. `python -m wideband.train.deepspeech` trains a small one.
-- `word_errors`: compares a recognizer's texts with what was said.
+- `word_errors`: compares recognized texts with transcripts.
 
 `create` makes a recognizer from its name.
 """
@@ -41,9 +41,9 @@ def _deepspeech(deepspeech_checkpoint: str | None = None, scorer: str | None = N
     quiet_tensorflow()
     from .deepspeech import SIZES, DeepSpeech
 
-    trained_here = (path / SIZES).is_file()
-    load = DeepSpeech.from_weights if trained_here else DeepSpeech.from_checkpoint
-    return load(path, scorer)
+    is_run_folder = (path / SIZES).is_file()
+    load = DeepSpeech.from_weights if is_run_folder else DeepSpeech.from_checkpoint
+    return load(path, Path(scorer) if scorer else None)
 
 
 _PROGRAM = "cmd:COMMAND"

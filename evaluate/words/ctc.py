@@ -10,6 +10,7 @@ import string
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -47,7 +48,7 @@ def frames_needed(classes: np.ndarray) -> int:
     return len(classes) + int((classes[1:] == classes[:-1]).sum())
 
 
-def loss(targets, log_probabilities):
+def loss(targets: tf.Tensor, log_probabilities: tf.Tensor) -> tf.Tensor:
     """Computes the CTC loss: -log of the targets' probability, summed over all frame labellings.
 
     Args:
@@ -105,8 +106,10 @@ def _search(log_probabilities: np.ndarray, width: int) -> str:
     return "".join(ALPHABET[number] for number in found.values.numpy())
 
 
-def _scored_decoder(scorer: Path):
+def _scored_decoder(scorer: Path) -> Any:
+    """Returns a decoder of pyctcdecode with a language model."""
     try:
+        # pyctcdecode imports kenlm only when it reads a language model.
         import kenlm  # noqa: F401  # pyright: ignore[reportMissingImports]
         from pyctcdecode import build_ctcdecoder  # pyright: ignore[reportMissingImports]
     except ImportError as error:

@@ -1,7 +1,7 @@
 """DeepSpeech 0.9.3: features, acoustic network, checkpoint, and the recognizer.
 
 Hannun et al.: Deep Speech: Scaling up end-to-end speech recognition, arXiv:1412.5567, in the form
-that Mozilla released. Facts from mozilla/DeepSpeech at v0.9.3, training/deepspeech_training:
+that Mozilla released. Details from mozilla/DeepSpeech at v0.9.3, training/deepspeech_training:
 util/feeding.py (features), util/config.py (sizes), util/flags.py (windows, clip, dropout),
 train.py (layers, names of variables), util/checkpoints.py (names of files).
 
@@ -13,6 +13,7 @@ import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -91,7 +92,7 @@ def build(hidden: int = RELEASED_HIDDEN, dropout: float = 0.0, noise: float = 0.
     return network
 
 
-def _clip_and_drop(x, dropout: float):
+def _clip_and_drop(x: Any, dropout: float) -> Any:
     return keras.layers.Dropout(dropout)(keras.layers.ReLU(max_value=20.0)(x))
 
 
@@ -178,6 +179,7 @@ def _hidden(shapes: dict[str, list[int]], prefix: str) -> int:
 
 
 def _reorder_gates(values: np.ndarray) -> np.ndarray:
+    """Reorders the gates of TensorFlow 1's LSTM cell, along the last axis, as Keras has them."""
     gates = dict(zip(_CELL_GATES, np.split(values, 4, axis=-1), strict=True))
     return np.concatenate([gates[gate] for gate in _KERAS_GATES], axis=-1)
 
@@ -233,18 +235,17 @@ class DeepSpeech:
         self.scorer = scorer
 
     @classmethod
-    def from_checkpoint(cls, path: str | Path, scorer: str | Path | None = None) -> "DeepSpeech":
+    def from_checkpoint(cls, path: Path, scorer: Path | None = None) -> "DeepSpeech":
         """Loads the released TensorFlow checkpoint, see `load_checkpoint`."""
-        return cls(load_checkpoint(Path(path)), Path(scorer) if scorer else None)
+        return cls(load_checkpoint(path), scorer)
 
     @classmethod
-    def from_weights(cls, path: str | Path, scorer: str | Path | None = None) -> "DeepSpeech":
+    def from_weights(cls, folder: Path, scorer: Path | None = None) -> "DeepSpeech":
         """Loads the network of a run folder of wideband.train.deepspeech.
 
         Raises:
             UserError: the folder has no such network, or a damaged one.
         """
-        folder = Path(path)
         try:
             network = build(json.loads((folder / SIZES).read_text())["hidden"])
             with warnings.catch_warnings():
@@ -258,7 +259,7 @@ class DeepSpeech:
             ) from error
         except (OSError, ValueError, KeyError, TypeError, UserWarning) as error:
             raise UserError(f"{folder}: the weights are damaged: {error}") from error
-        return cls(network, Path(scorer) if scorer else None)
+        return cls(network, scorer)
 
     def log_probabilities(self, waves: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Computes log-probabilities of letters, in batches of similar length.

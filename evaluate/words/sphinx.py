@@ -34,7 +34,7 @@ class PocketSphinx:
     sample_rate = 16000
 
     def __init__(self, grammar: str | None = None) -> None:
-        _package()
+        _import_pocketsphinx()
         self._search = {}
         self.name = f"pocketsphinx {version('pocketsphinx')}, en-us"
         if grammar is not None:
@@ -42,7 +42,7 @@ class PocketSphinx:
             # the duration of the recording.
             self._search = {"lm": None, "jsgf": grammar, "bestpath": False}
             self.name += f", grammar {Path(grammar).name}"
-            _check(self._search)
+            _check_grammar(self._search)
 
     def transcribe(self, waves: Sequence[np.ndarray]) -> Iterable[str]:
         """Recognizes US English; see `Recognizer.transcribe`."""
@@ -51,14 +51,14 @@ class PocketSphinx:
     @cached_property
     def _pool(self) -> ProcessPoolExecutor:
         # Processes, because a decoder holds Python's global lock.
-        pool = workers.pool(os.cpu_count() or 1, _begin, self._search)
+        pool = workers.pool(os.cpu_count() or 1, _make_decoder, self._search)
         # Shut down explicitly: the garbage collector may run too late, at interpreter exit, which
         # prints an error.
         weakref.finalize(self, pool.shutdown)
         return pool
 
 
-def _package():
+def _import_pocketsphinx() -> Any:
     try:
         import pocketsphinx
     except ImportError as error:
@@ -68,24 +68,24 @@ def _package():
     return pocketsphinx
 
 
-def _check(search: dict[str, Any]) -> None:
+def _check_grammar(search: dict[str, Any]) -> None:
     grammar = search["jsgf"]
     if not Path(grammar).is_file():
         raise UserError(f"{grammar}: there is no such grammar")
-    # Only the log says what is wrong with a grammar.
+    # PocketSphinx writes the fault of a grammar only to its log.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         log = Path(folder, "log")
         try:
-            _package().Decoder(**search, loglevel="ERROR", logfn=str(log))
+            _import_pocketsphinx().Decoder(**search, loglevel="ERROR", logfn=str(log))
         except RuntimeError as error:
             reason = re.sub(r'^ERROR: ".*?", line \d+: ', "", log.read_text().split("\n")[0])
             raise UserError(f"{grammar}: cannot be used as a grammar: {reason}") from error
 
 
 # === In a worker ===
-def _begin(search: dict[str, Any]) -> None:
+def _make_decoder(search: dict[str, Any]) -> None:
     global _decoder
-    _decoder = _package().Decoder(**search, loglevel="FATAL")
+    _decoder = _import_pocketsphinx().Decoder(**search, loglevel="FATAL")
 
 
 def _transcribe(wave: np.ndarray) -> str:

@@ -1,8 +1,8 @@
-"""Word errors: the differences between a recognizer's text and what was said.
+"""Word errors: the differences between recognized texts and transcripts.
 
 Both texts are normalised as in Bini 2021 (src/evaluation_ops.py): lower case, contractions
 expanded, punctuation removed. The word error rate divides the errors of all files by their words.
-Bini's is the mean of the files' rates, in which a short file has the weight of a long one.
+Bini reports the mean of the files' rates, in which a short file weighs as much as a long one.
 """
 
 import dataclasses
@@ -48,7 +48,7 @@ class Errors:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What a recognizer made of one recording."""
+    """The texts and the errors of one recording."""
 
     name: str
     reference: str  # what was said, normalised
@@ -79,7 +79,7 @@ class Total:
 
 @dataclass(frozen=True)
 class Transcribed:
-    """What a recognizer made of several systems."""
+    """The word errors of several systems with one recognizer."""
 
     recognizer: str  # its name
     totals: Mapping[str, Total]  # by system
@@ -91,7 +91,7 @@ class Transcribed:
 
 
 @functools.cache
-def _normalization():
+def _normalization() -> Any:
     try:
         import jiwer
     except ImportError as error:

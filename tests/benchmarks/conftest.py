@@ -1,4 +1,4 @@
-"""Benchmarks are scripts: tests import them by path, as Python runs them."""
+"""Benchmarks are scripts: tests import them by path, since they are not in the package."""
 
 import importlib.util
 import sys

@@ -35,7 +35,7 @@ def test_a_card_has_the_facts_of_its_run_and_the_tables(script, run, tmp_path, c
         (["--card={tmp}/new.md", "--run={tmp}"], "run.json is missing"),
     ],
 )
-def test_an_error_is_one_line_and_the_card_is_left_alone(
+def test_an_error_is_one_line_and_the_card_stays_unchanged(
     script, run, tmp_path, call, error_line, flags, message
 ):
     card = tmp_path / "small.md"

@@ -1,4 +1,4 @@
-"""Unseen filters: their effect on tones and noise, and a model measured on them."""
+"""Unseen filters: their effect on tones and noise, and a model measured with them."""
 
 import json
 

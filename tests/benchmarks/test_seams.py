@@ -1,4 +1,4 @@
-"""The benchmark that looks for seams: it finds those that are there."""
+"""The benchmark of seams: clicks at the borders are measured, and noise is not."""
 
 import re
 
@@ -6,7 +6,7 @@ import numpy as np
 import soundfile
 
 
-def test_clicks_at_the_borders_are_found_and_noise_is_not(script):
+def test_clicks_at_the_borders_are_rough_and_noise_is_not(script):
     seams = script("seams")
     wave = np.random.default_rng(0).normal(0, 0.01, 64000)
     assert abs(seams.roughness(wave, 500, 0).mean()) < 0.5
@@ -16,7 +16,7 @@ def test_clicks_at_the_borders_are_found_and_noise_is_not(script):
     assert abs(seams.roughness(clicks, 500, 250).mean()) < 0.5
 
 
-def test_a_model_has_a_row(script, run, tmp_path, noise, call):
+def test_the_table_has_a_row_per_model(script, run, tmp_path, noise, call):
     soundfile.write(tmp_path / "a.wav", noise(120000), 16000)
     output = tmp_path / "seams.md"
     flags = [f"--model=small={run}", f"--output={output}"]
@@ -27,7 +27,7 @@ def test_a_model_has_a_row(script, run, tmp_path, noise, call):
     assert re.fullmatch(r"\| small \| -?\d+\.\d\d \[.*\] \| 3 \|", row)
 
 
-def test_an_interpolation_has_no_windows(script, tmp_path, call, error_line):
+def test_an_interpolation_is_refused(script, tmp_path, call, error_line):
     soundfile.write(tmp_path / "a.wav", np.zeros(16000), 16000)
     code, _, err = call(script("seams").command, tmp_path / "a.wav", "--model=spline")
     assert code == 1

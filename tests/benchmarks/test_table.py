@@ -1,4 +1,4 @@
-"""Timing runs and collecting several in one table."""
+"""Timings of runs, and a table of several runs."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ def test_a_table_between_marks_is_replaced_and_the_rest_kept(script, runs, call)
     assert "old" not in text and text.count("spline") == 1
 
 
-def test_a_page_without_marks_is_left_alone(script, runs, call, error_line):
+def test_a_page_without_marks_stays_unchanged(script, runs, call, error_line):
     page = runs / "page.md"
     page.write_text("mine")
     code, _, err = call(script("table").command, f"--run={runs}/a", f"--output={page}")
@@ -74,7 +74,7 @@ def test_a_page_without_marks_is_left_alone(script, runs, call, error_line):
     assert page.read_text() == "mine"
 
 
-def test_runs_of_different_test_sets_are_refused(script, runs, call, error_line):
+def test_runs_evaluated_on_different_test_sets_are_refused(script, runs, call, error_line):
     path = runs / "b" / "evaluation.json"
     path.write_text(path.read_text().replace('"files": 3, "minutes"', '"files": 4, "minutes"'))
     flags = [f"--run={runs}/a", f"--run={runs}/b", f"--output={runs}/table.md"]
@@ -119,7 +119,7 @@ def test_a_run_is_timed(script, run, tmp_path, call):
         ("phone-4x", "no Keras weights"),
     ],
 )
-def test_what_cannot_be_timed_is_refused(script, call, error_line, run_name, words):
+def test_a_run_that_cannot_be_timed_is_refused(script, call, error_line, run_name, words):
     code, _, err = call(script("speed").command, f"--run={run_name}")
     assert code == 1
     assert words in error_line(err)

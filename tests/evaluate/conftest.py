@@ -1,4 +1,4 @@
-"""What the tests of the report and of wideband-evaluate share."""
+"""Fixtures of the tests of the report and of wideband-evaluate."""
 
 import pytest
 

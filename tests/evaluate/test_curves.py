@@ -1,4 +1,4 @@
-"""Training curves, judged by what the axes hold."""
+"""Training curves, checked on the contents of their axes."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_training_and_validation_have_the_values_of_their_columns():
     assert list(lines(curves.training_curves(history(val_snr=1)))["SNR, dB"]) == [curves.VALIDATION]
 
 
-def test_columns_that_are_no_curves_are_ignored():
+def test_columns_without_a_curve_are_ignored():
     figure = curves.training_curves(history(loss=1, seconds=9, step=5))
     assert list(lines(figure)) == ["loss"]
 

@@ -1,4 +1,4 @@
-"""Figures, judged by what the axes hold."""
+"""Figures, checked on the contents of their axes."""
 
 import io
 
@@ -109,14 +109,14 @@ def test_fusion_weights_are_counted_and_drawn_over_frequency():
     hz = np.linspace(0, 8000, 129)
     weights = {"net": np.linspace(0.1, 0.8, 129), "other": np.full(129, 0.9)}
     axes = figures.fusion_weights(weights, hz, {"net": 2000.0, "other": 4000.0}).axes
-    histograms, courses = axes[:2], axes[2:]
-    for histogram, course, colour, (name, values), cutoff in zip(
-        histograms, courses, COLOURS, weights.items(), (2, 4), strict=False
+    histograms, curves = axes[:2], axes[2:]
+    for histogram, curve, colour, (name, values), cutoff in zip(
+        histograms, curves, COLOURS, weights.items(), (2, 4), strict=False
     ):
         percent = np.histogram(values, np.linspace(0, 1, 41))[0] * 100 / 129
         np.testing.assert_allclose([bar.get_height() for bar in histogram.patches], percent)
         assert histogram.get_title() == f"{name}: mean {values.mean():.2f}"
-        points, smooth, line = course.lines
+        points, smooth, line = curve.lines
         np.testing.assert_array_equal(points.get_ydata(), values)
         np.testing.assert_array_equal(points.get_xdata(), hz / 1000)
         assert (points.get_color(), line.get_color()) == (colour, GREY)

@@ -12,11 +12,11 @@ BINS = PATCH // 2 + 1
 
 
 def make_run(folder, model, weights, **arguments):
-    """A run folder whose network has these fusion weights, as its layer reads them."""
+    """Writes a run folder whose network has these fusion weights."""
     folder.mkdir()
     arguments = {"width": 0.03, "patch": PATCH, "ratio": 4, **arguments}
     network = models.build(model, **arguments)
-    # w = (tanh(v) + 1) / 2
+    # The layer stores the inverse of (tanh + 1) / 2.
     network.get_layer("fusion").set_weights([np.arctanh(2 * weights - 1)[:, None]])
     network.save_weights(folder / "best.weights.h5")
     recipe = {

@@ -1,4 +1,4 @@
-"""The report of a run, read as a browser reads it."""
+"""The report of a run, parsed as HTML."""
 
 import base64
 import dataclasses
@@ -117,7 +117,7 @@ def test_every_fact_is_on_the_page():
         assert fact in text
 
 
-def test_the_parameters_of_a_tflite_file_and_a_quotient_of_rates_can_be_shown():
+def test_parameters_may_be_unknown_and_the_ratio_a_quotient():
     facts = dataclasses.replace(FACTS, parameters=None, ratio="5/2")
     text = Page(render(facts=facts)).text
     assert "Model audiounet Data" in text

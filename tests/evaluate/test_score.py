@@ -102,7 +102,7 @@ def not_a_number(folder, wave):
     audio.write(folder / "b.wav", wave * np.nan, SAMPLE_RATE, subtype="FLOAT")
 
 
-# what is wrong -> what makes it so, of folders and a wave, and words of the message
+# mistake -> a function of (references, estimates, wave) that makes it, and words of the message
 MISTAKES = {
     "an estimate is missing": (
         lambda references, estimates, wave: replace(references, "p225/z.wav", wave),
@@ -178,7 +178,7 @@ def test_a_wrong_flag_is_named(folders, tmp_path, run, error_line, flags, words)
     assert not (tmp_path / "out").exists()
 
 
-def test_an_empty_folder_and_hidden_files_are_no_recordings(folders, tmp_path, noise, run):
+def test_a_folder_of_hidden_files_has_no_recordings(folders, tmp_path, noise, run):
     audio.write(tmp_path / "empty" / "._b.wav", noise(100), SAMPLE_RATE)
     code, _, err = run("snr", folders[0], tmp_path / "empty", tmp_path / "out" / "snr.csv")
     assert code == 1

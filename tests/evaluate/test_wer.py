@@ -64,11 +64,9 @@ def test_systems_appear_side_by_side_in_the_table_and_in_the_files(
     record(low / "p1" / "b.x.wav", 400, 4000)
     record(low / "p2" / "a.wav", 1000, 4000)
     output = tmp_path / "results" / "wer.csv"
-    code, out, err = call(
-        wer.command,
-        *(f"--transcripts={transcripts}", f"--recordings={folder}", f"--recordings={low}"),
-        *(f"--recognizer={recognizer}", f"--output={output}"),
-    )
+    flags = [f"--transcripts={transcripts}", f"--recordings={folder}", f"--recordings={low}"]
+    flags += [f"--recognizer={recognizer}", f"--output={output}"]
+    code, out, err = call(wer.command, *flags)
     assert code == 0, err
 
     assert [list(row.values()) for row in rows(output)] == [
@@ -89,11 +87,8 @@ def test_systems_appear_side_by_side_in_the_table_and_in_the_files(
     total = summary["systems"]["low"]
     assert (total["files"], total["words"], total["deletions"]) == (3, 6, 3)
     assert total["wer"] == pytest.approx(4 / 6)
-    line = out.splitlines()[3]
-    assert line.split() == [
-        *("low", "0.667", f"[{total['low']:.3f},", f"{total['high']:.3f}]"),
-        *("3", "6", "1", "3", "0"),
-    ]
+    line = " ".join(out.splitlines()[3].split())
+    assert line == f"low 0.667 [{total['low']:.3f}, {total['high']:.3f}] 3 6 1 3 0"
     assert out.splitlines()[-1] == f"recognizer: {recognizer}"
 
 
@@ -130,9 +125,8 @@ def test_recordings_are_found_under_the_names_that_wideband_evaluate_writes(
     flags = [f"--transcripts={transcripts}", f"--recordings={tmp_path / 'net'}"]
     code, _, err = call(wer.command, *flags, f"--recognizer={recognizer}", f"--output={output}")
     assert code == 0, err
-    assert [(row["name"], row["wer"]) for row in rows(output)] == [
-        *(("a.wav", "0.0"), ("a.flac", "0.0"), ("b.flac", "0.0"))
-    ]
+    found = {row["name"]: row["wer"] for row in rows(output)}
+    assert found == {"a.wav": "0.0", "a.flac": "0.0", "b.flac": "0.0"}
 
 
 def test_pocketsphinx_scores_synthesised_speech_with_a_grammar(tmp_path, call, rows):
@@ -146,11 +140,9 @@ def test_pocketsphinx_scores_synthesised_speech_with_a_grammar(tmp_path, call, r
         "#JSGF V1.0;\ngrammar dial;\npublic <dial> = please dial (three | five | nine)+;\n"
     )
     output = tmp_path / "wer.csv"
-    code, _, err = call(
-        wer.command,
-        *(f"--transcripts={tmp_path / 'texts.csv'}", f"--recordings={tmp_path / 'leo'}"),
-        *(f"--grammar={tmp_path / 'dial.jsgf'}", f"--output={output}"),
-    )
+    flags = [f"--transcripts={tmp_path / 'texts.csv'}", f"--recordings={tmp_path / 'leo'}"]
+    flags += [f"--grammar={tmp_path / 'dial.jsgf'}", f"--output={output}"]
+    code, _, err = call(wer.command, *flags)
     assert code == 0, err
     [row] = rows(output)
     assert row["hypothesis"] == "please dial three five nine"
@@ -163,11 +155,9 @@ def refused(tmp_path, transcripts, folder, recognizer, call, error_line):
     """Returns a function that checks that flags are refused, and returns the line of error."""
 
     def refused(*flags):
-        code, _, err = call(
-            wer.command,
-            *(f"--transcripts={transcripts}", f"--recordings={folder}"),
-            *(f"--recognizer={recognizer}", f"--output={tmp_path / 'wer.csv'}", *flags),
-        )
+        usual = [f"--transcripts={transcripts}", f"--recordings={folder}"]
+        usual += [f"--recognizer={recognizer}", f"--output={tmp_path / 'wer.csv'}"]
+        code, _, err = call(wer.command, *usual, *flags)
         assert code == 1
         assert not (tmp_path / "wer.csv").exists() and not (tmp_path / "wer.json").exists()
         return error_line(err)

@@ -68,9 +68,9 @@ def values():
     target = centred_y * (sum(centred_p * centred_y) / sum(centred_y * centred_y))
     in_order = sorted(y)
 
-    def quantile(share):
-        below, part = divmod(share * (N - 1), 1)
-        return in_order[int(below)] * (1 - part) + in_order[int(below) + 1] * part
+    def quantile(level):
+        below, fraction = divmod(level * (N - 1), 1)
+        return in_order[int(below)] * (1 - fraction) + in_order[int(below) + 1] * fraction
 
     first, error = slice(0, 8192), rms(y - p)
     padded = math.sqrt(rms((y - p)[first]) ** 2 + 1e-6)

@@ -1,4 +1,4 @@
-"""Errors over frequency, against the LSD and against known changes of a wave."""
+"""Errors over frequency, compared with the LSD and with known changes of a wave."""
 
 import itertools
 import math

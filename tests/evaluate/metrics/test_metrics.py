@@ -1,4 +1,4 @@
-"""The metrics against a plain implementation, against each other and at their limits."""
+"""The metrics, compared with a plain implementation and each other, and at their limits."""
 
 import json
 import math
@@ -26,7 +26,7 @@ def measure(name, reference, estimate):
 
 
 def waves(n=20000, amplitude=0.3, seed=0):
-    """Noise of varying level, and a copy with a high band 40 dB lower, which caps no LSD."""
+    """Noise of varying level, and a copy with its high band 40 dB lower: no LSD is capped."""
     rng = np.random.default_rng(seed)
     level = amplitude * (1.1 + np.sin(np.arange(n) / 3000))
     reference = level * rng.standard_normal(n)
@@ -41,7 +41,7 @@ def power(wave, window=2048, hop=512):
 
 def modern(reference, estimate, bins=slice(None)):
     y, p = (np.log10(np.clip(power(w), 1e-8, None))[bins] for w in (reference, estimate))
-    return ((y - p) ** 2).mean(axis=0).__pow__(0.5).mean()
+    return np.sqrt(((y - p) ** 2).mean(axis=0)).mean()
 
 
 def kuleshov(reference, estimate):
@@ -178,7 +178,7 @@ def test_the_group_delay_distance_is_proportional_to_a_delay():
     )
 
 
-def test_unrelated_phases_are_as_far_apart_as_uniform_ones():
+def test_unrelated_phases_have_the_distance_of_uniform_phases():
     first, second = np.random.default_rng(0).standard_normal((2, 60_000))
     assert metrics.apd_ip(first, second) == pytest.approx(np.pi / math.sqrt(3), rel=0.02)
 
@@ -328,7 +328,7 @@ def test_evaluate_returns_all_metrics_by_name():
     assert values == {name: measure(name, reference, estimate) for name in NUMPY}
 
 
-def test_evaluate_without_a_cutoff_skips_or_refuses_what_needs_one():
+def test_evaluate_without_a_cutoff_skips_or_refuses_metrics_that_need_one():
     values = metrics.evaluate(*waves(), SAMPLE_RATE)
     assert set(NUMPY) - values.keys() == {"lsd_lf", "lsd_hf"}
     with pytest.raises(ValueError, match="lsd_hf needs cutoff_hz"):

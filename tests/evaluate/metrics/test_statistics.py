@@ -1,4 +1,4 @@
-"""Means with bootstrap intervals and paired comparisons, against SciPy, Student and chance."""
+"""Bootstrap intervals and paired comparisons, compared with SciPy, Student and chance."""
 
 import math
 
@@ -39,7 +39,7 @@ def test_the_interval_depends_on_the_seed_alone():
 def test_many_files_are_drawn_in_blocks_of_bounded_size(monkeypatch):
     values = np.random.default_rng(3).normal(size=2_000)
     whole = statistics.bootstrap_mean_interval(values, samples=101)
-    # Less than one draw: every block has one.
+    # The block has room for less than one draw, and holds one.
     monkeypatch.setattr(statistics, "_BLOCK", 1)
     assert statistics.bootstrap_mean_interval(values, samples=101) == whole
 
@@ -99,7 +99,7 @@ def test_equal_systems_differ_as_often_as_the_level_says(files, groups):
     found = 0
     for seed in range(150):
         values = {"a": rng.normal(size=files), "b": rng.normal(size=files)}
-        # What the files of a group have in common.
+        # The files of a group share an offset.
         values["b"] += 2 * rng.normal(size=groups)[group]
         difference = statistics.difference("snr", "a", "b", values, seed, group)
         found += difference.better is not None

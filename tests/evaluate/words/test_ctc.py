@@ -1,4 +1,4 @@
-"""Alphabet, loss and beam search, against sums over all labellings of the frames."""
+"""Alphabet, loss and beam search, compared with sums over all labellings of the frames."""
 
 import importlib.util
 import itertools
@@ -22,8 +22,8 @@ def test_transcripts_are_spelled_in_lower_case_without_punctuation():
     text = '  \u201cStop!" \u2013 he said; DON\u2019T'
     assert respell(text) == "stop he said don't"
     assert respell("RUBOUT G-M") == "rubout g m"
-    for unspeakable in ("", "...", "room 7", "naïve"):
-        assert ctc.spell(unspeakable) is None
+    for unknown in ("", "...", "room 7", "naïve"):
+        assert ctc.spell(unknown) is None
 
 
 def probabilities(frames, classes, seed):

@@ -1,4 +1,4 @@
-"""The features, network and checkpoint of DeepSpeech, against plain references."""
+"""The features, network and checkpoint of DeepSpeech, compared with plain references."""
 
 from pathlib import Path
 
@@ -157,24 +157,24 @@ def test_a_batch_does_not_change_the_outputs_of_its_recordings(tmp_path, monkeyp
     assert recognizer.transcribe([]) == []
 
 
-def missing(variables):
+def remove_bias(variables):
     del variables["layer_5/bias"]
 
 
-def of_another_alphabet(variables):
+def change_alphabet(variables):
     variables["layer_6/weights"] = np.zeros((HIDDEN, 30), np.float32)
 
 
-def of_another_recurrence(variables):
+def change_recurrence(variables):
     variables[f"{CELL}/kernel"] = np.zeros((HIDDEN, 4 * HIDDEN), np.float32)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (missing, "layer_5/bias is missing"),
-        (of_another_alphabet, "layer_6/weights has the shape [8, 30], not [8, 29]"),
-        (of_another_recurrence, "kernel has the shape [8, 32], not [16, 32]"),
+        (remove_bias, "layer_5/bias is missing"),
+        (change_alphabet, "layer_6/weights has the shape [8, 30], not [8, 29]"),
+        (change_recurrence, "kernel has the shape [8, 32], not [16, 32]"),
         (dict.clear, "is missing"),
     ],
 )

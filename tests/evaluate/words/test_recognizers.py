@@ -1,4 +1,4 @@
-"""PocketSphinx on synthesised sentences, programs as recognizers, and DeepSpeech by its name."""
+"""PocketSphinx on synthesised sentences, programs as recognizers, and making DeepSpeech."""
 
 import multiprocessing
 import os
@@ -47,7 +47,7 @@ def guided(grammar):
     return words.create("pocketsphinx", grammar=grammar)
 
 
-def test_pocketsphinx_understands_what_its_grammar_allows(guided, speech):
+def test_pocketsphinx_recognizes_sentences_of_its_grammar(guided, speech):
     assert list(guided.transcribe(speech)) == [
         "please dial three five nine",
         "the brave sailor moved two boxes",
@@ -93,7 +93,7 @@ def test_pocketsphinx_runs_in_one_process_per_core(grammar, speech):
     assert len(set(multiprocessing.active_children()) - before) == os.cpu_count()
 
 
-def test_pocketsphinx_knows_english_without_a_grammar(speech):
+def test_pocketsphinx_recognizes_english_without_a_grammar(speech):
     english = words.create("pocketsphinx")
     text = next(iter(english.transcribe(speech[:1])))
     assert text

@@ -112,10 +112,9 @@ def test_files_and_waves_of_any_rate_are_scored(tmp_path, tones):
         Transcript("b", "middle", "high", Errors(1, 1, 0, 0)),
         Transcript("c", "low", "low", Errors(1, 0, 0, 0)),
     ]
-    assert scored[0].row() == {
-        **{"name": "a", "reference": "the middle", "hypothesis": "middle"},
-        **{"words": 2, "substitutions": 0, "deletions": 1, "insertions": 0, "wer": 0.5},
-    }
+    texts = {"name": "a", "reference": "the middle", "hypothesis": "middle"}
+    errors = {"words": 2, "substitutions": 0, "deletions": 1, "insertions": 0, "wer": 0.5}
+    assert scored[0].row() == texts | errors
 
 
 def test_texts_keep_the_order_of_more_recordings_than_one_batch(tones):
