@@ -97,7 +97,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     models = parse_named_paths(flags.model)
     for model in models.values():
         if loading.is_interpolation(str(model)):
-            raise UserError(f"{model}: an interpolation has no windows")
+            raise UserError(f"{model}: an interpolation has no windows; name a network")
         loading.check(model)
     waves = [audio.read(Path(path)) for path in arguments]
     rows = []

@@ -86,10 +86,10 @@ class Dataset:
         """
         paths = sorted(self.folder.glob(f"{split}-*.tfrecord"))
         if not paths:
-            hint = f"; prepare more recordings or a larger --{split}_fraction"
+            hint = "" if split == "train" else f" or with a larger --{split}_fraction"
             raise UserError(
-                f"{self.folder}: no recordings in the {split} split"
-                + ("" if split == "train" else hint)
+                f"{self.folder}: no recordings in the {split} split; prepare the dataset with more "
+                f"recordings{hint}"
             )
         return paths
 

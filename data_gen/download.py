@@ -126,7 +126,9 @@ def _download(archive: Archive, folder: Path) -> Path:
             f"differs) and was removed; run the command again, {by_hand}"
         ) from error
     except OSError as error:
-        raise UserError(f"{folder / file}: cannot be written: {error.strerror}") from error
+        raise UserError(
+            f"{folder / file}: cannot be written ({error.strerror}); choose another folder"
+        ) from error
 
 
 def _continue_download(url: str, output_file: str, _: object) -> None:
@@ -169,7 +171,7 @@ def _unpack(archive: Path, inside: str, folder: Path) -> None:
             for _ in extract(raw, unpacking):
                 bar.update(raw.tell() - bar.n)
         if not (unpacking / inside).is_dir():
-            raise UserError(f"{archive}: has no folder {inside}")
+            raise UserError(f"{archive}: has no folder {inside}; remove this archive")
         folder.parent.mkdir(parents=True, exist_ok=True)
         (unpacking / inside).rename(folder)
     finally:
@@ -185,7 +187,8 @@ def _extract_zip(raw: IO[bytes], folder: Path) -> Iterator[None]:
             path = PureWindowsPath(member.filename)
             if path.anchor or ".." in path.parts:
                 raise UserError(
-                    f"{raw.name}: refused, '{member.filename}' would be unpacked outside its folder"
+                    f"{raw.name}: refused, '{member.filename}' would be unpacked outside its "
+                    "folder; remove this archive"
                 )
             archive.extract(member, folder)
             yield
@@ -200,5 +203,5 @@ def _extract_tar(raw: IO[bytes], folder: Path) -> Iterator[None]:
                 # from 3.10.12, 3.11.4 and 3.12 on.
                 archive.extract(member, folder, filter="data")
             except tarfile.FilterError as error:
-                raise UserError(f"{raw.name}: refused, {error}") from error
+                raise UserError(f"{raw.name}: refused, {error}; remove this archive") from error
             yield

@@ -49,7 +49,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
             line = _describe(facts)
         print(f"{path!s:{width}}{line}", flush=True)
     if failed:
-        raise UserError(f"{failed} of {len(paths)} recordings could not be read")
+        raise UserError(f"{failed} of {len(paths)} recordings could not be read; see their lines")
 
 
 def _describe(facts: "Facts") -> str:

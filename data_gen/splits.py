@@ -138,7 +138,10 @@ def _vctk_single(recordings: list[Recording], seed: int, fractions: Fractions) -
     for recording in chosen:
         match = re.match(rf"{SINGLE_SPEAKER}_(\d+)", PurePosixPath(recording.name).name)
         if match is None:
-            raise UserError(f"'{recording.name}' is not named like VCTK's files (p225_001)")
+            raise UserError(
+                f"'{recording.name}' is not named like VCTK's files (p225_001); use another rule, "
+                "such as recording"
+            )
         if int(match.group(1)) >= SINGLE_FIRST_TEST:
             split_of[recording.name] = "test"
     train = [recording.name for recording in chosen if recording.name not in split_of]

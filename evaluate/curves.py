@@ -92,7 +92,7 @@ def histories(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
 def _columns(history: Sequence[Mapping[str, Any]], name: str) -> list[str]:
     columns = [column for column in history[0] if column not in _NO_CURVES] if history else []
     if not columns:
-        raise UserError(f"{name}: the history has no curves")
+        raise UserError(f"{name}: the history has no curves; it needs rows with a loss or a metric")
     return columns
 
 

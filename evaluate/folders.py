@@ -37,7 +37,8 @@ def pair(references: Path, estimates: Path) -> list[Pair]:
     for names, folder in ((left.keys() - right, estimates), (right.keys() - left, references)):
         if names:
             raise UserError(
-                f"{folder}: {len(names)} recordings have no counterpart here: {shortlist(names)}"
+                f"{folder}: {len(names)} recordings have no counterpart here: {shortlist(names)}; "
+                "add them, or remove their counterparts"
             )
     return [Pair(name, left[name], right[name]) for name in sorted(left)]
 

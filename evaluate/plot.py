@@ -79,7 +79,7 @@ def _read(
         start = round(start_seconds * sample_rate)
         wave, _ = audio.read(path, start, start + round(seconds * sample_rate))
         if not len(wave):
-            raise UserError(f"{path}: ends before --start_seconds={start_seconds:g}")
+            raise UserError(f"{path}: ends before --start_seconds={start_seconds:g}; begin earlier")
         length = length or len(wave)
         if len(wave) != length:
             raise UserError(

@@ -116,7 +116,7 @@ class _Transcripts:
 
     def __init__(self, path: Path, split: str | None) -> None:
         if not path.is_file():
-            raise UserError(f"{path}: there are no such transcripts")
+            raise UserError(f"{path}: there are no such transcripts; name a CSV file")
         self._path = path
         self.texts: dict[str, str] = {}
         self.ignored: set[str] = set()
@@ -130,8 +130,8 @@ class _Transcripts:
             else:
                 self.texts[name] = row["text"]
         if not self.texts:
-            in_split = f" in the split '{split}'" if split else ""
-            raise UserError(f"{path}: no transcripts{in_split}")
+            hint = f" in the split '{split}'; choose another --split" if split else "; add rows"
+            raise UserError(f"{path}: no transcripts{hint}")
 
     def match(self, folder: Path) -> dict[str, Path]:
         """Finds the recording of each transcript in a folder.

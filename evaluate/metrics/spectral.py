@@ -151,7 +151,9 @@ def lsd_ssr_eval(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) 
     """
     window, hop = int(2048 / (44100 / sample_rate)), sample_rate // 100
     if hop < 1 or window < 2:
-        raise UserError(f"a sample rate of {sample_rate} Hz is too low for ssr_eval's window")
+        raise UserError(
+            f"a sample rate of {sample_rate} Hz is too low for ssr_eval's window; use another LSD"
+        )
     return _frame_distance(reference, estimate, _ssr_eval_ratio, window=window, hop=hop)
 
 

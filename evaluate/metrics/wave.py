@@ -116,8 +116,9 @@ def nrmse(reference: np.ndarray, estimate: np.ndarray, norm: str = "range") -> f
     The Keras project sutgeorge/Audio-Super-Resolution divides by the mean, the standard deviation
     (of the population) or the range of a chunk, or by the interquartile range.
 
-    The mean of audio is near 0 and says nothing about its level. That norm is here to repeat
-    published numbers, and so is the interquartile range, which depends on the fraction of silence.
+    The mean of audio is near 0 and says nothing about its level. That norm is included to
+    reproduce published numbers, like the interquartile range, which depends on the fraction of
+    silence.
 
     Deviations: the project's mean keeps its sign, which makes errors negative; here its magnitude
     is used. The project's interquartile range is one constant per split, over all its samples; here

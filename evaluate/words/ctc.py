@@ -125,4 +125,4 @@ def _scored_decoder(scorer: Path) -> Any:
         )
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{scorer}: KenLM cannot read it ({reason})") from error
+        raise UserError(f"{scorer}: KenLM cannot read it ({reason}); give another file") from error

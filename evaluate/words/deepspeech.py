@@ -117,7 +117,9 @@ def load_checkpoint(path: Path) -> keras.Model:
     # The kind of error depends on the place of the damage.
     except (tf.errors.OpError, RuntimeError, IndexError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{prefix}: not readable as a TensorFlow checkpoint ({reason})") from error
+        raise UserError(
+            f"{prefix}: not readable as a TensorFlow checkpoint ({reason}); download it again"
+        ) from error
     for name in ("layer_1", "layer_2", "layer_3", "layer_5", "layer_6"):
         layer = network.get_layer(name)
         weights = values[f"{name}/weights"].reshape(layer.kernel.shape)
@@ -258,7 +260,9 @@ class DeepSpeech:
                 "of python -m wideband.train.deepspeech"
             ) from error
         except (OSError, ValueError, KeyError, TypeError, UserWarning) as error:
-            raise UserError(f"{folder}: the weights are damaged: {error}") from error
+            raise UserError(
+                f"{folder}: the weights are damaged ({error}); give another run folder"
+            ) from error
         return cls(network, scorer)
 
     def log_probabilities(self, waves: Sequence[np.ndarray]) -> list[np.ndarray]:

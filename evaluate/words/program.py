@@ -40,7 +40,10 @@ class Program:
         if not self._arguments:
             raise UserError("--recognizer=cmd: has no command; write it after the colon")
         if not shutil.which(self._arguments[0]):
-            raise UserError(f"--recognizer={self.name}: there is no program {self._arguments[0]}")
+            raise UserError(
+                f"--recognizer={self.name}: there is no program {self._arguments[0]}; install it, "
+                "or correct the command"
+            )
         if not any("{}" in argument for argument in self._arguments):
             self._arguments.append("{}")
 

@@ -164,7 +164,10 @@ def score(
     """
     references = {name: normalize(transcripts[name]) for name in recordings}
     if wordless := [name for name, text in references.items() if not text]:
-        raise UserError(f"{len(wordless)} transcripts have no words: {shortlist(wordless)}")
+        raise UserError(
+            f"{len(wordless)} transcripts have no words: {shortlist(wordless)}; correct or remove "
+            "them"
+        )
     results, names = [], list(recordings)
     # The bar is shown on terminals only.
     with tqdm(total=len(names), unit="file", desc=title, disable=None if title else True) as bar:

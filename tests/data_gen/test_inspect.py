@@ -73,7 +73,7 @@ def test_a_bad_file_has_a_line_and_the_others_are_still_printed(folder, call):
     soundfile.write(folder / "none.wav", np.zeros(0), RATE)
     names = ("empty", "text", "nan", "none", "gone", "stereo")
     code, out, err = call(command, *(folder / f"{name}.wav" for name in names))
-    assert (code, err) == (1, "error: 3 of 6 recordings could not be read\n")
+    assert (code, err) == (1, "error: 3 of 6 recordings could not be read; see their lines\n")
     lines = dict(zip(names, out.splitlines()[1:], strict=True))
     assert lines["empty"].endswith("the file is empty")
     assert "not readable as audio" in lines["text"]
