@@ -1,8 +1,8 @@
 """The networks: one file per paper. `build` makes a network by its name.
 
-A network is a `system.Network`: a Keras model that states which input it takes and how far an
-output sample sees, as described in `restorer.Restorer`. All lengths count samples of its input. One
-that can run as a stream returns a model of a single step from `step()`.
+A network is a `system.Network`: a Keras model with the attributes of `restorer.Restorer`, such as
+the input that it takes and its context. All lengths count samples of the input. `step()` of a
+network that can run as a stream returns a model of a single step.
 
 To add a paper, write its file and add a row to `_NETWORKS`.
 """
@@ -48,7 +48,7 @@ def names() -> list[str]:
     return list(_NETWORKS)
 
 
-def build(name: str, **overrides: Any) -> "Network":
+def build(name: str, /, **overrides: Any) -> "Network":
     """Builds a network by its name, with random weights.
 
     Args:
@@ -67,8 +67,10 @@ def build(name: str, **overrides: Any) -> "Network":
             )
     try:
         return _builder(name)(**overrides)
-    except TypeError as error:
-        # An argument of the wrong type, such as a text for a number.
+    except UserError:
+        raise
+    except (TypeError, ValueError) as error:
+        # Python or Keras refuses the value, such as text for a number or a dropout rate of 2.
         raise UserError(f"{name}: {' '.join(str(error).split())}") from error
 
 

@@ -1,4 +1,4 @@
-"""run.json, the recipe, data and circumstances of a training run, and history.csv, its epochs."""
+"""The records of a training run: run.json (recipe, data, machine) and history.csv (epochs)."""
 
 import csv
 import dataclasses
@@ -12,13 +12,13 @@ from ..command import UserError
 from ..command.files import write_json
 
 RECORD, HISTORY = "run.json", "history.csv"
-# What the properties below read from the recipe.
+# Fields of the recipe that every record has.
 RECIPE_FIELDS = ("name", "source", "model", "arguments", "sample_rate", "ratio", "protocol")
 
 
 @dataclass
 class Timings:
-    """How long a run took."""
+    """The length of a run."""
 
     epochs: int = 0
     seconds: float = 0.0
@@ -49,7 +49,9 @@ class Record:
         """
         path = folder / RECORD
         if not path.is_file():
-            raise UserError(f"{folder}: not a run folder ({RECORD} is missing)")
+            raise UserError(
+                f"{folder}: not a run folder ({RECORD} is missing); name a folder of wideband-train"
+            )
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             timings = Timings(**content.pop("timings", {}))

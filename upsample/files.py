@@ -1,4 +1,4 @@
-"""Which recordings there are, and which files they become."""
+"""Pairs recordings with their output files."""
 
 import glob
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import audio
 from ..command import UserError
 
-# Formats that keep what was restored; recordings in other formats become wav.
+# Formats that are kept; recordings in other formats become wav.
 KEPT_SUFFIXES = (".wav", ".flac", ".ogg")
 # Instead of a path: raw samples from the standard input or to the standard output.
 STANDARD = "-"
@@ -16,7 +16,7 @@ STANDARD = "-"
 def pair_inputs(
     inputs: Sequence[str], output: Path, suffix: str | None = None
 ) -> list[tuple[Path, Path]]:
-    """Pairs each recording with the file that it becomes.
+    """Pairs each recording with its output file.
 
     Args:
         inputs: files, folders that are searched for recordings, and patterns such as `*.wav`.
@@ -27,7 +27,7 @@ def pair_inputs(
 
     Raises:
         UserError: an input is missing, a folder has no recordings, two inputs would become one
-            file, or the format cannot be written.
+            file, an input would be overwritten, or the output cannot be written.
     """
     paths = [path for each in inputs for path in _expand(each)]
     if len(paths) == 1 and paths[0].is_file() and output.suffix and not output.is_dir():
@@ -38,20 +38,30 @@ def pair_inputs(
         if suffix and output.suffix.lower() != suffix:
             raise UserError(f"{output}: not a {suffix} file; drop --format or change --output")
         pairs = [(paths[0], output)]
+    elif output.exists() and not output.is_dir():
+        raise UserError(f"{output}: a file, not a folder; choose another --output")
     else:
         pairs = [
             (source, _target(output / name, suffix))
             for each in paths
             for source, name in _recordings(each)
         ]
+    _check_targets(pairs)
+    return pairs
+
+
+def _check_targets(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Raises a UserError if a target is also a source or another recording's target."""
     sources: dict[Path, Path] = {}
     for source, target in pairs:
         if target in sources:
-            raise UserError(f"{sources[target]} and {source} would both become {target}")
+            raise UserError(
+                f"{sources[target]} and {source} would both become {target}; restore them into "
+                "different folders"
+            )
         if target.resolve() == source.resolve():
             raise UserError(f"{source} would be overwritten; choose another --output")
         sources[target] = source
-    return pairs
 
 
 def default_output(inputs: Sequence[str], suffix: str | None = None) -> Path:

@@ -1,18 +1,21 @@
-"""Which model is meant: from a name or a path to an `Upsampler`."""
+"""Loads models by name or path."""
 
+from fractions import Fraction
 from pathlib import Path
 
-from ..audio import Ratio, interpolate
+from ..audio import interpolate, quotient
 from ..command import UserError
 from ..models import pretrained
-from ..models.record import Record
+from ..models.record import RECORD, Record
 from .baselines import Interpolation
 from .settings import RATIO, SAMPLE_RATE
 from .tflite import TFLiteNetwork
 from .upsampler import Upsampler
 
 
-def load(model: str | Path, sample_rate: int = SAMPLE_RATE, ratio: Ratio = RATIO) -> Upsampler:
+def load(
+    model: str | Path, sample_rate: int = SAMPLE_RATE, ratio: str | float | Fraction = RATIO
+) -> Upsampler:
     """Loads a model by its name or path.
 
     A path that exists takes precedence over the name of a shipped network. Shipped networks run on
@@ -22,17 +25,19 @@ def load(model: str | Path, sample_rate: int = SAMPLE_RATE, ratio: Ratio = RATIO
         model: the name of a shipped network, a run folder, a weights file in one, a TFLite file
             of wideband-export, or the name of an interpolation.
         sample_rate: the high rate in Hz of an interpolation; other models have their own.
-        ratio: the high rate over the low rate of an interpolation.
+        ratio: the high rate over the low rate of an interpolation: a number, or a quotient such as
+            "22050/8000".
 
     Raises:
-        UserError: it is none of these, is damaged, or needs TensorFlow, which is not installed.
+        UserError: there is no such model, it is damaged, it needs TensorFlow, which is not
+            installed, or an interpolation does not support the ratio.
 
     Example:
         >>> restored, sample_rate = load("speech-4x").upsample(wave, 4000)
     """
     name = str(model)
     if is_interpolation(name):
-        return Upsampler(Interpolation(name), sample_rate, ratio, name)
+        return Upsampler(Interpolation(name), sample_rate, quotient(ratio), name)
     file = _find_tflite(name)
     if file is None:
         return _load_weights(name)
@@ -44,7 +49,7 @@ def load(model: str | Path, sample_rate: int = SAMPLE_RATE, ratio: Ratio = RATIO
 
 
 def check(model: str | Path) -> None:
-    """Raises the UserError of `load` for a model that does not exist, without loading anything."""
+    """Raises the UserError of `load` for a model that does not exist, but loads nothing."""
     name = str(model)
     if not is_interpolation(name) and _find_tflite(name) is None:
         find_run(name)
@@ -74,9 +79,12 @@ def find_record(run: str | Path) -> tuple[Path, Record]:
         raise UserError(f"{name}: a TFLite file is not a run; name a run folder")
     elif not path.exists():
         raise UserError(
-            f"{name}: no such run folder, weights file or TFLite file, no shipped network "
-            f"({', '.join(pretrained.names())}) and no interpolation "
-            f"({', '.join(interpolate.METHODS)})"
+            f"{name}: no such run folder or weights file, and no shipped network; choose one of "
+            f"{', '.join(pretrained.names())}"
+        )
+    elif path.is_file() and not (path.parent / RECORD).is_file():
+        raise UserError(
+            f"{name}: not in a run folder ({RECORD} is missing next to it); name a run folder"
         )
     else:
         folder = path if path.is_dir() else path.parent
@@ -100,7 +108,10 @@ def find_run(run: str | Path) -> tuple[Path, Path]:
     if weights.is_file():
         return folder, weights
     if (folder / pretrained.TFLITE_FILE).is_file():
-        raise UserError(f"{run}: has only a TFLite file, no Keras weights; name a run folder")
+        raise UserError(
+            f"{run}: has only a TFLite file, no Keras weights; name a run with "
+            f"{pretrained.KERAS_FILE}"
+        )
     raise UserError(f"{weights}: no such file; train the run for at least one epoch")
 
 
@@ -109,20 +120,27 @@ def _is_shipped(name: str) -> bool:
 
 
 def _find_tflite(name: str) -> Path | None:
-    """Returns the TFLite file that a name or path means, or None if it means something else."""
+    """Returns the TFLite file of a shipped network or at a path; None if the model has none."""
     if _is_shipped(name):
         file = pretrained.find(name) / pretrained.TFLITE_FILE
         return file if file.is_file() else None
-    if Path(name).suffix != ".tflite":
+    path = Path(name)
+    if not path.exists():
+        raise UserError(
+            f"{name}: no such run folder, weights file or TFLite file, no shipped network "
+            f"({', '.join(pretrained.names())}) and no interpolation "
+            f"({', '.join(interpolate.METHODS)})"
+        )
+    if path.suffix != ".tflite":
         return None
-    if not Path(name).is_file():
-        raise UserError(f"{name}: no such TFLite file")
-    return Path(name)
+    if path.is_dir():
+        raise UserError(f"{name}: a folder, not a TFLite file; name a file of wideband-export")
+    return path
 
 
 def _load_weights(run: str) -> Upsampler:
-    _, weights = find_run(run)
-    _, record = find_record(run)
+    folder, weights = find_run(run)
+    record = Record.read(folder)
     from ..command.run import quiet_tensorflow
 
     try:
@@ -135,11 +153,14 @@ def _load_weights(run: str) -> Upsampler:
             f"file or a shipped network such as speech-4x"
         ) from error
     network = models.build(record.model, **record.arguments)
-    # On CPUs, XLA's one-dimensional convolutions are slower, and compiling takes seconds.
+    # XLA's one-dimensional convolutions are slow on CPUs, and compiling them takes seconds.
     network.jit_compile = False
     try:
         network.load_weights(weights)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{weights}: not the weights of {record.model}: {error}") from error
+        raise UserError(
+            f"{weights}: damaged, or not the weights of {record.model} ({error}); train the run "
+            "again"
+        ) from error
     interpolation = degrade.get(record.protocol).interpolation
     return Upsampler(network, record.sample_rate, record.ratio, interpolation, name=run)

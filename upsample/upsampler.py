@@ -1,4 +1,4 @@
-"""Upsampling of whole waves and streams: every command and every test applies models here."""
+"""Upsampling of whole waves and streams. Every command applies models through this module."""
 
 import numpy as np
 
@@ -31,14 +31,9 @@ class Upsampler:
             an interpolated input and the interpolation supports quotients (sinc, fft).
         interpolation: how the wave is brought from the low to the high rate, a key of
             `audio.interpolate.METHODS`; unused if the network wants the wave at the low rate.
-        name: what messages call the model; by default the network's name.
+        name: the model's name in messages; by default the network's name.
 
-    Attributes:
-        network: as given.
-        sample_rate: as given.
-        ratio: as given.
-        interpolation: as given.
-        name: as given.
+    The arguments are also attributes.
 
     Raises:
         UserError: there is no such interpolation, or the ratio must be whole.
@@ -85,24 +80,31 @@ class Upsampler:
             wave: float in [-1, 1], shape (n,) or (n, channels).
             sample_rate: rate of the wave in Hz; at least the model's low rate. Content above half
                 the low rate is replaced.
-            keep_low_band: take the band that the wave has from the wave itself, through a
-                linear-phase crossover, instead of from the network.
+            keep_low_band: keep the wave's own band unchanged, through a linear-phase crossover,
+                instead of taking it from the network.
 
         Returns:
             float32 of shape (m,) or (m, channels), where m is n times the quotient of the rates,
             and the model's high rate in Hz.
 
         Raises:
-            UserError: the wave is empty, contains NaN or infinity, or its rate is too low.
+            UserError: the wave is empty, has another number of dimensions, contains NaN or
+                infinity, or its rate is too low.
         """
+        wave = np.asarray(wave)
+        if wave.ndim not in (1, 2):
+            raise UserError(
+                f"wave of shape {wave.shape}: it must be (n,) or (n, channels); reshape it"
+            )
         if len(wave) == 0:
             raise UserError("the recording is empty")
-        keep_hz = None
         check_finite(wave)
+        check_rate(sample_rate, self.low_rate)
+        keep_hz = None
         if keep_low_band:
             keep_hz = measure.wave_bandwidth_hz(audio.mono(wave), round(sample_rate))
         stream = self.stream(sample_rate, wave.shape[1] if wave.ndim == 2 else None, keep_hz)
-        # In chunks, so that memory for the windows of a long wave stays small.
+        # In chunks, so that the windows of a long wave need little memory.
         n = round(CHUNK_SECONDS * sample_rate)
         chunks = [stream.push(wave[start : start + n]) for start in range(0, len(wave), n)]
         return np.concatenate([*chunks, stream.flush()]), self.sample_rate
@@ -119,9 +121,8 @@ class Upsampler:
         Args:
             sample_rate: rate of the wave in Hz.
             channels: for chunks (n, channels); None for chunks (n,).
-            keep_hz: where the band of the wave ends; everything below is taken from the wave
-                itself. 0 if the end is unknown: then it is half the low rate. None leaves
-                everything to the network.
+            keep_hz: where the band of the wave ends, in Hz; everything below is taken from the
+                wave itself. 0 means half the low rate. None takes everything from the network.
             window: samples per window of a network with a limited context. Shorter windows reduce
                 the latency and cost more computation; the output is the same.
 

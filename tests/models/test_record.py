@@ -60,7 +60,7 @@ def test_shipped_networks_have_records_without_places(name):
 
 
 def test_a_folder_without_a_record_is_no_run_folder(tmp_path):
-    with pytest.raises(UserError, match=r"not a run folder \(run\.json is missing\)$"):
+    with pytest.raises(UserError, match=r"not a run folder \(run\.json is missing\); name"):
         Record.read(tmp_path)
 
 

@@ -20,9 +20,14 @@ def test_an_unknown_argument_is_refused_with_the_choices():
         models.build("audiounet", wdith=0.5)
 
 
-def test_an_argument_of_the_wrong_type_is_refused_in_one_line():
+def test_the_name_of_the_keras_model_is_an_argument():
+    assert models.build("dnn", patch=256, name="baseline").name == "baseline"
+
+
+@pytest.mark.parametrize("arguments", [{"width": "wide"}, {"width": 0.05, "dropout": 2}])
+def test_an_argument_of_the_wrong_type_or_range_is_refused_in_one_line(arguments):
     with pytest.raises(UserError, match=r"^audiounet: .+") as raised:
-        models.build("audiounet", width="wide")
+        models.build("audiounet", **arguments)
     assert "\n" not in str(raised.value)
 
 

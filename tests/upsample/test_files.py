@@ -71,12 +71,15 @@ def test_two_inputs_never_become_one_file(tmp_path):
         (["none.wav"], "out", None, r"none\.wav: no such file or folder"),
         (["none*.wav"], "out", None, r"none\*\.wav: no file or folder matches"),
         (["empty"], "out", None, "empty: no recordings"),
+        (["a.wav"], "file", None, "file: a file, not a folder; choose another --output"),
+        (["a.wav", "b.wav"], "b.wav", None, r"b\.wav: a file, not a folder"),
     ],
 )
 def test_inputs_and_outputs_that_make_no_sense_are_refused(
     inputs, output, suffix, message, tmp_path, monkeypatch
 ):
-    (tmp_path / "a.wav").touch()
+    for name in ("a.wav", "b.wav", "file"):
+        (tmp_path / name).touch()
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message):

@@ -65,14 +65,52 @@ def test_a_path_takes_precedence_over_a_name(tmp_path, monkeypatch):
 def test_an_unknown_name_is_refused_with_the_names_that_exist(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for find in (load, check, find_run, find_record):
-        with pytest.raises(UserError, match=rf"^{name}: no such .*speech-2x, speech-4x.*spline"):
+        with pytest.raises(UserError, match=rf"^{name}: no such .*speech-2x, speech-4x"):
+            find(name)
+    for find in (load, check):
+        with pytest.raises(UserError, match="spline"):
             find(name)
 
 
 def test_a_missing_tflite_file_is_refused(tmp_path):
     for find in (load, check):
-        with pytest.raises(UserError, match=r"none\.tflite: no such TFLite file"):
+        with pytest.raises(UserError, match=r"none\.tflite: no such run folder.* or TFLite file"):
             find(tmp_path / "none.tflite")
+
+
+def test_a_folder_named_like_a_tflite_file_is_refused(tmp_path):
+    (tmp_path / "x.tflite").mkdir()
+    for find in (load, check):
+        with pytest.raises(UserError, match=r"x\.tflite: a folder, not a TFLite file"):
+            find(tmp_path / "x.tflite")
+
+
+def test_a_file_outside_a_run_folder_is_refused_by_its_name(tmp_path):
+    (tmp_path / "old.wav").touch()
+    for find in (load, check, find_run, find_record):
+        with pytest.raises(UserError, match=r"old\.wav: not in a run folder \(run\.json is missing"):
+            find(tmp_path / "old.wav")
+
+
+def test_a_missing_run_is_refused_with_what_can_be_a_run(tmp_path):
+    for find in (find_run, find_record):
+        with pytest.raises(UserError, match=r"nowhere: no such run folder") as raised:
+            find(tmp_path / "nowhere")
+        assert "speech-4x" in str(raised.value)
+        assert "spline" not in str(raised.value)
+
+
+@pytest.mark.parametrize("ratio", [0, -2, "four"])
+def test_a_ratio_that_is_no_number_above_0_is_refused(ratio):
+    with pytest.raises(UserError, match=f"^ratio '?{ratio}'? "):
+        load("spline", 16000, ratio)
+
+
+def test_a_ratio_may_be_a_float_or_text():
+    assert load("sinc", 22050, "22050/8000").low_rate == 8000
+    assert load("fft", 20000, 2.5).low_rate == 8000
+    with pytest.raises(UserError, match=r"^ratio 5/2: the interpolation spline needs a whole number"):
+        load("spline", 16000, 2.5)
 
 
 def test_a_run_without_weights_is_refused(run, tmp_path):

@@ -254,10 +254,12 @@ def test_an_output_that_cannot_be_written_is_refused_with_the_reason(
     [
         ([], "name at least one recording"),
         (["a.wav", "--model=splin"], "splin: no such"),
-        (["a.wav", "--model=none.tflite"], "none.tflite: no such TFLite file"),
+        (["a.wav", "--model=none.tflite"], "none.tflite: no such run folder"),
+        (["a.wav", "--model=a.wav"], "a.wav: not in a run folder"),
         (["a.wav", "--ratio=2"], "--ratio is for interpolations"),
         (["a.wav", "--model=phone-4x", "--sample_rate=8000"], "--sample_rate is for"),
         (["a.wav", "--model=spline", "--ratio=22050/8000"], "441/160: the interpolation spline"),
+        (["a.wav", "--model=spline", "--ratio=2.5"], "5/2: the interpolation spline"),
         (["a.wav", "--model=sinc", "--ratio=many"], "'many' is not a number or a quotient"),
         (["a.wav", "--input_rate=4000"], "--input_rate is for raw samples"),
         (["none*.wav", "--output=out"], "none*.wav: no file or folder"),

@@ -102,6 +102,9 @@ def test_channels_are_restored_separately(run, noise):
         (np.array([0.0, np.nan]), 4000, "NaN"),
         (np.array([0.0, np.inf]), 4000, "infinity"),
         (np.zeros(100), 3999, "3999 Hz is below the 4000 Hz"),
+        (np.zeros(100), 0, "0 Hz is below the 4000 Hz"),
+        (np.zeros((10, 2, 2)), 4000, r"wave of shape \(10, 2, 2\)"),
+        (np.float32(0.5), 4000, r"wave of shape \(\)"),
     ],
 )
 @pytest.mark.parametrize("keep_low_band", [True, False])
