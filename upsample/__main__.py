@@ -44,7 +44,7 @@ def define_flags(flags: Flags) -> None:
     flags.boolean(
         "keep_low_band",
         Settings.keep_low_band,
-        "Keep the band that the recording has, unchanged.",
+        "Keep the recording's own band unchanged.",
     )
     flags.choice(
         "peak",
@@ -85,33 +85,33 @@ def main(flags: Flags, arguments: list[str]) -> None:
         raise UserError("name at least one recording or folder; see wideband-upsample --help")
     from . import files
 
-    raw = _is_raw(flags, arguments)
+    settings = Settings(flags.keep_low_band, flags.peak, flags.subtype, flags.force)
+    if files.STANDARD in (*arguments, flags.output):
+        _check_raw(flags, arguments)
+        _check_rates(flags)
+        _restore_raw(flags, settings)
+        return
+    if flags.input_rate is not None:
+        raise UserError("--input_rate is for raw samples; files have their rate in the header")
     suffix = f".{flags.format}" if flags.format else None
     output = Path(flags.output) if flags.output else files.default_output(arguments, suffix)
-    pairs = [] if raw else files.pair_inputs(arguments, output, suffix)
+    pairs = files.pair_inputs(arguments, output, suffix)
     _check_rates(flags)
-    settings = Settings(flags.keep_low_band, flags.peak, flags.subtype, flags.force)
-    if raw:
-        _restore_raw(flags, settings)
-    else:
-        _restore_files(flags, settings, pairs, output)
+    _restore_files(flags, settings, pairs, output)
 
 
-def _is_raw(flags: Flags, arguments: list[str]) -> bool:
-    """Whether the input is raw samples; raises a UserError if the flags contradict each other."""
+def _check_raw(flags: Flags, arguments: list[str]) -> None:
+    """Raises a UserError if raw samples have no rate, or only one end is a standard stream."""
     from .files import STANDARD
 
-    ends = [STANDARD in arguments, flags.output == STANDARD]
-    if any(ends) and not (all(ends) and len(arguments) == 1):
+    if (*arguments, flags.output) != (STANDARD, STANDARD):
         raise UserError("raw samples go from - to --output=-, without other inputs")
-    if any(ends) and flags.input_rate is None:
+    if flags.input_rate is None:
         raise UserError("raw samples have no header; give their rate with --input_rate")
-    if flags.input_rate is not None and not any(ends):
-        raise UserError("--input_rate is for raw samples; files have their rate in the header")
-    return any(ends)
 
 
 def _check_rates(flags: Flags) -> None:
+    """Raises a UserError if rates are given for a trained network."""
     from .loading import is_interpolation
 
     if flags.model and all(map(is_interpolation, flags.model)):
@@ -122,11 +122,10 @@ def _check_rates(flags: Flags) -> None:
 
 
 def _restore_raw(flags: Flags, settings: Settings) -> None:
-    from ..audio import quotient
     from .picking import candidates
     from .raw import restore_raw
 
-    models = candidates(flags.model or [], flags.sample_rate, quotient(flags.ratio))
+    models = candidates(flags.model or [], flags.sample_rate, flags.ratio)
     source = sys.stdin.buffer
     assert isinstance(source, BufferedReader)
     message = restore_raw(
@@ -144,11 +143,10 @@ def _restore_raw(flags: Flags, settings: Settings) -> None:
 def _restore_files(
     flags: Flags, settings: Settings, pairs: list[tuple[Path, Path]], output: Path
 ) -> None:
-    from ..audio import quotient
     from .batch import restore_files
     from .picking import candidates
 
-    models = candidates(flags.model or [], flags.sample_rate, quotient(flags.ratio))
+    models = candidates(flags.model or [], flags.sample_rate, flags.ratio)
     if flags.skip_existing:
         count = len(pairs)
         pairs = [(source, target) for source, target in pairs if not target.exists()]

@@ -1,4 +1,4 @@
-"""Interpolations as baselines, applied like networks."""
+"""Interpolations as baselines that are applied like networks."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ class Interpolation:
         method: a key of `audio.interpolate.METHODS`.
 
     Raises:
-        UserError: there is no such interpolation.
+        UserError: the interpolation is unknown.
     """
 
     wants = "interpolated"
@@ -20,7 +20,7 @@ class Interpolation:
     multiple = 1
     context: int | None = 0
     patch: int | None = None
-    # Each output sample depends on one input sample, so any window will do: the shortest has no
+    # Each output sample depends on one input sample, so any window works; the shortest one adds no
     # latency.
     window: int | None = 1
     streaming = False

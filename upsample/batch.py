@@ -1,4 +1,4 @@
-"""Many recordings in parallel, with one progress bar."""
+"""Restores many recordings in parallel, with one progress bar."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -29,8 +29,8 @@ def restore_files(
     """Restores recordings in parallel and prints a line for each when it is complete.
 
     Args:
-        models: the models; each recording gets the one that fits.
-        pairs: recordings and the files that they become.
+        models: the models to pick from for each recording.
+        pairs: each recording and its output file.
         settings: how to restore them.
         workers: how many recordings are restored at once.
 
@@ -40,9 +40,9 @@ def restore_files(
     refused = []
     stop = Event()
     total = sum(_seconds(source) for source, _ in pairs)
-    # Threads will do: NumPy, soxr, libsndfile and the networks release the interpreter lock.
+    # Threads are enough: NumPy, soxr, libsndfile and the networks release the interpreter lock.
     with (
-        # Terminals only: a log has no use for the bar.
+        # `disable=None` shows the bar in terminals only: in a log it would be noise.
         tqdm(total=total, bar_format=_BAR, delay=0.5, leave=False, disable=None) as bar,
         ThreadPoolExecutor(max_workers=workers) as pool,
     ):
@@ -75,7 +75,7 @@ def restore_files(
 
 
 def _seconds(source: Path) -> float:
-    """Returns a recording's length by its header; 0 if unreadable, which is reported later."""
+    """Returns a recording's length from its header; 0 if unreadable, which is reported later."""
     try:
         info = audio.info(source)
     except UserError:

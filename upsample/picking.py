@@ -1,20 +1,21 @@
-"""Which of several models fits a recording."""
+"""Picks the model that fits a recording."""
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from threading import Lock
 
-from ..audio import Ratio
 from ..command import UserError
 from ..models import pretrained
 from ..models.record import Record
 from .loading import check, load
 from .upsampler import Upsampler, check_rate
 
-# The models where the user names none: for speech of either band.
+# The models if the user names none: speech up to 4 kHz and up to 2 kHz.
 DEFAULTS = ("speech-2x", "speech-4x")
 
-# A recording's band over a model's low band. Content further above the low band than this is more
-# than the slope of a filter; a band that ends lower leaves a hole that the model does not fill.
+# The limits of a recording's bandwidth, relative to a model's low band. Above the upper limit, the
+# content is more than the slope of a filter. Below the lower limit, a hole remains between the
+# recording's band and the model's high band.
 WIDEST, NARROWEST = 1.1, 0.5
 
 
@@ -26,7 +27,7 @@ class Candidate:
         load: loads the model.
 
     Attributes:
-        low_rate: as given.
+        low_rate: the model's low rate in Hz.
     """
 
     def __init__(self, low_rate: float, load: Callable[[], Upsampler]) -> None:
@@ -37,24 +38,25 @@ class Candidate:
 
     @property
     def upsampler(self) -> Upsampler:
-        """The model."""
+        """The model, loaded on the first access."""
         with self._lock:
             if self._upsampler is None:
                 self._upsampler = self._load()
             return self._upsampler
 
 
-def candidates(models: Sequence[str], sample_rate: int, ratio: Ratio) -> list[Candidate]:
+def candidates(
+    models: Sequence[str], sample_rate: int, ratio: str | float | Fraction
+) -> list[Candidate]:
     """Lists the models to pick from.
 
     Args:
-        models: names or paths as `load` takes them; without any, `DEFAULTS`.
+        models: names or paths as `load` takes them; if empty, `DEFAULTS`.
         sample_rate: the high rate in Hz of interpolations.
-        ratio: the high rate over the low rate of interpolations.
+        ratio: the high rate over the low rate of interpolations, as `load` takes it.
 
     Raises:
-        UserError: one of the models does not exist, is damaged, or needs TensorFlow, which is not
-            installed.
+        UserError: one of the models cannot be loaded.
     """
     if not models:
         return [_shipped(name) for name in DEFAULTS]
@@ -73,7 +75,7 @@ def pick(
     Args:
         models: the models to pick from.
         sample_rate: rate of the recording in Hz.
-        band_hz: where its content ends; 0 for silence.
+        band_hz: the frequency where its content ends; 0 for silence.
         force: pick the nearest model even if none fits.
 
     Raises:
@@ -101,4 +103,5 @@ def pick(
 
 
 def _shipped(name: str) -> Candidate:
+    # `pretrained.find` would read all of its files to check them; `load` does so when needed.
     return Candidate(Record.read(pretrained.WEIGHTS / name).low_rate, lambda: load(name))

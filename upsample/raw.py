@@ -1,4 +1,4 @@
-"""Restoring raw samples as they arrive, from one stream of bytes to another."""
+"""Restores raw samples as they arrive, from one stream of bytes to another."""
 
 from collections.abc import Sequence
 from io import BufferedReader
@@ -14,7 +14,7 @@ from .settings import Settings
 
 # Sample formats of the standard input and output, little-endian.
 FORMATS = {"s16": "<i2", "f32": "<f4"}
-# Largest chunk.
+# The size of the largest chunk.
 CHUNK_BYTES = 2**18
 
 
@@ -30,35 +30,36 @@ def restore_raw(
     """Restores raw samples until the input ends.
 
     Args:
-        models: the models; the one for a recording that fills its rate's band is used.
+        models: the models to pick from. The samples are taken to have content up to half their
+            rate.
         source: interleaved samples.
         target: receives interleaved samples at the model's high rate.
         sample_rate: rate of the source in Hz.
-        channels: of both.
-        pcm: sample format of both, a key of `FORMATS`.
+        channels: number of channels of the source and the target.
+        pcm: sample format of the source and the target, a key of `FORMATS`.
         settings: how to restore them; peaks of whole numbers are clipped.
 
     Returns:
-        what was done, in one line.
+        a line that says what was done.
 
     Raises:
         UserError: no model fits, or the source ends within a sample.
     """
     upsampler = pick(models, sample_rate, sample_rate / 2, settings.force)
     stream = upsampler.stream(sample_rate, channels, 0.0 if settings.keep_low_band else None)
-    kind = np.dtype(FORMATS[pcm])
-    frame = kind.itemsize * channels
+    dtype = np.dtype(FORMATS[pcm])
+    frame = dtype.itemsize * channels  # bytes
 
     def write(wave: np.ndarray) -> None:
         samples = audio.to_int16(wave) if pcm == "s16" else wave
-        target.write(samples.astype(kind).tobytes())
+        target.write(samples.astype(dtype).tobytes())
         target.flush()
 
     peak, count, rest = 0.0, 0, b""
     while chunk := source.read1(CHUNK_BYTES):
         chunk = rest + chunk
         whole = len(chunk) // frame * frame
-        samples, rest = np.frombuffer(chunk[:whole], kind).reshape(-1, channels), chunk[whole:]
+        samples, rest = np.frombuffer(chunk[:whole], dtype).reshape(-1, channels), chunk[whole:]
         wave = stream.push(audio.from_int16(samples) if pcm == "s16" else samples)
         peak, count = max(peak, write_chunk(write, wave)), count + len(wave)
     if rest:

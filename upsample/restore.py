@@ -1,4 +1,4 @@
-"""Restoring a recording from file to file."""
+"""Restores a recording from file to file."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .picking import Candidate, pick
 from .settings import Settings
 from .upsampler import CHUNK_SECONDS, Upsampler
 
-# Peak of a recording that is made quieter.
+# The peak of a recording that is made quieter.
 NORMALIZED_PEAK = 0.999
 
 
@@ -29,14 +29,14 @@ def restore_file(
     The sample format (16 bits, 24 bits, float) is kept if the container stays the same.
 
     Args:
-        models: the models; the one that fits is used.
+        models: the models to pick from.
         source: the recording.
         target: the file to write.
         settings: how to restore it.
         progress: called with the seconds of each chunk.
 
     Returns:
-        what was found and done, in one line.
+        a line that says what was found and done.
 
     Raises:
         UserError: the recording cannot be read, is not audio, or fits no model.
@@ -68,7 +68,7 @@ def restore_file(
         return message
     if settings.peak == "clip":
         return f"{message}; peaks of {peak:.2f} were clipped at 1 (--peak=normalize|float)"
-    # The peak is known only now. Restoring again needs no space on the disk.
+    # The peak is known only now. Restoring a second time needs no temporary file of floats.
     gain = NORMALIZED_PEAK / peak
     recording.restore(lambda seconds: progress(0.0), gain)
     return f"{message}; made quieter by {-20 * np.log10(gain):.1f} dB for peaks of {peak:.2f}"
@@ -85,7 +85,7 @@ def _subtype(source: Path, target: Path, settings: Settings) -> str | None:
 
 @dataclass(frozen=True)
 class _Recording:
-    """A recording, the model for it and the file that it becomes."""
+    """A recording, its model and its output file."""
 
     source: Path
     target: Path
@@ -97,7 +97,7 @@ class _Recording:
     subtype: str | None
 
     def restore(self, progress: Callable[[float], None], gain: float = 1.0) -> float:
-        """Writes the target, scaled by `gain`; returns the peak without the gain."""
+        """Writes the target, scaled by `gain`; returns the peak before scaling."""
         to_hz = self.upsampler.sample_rate
         frames = audio.resampled_length(self.frames, self.sample_rate, to_hz)
         stream = self.upsampler.stream(self.sample_rate, self.channels, self.keep_hz)
@@ -110,6 +110,6 @@ class _Recording:
 
 
 def write_chunk(write: Callable[[np.ndarray], None], wave: np.ndarray, gain: float = 1.0) -> float:
-    """Writes a chunk, scaled by `gain`; returns its peak without the gain."""
+    """Writes a chunk, scaled by `gain`; returns its peak before scaling."""
     write(wave if gain == 1.0 else gain * wave)
     return float(np.abs(wave).max(initial=0))

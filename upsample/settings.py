@@ -1,11 +1,11 @@
-"""Defaults and settings of restoration, in one place for the command and for Python."""
+"""Settings of a restoration, with the defaults that the command and Python share."""
 
 from dataclasses import dataclass
 
-# Rates of an interpolation where the user names none: the high rate in Hz, and high over low.
+# The defaults of an interpolation: the high rate in Hz, and the high rate over the low rate.
 SAMPLE_RATE, RATIO = 16000, 4
 
-# How to write peaks above 1, the first by default.
+# How to write peaks above 1; the first is the default.
 PEAKS = ("clip", "normalize", "float")
 
 
@@ -14,10 +14,10 @@ class Settings:
     """How recordings are restored.
 
     Attributes:
-        keep_low_band: take the band that the recording has from the recording itself, through a
-            linear-phase crossover, instead of from the network.
+        keep_low_band: keep the recording's own band unchanged, through a linear-phase crossover,
+            instead of taking it from the network.
         peak: one of `PEAKS`.
-        subtype: sample format such as PCM_24; None for that of the recording.
+        subtype: sample format such as PCM_24; None keeps the recording's.
         force: restore a recording even if its band does not end where the model begins.
     """
 

@@ -1,8 +1,8 @@
-"""The stages through which a wave flows on its way to the high rate, chunk by chunk.
+"""The stages that bring a wave to the high rate, chunk by chunk.
 
 `push` takes a chunk (channels, n) of any length and returns a chunk (channels, m); `flush` returns
 the rest at the end. The output does not depend on how the wave was chunked. `latency` is the
-maximum lag in seconds of a stage's output behind its input.
+maximum lag of a stage's output behind its input, in seconds.
 """
 
 import math
@@ -13,10 +13,10 @@ import soxr
 from .. import audio
 from ..audio import Ratio, interpolate
 
-# name: low-rate samples that are interpolated together, on a grid that starts at sample zero, and
-# samples on either side that influence them. At 16 samples, a sample's effect on a spline is 1e-9
-# of itself; soxr's filter spans fewer than 256; a Fourier transform spans everything, so it is
-# computed over blocks.
+# Each interpolation's block and margin in low-rate samples. A block is interpolated together, and
+# blocks are on a grid that starts at sample zero; the samples of a margin on either side influence
+# it. A sample changes a spline 16 samples away by 1e-9 of its value; soxr's filter spans fewer than
+# 256 samples; a Fourier transform spans the whole wave, so it is computed over long blocks.
 _SPANS = {
     "hold": (1, 0),
     "linear": (1, 1),
@@ -35,7 +35,7 @@ class Resampler:
     """Resamples like `audio.resample`.
 
     Args:
-        channels: of the wave.
+        channels: number of channels of the wave.
         from_hz: rate of the wave.
         to_hz: rate of the output.
     """
@@ -48,7 +48,7 @@ class Resampler:
 
     @property
     def latency(self) -> float:
-        """Maximum lag in seconds; measured on access, since most callers do not need it."""
+        """The maximum lag in seconds, measured on access, since most callers do not need it."""
         return 0.0 if self._soxr is None else _soxr_latency(*self._rates)
 
     def push(self, wave: np.ndarray) -> np.ndarray:
@@ -57,7 +57,7 @@ class Resampler:
         return wave if self._soxr is None else self._resample(self._soxr, wave)
 
     def flush(self) -> np.ndarray:
-        """Returns the rest; the whole output has `audio.resampled_length` samples."""
+        """Returns the rest, which makes the whole output `audio.resampled_length` samples long."""
         nothing = np.zeros((self._channels, 0), np.float32)
         if self._soxr is None:
             return nothing
@@ -78,7 +78,7 @@ def _soxr(from_hz: float, to_hz: float, channels: int = 1) -> soxr.ResampleStrea
 
 
 def _soxr_latency(from_hz: float, to_hz: float) -> float:
-    """Measures soxr's maximum lag in seconds; it filters in blocks of undocumented sizes."""
+    """Measures soxr's maximum lag in seconds, since it filters in blocks of unknown sizes."""
     stream = _soxr(from_hz, to_hz)
     chunk = np.zeros((max(1, round(from_hz / 1000)), 1), np.float32)
     taken = emitted = 0
@@ -94,7 +94,7 @@ class Interpolator:
     """Interpolates a wave from its low rate to `ratio` times that rate.
 
     Args:
-        channels: of the wave.
+        channels: number of channels of the wave.
         method: a key of `audio.interpolate.METHODS`.
         low_rate: rate of the wave in Hz.
         ratio: the high rate over the low rate.
@@ -103,12 +103,12 @@ class Interpolator:
     def __init__(self, channels: int, method: str, low_rate: float, ratio: Ratio) -> None:
         self._interpolate = interpolate.get(method)
         self._ratio = ratio
-        # With a ratio a/b, a low-rate and a high-rate sample coincide every b low-rate samples:
-        # chunks are cut there only.
+        # With a ratio a/b, a low-rate and a high-rate sample coincide every b low-rate samples.
+        # Chunks can be cut only there.
         self._period = ratio.denominator
         block, margin = _SPANS[method]
         self._block, self._margin = self._round_up(block), self._round_up(margin)
-        # Methods that look at neighbours only need no grid: any number of blocks goes at once.
+        # Methods that depend on neighbours only can interpolate any number of blocks at once.
         self._on_grid = block > 1
         # Samples not interpolated yet, preceded by `_before` samples that influence them.
         self._low = np.zeros((channels, 0), np.float32)
@@ -133,7 +133,7 @@ class Interpolator:
         while count > 0:
             n = min(size, count)
             seen = self._low[:, : self._before + n + self._margin]
-            # Only the end of the wave lacks samples to a whole period; silence follows it.
+            # Silence completes the last period at the end of the wave.
             seen = np.pad(seen, ((0, 0), (0, self._round_up(seen.shape[1]) - seen.shape[1])))
             high = np.stack([self._interpolate(channel, self._ratio) for channel in seen])
             start = int(self._ratio * self._before)
@@ -151,16 +151,16 @@ class Interpolator:
 
 
 class Crossover:
-    """Takes everything below `keep_hz` from one wave and everything above it from another.
+    """Joins one wave below `keep_hz` with another wave above it.
 
-    The filter has linear phase, and its two sides add up to one: waves that agree pass unchanged.
-    Its slope, a tenth of the low band wide, ends at `keep_hz`.
+    The low-pass and the high-pass filter have linear phase and add up to one, so waves that agree
+    pass unchanged. Their slopes, a tenth of the low band wide, end at `keep_hz`.
 
     Args:
-        channels: of both waves.
-        sample_rate: of both waves, in Hz.
-        keep_hz: where the slope ends.
-        band_hz: the low band's width, half the low rate.
+        channels: number of channels of both waves.
+        sample_rate: rate of both waves in Hz.
+        keep_hz: the frequency where the slopes end.
+        band_hz: the width of the low band, half the low rate.
     """
 
     def __init__(self, channels: int, sample_rate: int, keep_hz: float, band_hz: float) -> None:
@@ -173,9 +173,9 @@ class Crossover:
         taps = np.sinc(2 * cutoff_hz * instants) * window
         self._taps = taps / taps.sum() if cutoff_hz else np.zeros_like(taps)
         self._half = half
-        # Samples of one wave that the other has not reached yet.
+        # Samples of the wave that is ahead of the other.
         self._upper, self._lower = (np.zeros((channels, 0), np.float32) for _ in range(2))
-        # The last samples of both that still influence the output.
+        # The last samples of both waves that still influence the output.
         self._past = np.zeros((2, channels, half), np.float32)
         self.latency = half / sample_rate
 
@@ -200,6 +200,6 @@ class Crossover:
         upper, lower = seen
         size = 1 << (seen.shape[2] - 1).bit_length()
         spectrum = np.fft.rfft(lower - upper, size) * np.fft.rfft(self._taps, size)
-        # The first 2 half samples of the circular convolution wrap around.
+        # The first 2 * half samples of the circular convolution wrap around.
         change = np.fft.irfft(spectrum, size)[:, 2 * self._half : 2 * self._half + n]
         return (upper[:, self._half : self._half + n] + change).astype(np.float32)

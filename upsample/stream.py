@@ -11,22 +11,22 @@ from ..models.restorer import Restorer
 from .stages import Crossover, Interpolator, Resampler
 from .windows import Windows
 
-# The wave is mirrored past its end by this many low-rate samples: without samples to follow, a
-# spline diverges there.
+# The wave is mirrored past its end by this many low-rate samples, because a spline diverges at its
+# last samples.
 END_SAMPLES = 32
 
 
 class Stream:
     """Restores a wave chunk by chunk; `Upsampler.stream` makes one.
 
-    All outputs together equal the output of `Upsampler.upsample` for the whole wave.
+    The concatenated outputs equal the output of `Upsampler.upsample` for the whole wave.
 
     Args:
-        network: the network or interpolation.
+        network: a network or an interpolation.
         interpolation: a key of `audio.interpolate.METHODS`.
-        rates: of the wave, low and high, in Hz.
+        rates: the wave's rate, the low rate and the high rate in Hz.
         ratio: the high rate over the low rate.
-        channels: of the chunks (n, channels), or None for chunks (n,).
+        channels: as in `Upsampler.stream`.
         keep_hz: as in `Upsampler.stream`.
         window: as in `Upsampler.stream`.
 
@@ -59,7 +59,7 @@ class Stream:
             rate = float(high_rate)
         self._windows = Windows(network, count, rate, window)
         if keep_hz is not None:
-            # Either path to the high rate ends in the slope of a filter below half the low rate.
+            # Both paths to the high rate roll off just below half the low rate.
             keep_hz = min(keep_hz or math.inf, 0.95 * low_rate / 2)
             self._direct = Resampler(count, sample_rate, high_rate)
             self._crossover = Crossover(count, high_rate, keep_hz, low_rate / 2)
@@ -68,7 +68,7 @@ class Stream:
 
     @property
     def latency(self) -> float:
-        """Maximum lag of the output behind the input in seconds, without computing time."""
+        """The maximum lag of the output behind the input in seconds, without computing time."""
         stages = (self._down, self._interpolator, self._windows)
         restoring = sum(stage.latency for stage in stages if stage is not None)
         if self._crossover is None:
@@ -79,7 +79,7 @@ class Stream:
         """Takes the next chunk and returns what can be restored so far.
 
         Args:
-            samples: float in [-1, 1], (n,) or (n, channels); any n, also 0.
+            samples: float in [-1, 1], (n,) or (n, channels) with any n, also 0.
 
         Returns:
             float32 (m,) or (m, channels), at the model's high rate.
@@ -94,16 +94,16 @@ class Stream:
         restored = self._restore(self._down.push(wave))
         if self._crossover is not None:
             restored = self._crossover.push(restored, self._direct.push(wave))
-        return self._samples(restored)
+        return self._shaped_like_input(restored)
 
     def flush(self) -> np.ndarray:
         """Ends the stream and returns the rest.
 
-        All outputs together are as long as the input, to the sample.
+        The concatenated outputs last exactly as long as the input.
         """
         n = audio.resampled_length(self._taken, *self._rates)
         if n == 0:
-            return self._samples(np.zeros((len(self._first), 0), np.float32))
+            return self._shaped_like_input(np.zeros((len(self._first), 0), np.float32))
         low = self._down.flush()
         if self._low_count + low.shape[1] == 0:
             low = self._first
@@ -111,19 +111,20 @@ class Stream:
         if self._crossover is not None:
             joined = self._crossover.push(restored, self._direct.flush())
             restored = np.concatenate([joined, self._crossover.flush()], axis=1)
-        return self._samples(restored)
+        return self._shaped_like_input(restored)
 
     def _check(self, samples: np.ndarray) -> np.ndarray:
         """Checks samples and returns them as (channels, n)."""
+        samples = np.asarray(samples)
         expected = (len(samples),) if self._channels is None else (len(samples), self._channels)
         if samples.shape != expected:
             raise UserError(f"this stream takes samples of shape {expected}, not {samples.shape}")
         check_finite(samples)
-        wave = np.asarray(samples, np.float32)
+        wave = samples.astype(np.float32, copy=False)
         return wave[np.newaxis] if self._channels is None else wave.T
 
-    def _samples(self, wave: np.ndarray) -> np.ndarray:
-        """Returns (channels, n) in the shape of the input."""
+    def _shaped_like_input(self, wave: np.ndarray) -> np.ndarray:
+        """Brings (channels, n) into the shape of the input."""
         return wave[0] if self._channels is None else wave.T
 
     def _restore(self, low: np.ndarray) -> np.ndarray:
@@ -133,23 +134,25 @@ class Stream:
         return self._windows.push(wave)
 
     def _mirror(self, low: np.ndarray, n: int) -> np.ndarray:
-        """Extends the last low-rate samples to n high-rate ones in all, and by END_SAMPLES."""
+        """Extends the last low-rate samples by reflection.
+
+        With the samples before, they cover n high-rate samples, and END_SAMPLES more.
+        """
         known = np.concatenate([self._last_low, low], axis=1)
         missing = max(0, math.ceil(n / self._ratio) - self._low_count - low.shape[1])
         padding = ((0, 0), (0, missing + END_SAMPLES))
         return np.pad(known, padding, mode="symmetric")[:, self._last_low.shape[1] :]
 
     def _restore_end(self, low: np.ndarray, n: int) -> np.ndarray:
-        """Restores the last low-rate samples, up to n high-rate ones since the start."""
+        """Restores the last low-rate samples, up to high-rate sample n of the wave."""
         wave = low
         if self._interpolator is not None:
             missing = n - self._interpolator.emitted
             chunks = [self._interpolator.push(low), self._interpolator.flush()]
             wave = np.concatenate(chunks, axis=1)[:, :missing]
         missing = n - self._windows.emitted
-        return np.concatenate([self._windows.push(wave), self._windows.flush()], axis=1)[
-            :, :missing
-        ]
+        chunks = [self._windows.push(wave), self._windows.flush()]
+        return np.concatenate(chunks, axis=1)[:, :missing]
 
 
 def check_finite(wave: np.ndarray) -> None:

@@ -1,7 +1,7 @@
-"""TFLite files as networks: their metadata, and how they run without TensorFlow.
+"""TFLite files as restorers: their metadata, and networks that run without TensorFlow.
 
-A file is a TFLite model followed by a zip archive, the place of TFLite's associated files: every
-TFLite runtime loads it. The archive contains wideband.json, the `Metadata`.
+A file is a TFLite model followed by a zip archive with wideband.json, the `Metadata`. TFLite keeps
+a model's associated files in such an archive, so every TFLite runtime loads the file.
 """
 
 import dataclasses
@@ -13,17 +13,20 @@ import zipfile
 import zlib
 from pathlib import Path
 from threading import Lock
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 
 from ..command import UserError
 from ..command.run import quiet_libraries
 
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
+
 MEMBER = "wideband.json"
-# Follows the first four bytes of every TFLite model.
+# Every TFLite model has this after its first four bytes.
 MAGIC = b"TFL3"
-# Held while an interpreter starts: threads must not silence the standard error in turns.
+# Held while an interpreter starts: only one thread at a time can silence the standard error.
 _STARTING = Lock()
 
 
@@ -41,10 +44,10 @@ class Metadata:
     window: int  # samples per call, at the rate of the input
     context: int | None  # as in models.restorer
     hop: int  # samples from one window to the next
-    streaming: bool  # whether it has states, passed from call to call by their names
+    streaming: bool  # whether it has states, which are passed from call to call by their names
     delay: int  # output samples by which a streaming file lags, else 0
     latency: int  # output samples from the arrival of a sample to its restored one, at most
-    quantize: str  # a key of exporter.AGREEMENT_DB
+    quantize: str  # a key of export.agreement.AGREEMENT_DB
     recipe: str  # of the run that trained it
     weights_sha256: str  # of that run's weights file
     licence: str
@@ -52,7 +55,7 @@ class Metadata:
 
     @property
     def factor(self) -> int:
-        """Output samples per input sample."""
+        """The number of output samples per input sample."""
         return self.ratio if self.wants == "low" else 1
 
 
@@ -95,7 +98,7 @@ def read(path: Path) -> tuple[bytes, Metadata]:
 
 
 def _parse(content: Any) -> Metadata:
-    """Makes metadata of parsed JSON; raises TypeError if a field is missing, new or ill-typed."""
+    """Parses metadata; raises TypeError if a field is missing, unknown or of the wrong type."""
     metadata = Metadata(**content)
     for name, kind in get_type_hints(Metadata).items():
         if not isinstance(content[name], kind):
@@ -127,7 +130,7 @@ class TFLiteNetwork(_Described):
             network, whose windows are short.
 
     Attributes:
-        metadata: what the file says about itself; the attributes of a `Restorer` come from it.
+        metadata: the file's metadata, which determines the attributes of a `Restorer`.
 
     Raises:
         UserError: it is not a file of wideband-export, is damaged, or ai-edge-litert is missing or
@@ -142,22 +145,7 @@ class TFLiteNetwork(_Described):
         super().__init__(self.metadata)
         if threads is None:
             threads = 1 if self.streaming else min(4, os.cpu_count() or 1)
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError as error:
-            raise UserError(
-                "TFLite files need ai-edge-litert; pip install ai-edge-litert"
-            ) from error
-        try:
-            with _STARTING, quiet_libraries():
-                self._interpreter = Interpreter(model_content=model, num_threads=threads)
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"{path}: this version of ai-edge-litert cannot run it ({reason}); install a "
-                f"newer one"
-            ) from error
+        self._interpreter = _start_interpreter(Path(path), model, threads)
         self._lock = Lock()
         signature = self._interpreter.get_signature_runner()
         inputs, outputs = signature.get_input_details(), signature.get_output_details()
@@ -165,7 +153,7 @@ class TFLiteNetwork(_Described):
             raise UserError(f"{path}: has no input {self.wants!r}; export it again")
         self._input = inputs.pop(self.wants)["index"]
         self._output = outputs.pop("restored")["index"]
-        # Shape of each state, and its tensors before and after a window.
+        # For each state: its shape, and its tensors before and after a window.
         self._states = [
             (inputs[name]["shape"], inputs[name]["index"], outputs[name]["index"])
             for name in inputs
@@ -190,7 +178,7 @@ class TFLiteNetwork(_Described):
         self, window: np.ndarray, states: list[np.ndarray]
     ) -> tuple[np.ndarray, list[np.ndarray]]:
         """Restores a window (1, window, 1); returns it and the states for the next window."""
-        # The interpreter holds one input at a time: recordings restored in parallel take turns.
+        # The interpreter holds one input at a time, so recordings restored in parallel take turns.
         with self._lock:
             # TFLite's LSTM would otherwise continue from its last state.
             self._interpreter.reset_all_variables()
@@ -200,6 +188,24 @@ class TFLiteNetwork(_Described):
             self._interpreter.invoke()
             states = [self._interpreter.get_tensor(after) for _, _, after in self._states]
             return self._interpreter.get_tensor(self._output), states
+
+
+def _start_interpreter(path: Path, model: bytes, threads: int) -> "Interpreter":
+    """Starts LiteRT on a model, without the messages of its C++ code."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise UserError("TFLite files need ai-edge-litert; pip install ai-edge-litert") from error
+    try:
+        with _STARTING, quiet_libraries():
+            interpreter = Interpreter(model_content=model, num_threads=threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{path}: this version of ai-edge-litert cannot run it ({reason}); install a newer one"
+        ) from error
+    return interpreter
 
 
 class Session(_Described):

@@ -120,7 +120,7 @@ class Upsampler:
 
         Args:
             sample_rate: rate of the wave in Hz.
-            channels: for chunks (n, channels); None for chunks (n,).
+            channels: number of channels of chunks (n, channels); None for chunks (n,).
             keep_hz: where the band of the wave ends, in Hz; everything below is taken from the
                 wave itself. 0 means half the low rate. None takes everything from the network.
             window: samples per window of a network with a limited context. Shorter windows reduce

@@ -1,16 +1,30 @@
-"""The network's stage of a stream: windows on a fixed grid, and how their outputs are joined."""
+"""The network's stage of a stream: windows on a fixed grid, whose outputs are joined."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from ..command import UserError
 from ..models.restorer import Restorer
 
-# Samples per window of a network with a limited context, its context included.
+# Samples per window of a network with a limited context, including the context.
 WINDOW = 32768
-# Largest number of samples in a batch of windows.
+# The largest number of samples in a batch of windows.
 SAMPLES_AT_ONCE = 2**17
+
+
+class Grid(NamedTuple):
+    """The windows of a network, in samples of its input."""
+
+    window: int
+    lead: int  # dropped at either end of a window
+    fade: int  # cross-faded with the next window
+
+    @property
+    def hop(self) -> int:
+        """Samples from one window to the next."""
+        return self.window - 2 * self.lead - self.fade
 
 
 class Windows:
@@ -22,14 +36,14 @@ class Windows:
       with a full context are kept: there are no seams.
     - A network that sees its whole patch takes patches as in training, half a patch apart. The
       first and the last eighth of its output are dropped; the next quarters are cross-faded.
-    - A streaming network takes window after window, in a session per channel, and lags by its
-      delay.
+    - A streaming network takes one window after another, in a session per channel, and lags by
+      its delay.
 
     The wave is preceded and followed by silence.
 
     Args:
         network: a network, TFLite file or interpolation.
-        channels: of the wave; each is restored separately.
+        channels: number of channels of the wave; each is restored separately.
         rate: rate in Hz of the network's input.
         window: samples per window of a network with a limited context. A network that takes only
             one length ignores it.
@@ -40,32 +54,31 @@ class Windows:
 
     def __init__(self, network: Restorer, channels: int, rate: float, window: int = WINDOW) -> None:
         self._factor = network.factor
-        self._window, self._lead, self._fade = grid(network, window)
-        self._hop = self._window - 2 * self._lead - self._fade
-        fade = self._factor * self._fade
+        self._grid = grid(network, window)
+        fade = self._factor * self._grid.fade
         fade_in = np.sin(0.5 * np.pi * (np.arange(fade) + 0.5) / max(1, fade)) ** 2
-        flat = np.ones(self._factor * (self._hop - self._fade))
+        flat = np.ones(self._factor * (self._grid.hop - self._grid.fade))
         self._weights = np.concatenate([fade_in, flat, fade_in[::-1]]).astype(np.float32)
         # Input samples of silence before sample zero, and output samples to drop.
-        self._before = self._lead + self._fade
+        self._before = self._grid.lead + self._grid.fade
         self._skip = fade
-        self.latency = (self._window - self._lead) / rate
-        # Each restores an equal share of the channels.
+        self.latency = (self._grid.window - self._grid.lead) / rate
+        # Each session restores an equal share of the channels.
         self._sessions = [network.session() for _ in range(channels if network.streaming else 1)]
         if network.streaming:
             assert network.context is not None
-            # States start at zero; after `context` samples of silence they are those of silence.
-            self._before = math.ceil(network.context / self._hop) * self._hop
+            # States start as zeros; after `context` samples of silence they are those of silence.
+            self._before = math.ceil(network.context / self._grid.hop) * self._grid.hop
             self._skip = self._factor * self._before + network.delay
             self.latency += network.delay / (self._factor * rate)
         self._pending = np.zeros((channels, self._before), np.float32)
         self._tail = np.zeros((channels, fade), np.float32)
         self._taken = self._made = 0
-        self._at_once = max(1, SAMPLES_AT_ONCE // (self._window * channels))
+        self._at_once = max(1, SAMPLES_AT_ONCE // (self._grid.window * channels))
 
     @property
     def emitted(self) -> int:
-        """Number of samples returned so far."""
+        """The number of samples returned so far."""
         return max(0, self._made - self._skip)
 
     def push(self, wave: np.ndarray) -> np.ndarray:
@@ -75,23 +88,24 @@ class Windows:
 
     def flush(self) -> np.ndarray:
         """Returns the rest of the output."""
-        count = math.ceil((self._factor * self._taken + self._skip) / (self._factor * self._hop))
-        total = (count - 1) * self._hop + self._window - self._before
+        hop = self._grid.hop
+        count = math.ceil((self._factor * self._taken + self._skip) / (self._factor * hop))
+        total = (count - 1) * hop + self._grid.window - self._before
         missing = self._factor * self._taken - self.emitted
         silence = np.zeros((len(self._pending), max(0, total - self._taken)), np.float32)
         return self._run(silence)[:, :missing]
 
     def _run(self, wave: np.ndarray) -> np.ndarray:
         self._pending = np.concatenate([self._pending, wave], axis=1)
-        count = max(0, (self._pending.shape[1] - self._window) // self._hop + 1)
+        count = max(0, (self._pending.shape[1] - self._grid.window) // self._grid.hop + 1)
         chunks = [np.zeros((len(wave), 0), np.float32)]
         start = 0
         while start < count:
-            # A network is compiled for each batch size: use powers of four only.
+            # A network is compiled for each batch size, so only powers of four are used.
             size = 4 ** ((min(count - start, self._at_once).bit_length() - 1) // 2)
             chunks.append(self._restore(start, size))
             start += size
-        self._pending = self._pending[:, count * self._hop :]
+        self._pending = self._pending[:, count * self._grid.hop :]
         restored = np.concatenate(chunks, axis=1)
         skipped = max(0, self._skip - self._made)
         self._made += restored.shape[1]
@@ -99,15 +113,17 @@ class Windows:
 
     def _restore(self, start: int, count: int) -> np.ndarray:
         """Restores `count` windows from window `start` on, to (channels, factor count hop)."""
+        window, hop = self._grid.window, self._grid.hop
         channels = len(self._pending)
         # (channels, count, window)
-        windows = np.lib.stride_tricks.sliding_window_view(self._pending, self._window, axis=1)
-        windows = windows[:, start * self._hop :: self._hop][:, :count]
-        shares = windows.reshape(len(self._sessions), -1, self._window, 1)
+        windows = np.lib.stride_tricks.sliding_window_view(self._pending, window, axis=1)
+        windows = windows[:, start * hop :: hop][:, :count]
+        shares = windows.reshape(len(self._sessions), -1, window, 1)
         output = [
             session.restore(share) for session, share in zip(self._sessions, shares, strict=True)
         ]
-        lead, hop, fade = (self._factor * n for n in (self._lead, self._hop, self._fade))
+        lead, fade = self._factor * self._grid.lead, self._factor * self._grid.fade
+        hop *= self._factor
         # (channels, count, factor window) to (channels, count, hop + fade)
         output = np.asarray(output, np.float32).reshape(channels, count, -1)
         kept = output[:, :, lead : lead + hop + fade] * self._weights
@@ -117,22 +133,26 @@ class Windows:
         return kept[:, :, :hop].reshape(channels, -1)
 
 
-def grid(network: Restorer, window: int) -> tuple[int, int, int]:
-    """Returns a window's length, the samples dropped at its ends, and those that are cross-faded.
+def grid(network: Restorer, window: int) -> Grid:
+    """Returns the windows of a network.
+
+    Args:
+        network: a network, TFLite file or interpolation.
+        window: samples per window of a network with a limited context that takes any length.
 
     Raises:
         UserError: the network cannot take such windows.
     """
     if network.streaming:
         assert network.window is not None
-        return network.window, 0, 0
+        return Grid(network.window, 0, 0)
     if network.context is None:
         assert network.patch is not None
-        return network.patch, network.patch // 8, network.patch // 4
+        return Grid(network.patch, network.patch // 8, network.patch // 4)
     window = network.window or window
     if window % network.multiple or window <= 2 * network.context:
         raise UserError(
             f"window of {window} samples: this network takes multiples of {network.multiple} "
             f"above {2 * network.context}"
         )
-    return window, network.context, 0
+    return Grid(window, network.context, 0)

@@ -88,7 +88,9 @@ def test_a_folder_named_like_a_tflite_file_is_refused(tmp_path):
 def test_a_file_outside_a_run_folder_is_refused_by_its_name(tmp_path):
     (tmp_path / "old.wav").touch()
     for find in (load, check, find_run, find_record):
-        with pytest.raises(UserError, match=r"old\.wav: not in a run folder \(run\.json is missing"):
+        with pytest.raises(
+            UserError, match=r"old\.wav: not in a run folder \(run\.json is missing"
+        ):
             find(tmp_path / "old.wav")
 
 
@@ -109,7 +111,9 @@ def test_a_ratio_that_is_no_number_above_0_is_refused(ratio):
 def test_a_ratio_may_be_a_float_or_text():
     assert load("sinc", 22050, "22050/8000").low_rate == 8000
     assert load("fft", 20000, 2.5).low_rate == 8000
-    with pytest.raises(UserError, match=r"^ratio 5/2: the interpolation spline needs a whole number"):
+    with pytest.raises(
+        UserError, match=r"^ratio 5/2: the interpolation spline needs a whole number"
+    ):
         load("spline", 16000, 2.5)
 
 

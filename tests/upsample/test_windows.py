@@ -55,15 +55,14 @@ def seam_db(network, noise):
     a seam.
     """
     window = max(2048, 4 * (network.context or 0))
-    window, lead, fade = windows.grid(network, window)
-    hop = window - 2 * lead - fade
+    grid = windows.grid(network, window)
     # 128 patches, or 32768 samples, but at least 4 windows.
-    low = noise(4096 if network.context is None else max(8192, hop))
+    low = noise(4096 if network.context is None else max(8192, grid.hop))
     wave = interpolate.spline(low, 4)
-    found, factor = run(network, wave, window), network.factor
+    found, factor = run(network, wave, grid.window), network.factor
     # The middle of each fade, and the middle between two of them.
-    borders = factor * (np.arange(2 * hop, len(wave) - hop, hop) - fade // 2)
-    between = borders + factor * hop // 2
+    borders = factor * (np.arange(2 * grid.hop, len(wave) - grid.hop, grid.hop) - grid.fade // 2)
+    between = borders + factor * grid.hop // 2
     sharp = np.diff(found, 2) ** 2
 
     def level_db(centres):
@@ -85,5 +84,5 @@ def test_there_are_no_seams_where_windows_meet(name, noise, build, one_window_at
 
 def test_hard_cuts_would_be_found(monkeypatch, noise, build, one_window_at_a_time):
     network = build("gionet")
-    monkeypatch.setattr(windows, "grid", lambda network, window: (network.patch, 0, 0))
+    monkeypatch.setattr(windows, "grid", lambda network, window: windows.Grid(network.patch, 0, 0))
     assert seam_db(network, noise) > 3.0

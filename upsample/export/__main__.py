@@ -28,14 +28,14 @@ def define_flags(flags: Flags) -> None:
         "none: float32, but weights that are 16-bit numbers, as in the shipped networks, are "
         "stored in 16 bits without loss. float16: weights in 16 bits. dynamic: weights in 8 bits. "
         "int8: weights and computation in 8 bits, calibrated on the training split of --data. "
-        "Inputs and outputs are float32 in all of them.",
+        "Inputs and outputs are always float32.",
     )
     flags.integer(
         "window",
         None,
         "Samples per call, at the rate of the network's input. Default: the patch of a network "
-        "that sees all of it, otherwise four times its context, half of which is kept. A streaming "
-        "network has one window only.",
+        "that takes whole patches, otherwise four times its context, half of which is kept. A "
+        "streaming network takes one length only.",
         lower_bound=1,
     )
     flags.string("data", None, "A dataset of wideband-prepare, for int8.")
@@ -56,22 +56,22 @@ def main(flags: Flags, arguments: list[str]) -> None:
     if data is not None:
         from ...data_gen.dataset import Dataset
 
-        Dataset(data)
+        Dataset(data)  # refuses an unfinished dataset before TensorFlow is imported
     quiet_tensorflow()
     from .exporter import export
 
-    done = export(flags.run, output, flags.quantize, flags.window, data, flags.licence)
-    metadata = done.metadata
+    exported = export(flags.run, output, flags.quantize, flags.window, data, flags.licence)
+    metadata = exported.metadata
     milliseconds = 1000 * metadata.latency / metadata.sample_rate
     print(
-        f"{output}: {metadata.network} as {metadata.quantize}, {done.size / 1e6:.2f} MB, windows "
-        f"of {metadata.window} samples, latency {milliseconds:.0f} ms"
+        f"{output}: {metadata.network} as {metadata.quantize}, {exported.size / 1e6:.2f} MB, "
+        f"windows of {metadata.window} samples, latency {milliseconds:.0f} ms"
     )
     if metadata.streaming:
         print(f"streaming: states carry {metadata.context} samples from window to window")
-    counts = ", ".join(f"{name} {count}" for name, count in done.operators.most_common())
-    print(f"{done.operators.total()} operators, all built in: {counts}")
-    print(f"agrees with Keras to {done.agreement_db:.1f} dB on noise")
+    counts = ", ".join(f"{name} {count}" for name, count in exported.operators.most_common())
+    print(f"{exported.operators.total()} operators, all built in: {counts}")
+    print(f"agrees with Keras to {exported.agreement_db:.1f} dB on noise")
 
 
 command = Command("wideband-export", define_flags, main)

@@ -1,4 +1,4 @@
-"""Whether a TFLite file does what its Keras network does."""
+"""Checks that a TFLite file agrees with its Keras network."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,11 @@ from ...command import UserError
 from ...models.system import Network
 from ..tflite import TFLiteNetwork
 
-# How closely a file must agree with its network: the signal-to-noise ratio in dB of its output
-# against the network's. The loss of int8 depends on the network; its output must only be finite.
+# How closely a file must agree with its network: the signal-to-noise ratio in dB of the file's
+# output against the network's. The loss of int8 depends on the network, so there the output must
+# only be finite.
 AGREEMENT_DB = {"none": 80.0, "float16": 40.0, "dynamic": 10.0, "int8": -np.inf}
-# RMS of an error that is inaudible: 16-bit audio is rounded with about as much.
+# The RMS of an inaudible error, about that of the rounding to 16 bits.
 ERROR_FLOOR = 1e-5
 # Windows of each test signal; a streaming network must carry its states through all of them.
 WINDOWS, STREAM_WINDOWS = 2, 64
@@ -21,7 +22,7 @@ def check_agreement(network: Network, file: TFLiteNetwork) -> float:
     """Compares a file with its network on noise, bursts of noise, faint noise and silence.
 
     Returns:
-        the signal-to-noise ratio in dB of the file's output against the network's, for noise.
+        the signal-to-noise ratio of the file's output against the network's on noise, in dB.
 
     Raises:
         UserError: the file's output is not finite, or differs too much.

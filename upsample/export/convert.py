@@ -1,4 +1,4 @@
-"""From a network to a TFLite model of built-in operators."""
+"""Converts a network to a TFLite model of built-in operators."""
 
 import uuid
 import warnings
@@ -27,7 +27,7 @@ def convert(
     "restored". States keep the names of the step's inputs, on both sides.
 
     Args:
-        model: a network of `wideband.models`, or its step; it is not changed.
+        model: a network of `wideband.models`, or the step of one; it is not changed.
         window: samples per call.
         calibration: typical inputs by name, for "int8".
         quantize: "none", "float16", "dynamic" or "int8". With "none", weights that are 16-bit
@@ -93,7 +93,7 @@ class _Module(tf.Module):
 
 @contextmanager
 def _tflite_forms(model: keras.Model) -> Iterator[None]:
-    """Replaces the calls of some layers by calls that convert to TFLite, inside the context."""
+    """Within the context, replaces the calls of some layers with calls that convert to TFLite."""
     changed = []
     for layer in model._flatten_layers():
         for kind, form in _FORMS.items():
@@ -107,26 +107,21 @@ def _tflite_forms(model: keras.Model) -> Iterator[None]:
             del layer.call
 
 
-def _add(layer: keras.layers.Add) -> Callable:
-    """Makes the call of a sum.
+def _add(inputs):
+    """Replaces the call of a sum: Keras would add a wave (1, n, 1) as a bias, which TFLite cannot.
 
-    Keras treats the wave (1, n, 1) as a bias of n channels, which TFLite cannot add.
+    TFLite has AddN in float32 only, so int8 files do not round the wave itself to 8 bits. Sums of
+    channels inside the network use the plain operator, which can be quantized.
     """
-
-    def call(inputs):
-        # TFLite has AddN in float32 only, so the wave itself is never rounded to 8 bits. Sums of
-        # channels inside the network need the plain operator.
-        x, other = inputs
-        is_wave = x.shape == other.shape and x.shape[-1] == 1
-        return tf.add_n(inputs) if is_wave else tf.add(x, other)
-
-    return call
+    x, other = inputs
+    is_wave = x.shape == other.shape and x.shape[-1] == 1
+    return tf.add_n(inputs) if is_wave else tf.add(x, other)
 
 
 def _lstm(layer: keras.layers.LSTM) -> Callable:
-    """Makes the call of an LSTM: a function that the converter replaces by TFLite's LSTM operator.
+    """Makes the call of an LSTM: a function that the converter replaces with TFLite's LSTM.
 
-    The converter recognizes it by the function's attributes and by the order of its arguments and
+    The converter recognizes the function by its attributes and by the order of its arguments and
     results, which are those of Keras 2's LSTM with default activations. It ignores the function's
     body. TFLite's operator keeps its state until the program resets it. (Unrolled, an LSTM of 32
     steps has 400 operators; a loop cannot be calibrated.)
@@ -162,7 +157,8 @@ def _lstm(layer: keras.layers.LSTM) -> Callable:
     return call
 
 
-_FORMS = {keras.layers.Add: _add, keras.layers.LSTM: _lstm}
+# The layers whose calls do not convert, and functions from such a layer to its new call.
+_FORMS = {keras.layers.Add: lambda layer: _add, keras.layers.LSTM: _lstm}
 
 
 def operators(model: bytes) -> Counter[str]:

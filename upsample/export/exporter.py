@@ -1,4 +1,4 @@
-"""From a run to a TFLite file, which is checked before it gets its name."""
+"""Exports a run as a TFLite file, which is checked before it gets its final name."""
 
 import hashlib
 from collections import Counter
@@ -18,11 +18,11 @@ from ...models.record import Record
 from ...models.system import Network
 from ..loading import find_run, load
 from ..tflite import Metadata, TFLiteNetwork, write
-from ..windows import grid
+from ..windows import Grid, grid
 from .agreement import check_agreement
 from .convert import convert, operators
 
-# Calibration of int8: waves from the dataset, and windows in each for a streaming network.
+# For the calibration of int8: waves from the dataset, and windows per wave of a streaming network.
 CALIBRATION_WAVES, CALIBRATION_WINDOWS = 100, 32
 
 
@@ -43,22 +43,23 @@ def export(
     data: Path | None = None,
     licence: str = "",
 ) -> Export:
-    """Writes the best network of a run, or that of a weights file in it, as a TFLite file.
+    """Writes the network of a run as a TFLite file.
 
     Args:
         run: a run folder, a weights file in one, or a shipped network with Keras weights.
-        output: the file to write; it appears only after it was found to agree with the network.
+        output: the file to write; it appears only if it agrees with the network.
         quantize: a key of `agreement.AGREEMENT_DB`. "float16" and "dynamic" store weights in 16
             and 8 bits; "int8" also computes in 8 bits wherever TFLite can.
         window: samples per call, at the rate of the network's input. By default the patch of a
-            network that sees all of it, otherwise four times the context. A streaming network has
-            one window only.
+            network that takes whole patches, otherwise four times the context. A streaming network
+            takes one length only.
         data: a dataset of wideband-prepare; "int8" is calibrated on its training split.
-        licence: licence of the weights.
+        licence: the licence of the weights.
 
     Raises:
         UserError: there is no such run, the network does not take the window, its ratio is not
-            whole, "int8" has no data of the run's kind, or the file disagrees with the network.
+            whole, the data for "int8" is missing or of another kind than the run's, or the file
+            disagrees with the network.
     """
     if quantize == "int8" and data is None:
         raise UserError("int8 is calibrated on training data; name a dataset")
@@ -71,11 +72,11 @@ def export(
     network = upsampler.network
     assert isinstance(network, Network)
     step = network.step()
-    window, lead, fade = _window(network, step, window)
+    windows = _windows(network, step, window)
     calibration = None
     if data is not None and quantize == "int8":
-        calibration = _calibration(network, step, window, Dataset(data), record)
-    content = convert(step or network, window, calibration, quantize)
+        calibration = _calibration(network, step, windows.window, Dataset(data), record)
+    content = convert(step or network, windows.window, calibration, quantize)
     delay = network.delay if step else 0
     metadata = Metadata(
         network=record.model,
@@ -85,13 +86,13 @@ def export(
         interpolation=upsampler.interpolation,
         wants=network.wants,
         multiple=network.multiple,
-        window=window,
+        window=windows.window,
         context=network.context,
-        hop=window - 2 * lead - fade,
+        hop=windows.hop,
         streaming=step is not None,
         delay=delay,
         # The first sample that is kept of a window waits for the last sample of the window.
-        latency=network.factor * (window - lead) + delay,
+        latency=network.factor * (windows.window - windows.lead) + delay,
         quantize=quantize,
         recipe=record.name,
         weights_sha256=pretrained.checksum(weights),
@@ -110,44 +111,50 @@ def export(
     return Export(metadata, size, operators(content), agreement_db)
 
 
-def _window(network: Network, step: keras.Model | None, window: int | None) -> tuple[int, int, int]:
-    """Returns the `windows.grid` of the exported file."""
+def _windows(network: Network, step: keras.Model | None, window: int | None) -> Grid:
+    """Returns the windows of the exported file."""
     if step is not None:
-        found = step.inputs[0].shape[1], 0, 0
+        windows = Grid(step.inputs[0].shape[1], 0, 0)
     else:
-        found = grid(network, 4 * (network.context or 0) if window is None else window)
-    if window not in (None, found[0]):
-        raise UserError(f"--window={window}: this network takes windows of {found[0]} samples only")
-    return found
+        windows = grid(network, 4 * (network.context or 0) if window is None else window)
+    if window not in (None, windows.window):
+        raise UserError(
+            f"--window={window}: this network takes windows of {windows.window} samples only; "
+            "leave the flag out"
+        )
+    return windows
 
 
 def _calibration(
     network: Network, step: keras.Model | None, window: int, dataset: Dataset, record: Record
 ) -> list[dict[str, np.ndarray]]:
-    """Returns inputs by name from the training split of a dataset of the run's kind."""
+    """Returns inputs by name from the training split of a dataset."""
     expected = (record.sample_rate, record.ratio, record.protocol)
     if (dataset.sample_rate, dataset.ratio, dataset.protocol) != expected:
         raise UserError(
             f"{dataset.folder}: another kind of data than the run's {record.sample_rate} Hz with "
-            f"ratio {record.ratio} and protocol {record.protocol}"
+            f"ratio {record.ratio} and protocol {record.protocol}; choose another --data"
         )
     patch = network.factor * window * (CALIBRATION_WINDOWS if step else 1)
     pairs = pipeline.patches(dataset, "train", patch, batch=1, wants=network.wants)
     inputs = [
-        each
+        named
         for low, _ in pairs.take(CALIBRATION_WAVES).as_numpy_iterator()
-        for each in inputs_by_name(step or network, low.reshape(-1, 1, window, 1))
+        for named in inputs_by_name(step or network, low.reshape(-1, 1, window, 1))
     ]
     if not inputs:
-        raise UserError(f"{dataset.folder}: no training recording is as long as {patch} samples")
+        raise UserError(
+            f"{dataset.folder}: no training recording has {patch} samples or more; choose another "
+            "--data"
+        )
     return inputs
 
 
 def inputs_by_name(model: keras.Model, windows: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
-    """Yields the inputs of a model for each window of a wave, its states included.
+    """Yields the inputs of a model, including its states, for each window of a wave.
 
     Args:
-        model: a network, or its step.
+        model: a network, or the step of a network.
         windows: (count, 1, window, 1).
     """
     wave, *names = (tensor.name for tensor in model.inputs)

@@ -1,4 +1,4 @@
-"""Constants of a TFLite model in 16 bits, where that loses nothing."""
+"""Stores constants of a TFLite model in 16 bits where that is lossless."""
 
 import copy
 
@@ -6,7 +6,7 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-# Bytes of a float32 constant that is worth an operator.
+# The smallest float32 constant, in bytes, for which an additional operator is worthwhile.
 SMALLEST = 1024
 
 
@@ -35,7 +35,7 @@ def store_half(model: bytes) -> bytes:
 
 
 def _as_half(tensor: schema.TensorT, data: np.ndarray | None) -> np.ndarray | None:
-    """Returns a constant in 16 bits, or None if it is small, not float32, or would be rounded."""
+    """Converts a constant to 16 bits; None if it is small, not float32, or would be rounded."""
     if tensor.type != schema.TensorType.FLOAT32 or data is None or len(data) < SMALLEST:
         return None
     values = np.asarray(data, np.uint8).view(np.float32)
@@ -47,7 +47,7 @@ def _as_half(tensor: schema.TensorT, data: np.ndarray | None) -> np.ndarray | No
 def _replace(
     content: schema.ModelT, graph: schema.SubGraphT, index: int, half: np.ndarray
 ) -> schema.OperatorT:
-    """Makes a constant the output of the operator that is returned; its input is `half`."""
+    """Replaces a constant with the output of a new operator, which dequantizes `half`."""
     buffer = schema.BufferT()
     buffer.data = half.view(np.uint8)
     content.buffers.append(buffer)
