@@ -24,7 +24,7 @@ from wideband.command.tables import between_marks, markdown_table, text_table
 
 THREADS = (1, 2)
 WARM_UP = 10
-HEADER = ["file", "network", "numbers", "size, MB", "window, ms of audio", "ms per window"]
+HEADER = ["file", "network", "quantization", "size, MB", "window, ms of audio", "ms per window"]
 HEADER += ["real-time factor, 1 thread", "2 threads", "peak memory, MiB"]
 
 

@@ -121,7 +121,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     upsampler = load(flags.model, dataset)
     quiet_tensorflow()
     found = measure(upsampler, dataset, flags.split)
-    header = ["filter of the low side", *map(results.metric_header, METRICS)]
+    header = ["low-pass filter", *map(results.metric_header, METRICS)]
     rows = [
         [
             name,

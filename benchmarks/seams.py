@@ -106,7 +106,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
         mean = statistics.summarize(values)
         interval = f"{mean.mean:.2f} [{mean.low:.2f}, {mean.high:.2f}]"
         rows.append([name, interval, str(len(values))])
-    header = ["model", "borders against their surroundings, dB", "borders"]
+    header = ["model", "energy at borders relative to their surroundings, dB", "borders"]
     write_text(Path(flags.output), markdown_table(header, rows) + "\n")
     print(text_table(header, rows))
 
