@@ -1,1 +1,1 @@
-"""Recipes, losses, and the training of runs that can be killed and continued."""
+"""Recipes, losses, and a training loop whose runs can be stopped and continued."""

@@ -4,7 +4,7 @@
 
 The defaults are the recipe for AN4, less than an hour of spelled letters and numbers. A run that
 was stopped continues when the same command is started again. `DeepSpeech.from_weights` loads the
-run folder.
+network of a run.
 """
 
 import dataclasses
@@ -34,9 +34,9 @@ class Settings:
     hidden: int = 192  # width of the layers
     epochs: int = 40
     batch: int = 16  # recordings
-    learning_rate: float = 2e-3  # Adam's peak, between a warm-up and a fall to 0 along a cosine
+    learning_rate: float = 2e-3  # the peak of Adam's, after a warm-up and before a cosine to 0
     dropout: float = 0.1
-    noise: float = 0.1  # standard deviation, added to the features
+    noise: float = 0.1  # standard deviation of the noise on the features
     stretch: float = 0.1  # largest relative change of the tempo
     seed: int = 0
 
@@ -49,7 +49,7 @@ class DeepSpeechExperiment:
         dataset: at 16 kHz, with transcripts.
 
     Raises:
-        UserError: the dataset has another rate or no transcripts, or jiwer is not installed.
+        UserError: the dataset has another rate or no transcripts, or jiwer is missing.
     """
 
     precision = "float32"
@@ -64,7 +64,7 @@ class DeepSpeechExperiment:
             if not dataset.has_text(split):
                 raise UserError(
                     f"{dataset.folder}: no recording of the {split} split has a transcript; "
-                    "prepare a corpus that has some"
+                    "prepare a corpus with transcripts"
                 )
         if importlib.util.find_spec("jiwer") is None:
             raise UserError(
@@ -78,7 +78,7 @@ class DeepSpeechExperiment:
         return f"--learning_rate={self.settings.learning_rate / 3:.1g}"
 
     def open(self, folder: Path, flags: list[str] | None = None) -> "Run":
-        """Opens the run folder, new or to be continued.
+        """Opens a new run folder, or that of a run of this experiment that was stopped.
 
         Args:
             folder: the run folder.
@@ -133,7 +133,8 @@ class DeepSpeechExperiment:
     def _recipe(self) -> dict[str, Any]:
         """Returns the settings as the recipe of a run.json.
 
-        The network learns from the high side only; ratio and protocol are the dataset's.
+        The network learns from the high-rate waves only; `Record` needs the dataset's ratio and
+        protocol.
         """
         return {
             "name": "deepspeech",
@@ -166,8 +167,10 @@ def define_flags(flags: Flags) -> None:
     flags.integer("hidden", default.hidden, "Width of the layers.", lower_bound=1)
     flags.integer("epochs", default.epochs, "Passes over the train split.", lower_bound=1)
     flags.integer("batch", default.batch, "Recordings per step.", lower_bound=1)
-    flags.number("learning_rate", default.learning_rate, "Adam's peak.", lower_bound=0)
-    flags.number("dropout", default.dropout, "Of the dense layers.", lower_bound=0, upper_bound=0.9)
+    flags.number("learning_rate", default.learning_rate, "Peak for Adam.", lower_bound=0)
+    flags.number(
+        "dropout", default.dropout, "Rate in the dense layers.", lower_bound=0, upper_bound=0.9
+    )
     flags.number(
         "noise", default.noise, "Standard deviation of the noise on the features.", lower_bound=0
     )
@@ -178,7 +181,7 @@ def define_flags(flags: Flags) -> None:
         lower_bound=0,
         upper_bound=0.5,
     )
-    flags.integer("seed", default.seed, "Of weights, batches and dropout.", lower_bound=0)
+    flags.integer("seed", default.seed, "Seed of weights, batches and dropout.", lower_bound=0)
 
 
 def main(flags: Flags, arguments: list[str]) -> None:

@@ -1,7 +1,6 @@
 """From a recipe and a dataset to everything that the training loop needs.
 
-No other code reads the fields of a recipe. `Experiment` checks them without TensorFlow, which only
-`build` needs.
+An `Experiment` checks its recipe without TensorFlow, which only `build` imports.
 """
 
 from collections.abc import Iterator
@@ -26,17 +25,17 @@ if TYPE_CHECKING:
 
 
 class Experiment:
-    """A recipe, a dataset and initial weights that fit each other.
+    """A recipe with a dataset and initial weights that match it.
 
     Args:
         recipe: what to train.
         dataset: what to train it on.
         initial_weights: what to start from, for fine-tuning: a run folder, a weights file in one,
-            or the name of a shipped network. Bini (2021) fine-tunes single-speaker networks from
-            multi-speaker ones this way.
+            or the name of a shipped network. Bini (2021) fine-tunes multi-speaker networks to
+            single speakers this way.
 
     Raises:
-        UserError: they do not fit each other.
+        UserError: they do not match.
 
     Example:
         >>> experiment = Experiment(recipes.get("demo"), Dataset(Path("data/demo")))
@@ -75,7 +74,7 @@ class Experiment:
         return f"--set=optimizer.learning_rate={self.recipe.optimizer.learning_rate / 3:.1g}"
 
     def open(self, folder: Path, flags: list[str] | None = None) -> Run:
-        """Opens the run folder of this experiment, new or to be continued.
+        """Opens a new run folder, or that of a run of this experiment that was stopped.
 
         Args:
             folder: the run folder.
@@ -98,7 +97,7 @@ class Experiment:
         """Builds the network and its objectives, and opens the data.
 
         Raises:
-            UserError: the network does not take its arguments, the patch or the initial weights.
+            UserError: the network does not accept its arguments, the patch or the initial weights.
         """
         import keras
 
@@ -130,7 +129,7 @@ class Experiment:
         )
 
     def _arguments(self) -> dict[str, Any]:
-        """Returns the network's arguments, with ratio and patch if it depends on them."""
+        """Returns the network's arguments, with the recipe's ratio and patch if it takes them."""
         from .. import models
 
         known = models.arguments(self.recipe.model)
@@ -153,22 +152,8 @@ class Experiment:
                 f"{recipe.model} needs"
             )
         if self.initial_weights:
-            self._load_initial_weights(network, self.initial_weights)
+            _load_initial_weights(network, self.initial_weights)
         return network
-
-    def _load_initial_weights(self, network: "Network", weights: Path) -> None:
-        from ..models.system import Network
-        from ..upsample import load
-
-        trained = load(weights).network
-        assert isinstance(trained, Network)
-        try:
-            network.set_weights(trained.get_weights())
-        except ValueError as error:
-            raise UserError(
-                f"--initial_weights={weights}: the weights of that {trained.name} do not fit this "
-                f"{network.name}; set the same model and arguments"
-            ) from error
 
     def _objectives(self, network: "Network", steps: int) -> "list[Objective]":
         import keras
@@ -195,7 +180,7 @@ class Experiment:
         from ..data_gen import pipeline
 
         recipe = self.recipe
-        # Every pair of numbers has a seed of its own.
+        # Every pair of seed and epoch leads to another shuffling and augmentation.
         seed = int(np.random.SeedSequence([recipe.seed, epoch]).generate_state(1)[0])
         return pipeline.patches(
             self.dataset,
@@ -212,7 +197,7 @@ class Experiment:
         """Counts the batches of an epoch."""
         augmentation = self.recipe.augmentation
         if augmentation.silence_rms or augmentation.speed_perturbation:
-            # Only the samples of a recording show how much of it is left.
+            # How much augmentation leaves of a recording depends on its samples.
             return sum(1 for _ in self._patches(0, wants))
         return -(-self._patches_per_epoch() // self.recipe.batch)
 
@@ -224,3 +209,19 @@ class Experiment:
             for length in self.dataset.lengths("train")
             if length >= patch
         )
+
+
+def _load_initial_weights(network: "Network", weights: Path) -> None:
+    """Copies the weights of a trained network of the same shape."""
+    from ..models.system import Network
+    from ..upsample import load
+
+    trained = load(weights).network
+    assert isinstance(trained, Network)
+    try:
+        network.set_weights(trained.get_weights())
+    except ValueError as error:
+        raise UserError(
+            f"--initial_weights={weights}: the weights of that {trained.name} do not fit this "
+            f"{network.name}; set the same model and arguments"
+        ) from error

@@ -2,7 +2,7 @@
 
 A loss maps (reference, estimate), each (batch, n, 1), to one value per patch, (batch,). A recipe
 names its losses and their weights; `weighted` adds them up. A new loss needs a row in `LOSSES` and
-one in `recipe.SHORTEST_PATCHES`.
+one in `recipe.SHORTEST_PATCHES`, since recipes are checked without Keras.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,8 +18,8 @@ Loss = Callable[[Any, Any], Any]  # (reference, estimate) -> (batch,)
 def patch_rmse(reference, estimate):
     """Root mean square error of each patch.
 
-    sqrt(mean((estimate - reference)^2 + 1e-6)). The mean over the batch is the objective's; it is
-    not the root of the batch's mean square.
+    sqrt(mean((estimate - reference)^2 + 1e-6)). The objective averages these roots over the batch;
+    the result is not the root of the batch's mean square.
 
     Source: create_objective() of Kuleshov's published code; the paper has the plain square error.
 
@@ -36,8 +36,8 @@ def patch_rmse(reference, estimate):
 def patch_log_rmse(reference, estimate):
     """Natural logarithm of each patch's root mean square error; 1 corresponds to 8.7 dB of SNR.
 
-    In no paper. SNR is a mean of decibels over recordings, so a recording with little high band
-    and a small error counts as much as any other. `patch_rmse` all but ignores such recordings.
+    From no paper. SNR is averaged in decibels over recordings, so a recording with little high
+    band and a small error counts as much as any other. `patch_rmse` almost ignores such recordings.
 
     Args:
         reference: (batch, n, 1).
@@ -50,7 +50,7 @@ def patch_log_rmse(reference, estimate):
 
 
 def mse(reference, estimate):
-    """Mean square error of each patch (TFNet, AFiLM's code, the Keras project).
+    """Mean square error of each patch, as in TFNet, AFiLM's code and Sut's Keras project.
 
     Args:
         reference: (batch, n, 1).
@@ -72,7 +72,8 @@ def log_spectral_distance(reference, estimate, window: int, hop: int):
         hop: samples from one frame to the next.
 
     Returns:
-        (batch,): log10 of power, root of the mean over frequencies, mean over frames.
+        (batch,): the differences of log10 power, as the root mean square over frequencies, then
+        the mean over frames.
     """
 
     def log_power(wave):
@@ -81,18 +82,18 @@ def log_spectral_distance(reference, estimate, window: int, hop: int):
         return ops.log10(ops.maximum(ops.square(real) + ops.square(imaginary), 1e-8))
 
     difference = log_power(estimate) - log_power(reference)
-    # The small term keeps the gradient of the root finite where estimate and reference are equal.
+    # 1e-6 keeps the gradient of the root finite where estimate and reference are equal.
     return ops.mean(ops.sqrt(ops.mean(ops.square(difference), axis=-1) + 1e-6), axis=-1)
 
 
 def log_spectral(reference, estimate):
     """Sum of the log-spectral distances at two resolutions, windows of 512 and 2048 samples.
 
-    In no classic paper. A squared error is smallest where unpredictable content is left out, so
+    From none of the papers. A squared error is lowest if unpredictable content is left out, so
     networks trained with it alone leave most of the high band empty.
 
     Args:
-        reference: (batch, n, 1), n above 1024: half of the longest window.
+        reference: (batch, n, 1); n must exceed 1024, half of the longest window.
         estimate: (batch, n, 1).
 
     Returns:

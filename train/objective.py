@@ -1,4 +1,4 @@
-"""A training objective: a graph from a batch to named losses, and the networks that it trains."""
+"""A training objective: a graph from a batch to named losses, and the networks it trains."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,16 +11,16 @@ class Objective(keras.Model):
     """A functional model from a batch to named losses, which trains some of its networks.
 
     It is compiled and trained like any Keras model, on every backend, but takes no targets: the
-    losses are its outputs. A training step takes the gradient of their weighted sum, averaged over
-    the batch, and moves the weights of `trains` only. The other networks in the graph, such as a
-    frozen encoder or the opponent in adversarial training, keep theirs.
+    losses are its outputs. A training step follows the gradient of their weighted sum, averaged
+    over the batch, and changes the weights of `trains` only. Other networks in the graph, such as
+    a frozen encoder or the opponent in adversarial training, keep their weights.
 
     Args:
         inputs: the batch, such as [low, high].
         losses: name -> (batch,).
         weights: name -> weight in the sum.
         trains: the networks that a step changes.
-        name: of the model.
+        name: name of the model.
 
     Example:
         >>> low, high = keras.Input((None, 1)), keras.Input((None, 1))
@@ -44,7 +44,7 @@ class Objective(keras.Model):
         self.trained = {
             id(variable) for network in trains for variable in network.trainable_variables
         }
-        # Keras adds them to its logs, as it does every metric that is an attribute.
+        # Keras finds metrics that are attributes, and logs them.
         self.means = [keras.metrics.Mean(name=loss) for loss in losses]
 
     @property
@@ -70,8 +70,8 @@ class Objective(keras.Model):
         return ops.sum(total) / ops.cast(ops.shape(total)[0], total.dtype)
 
     def reset_metrics(self) -> None:
-        """Does nothing: `train_on_batch` calls it, but the means run until `start_epoch`."""
+        """Keeps the running means, which `train_on_batch` would reset after every batch."""
 
     def start_epoch(self) -> None:
-        """Starts the running means anew."""
+        """Resets the running means."""
         super().reset_metrics()

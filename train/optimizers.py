@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules as recipes name them."""
+"""The optimizer of a recipe, with its learning-rate schedule."""
 
 import keras
 
@@ -9,14 +9,14 @@ def build(settings: Adam, steps: int) -> keras.optimizers.Optimizer:
     """Builds Adam with its schedule.
 
     Args:
-        settings: as the recipe has them.
-        steps: of the whole training; a cosine schedule ends there.
+        settings: the recipe's `optimizer`.
+        steps: steps of the whole training, after which a cosine schedule ends.
     """
     rate = settings.learning_rate
     if settings.schedule == "cosine":
         warmup = max(1, steps // 50)
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup
+            0.0, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup
         )
     elif settings.schedule == "polynomial":
         rate = keras.optimizers.schedules.PolynomialDecay(rate, 500_000, 1e-6, power=0.5)

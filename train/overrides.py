@@ -1,4 +1,4 @@
-"""Overrides of a recipe: `--set=optimizer.learning_rate=1e-4` and their counterpart in Python."""
+"""Overrides of a recipe: `--set=optimizer.learning_rate=1e-4`, or `override` in Python."""
 
 import dataclasses
 import typing
@@ -9,7 +9,7 @@ from ..audio import Ratio, quotient
 from ..command import UserError
 from .recipe import Recipe
 
-# How a field that is a dict is set.
+# How entries of the fields that are dicts are set.
 _DICTS = {"arguments": "arguments.NAME=VALUE", "losses": "losses.NAME=WEIGHT"}
 
 
@@ -19,7 +19,7 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     Args:
         recipe: the base.
         changes: field -> value. A dict for `arguments`, `losses`, `optimizer` or `augmentation`
-            changes the entries that it names and keeps the others. A loss of weight 0 is removed.
+            changes the entries that it names and keeps the others. A loss with weight 0 is removed.
 
     Raises:
         UserError: there is no such field, or the value is out of range.
@@ -45,17 +45,17 @@ def field_type(key: str) -> Any:
     """Returns the type of a field: `field_type("optimizer.learning_rate")` is float.
 
     Raises:
-        UserError: a recipe has no such field, or it must not be overridden.
+        UserError: a recipe has no such field, or the field cannot be overridden.
     """
-    name, _, rest = key.partition(".")
-    kind = _choose(Recipe, name, key)
-    if not rest:
+    name, _, entry = key.partition(".")
+    kind = _type_in(Recipe, name, key)
+    if not entry:
         return kind
     if dataclasses.is_dataclass(kind):
-        return _choose(kind, rest, key)
+        return _type_in(kind, entry, key)
     if name in _DICTS:
         return typing.get_args(kind)[1]
-    raise UserError(f"the recipe's {name!r} has no field {rest!r}")
+    raise UserError(f"the recipe's {name!r} has no field {entry!r}")
 
 
 def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
@@ -81,17 +81,19 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
         if dataclasses.is_dataclass(kind):
             raise UserError(f"--set={setting}: write --set={key}.FIELD=VALUE")
         value = _parse(setting, key, text, kind)
-        name, _, rest = key.partition(".")
-        if rest:
-            changes.setdefault(name, {})[rest] = value
+        name, _, entry = key.partition(".")
+        if entry:
+            changes.setdefault(name, {})[entry] = value
         else:
             changes[name] = value
     return changes
 
 
-def _choose(settings: Any, name: str, key: str) -> Any:
-    """Returns the type of a dataclass's field."""
-    # Resolves annotations that are postponed, too.
+def _type_in(settings: Any, name: str, key: str) -> Any:
+    """Returns the type of the field `name` of a dataclass; `key` is the field as the user names it.
+
+    The field `name` itself cannot be overridden.
+    """
     hints = typing.get_type_hints(settings)
     hints.pop("name", None)
     if name not in hints:
@@ -100,6 +102,7 @@ def _choose(settings: Any, name: str, key: str) -> Any:
 
 
 def _parse(setting: str, key: str, text: str, kind: Any) -> Any:
+    """Reads the value of a setting, KEY=TEXT, and checks its type."""
     if kind == Ratio:
         return quotient(text)
     value = _literal(text)

@@ -1,6 +1,6 @@
 """What a recipe is: everything that decides how a network is trained.
 
-This module does not import Keras: mistakes in a recipe are refused before TensorFlow loads.
+This module does not import Keras, so that mistakes in a recipe are found before TensorFlow loads.
 """
 
 import dataclasses
@@ -17,14 +17,14 @@ from ..command.errors import lookup
 from ..data_gen import degrade
 from ..data_gen.augment import Augmentation
 
-# The functions in losses.py, with the shortest patch in samples that each one takes. `log_spectral`
-# extends a patch at both ends by its mirror image, half a window of 2048 samples long.
+# The losses of losses.py -> the shortest patch, in samples, that each of them takes. `log_spectral`
+# extends a patch at both ends with its mirror image, half a window of 2048 samples long.
 SHORTEST_PATCHES = {"patch_rmse": 1, "patch_log_rmse": 1, "mse": 1, "log_spectral": 1025}
 
 SCHEDULES = {
     "constant": "keeps the learning rate",
     "cosine": "warms up during 2 % of the steps, then falls to 0 at the last step",
-    "polynomial": "falls to 1e-6 over 500,000 steps with the root of the steps left (TFNet, Bini)",
+    "polynomial": "falls to 1e-6 over 500,000 steps, with the root of the steps left (TFNet, Bini)",
 }
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
@@ -38,8 +38,8 @@ class Adam:
         beta_1: decay of the first moment.
         beta_2: decay of the second moment.
         epsilon: added to the root of the second moment.
-        weight_decay: each step shrinks the kernels, not the biases, by this share of the learning
-            rate.
+        weight_decay: each step shrinks the kernels, not the biases, by the learning rate times
+            this fraction.
         schedule: a key of `SCHEDULES`.
 
     Raises:
@@ -58,7 +58,7 @@ class Adam:
         _check_positive(self, "learning_rate", "epsilon")
         for key in ("beta_1", "beta_2"):
             if not 0 <= getattr(self, key) < 1:
-                raise UserError(f"{key} {getattr(self, key)} is not from 0 to below 1")
+                raise UserError(f"{key} {getattr(self, key)} must be at least 0 and below 1")
         if not 0 <= self.weight_decay < math.inf:
             raise UserError(f"weight_decay {self.weight_decay} must be at least 0")
 
@@ -68,14 +68,14 @@ class Recipe:
     """Everything that decides how a network is trained.
 
     Raises:
-        UserError: a value is out of range, or two values do not fit each other.
+        UserError: a value is out of range, or two values contradict each other.
     """
 
     name: str
     source: str  # paper and section, or how the values were chosen
     model: str  # one of models.names()
-    # Arguments of the network's constructor. A network that depends on the ratio or on the patch
-    # gets those of the recipe, unless they are given here.
+    # Arguments of the network's constructor. A network that takes a ratio or a patch gets those of
+    # the recipe, unless this dict has them.
     arguments: dict[str, Any] = field(default_factory=dict)
     sample_rate: int = 16000  # the high rate in Hz
     ratio: Ratio = 4  # the high rate over the low rate
@@ -84,14 +84,14 @@ class Recipe:
     stride: int = 4096  # samples from one patch to the next
     batch: int = 64  # patches
     augmentation: Augmentation = field(default_factory=Augmentation)
-    # Weights of the losses that are added up; the names are keys of SHORTEST_PATCHES.
+    # name -> weight in the sum of losses; the names are keys of SHORTEST_PATCHES
     losses: dict[str, float] = field(default_factory=lambda: {"patch_rmse": 1.0})
     optimizer: Adam = field(default_factory=Adam)
     epochs: int = 100
     steps_per_epoch: int | None = None  # None: every patch once
     patience: int | None = None  # epochs without a better loss or SNR before the training stops
-    validation_seconds: float = 600.0  # recordings taken evenly from the valid split
-    starts_from: str | None = None  # the recipe whose run has the initial weights
+    validation_seconds: float = 600.0  # of recordings, taken evenly from the valid split
+    starts_from: str | None = None  # the recipe whose run provides the initial weights
     precision: str = "float32"  # or mixed_float16 (GPU), mixed_bfloat16 (TPU, newer CPU)
     xla: bool = False  # on CPUs, XLA slows down one-dimensional convolutions
     seed: int = 0  # of weights, shuffling, augmentation and dropout
@@ -156,7 +156,7 @@ class Recipe:
 
 
 def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Maps the flat recipe of the networks that were shipped first to today's fields."""
+    """Converts a recipe of the first version, which had no nested fields."""
     values = dict(flat)
     for key, kind in (("augmentation", Augmentation), ("optimizer", Adam)):
         names = [each.name for each in dataclasses.fields(kind)]

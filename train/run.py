@@ -4,7 +4,7 @@ run.json              recipe, dataset, flags, versions, machine, timings (`model
 history.csv           one row per epoch; a run continues after the last row
 best.weights.h5       the network's weights after the best epoch
 last-0007.weights.h5  the network's weights after the last epoch in history.csv
-last-0007.state.npz   the rest of the checkpoint: optimizers, networks that are not shipped
+last-0007.state.npz   the rest of the checkpoint: optimizers, networks used in training only
 curves.png, events/   the history as a figure and for TensorBoard
 
 A system with several networks has one weights file for each: best.NAME.weights.h5.
@@ -36,17 +36,17 @@ class Run:
     """A run folder, new or continued.
 
     Args:
-        folder: created with the first file.
-        record: what identifies the run: recipe, dataset, initial weights. A folder with epochs of
+        folder: created when the first file is written.
+        record: identifies the run by recipe, dataset and initial weights. A folder with epochs of
             another run is refused.
         epochs: the training ends after this many.
-        patience: it also ends after this many epochs without a better value of `select` or a
-            better val_snr.
+        patience: it also ends after this many epochs in which neither `select` nor val_snr
+            improved.
         select: the column of the history whose lowest value is the best.
 
     Attributes:
         rows: the history.
-        record: as given; of a run that continues, as it was when it started.
+        record: as given, or that of the run's start if it continues.
 
     Raises:
         UserError: the folder holds another run, or is damaged.
@@ -76,7 +76,7 @@ class Run:
 
     @property
     def best(self) -> dict[str, float]:
-        """The history's row with the lowest value of `select`; the last one of equals."""
+        """The history's row with the lowest value of `select`, the last one among equals."""
         return min(reversed(self.rows), key=lambda row: row[self.select])
 
     @property
@@ -98,13 +98,13 @@ class Run:
     ) -> None:
         """Saves an epoch.
 
-        The history is written last. A run that is killed before then continues with the epoch
-        before, whose checkpoint is still there.
+        The history is written after the weights. If the run is killed before that, the checkpoint
+        of the previous epoch is still there, and the run continues from it.
 
         Args:
-            row: the epoch's history, column -> value.
+            row: the epoch's row of the history, column -> value.
             networks: the networks by name.
-            state: all other variables that the training continues with.
+            state: all other variables that a continued training needs.
         """
         self.rows.append(row)
         self._save_weights(self._last, networks)
@@ -121,7 +121,7 @@ class Run:
     def restore(
         self, networks: "Mapping[str, keras.Model]", state: "Sequence[keras.Variable]"
     ) -> None:
-        """Fills networks and variables as `finish_epoch` saved them after the last epoch.
+        """Loads networks and variables as `finish_epoch` saved them after the last epoch.
 
         Raises:
             UserError: the checkpoint is missing or damaged.
@@ -139,7 +139,7 @@ class Run:
             ) from error
 
     def remove_leftovers(self) -> None:
-        """Removes what a killed run left: half-written files and checkpoints of other epochs."""
+        """Removes what a killed run leaves: half-written files, checkpoints of other epochs."""
         for path in self.folder.glob("*"):
             temporary = re.fullmatch(r"\.\d+\..+", path.name)
             checkpoint = path.name.startswith("last-")
@@ -155,8 +155,8 @@ class Run:
         return self.folder / f"{self._last}.state.npz"
 
     def _weights_file(self, stem: str, network: str) -> Path:
-        middle = "" if network == "network" else f".{network}"
-        return self.folder / f"{stem}{middle}.weights.h5"
+        suffix = "" if network == "network" else f".{network}"
+        return self.folder / f"{stem}{suffix}.weights.h5"
 
     def _save_weights(self, stem: str, networks: "Mapping[str, keras.Model]") -> None:
         for name, network in networks.items():
@@ -164,12 +164,12 @@ class Run:
                 network.save_weights(temporary)
 
 
-def new_record(recipe: Mapping[str, Any], **facts: Any) -> Record:
-    """Returns the record of a run that starts here and now.
+def new_record(recipe: Mapping[str, Any], **fields: Any) -> Record:
+    """Returns the record of a run that starts now, on this machine.
 
     Args:
         recipe: as JSON.
-        **facts: further fields of `Record`.
+        **fields: further fields of `Record`.
     """
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return Record(
@@ -177,13 +177,14 @@ def new_record(recipe: Mapping[str, Any], **facts: Any) -> Record:
         versions={"python": platform.python_version(), **versions},
         commit=_commit(),
         machine=machine(),
-        **facts,
+        **fields,
     )
 
 
 def _check_same(folder: Path, found: Record, expected: Record) -> None:
+    """Refuses a folder whose record is that of another run."""
     for section in ("recipe", "dataset", "initial_weights"):
-        has, needs = (_flatten(getattr(record, section)) for record in (found, expected))
+        has, needs = (_comparable(getattr(record, section)) for record in (found, expected))
         for key in sorted(has.keys() | needs):
             if has.get(key) != needs.get(key):
                 raise UserError(
@@ -192,8 +193,11 @@ def _check_same(folder: Path, found: Record, expected: Record) -> None:
                 )
 
 
-def _flatten(section: dict[str, Any]) -> dict[str, Any]:
-    """Returns dotted keys; without those arguments of a network that follow from the recipe."""
+def _comparable(section: dict[str, Any]) -> dict[str, Any]:
+    """Returns a section with dotted keys, without arguments that repeat a field of the recipe.
+
+    run.json has such arguments of the network, a recipe that was not built yet has not.
+    """
     flat = {}
     for key, value in json.loads(json.dumps(section)).items():
         if isinstance(value, dict):

@@ -4,8 +4,8 @@ r"""Command: adds a trained network to the package, where `upsample.load` finds 
     python -m wideband.train.ship --run=runs/stream_4x --tflite=phone.tflite --name=phone-4x \
         --noweights
 
-A shipped network is a TFLite file, and Keras weights in 16 bits for fine-tuning. Its record has no
-paths of the machine that trained it. Its model card is models/cards/NAME.md.
+A shipped network is a TFLite file, with Keras weights in 16 bits for fine-tuning. Its record does
+not contain paths of the machine that trained it. Its model card is models/cards/NAME.md.
 """
 
 import sys
@@ -23,7 +23,7 @@ def define_flags(flags: Flags) -> None:
         None,
         "File that wideband-export made from the run; by default, the 16-bit weights are exported.",
     )
-    flags.boolean("weights", True, "Ships the Keras weights, too.")
+    flags.boolean("weights", True, "Also ships the Keras weights, for fine-tuning.")
 
 
 def main(flags: Flags, arguments: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""From a run to a trained network of the package."""
+"""Ships a run: makes it a network of the package."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ from .recipe import Recipe
 
 # Flags of wideband-train that contain paths.
 PATH_FLAGS = ("--data", "--run", "--initial_weights")
-# The shipped weights have the licence of the package.
+# The licence of the package applies to the weights.
 LICENCE = "MIT"
 
 
@@ -27,11 +27,11 @@ def check(run: str | Path, name: str, tflite: Path | None = None) -> None:
     """Checks the arguments of `ship`, without TensorFlow.
 
     Raises:
-        UserError: the name is malformed, there is no such run or file, or the file was exported
+        UserError: the name is malformed, the run or the file is missing, or the file was exported
             from other weights.
     """
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-        raise UserError(f"--name={name}: a name has small letters, digits and dashes")
+        raise UserError(f"--name={name}: use lower-case letters, digits, and dashes between them")
     _, weights = find_run(run)
     if tflite and read(tflite)[1].weights_sha256 != pretrained.checksum(weights):
         raise UserError(f"{tflite}: not exported from {weights}; export it again")
@@ -42,7 +42,7 @@ def ship(run: str | Path, name: str, tflite: Path | None = None, weights: bool =
 
     Args:
         run: a run folder, or a weights file in one.
-        name: in small letters, digits and dashes.
+        name: lower-case letters, digits, and dashes between them.
         tflite: a file that was exported from the run. By default, the 16-bit weights are exported.
         weights: also ships the Keras weights, in 16 bits, for fine-tuning.
 
@@ -54,10 +54,7 @@ def ship(run: str | Path, name: str, tflite: Path | None = None, weights: bool =
     """
     check(run, name, tflite)
     folder, source = find_run(run)
-    record = Record.read(folder)
-    record.recipe = Recipe.from_json(record.recipe).to_json()
-    record.data = record.answer = None
-    record.flags = [flag for flag in record.flags if flag.partition("=")[0] not in PATH_FLAGS]
+    record = _read_record(folder)
     target = pretrained.WEIGHTS / name
     with _replacing_folder(target) as new:
         record.write(new)
@@ -76,10 +73,10 @@ def ship(run: str | Path, name: str, tflite: Path | None = None, weights: bool =
 
 
 def answer(upsampler: Upsampler) -> np.ndarray:
-    """Restores a chirp in noise; shipped networks record the result, to be compared later.
+    """Restores a chirp in noise; the record of a shipped network has the result, for its tests.
 
     Args:
-        upsampler: the network, whose own version of the low band is kept.
+        upsampler: the network. The low band that it returns is kept.
 
     Returns:
         float32 of shape (64,): samples of the restored wave.
@@ -93,16 +90,16 @@ def answer(upsampler: Upsampler) -> np.ndarray:
 
 
 def to_float16(source: Path, target: Path) -> None:
-    """Copies a Keras weights file with 16-bit floats, compressed; Keras loads it like any other."""
+    """Copies a Keras weights file, compressed and with 16-bit floats; Keras can load the copy."""
     with h5py.File(source) as old, h5py.File(target, "w") as new:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
                 kind = "float16" if item.dtype.kind == "f" else item.dtype
-                # Shuffling puts the bytes with the exponents next to each other; large arrays
-                # then compress by 5 %.
-                packed = {"shuffle": True, "compression": "gzip"} if item.size > 4096 else {}
-                copied = new.create_dataset(name, data=item[()].astype(kind), **packed)
+                # Shuffling puts the bytes with the exponents next to each other. This reduces
+                # large arrays by 5 %.
+                options = {"shuffle": True, "compression": "gzip"} if item.size > 4096 else {}
+                copied = new.create_dataset(name, data=item[()].astype(kind), **options)
             else:
                 copied = new.require_group(name)
             copied.attrs.update(item.attrs)
@@ -111,8 +108,17 @@ def to_float16(source: Path, target: Path) -> None:
         old.visititems(copy)
 
 
+def _read_record(folder: Path) -> Record:
+    """Reads the record of a run, without the paths of its machine."""
+    record = Record.read(folder)
+    record.recipe = Recipe.from_json(record.recipe).to_json()
+    record.data = record.answer = None
+    record.flags = [flag for flag in record.flags if flag.partition("=")[0] not in PATH_FLAGS]
+    return record
+
+
 def _export(folder: Path) -> None:
-    """Exports the weights in a folder. 16-bit weights are stored in 16 bits, without loss."""
+    """Exports the weights in a folder. The file keeps 16-bit weights as they are."""
     from ..upsample.export.exporter import export
 
     export(folder, folder / pretrained.TFLITE_FILE, licence=LICENCE)
@@ -122,7 +128,7 @@ def _export(folder: Path) -> None:
 def _replacing_folder(target: Path) -> Iterator[Path]:
     """Yields a new folder, which replaces `target` if the block succeeds.
 
-    It is next to the folder of shipped networks, since every folder in there is one.
+    The new folder is outside the folder of shipped networks, where it would count as a network.
     """
     new, old = (target.parent.with_name(f".{kind}-{target.name}") for kind in ("new", "old"))
     shutil.rmtree(new, ignore_errors=True)
@@ -141,7 +147,7 @@ def _replacing_folder(target: Path) -> Iterator[Path]:
 
 
 def _write_sums() -> None:
-    """Writes the checksums of all shipped files."""
+    """Writes the file with the checksums of all shipped files."""
     files = sorted(path for path in pretrained.WEIGHTS.glob("*/*") if path.is_file())
     lines = [
         f"{pretrained.checksum(path)}  {path.relative_to(pretrained.WEIGHTS).as_posix()}\n"

@@ -1,4 +1,4 @@
-"""What the training loop is given: an experiment, and the training that it builds."""
+"""The interface between experiments and the training loop."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Batch = Sequence[np.ndarray]
 
 @dataclass
 class Training:
-    """What an experiment builds for the loop.
+    """Everything that the training loop runs, as an experiment builds it.
 
     Args:
         recipe: the recipe for run.json, with the arguments that follow from other fields.
@@ -22,9 +22,9 @@ class Training:
         objectives: compiled; each takes one step on every batch.
         steps: batches per epoch.
         batches: returns the batches of an epoch; the first epoch is number 1.
-        validate: measures the networks; returns validation columns of the history, such as
+        validate: measures the networks; returns the history's validation columns, such as
             val_loss.
-        baselines: measures what the networks are compared with; returns name -> columns.
+        baselines: measures the baselines; returns name -> validation columns.
         files: further JSON files of the run folder, name -> content.
     """
 
@@ -38,12 +38,12 @@ class Training:
     files: dict[str, Any] = field(default_factory=dict)
 
 
-class Experiment(Protocol):
-    """A training that is described and checked, but not built.
+class Trainable(Protocol):
+    """An experiment: a training that is described and checked, but not built yet.
 
     Attributes:
         seed: seed of dropout and other random layers.
-        precision: the dtype policy of Keras in which the training is built and runs.
+        precision: the Keras dtype policy that the training is built and run with.
     """
 
     seed: int
@@ -55,5 +55,5 @@ class Experiment(Protocol):
         ...
 
     def build(self) -> Training:
-        """Builds networks and objectives, and opens the data."""
+        """Builds the networks and objectives, and opens the data."""
         ...

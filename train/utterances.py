@@ -1,4 +1,4 @@
-"""Recordings with transcripts, as DeepSpeech's network learns them."""
+"""Recordings with transcripts, the training data of DeepSpeech's network."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from ..command import UserError
 from ..data_gen.dataset import Dataset
 from ..evaluate.words import ctc, deepspeech
 
-# Narrower than in evaluation, to save time.
+# Narrower than in an evaluation, to save time after every epoch.
 VALIDATION_BEAM_WIDTH = 16
 
 
@@ -30,14 +30,14 @@ class Utterance(NamedTuple):
 
 
 def read(dataset: Dataset, split: str) -> list[Utterance]:
-    """Reads the recordings of a split that have a transcript which fits their length.
+    """Reads the whole recordings of a split that have a transcript short enough for their frames.
 
     Args:
         dataset: at 16 kHz.
         split: "train" or "valid".
 
     Raises:
-        UserError: there are none.
+        UserError: there is no such recording.
     """
     utterances = []
     for example in tqdm(dataset.examples(split), f"reading {split}", unit="recording"):
@@ -57,20 +57,20 @@ def read(dataset: Dataset, split: str) -> list[Utterance]:
 def batches(
     utterances: Sequence[Utterance], size: int, change: float, seed: int, epoch: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields the batches of an epoch, in an order and with tempos that follow from seed and epoch.
+    """Yields the batches of an epoch. Seed and epoch determine their order and the tempos.
 
     Args:
-        utterances: what to draw from; each is in one batch.
-        size: utterances in a batch; the last one by length may be smaller.
+        utterances: each is in exactly one batch.
+        size: utterances in a batch; the batch of the longest ones may be smaller.
         change: largest relative change of the tempo.
-        seed: of the run.
-        epoch: its number.
+        seed: seed of the run.
+        epoch: number of the epoch.
 
     Yields:
         features (batch, frames, 26) and the targets of `ctc.loss`.
     """
     rng = np.random.default_rng([seed, epoch])
-    # A batch has utterances of similar lengths; the random factors vary it between epochs.
+    # A batch has utterances of similar lengths; the random factors vary batches between epochs.
     lengths = [len(each.features) * rng.uniform(0.8, 1.2) for each in utterances]
     order = np.argsort(lengths)
     for start in rng.permutation(np.arange(0, len(order), size)):
@@ -101,12 +101,13 @@ def word_error_rate(network: keras.Model, utterances: Sequence[Utterance]) -> fl
 
 
 def _vary_tempo(utterance: Utterance, change: float, rng: np.random.Generator) -> np.ndarray:
-    """Draws a tempo at which the letters still fit into the frames."""
+    """Changes the tempo at random, but leaves enough frames for the letters."""
     least = ctc.frames_needed(utterance.classes) / len(utterance.features)
     return stretch(utterance.features, max(least, 1 + rng.uniform(-change, change)))
 
 
 def _targets(utterances: Sequence[Utterance], features: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns the targets of `ctc.loss`: the number of frames, the letters, and -1 as padding."""
     longest = max(len(each.classes) for each in utterances)
     targets = np.full((len(utterances), 1 + longest), -1, np.int32)
     for row, each, frames in zip(targets, utterances, features, strict=True):

@@ -13,13 +13,13 @@ from .losses import Loss
 
 
 class Validation:
-    """Recordings of the valid split, and what is measured on them.
+    """Measures models on recordings of the valid split.
 
     Args:
         dataset: every k-th recording of its valid split is used.
-        seconds: the length of all the recordings together, at most; k follows from it.
+        seconds: limits the total length of the recordings; k is chosen accordingly.
         loss: the training loss.
-        patch: samples of the patches that the loss is computed on.
+        patch: samples of a patch; the loss is computed patch by patch.
     """
 
     def __init__(self, dataset: Dataset, seconds: float, loss: Loss, patch: int) -> None:
@@ -35,11 +35,11 @@ class Validation:
         """Measures a model.
 
         Args:
-            upsampler: the model; its own version of the low band is measured, too.
+            upsampler: the model. The low band that it returns is measured, too.
 
         Returns:
             means over the recordings: val_loss, val_snr in dB and val_lsd (the modern convention).
-            val_loss alone, NaN, if the model's output is not finite.
+            If the model's output is not finite: val_loss alone, which is NaN.
         """
         losses, snrs, lsds = [], [], []
         for example in self.examples:
@@ -47,10 +47,10 @@ class Validation:
             if not np.isfinite(estimate).all():
                 return {"val_loss": math.nan}
             pad = (0, -len(estimate) % self.patch)
-            cut = [
+            patches = [
                 np.pad(wave, pad).reshape(-1, self.patch, 1) for wave in (example.high, estimate)
             ]
-            losses.append(float(keras.ops.mean(self.loss(*cut))))
+            losses.append(float(keras.ops.mean(self.loss(*patches))))
             snrs.append(metrics.snr(example.high, estimate))
             lsds.append(metrics.lsd(example.high, estimate))
         columns = {"val_loss": losses, "val_snr": snrs, "val_lsd": lsds}
@@ -58,6 +58,6 @@ class Validation:
 
 
 def _mean(values: list[float]) -> float:
-    """Returns the mean of the finite values. The SNR of a silent recording is not finite."""
+    """Returns the mean of the finite values; the SNR of a silent recording is not finite."""
     finite = np.array(values)[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else math.nan

@@ -1,4 +1,4 @@
-"""Regression: a system's output is compared with its target."""
+"""Regression: losses that compare a system's output with its target."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,10 @@ from ..objective import Objective
 
 
 class Comparison(keras.layers.Layer):
-    """A loss as a layer, in float32 under mixed precision, too.
+    """A loss as a layer, which computes in float32 even under mixed precision.
 
-    As a layer, a loss runs as a unit. Keras would sort its operations among those of other losses,
-    and gradients would be added in an order that depends on which losses there are.
+    A layer runs as a unit. Without it, Keras would interleave the operations of different losses,
+    and the order in which gradients are added would depend on which losses there are.
     """
 
     def __init__(self, loss: Loss, name: str) -> None:
@@ -28,12 +28,12 @@ class Comparison(keras.layers.Layer):
 def objectives(
     system: System, weights: Mapping[str, float], low: keras.KerasTensor, high: keras.KerasTensor
 ) -> list[Objective]:
-    """Returns the one objective that trains all networks of a system.
+    """Returns the single objective that trains all networks of a system.
 
     Args:
-        system: compares `generate(low, high)` with `target(high)`.
+        system: its `generate(low, high)` is compared with its `target(high)`.
         weights: key of `losses.LOSSES` -> weight in the sum.
-        low: the input that the system takes, (batch, n, 1).
+        low: the input of the system, (batch, n, 1).
         high: the reference, (batch, factor n, 1).
     """
     target, estimate = system.target(high), system.generate(low, high)

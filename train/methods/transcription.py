@@ -1,4 +1,4 @@
-"""Transcription: a network's letters per frame are compared with a transcript."""
+"""Transcription: the CTC loss between a network's letters per frame and a transcript."""
 
 import keras
 
@@ -10,7 +10,7 @@ class CTCLoss(keras.layers.Layer):
     """`ctc.loss` as a layer."""
 
     def call(self, targets, log_probabilities):
-        """Returns the loss of each recording, (batch,); arguments as `ctc.loss`."""
+        """Returns the loss of each recording, (batch,). Takes the arguments of `ctc.loss`."""
         return ctc.loss(targets, log_probabilities)
 
     def compute_output_shape(self, targets_shape, log_probabilities_shape):
@@ -19,7 +19,7 @@ class CTCLoss(keras.layers.Layer):
 
 
 def objectives(network: keras.Model) -> list[Objective]:
-    """Returns the objective that trains DeepSpeech's network on batches (features, targets).
+    """Returns the single objective, which trains DeepSpeech's network on (features, targets).
 
     Args:
         network: from `evaluate.words.deepspeech.build`.

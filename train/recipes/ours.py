@@ -103,7 +103,7 @@ def rows() -> Iterator[Recipe]:
         SPEECH,
         name="speech_4x",
         ratio=4,
-        # In decibels: recordings with little above 2 kHz lose SNR with any high band.
+        # In decibels, since recordings with little above 2 kHz lose SNR to any added high band.
         losses={"patch_log_rmse": 1.0, "log_spectral": 1.0},
         optimizer=replace(SPEECH.optimizer, weight_decay=2.0),
     )

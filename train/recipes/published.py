@@ -15,9 +15,9 @@ from typing import Any
 from ...data_gen.augment import Augmentation
 from ..recipe import Adam, Recipe
 
-# All classic papers share 16 kHz, patches of 8192 samples, and Kuleshov's low side and loss.
-# Kuleshov's multi-speaker Makefile makes the low side without a low-pass filter, unlike the paper:
-# for that reading, use --protocol=subsample_spline in wideband-prepare and
+# The papers share 16 kHz, patches of 8192 samples and, unless a base says otherwise, Kuleshov's
+# low-rate waves and loss. Kuleshov's multi-speaker Makefile makes low-rate waves without a low-pass
+# filter, unlike the paper: to follow it, use --protocol=subsample_spline in wideband-prepare and
 # --set=protocol=subsample_spline. The Makefile also keeps a random quarter of the multi-speaker
 # patches; here all are used.
 STRIDES = {"single": 4096, "multi": 8192, "piano": 4096}
@@ -82,9 +82,9 @@ DNN = replace(
 )
 
 # Moments and epsilon are the code's; the text has 0.9 and 1e-7. Training stops after 25,000 steps
-# without a better loss or SNR, which are 25 of its epochs of 1015 steps, and after 500,000 steps at
-# most. In multi-speaker training, the text drops frames below the RMS; the code trims the ends of
-# the files instead.
+# without a better loss or SNR, which are 25 of its epochs of 1015 steps, and at the latest after
+# 500,000 steps. In multi-speaker training, the text drops frames below the RMS; the code trims the
+# ends of the files instead.
 THESIS = Recipe(
     name="gionet",
     source="Bini 2021, chapter 4; src/params.py and src/training_ops.py of its code",
@@ -112,8 +112,8 @@ THESIS_NETWORKS: dict[str, tuple[dict[str, Any], int]] = {
     ),
 }
 
-# The last stage of the project: 48 kHz, waves in [-1, 1] here and as 16-bit integers there. It
-# tried three depths.
+# The last stage of the project, which tried three depths. Its waves have 48 kHz and are 16-bit
+# integers; here they are in [-1, 1].
 KERAS_UNET = Recipe(
     name="keras_unet",
     source="Sut 2022; README and Project/constants.py of sutgeorge/Audio-Super-Resolution",

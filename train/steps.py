@@ -1,0 +1,57 @@
+"""Training steps: compiled, and repeatable after an interruption."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .objective import Objective
+from .training import Batch
+
+Step = Callable[[Batch], dict[str, float]]  # from a batch to the running means of the losses
+
+
+def compile_step(objective: Objective) -> Step:
+    """Returns a function that takes an objective's training step on a batch.
+
+    Keras's `train_on_batch` on TensorFlow traces one graph for the first batch shape and another
+    for all later shapes, and the two round differently. A continued run may see its shapes in
+    another order, so all shapes share one graph here.
+    """
+    if keras.config.backend() != "tensorflow":
+        return lambda batch: objective.train_on_batch(batch, return_dict=True)
+    step = tf.function(
+        lambda batch: objective.train_step((batch,)),
+        input_signature=[[tf.TensorSpec(each.shape, each.dtype) for each in objective.inputs]],
+        autograph=False,
+        jit_compile=objective.jit_compile,
+    )
+    return lambda batch: {name: float(value) for name, value in step(batch).items()}
+
+
+def reseed(objectives: Sequence[Objective], seed: int, epoch: int) -> None:
+    """Sets the state of all random layers, which Keras does not save in weights files."""
+    variables = _unique(
+        variable for objective in objectives for variable in objective.non_trainable_variables
+    )
+    for number, variable in enumerate(variables):
+        if variable.path.endswith("seed_generator_state"):
+            variable.assign(np.random.SeedSequence([seed, epoch, number]).generate_state(2))
+
+
+def unsaved_variables(
+    objectives: Sequence[Objective], networks: Mapping[str, keras.Model]
+) -> list[keras.Variable]:
+    """Returns the variables of a checkpoint that the networks' weights files do not contain."""
+    saved = {id(weight) for network in networks.values() for weight in network.weights}
+    variables = []
+    for objective in objectives:
+        objective.optimizer.build(objective.trainable_variables)
+        variables += [*objective.variables, *objective.optimizer.variables]
+    return [variable for variable in _unique(variables) if id(variable) not in saved]
+
+
+def _unique(variables: Iterable[keras.Variable]) -> list[keras.Variable]:
+    """Removes repeated variables, as objectives can share networks, and keeps the order."""
+    return list({id(variable): variable for variable in variables}.values())
