@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Row:
-    """Where a network is defined."""
+    """The definition of a network."""
 
     module: str
     builder: str  # the class, or a function that makes an instance

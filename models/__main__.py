@@ -27,7 +27,7 @@ def _networks() -> str:
     header = ["network", "paper", "parameters", "input", "lengths", "context"]
     rows = []
     for name in names():
-        # Drawing initial weights would take minutes; the table needs shapes only.
+        # The table needs shapes only; drawing initial weights would take minutes.
         with keras.StatelessScope(initialize_variables=False):
             network = build(name)
         rows.append(

@@ -5,7 +5,7 @@ code is ncarraz/AFILM.
 
 Where the paper and the published code differ, and what is implemented here:
 - The code keeps the dropout of the attention active at inference (its layer fixes `training=True`),
-  so no two runs agree. Here dropout is active in training only.
+  so the output is random. Here dropout is active in training only.
 - The code copies that of TFiLM and keeps the bottleneck's block length on the way up, so attention
   runs over 64, 128, 256 and 512 blocks there. The default here is 32 blocks everywhere, for a patch
   of 8192 samples; `blocks="published"` follows the code.
@@ -42,10 +42,10 @@ class TransformerLayer(layers.Layer):
     in ncarraz/AFILM.
 
     Args:
-        heads: of the attention; c must be a multiple of it.
+        heads: number of attention heads, a divisor of c.
         feed_forward: units of the first dense layer.
-        dropout: rate after the attention and after the dense layers.
-        **kwargs: of a Keras layer, such as `name` and `dtype`.
+        dropout: dropout rate after the attention and after the dense layers.
+        **kwargs: arguments of a Keras layer, such as `name` and `dtype`.
 
     Raises:
         UserError: the channels are not a multiple of the heads.
@@ -110,10 +110,10 @@ class Transformer(layers.Layer):
 
     Args:
         depth: number of layers.
-        heads: of the attention; c must be a multiple of it.
+        heads: number of attention heads, a divisor of c.
         feed_forward: hidden units of every layer.
-        dropout: rate after the positions and in every layer.
-        **kwargs: of a Keras layer, such as `name` and `dtype`.
+        dropout: dropout rate after the positions and in every layer.
+        **kwargs: arguments of a Keras layer, such as `name` and `dtype`.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Transformer(layers.Layer):
 
 
 def _positions(n, channels: int):
-    """Sines in the even and cosines in the odd channels, (n, channels)."""
+    """Returns sines in the even and cosines in the odd channels, (n, channels)."""
     channel = ops.arange(channels)
     pair = ops.cast(channel // 2 * 2, "float32")
     step = ops.cast(ops.arange(n), "float32")
@@ -176,15 +176,15 @@ class AFiLM(TFiLM):
     Source: the paper.
 
     Args:
-        block: samples of a block. The length must be a multiple of it.
-        depth: layers of the transformer.
+        block: samples per block. The length must be a multiple of the block.
+        depth: number of layers of the transformer.
         feed_forward: hidden units of the transformer's layers.
-        dropout: rate of the transformer; active in training only.
-        **kwargs: of a Keras layer, such as `name` and `dtype`.
+        dropout: dropout rate of the transformer; active in training only.
+        **kwargs: arguments of a Keras layer, such as `name` and `dtype`.
 
     Raises:
-        UserError: the block has no samples, the length is not a multiple of it, or the channels are
-            not a multiple of 8.
+        UserError: the block has no samples, the length is not a multiple of the block, or the
+            channels are not a multiple of 8.
     """
 
     def __init__(
@@ -224,12 +224,12 @@ class AFiLMNet(Network):
         blocks: "paper" or "published", as in `tfilm.TFiLMNet`.
         patch: samples of the training patches, which determine the blocks as in `tfilm.TFiLMNet`;
             n is a multiple of a block.
-        depth: layers of every transformer; 4 as published.
+        depth: number of layers of every transformer; 4 as published.
         width: multiplies every number of filters and hidden units, rounded to multiples of the
             8 heads, for networks that train on a laptop.
-        dropout: rate in the U-Net's bottleneck and on its way up; active in training only.
-        attention_dropout: rate in the transformers; active in training only.
-        name: of the Keras model.
+        dropout: dropout rate in the U-Net's bottleneck and on its way up; active in training only.
+        attention_dropout: dropout rate in the transformers; active in training only.
+        name: the name of the Keras model.
 
     Raises:
         UserError: as in `tfilm.TFiLMNet`.
@@ -265,7 +265,7 @@ class AFiLMNet(Network):
             filters,
             KERNELS,
             bottleneck,
-            film=lambda block: AFiLM(block, depth, feed_forward, attention_dropout),
+            film=lambda length: AFiLM(length, depth, feed_forward, attention_dropout),
             first_block=block,
             blocks=blocks,
             dropout=dropout,

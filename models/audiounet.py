@@ -33,8 +33,8 @@ class AudioUNet(Network):
     Args:
         variant: "2017" or "2019", the filters of the published code in that year.
         width: multiplies every number of filters, for networks that train on a laptop.
-        dropout: rate in the bottleneck and on the way up; active in training only.
-        name: of the Keras model.
+        dropout: dropout rate in the bottleneck and on the way up; active in training only.
+        name: the name of the Keras model.
 
     Raises:
         UserError: the variant is unknown, or the width leaves a layer without filters.
@@ -53,7 +53,7 @@ class AudioUNet(Network):
         dropout: float = 0.5,
         name: str = "audiounet",
     ) -> None:
-        variant = str(variant)
+        variant = str(variant)  # an override in a recipe is parsed as a number
         check_choice("variant", variant, FILTERS)
         *filters, bottleneck_filters = widen([*FILTERS[variant], BOTTLENECK_FILTERS], width)
 

@@ -30,7 +30,7 @@ PAPER = "Kuleshov, code of 2017"
 class DNN(Network):
     """The dense baseline: (batch, n, 1) interpolated to (batch, n, 1) restored.
 
-    n is a multiple of `patch`; an output sample depends on its own frame of so many samples.
+    n is a multiple of `patch`; an output sample depends on its own frame of `patch` samples only.
 
     Source: dnn.py in kuleshov/audio-super-res.
 
@@ -39,7 +39,7 @@ class DNN(Network):
         depth: number of dense layers, at least 2; 4 as published.
         skips: whether a hidden layer adds its input to its output if their shapes agree.
         width: multiplies the units of the hidden layers, for networks that train on a laptop.
-        name: of the Keras model.
+        name: the name of the Keras model.
 
     Raises:
         UserError: there are fewer than 2 layers, or patch and width leave a layer without units.
@@ -50,7 +50,7 @@ class DNN(Network):
     """
 
     wants = "interpolated"
-    # An output sample depends on its whole frame, and on nothing else.
+    # An output sample depends on its whole frame.
     context = None
 
     def __init__(

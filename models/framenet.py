@@ -1,20 +1,20 @@
 """FrameNet: our network for speech, which predicts the levels of bands in short frames.
 
 Every 8 ms, a short-time Fourier transform measures the level of each band of the low wave. Residual
-blocks of dilated convolutions (Yu and Koltun 2016, arXiv:1511.07122) see one second on either side.
+blocks of dilated convolutions (Yu and Koltun 2016, arXiv:1511.07122) have a context of one second
+on either side.
 
 - Below the cutoff they predict a gain for each band, which restores what the low-pass filter of the
   decimation attenuated.
-- Above the cutoff they predict a level for each band, as a logarithm: one network thus restores
-  loud bands and bands that are 60 dB softer. AP-BWE (Lu et al. 2024, arXiv:2401.06387) predicts
-  log levels, too.
+- Above the cutoff they predict a log level for each band, so one network restores loud bands and
+  bands that are 60 dB softer. AP-BWE (Lu et al. 2024, arXiv:2401.06387) predicts log levels, too.
 - A rectifier creates overtones of the low wave: harmonics where the speech is voiced, noise
   elsewhere (Makhoul and Berouti 1979, "High-frequency regeneration in speech coding systems"). They
-  are whitened and scaled to the predicted levels. Then their magnitudes are smoothed, in long and
+  are whitened and scaled to the predicted levels. Then their magnitudes are smoothed in long and
   short frames.
 
-Both bands are added to the low wave, which a fixed windowed sinc brings to the high rate: training
-cannot change it.
+Both bands are added to the low wave, which a windowed sinc brings to the high rate; training cannot
+change that sinc.
 
 All constants are representable in float16, as TFLite files in float16 require: see `SCALE`.
 """
@@ -36,9 +36,9 @@ DILATIONS = (1, 3, 9, 27) * 3
 # Hop and window of the frames, in samples at the high rate.
 HOP, WINDOW = 128, 512
 BANDS = WINDOW // 2 + 1
-# Half the length of the interpolating sinc, in low samples.
+# Half the length of the interpolating sinc, in samples at the low rate.
 SINC_HALF = 32
-# Natural logarithms: the gains below the cutoff, and the levels above it.
+# Bounds of the natural logarithms of the gains below the cutoff and of the levels above the cutoff.
 LOG_GAIN_RANGE, LOG_LEVEL_RANGE = (-10.0, 5.0), (-16.0, 4.0)
 # The predicted log level of untrained blocks: 60 dB below full scale.
 INITIAL_LOG_LEVEL = -7.0
@@ -58,15 +58,15 @@ LEVEL_FLOOR, WHITENING_FLOOR, SMOOTHING_FLOOR = (
 class FrameNet(Network):
     """The network for speech: (batch, n, 1) at the low rate to (batch, ratio n, 1) restored.
 
-    n is a multiple of 512 / ratio, which is a hop of the longest window. `multiple` and `context`
-    count samples at the low rate.
+    n is a multiple of 512 / ratio, the hop of the longest window. `multiple` and `context` count
+    samples at the low rate.
 
     Args:
         ratio: the high rate over the low rate: 2, 4, 8 or 16.
         width: multiplies the channels.
         noise: standard deviation of the noise that training adds to the input levels, in units of
             17 dB. It keeps the network from memorizing recordings by their levels.
-        name: of the Keras model.
+        name: the name of the Keras model.
 
     Raises:
         UserError: the ratio is not supported, or the width leaves a layer without channels.
@@ -84,7 +84,7 @@ class FrameNet(Network):
         check_choice("ratio", ratio, (2, 4, 8, 16))
         (channels,) = widen((CHANNELS,), width)
         hop, window = HOP // ratio, WINDOW // ratio
-        # The highest band of the low wave is the cutoff, and also the lowest of the high band.
+        # The cutoff is the highest band of the low wave and the lowest band of the high band.
         cutoff = window // 2
 
         # === Functional Model ===
@@ -115,7 +115,7 @@ class FrameNet(Network):
 
 
 def _frames(wave: keras.KerasTensor, window: int, hop: int, first: int = 0) -> keras.KerasTensor:
-    """(batch, n, 1) to the bands (batch, n / hop, 2 bands) of windows that center on their hops."""
+    """Transforms windows that are centered on hops, (batch, n, 1) to (batch, n / hop, 2 bands)."""
     padded = layers.ZeroPadding1D((window - hop) // 2, dtype="float32")(wave)
     return FixedConv(_analysis(window, first), strides=hop)(padded)
 
@@ -196,7 +196,7 @@ class Whitening(layers.Layer):
     """
 
     def call(self, bands):
-        """Divides bands (batch, frames, 2 c)."""
+        """Whitens bands (batch, frames, 2 c)."""
         real, imaginary = ops.split(bands, 2, axis=-1)
         power = _mean_around(_scaled_power(real, imaginary), WINDOW)
         scale = SCALE * ops.rsqrt(power + WHITENING_FLOOR)
@@ -207,46 +207,49 @@ class Scaling(layers.Layer):
     """Scales bands: (batch, frames, c) and (batch, frames, 2 c) to (batch, frames, 2 c).
 
     Args:
-        least: the lower bound of the first input, which holds natural logarithms of the factors.
-        most: its upper bound.
+        lower: lower bound of the first input, the natural logarithms of the factors.
+        upper: upper bound of the first input.
     """
 
-    def __init__(self, least: float, most: float, **kwargs) -> None:
+    def __init__(self, lower: float, upper: float, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.least, self.most = least, most
+        self.lower, self.upper = lower, upper
 
     def call(self, inputs):
-        """Multiplies the real parts of the second input, which come first, and the imaginary ones.
+        """Multiplies the real and the imaginary part of each band by the same factor.
 
         Args:
             inputs: the log factors (batch, frames, c) and the bands (batch, frames, 2 c).
         """
         factor, bands = inputs
-        factor = ops.exp(ops.clip(factor, self.least, self.most))
+        factor = ops.exp(ops.clip(factor, self.lower, self.upper))
         return ops.concatenate([factor, factor], axis=-1) * bands
 
 
 class Smoothing(layers.Layer):
     """Smooths the magnitudes of a wave's spectrum along frequency: (batch, n, 1) to the same.
 
-    In noise some bands are empty and others are loud by chance, and not the same ones as in the
-    recorded noise. Here each magnitude of a short-time Fourier transform becomes the root mean
-    square of those around it, and phases are kept. The inverse transform is that of Griffin and Lim
-    1984 ("Signal estimation from modified short-time Fourier transform", equation 6). Low-noise
-    noise is generated in the same way (Pumplin 1985; Kohlrausch et al. 1997).
+    In generated noise some bands are weak and others are loud by chance, but not the same ones as
+    in recorded noise. Here each magnitude of a short-time Fourier transform is replaced with the
+    root mean square of those around it, and phases are kept. The inverse transform is that of
+    Griffin and Lim 1984 ("Signal estimation from modified short-time Fourier transform", equation
+    6). Low-noise noise is generated in the same way (Pumplin 1985; Kohlrausch et al. 1997).
 
     Args:
-        window: samples, a power of two; n is a multiple of a quarter of it.
-        cutoff: a fraction of half the sample rate; bands below it become silent.
+        window: samples, a power of two; n is a multiple of a quarter of the window.
+        cutoff: a fraction of half the sample rate; bands below this frequency become silent.
     """
 
     def __init__(self, window: int, cutoff: float, **kwargs) -> None:
         super().__init__(**kwargs)
         self.window, self.first = window, round(window / 2 * cutoff)
 
-    def compute_output_shape(self, shape: tuple) -> tuple:
-        """Returns the shape, which JAX cannot trace: it divides no unknown length into hops."""
-        return shape
+    def compute_output_shape(self, input_shape):
+        """Returns the shape of the input.
+
+        Keras would find it by tracing `call`, but JAX cannot divide an unknown length into hops.
+        """
+        return input_shape
 
     def call(self, wave):
         """Smooths a wave (batch, n, 1)."""
@@ -275,16 +278,16 @@ class Smoothing(layers.Layer):
 
 
 def _scaled_power(real, imaginary):
-    """The power of complex numbers, times SCALE squared."""
+    """Returns the power of complex numbers, times SCALE squared."""
     return (SCALE * real) ** 2 + (SCALE * imaginary) ** 2
 
 
 def _mean_around(power, window: int):
-    """Averages over the bands within a quarter of a kilohertz: (batch, frames, c) to the same.
+    """Averages over bands, 250 Hz on either side at 16 kHz: (batch, frames, c) to the same.
 
-    A matrix product would do the same, but TFLite would quantize its inputs to 8 bits, most of them
-    to 0. The frames are the channels of the pooling, because TensorFlow pools a single channel 40
-    times more slowly.
+    A matrix product would have the same result, but TFLite would quantize its inputs to 8 bits,
+    most of them to 0. The frames are the channels of the pooling, because TensorFlow is 40 times
+    slower at pooling a single channel.
     """
     power = ops.transpose(power, (0, 2, 1))
     power = ops.average_pool(power, window // 32 + 1, 1, "same", "channels_last")
@@ -322,11 +325,11 @@ def _analysis(window: int, first: int) -> np.ndarray:
 
 
 def _synthesis(first: int, last: int) -> np.ndarray:
-    """Returns the kernel (5, 2 (last - first), 128) that makes a wave of bands, with a Hann window.
+    """Returns the kernel (5, 2 (last - first), 128) that turns bands into a wave (Hann window).
 
-    257 random bands of variance 1 make a wave of variance 1.
+    257 random bands of variance 1 become a wave of variance 1.
     """
-    # The position of sample n of a hop in the frame 2 - k hops away, from the frame's middle.
+    # The position of sample n of a hop relative to the middle of the frame 2 - k hops away.
     k = np.arange(5)[:, np.newaxis, np.newaxis]
     n = np.arange(HOP) - (k - 2) * HOP - HOP / 2
     hann = np.where(np.abs(n) < WINDOW / 2, np.cos(np.pi * n / WINDOW) ** 2, 0.0)

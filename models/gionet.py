@@ -2,7 +2,7 @@
 
 Bini: Deep Learning for Audio Super Resolution, master's thesis, University of Milano-Bicocca, 2021.
 Code and LaTeX source are giorgiobini/Deep-Learning-for-Audio-Super-Resolution. The thesis proposes
-`gionet` and compares it with TFNet and TFiLM, reduced to three levels for about the same size:
+`gionet` and compares it with TFNet and TFiLM, reduced to three levels to have about the same size:
 
     variant    time branch           spectral branch       parameters
     gionet     TFiLM 64, 128, 256    TFiLM 64, 128, 256    24,032,005
@@ -13,17 +13,17 @@ Code and LaTeX source are giorgiobini/Deep-Learning-for-Audio-Super-Resolution. 
 The bottleneck has as many filters as the last level. gionet2 is in the code only; its number of
 parameters is printed in src/Training.ipynb, the others follow from src/params.py.
 
-Where the thesis, its code and the papers that it builds on differ, and what is implemented here:
+Where the thesis, its code and the papers before it differ, and what is implemented here:
 - Both branches add their input to their output, and all convolutions have biases. TFNet has no
-  additions, and no biases in the convolutions down and up.
-- The fusion weight: in the text w weighs the time branch, in the code the spectral branch, as a
-  comment there says. `fusion` selects one; "paper" is the text and the default.
+  additions, and no biases in the convolutions on the way down and up.
+- The fusion weight: w is the weight of the time branch in the text and of the spectral branch in
+  the code, as a comment there says. `fusion` selects one; "paper" is the text and the default.
 - In the text every modulation runs over 32 blocks. The code has 32 in the time branch but 16 in the
   spectral branch, which is half as long and has the same block lengths; 32 blocks would need 64, 32
   and 16 bins after the levels. On the way up the code keeps the bottleneck's block of 16, as the
   published TFiLM does: 64, 128 and 256 blocks in time, 32, 64 and 128 in the spectrum.
   `blocks="published"` follows the code; "paper" is the text and the default.
-- The figures of the text have "slim" nets of half the size; the trained sizes are those above.
+- The figures of the text show "slim" nets of half the size; the trained sizes are those above.
 - The text modulates with a scale and a shift; the code and the layer here with a scale only.
 - The last convolution starts orthogonal in the U-Nets and with a standard deviation of 0.05 in the
   TFiLM nets, as in the code.
@@ -51,7 +51,7 @@ VARIANTS = {
     "tfilmnet": (("tfilm", (64, 128, 448)), None),
 }
 KERNELS = (65, 33, 17)
-# The step of the bottleneck, in samples of a branch.
+# The step of the bottleneck, in samples of the branch's input.
 COARSEST = 2 ** (len(KERNELS) + 1)
 
 
@@ -67,14 +67,14 @@ class GioNet(Network):
     Args:
         variant: "gionet", "gionet2", "tfnet" or "tfilmnet", as in the table of this module.
         ratio: the high rate over the low rate, for the spectral replicator.
-        fusion: "paper" or "published", the reading of the fusion weight. tfilmnet has no fusion.
+        fusion: "paper" or "published", the meaning of the fusion weight. tfilmnet has no fusion.
         blocks: "paper" or "published", the block lengths of the modulations.
         patch: samples of the training patches. There are patch / 2 + 1 fusion weights. A patch has
             32 blocks at every level, or fewer if it is too short for 32 blocks of one sample in the
             bottleneck.
         width: multiplies every number of filters, for networks that train on a laptop.
-        dropout: rate in the bottlenecks and on the way up; active in training only.
-        name: of the Keras model; by default the variant.
+        dropout: dropout rate in the bottlenecks and on the way up; active in training only.
+        name: the name of the Keras model; by default the variant.
 
     Raises:
         UserError: the variant, the fusion or the blocks are unknown, the ratio is below 1, the

@@ -12,9 +12,10 @@ Which of the networks is implemented here, and how it differs:
   dropout adds noise to the wave: see `levels` and `last_dropout`. The stage with separable
   convolutions and the inception blocks are left out.
 - The project's ratio is 4. Here it is any power of 2, with one block for each factor of 2.
-- The input is added to all 32 channels where the network is back at its rate, not to the output.
-- LeakyReLU has Keras's slope of 0.3 and precedes the dropout.
-- The project feeds 16-bit integers without scaling; the waves of this suite are in [-1, 1].
+- The input is added to all 32 channels where the network has returned to the low rate, not to the
+  output.
+- LeakyReLU has the default slope of Keras 2, 0.3, and precedes the dropout.
+- The project feeds 16-bit integers without scaling; here waves are in [-1, 1].
 """
 
 import math
@@ -47,10 +48,10 @@ class KerasUNet(Network):
     Args:
         ratio: the high rate over the low rate, a power of 2; 4 as published.
         levels: 3, 4 or 5 halvings before the bottleneck.
-        last_dropout: whether the blocks that go beyond the low rate have dropout, too.
+        last_dropout: whether the blocks above the low rate have dropout, too.
         width: multiplies every number of filters, for networks that train on a laptop.
-        dropout: rate on the way up; active in training only.
-        name: of the Keras model.
+        dropout: dropout rate on the way up; active in training only.
+        name: the name of the Keras model.
 
     Raises:
         UserError: the ratio is not a power of 2 above 1, the number of levels is not supported, or
@@ -126,7 +127,7 @@ def _conv(filters: int, strides: int = 1) -> layers.Conv1D:
 
 
 def _upsample(x: keras.KerasTensor, filters: int, dropout: float) -> keras.KerasTensor:
-    """(batch, m, c) to (batch, 2 m, filters / 2)."""
+    """Builds a block from (batch, m, c) to (batch, 2 m, filters / 2)."""
     x = _conv(filters)(x)
     x = layers.LeakyReLU(negative_slope=0.3)(x)
     x = layers.Dropout(dropout)(x)

@@ -20,11 +20,13 @@ def add_wave(x: keras.KerasTensor, wave: keras.KerasTensor) -> keras.KerasTensor
 def check_choice(what: str, value: str | int, choices: Iterable[str | int]) -> None:
     """Raises a UserError if an argument is none of the choices."""
     if value not in choices:
-        raise UserError(f"unknown {what} {value!r}; choose one of {', '.join(map(str, choices))}")
+        raise UserError(
+            f"unsupported {what} {value!r}; choose one of {', '.join(map(str, choices))}"
+        )
 
 
 def check_patch(patch: int, multiple: int) -> None:
-    """Raises a UserError if a patch is not a multiple of so many samples."""
+    """Raises a UserError if a patch is not a multiple of `multiple` samples."""
     if patch < 1 or patch % multiple:
         raise UserError(f"patch of {patch} samples must be a multiple of {multiple}")
 
@@ -33,9 +35,9 @@ def widen(counts: Sequence[int], width: float, divisor: int = 1) -> list[int]:
     """Multiplies numbers of filters or units by a width.
 
     Args:
-        counts: as published.
+        counts: the published numbers.
         width: the multiplier.
-        divisor: the results are rounded to multiples of it.
+        divisor: the results are rounded to multiples of this number.
 
     Raises:
         UserError: the width leaves a layer without filters.
@@ -51,18 +53,19 @@ def sinc_kernel(ratio: int, half: int, ahead: int | None = None) -> np.ndarray:
 
     Args:
         ratio: output samples, as channels, per input sample.
-        half: input samples on either side that the sinc spans.
-        ahead: taps after the middle one, by default `half`; the kernel of a causal convolution
-            looks this far ahead.
+        half: number of input samples on either side that the sinc spans.
+        ahead: number of taps after the middle one, by default `half`: the look-ahead of a causal
+            convolution with this kernel.
 
     Returns:
         (half + 1 + ahead, 1, ratio).
     """
     # The distance of each tap from each output sample, in input samples.
     taps = np.arange(-half, (half if ahead is None else ahead) + 1)
-    at = taps[:, np.newaxis] - np.arange(ratio) / ratio
-    window = np.where(np.abs(at) < half, np.cos(np.pi * at / (2 * half)) ** 2, 0.0)
-    return (np.sinc(at) * window)[:, np.newaxis, :].astype(np.float32)
+    distance = taps[:, np.newaxis] - np.arange(ratio) / ratio
+    hann = np.cos(np.pi * distance / (2 * half)) ** 2
+    window = np.where(np.abs(distance) < half, hann, 0.0)
+    return (np.sinc(distance) * window)[:, np.newaxis, :].astype(np.float32)
 
 
 class FixedConv(layers.Layer):
@@ -112,14 +115,14 @@ class TFiLM(layers.Layer):
     channel. The layer works in any Keras model, after any layer with an output (batch, n, c).
 
     Source: Birnbaum et al. 2019. The paper has a scale and a shift for each block; the published
-    code has only the scale, and so does this layer.
+    code and this layer have only the scale.
 
     Args:
-        block: samples of a block, at least 1. The length n must be a multiple of it.
-        **kwargs: of a Keras layer, such as `name` and `dtype`.
+        block: samples per block, at least 1. The length n must be a multiple of the block.
+        **kwargs: arguments of a Keras layer, such as `name` and `dtype`.
 
     Raises:
-        UserError: the block has no samples, or the length is not a multiple of it.
+        UserError: the block has no samples, or the length is not a multiple of the block.
 
     Example:
         >>> TFiLM(block=128)(keras.ops.ones((2, 4096, 16))).shape

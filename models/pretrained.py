@@ -2,7 +2,7 @@
 
 Each is a run folder in weights/: run.json, the TFLite file network.tflite, which restores
 recordings, and, if the network can be fine-tuned, its Keras weights in 16 bits, best.weights.h5.
-SHA256SUMS has the checksum of every file. The model cards in cards/ describe how each network was
+SHA256SUMS lists the checksum of every file. The model cards in cards/ describe how each network was
 trained and what it is good for. `python -m wideband.train.ship` adds a network.
 """
 
@@ -32,7 +32,7 @@ def find(name: str) -> Path:
     """
     sums = {file: expected for file, expected in read_sums().items() if file.startswith(f"{name}/")}
     if not sums:
-        raise UserError(f"unknown network {name!r}; choose one of {', '.join(names())}")
+        raise UserError(f"unknown shipped network {name!r}; choose one of {', '.join(names())}")
     for file, expected in sums.items():
         path = WEIGHTS / file
         if not (path.is_file() and checksum(path) == expected):

@@ -1,4 +1,4 @@
-"""The interface of everything that restores waves, as the code that applies it sees it."""
+"""The interface of everything that restores waves."""
 
 from typing import Protocol
 
@@ -12,14 +12,14 @@ class Restorer(Protocol):
 
     Attributes:
         name: identifies the network in messages and tables.
-        wants: the input: "interpolated" at the high rate, "low" at the low rate.
-        multiple: the divisor of all input lengths.
-        context: samples on either side of an output sample that it depends on; None if it depends
-            on the whole window.
+        wants: the kind of input: "interpolated" at the high rate or "low" at the low rate.
+        multiple: every input length must be a multiple of this number.
+        context: the number of samples on either side on which an output sample depends, that is,
+            half the receptive field; None if it depends on the whole window.
         patch: the length of the window if `context` is None.
-        window: the only window length that it takes; None if it takes any multiple.
-        streaming: whether it keeps states from one window to the next. Each channel then needs a
-            `session` of its own.
+        window: the only window length that it takes; None if it takes all multiples.
+        streaming: whether it keeps states from one window to the next. Each channel then needs its
+            own `session`.
         delay: output samples by which a streaming network lags.
     """
 
@@ -42,5 +42,5 @@ class Restorer(Protocol):
         ...
 
     def session(self) -> "Restorer":
-        """Returns a restorer for one channel of a new wave, window after window."""
+        """Returns a restorer that takes the windows of one channel of a new wave in order."""
         ...

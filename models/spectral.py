@@ -1,7 +1,7 @@
 """Layers that the time-frequency papers share: magnitudes, the replicator, the fusion.
 
-They compute in float32 under mixed precision: half floats have no Fourier transform, and they would
-round the wave itself.
+They compute in float32 even under mixed precision: half floats have no Fourier transform, and they
+would round the wave itself.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from ..command import UserError
 from .layers import check_choice
 
 FUSIONS = ("paper", "published")
-# The smallest magnitude that a quotient takes. The rounding noise of 16-bit audio alone has
+# The lower bound of magnitudes that are divisors. The rounding noise of 16-bit audio alone has
 # magnitudes of about 8e-4 in a patch of 8192 samples, so a bin below the floor is inaudible.
 FLOOR = 1e-4
 # Scales magnitudes before they are squared: the square of the floor would be 0 in float16, and a
@@ -58,7 +58,7 @@ class Replicator(layers.Layer):
 
     Args:
         ratio: the high rate over the low rate, at least 1; a ratio of 1 only removes DC.
-        **kwargs: of a Keras layer, such as `name` and `dtype`.
+        **kwargs: arguments of a Keras layer, such as `name` and `dtype`.
 
     Raises:
         UserError: the ratio is below 1.
@@ -96,16 +96,16 @@ class Fusion(layers.Layer):
 
     With Z the spectrum of the wave and m the estimate, the output's spectrum has the magnitudes
     w |Z| + (1 - w) m and the phases of Z. The weight w = (tanh(v) + 1) / 2 of each bin is trained
-    as v. For waves of another length than the trained one, w is interpolated linearly along
+    as v. For waves longer or shorter than the training patches, w is interpolated linearly along
     frequency.
 
     Source: Lim et al. 2018, the spectral fusion layer; fusion in moodoki/tfnet.
 
     Args:
         bins: number of weights: n / 2 + 1 if training patches have n samples.
-        fusion: "paper" as above; "published" as in the published code, where w weighs the estimate
-            and 1 - w the wave.
-        **kwargs: of a Keras layer, such as `name` and `dtype`.
+        fusion: "paper" as above; "published" as in the published code, where w is the weight of
+            the estimate and 1 - w that of the wave.
+        **kwargs: arguments of a Keras layer, such as `name` and `dtype`.
 
     Raises:
         UserError: `fusion` is unknown.
@@ -125,27 +125,27 @@ class Fusion(layers.Layer):
         """Joins [wave (batch, n, 1), estimate (batch, n / 2 + 1, 1)] to (batch, n, 1)."""
         wave, estimate = inputs
         weight = self._weights(ops.shape(estimate)[1])
-        of_wave, of_estimate = (
+        wave_weight, estimate_weight = (
             (weight, 1 - weight) if self.fusion == "paper" else (1 - weight, weight)
         )
         # (batch, n / 2 + 1)
         real, imaginary = ops.rfft(wave[:, :, 0])
-        # Magnitude times e^(i phase) is Z (of_wave + of_estimate * m / |Z|), which needs no angle.
-        # The angle of an empty bin has no derivative (atan2 returns NaN), and that of a nearly
-        # empty bin has a huge one. The floor bounds it, and keeps silence silent.
+        # Magnitude times e^(i phase) is Z (wave_weight + estimate_weight * m / |Z|), which needs no
+        # angle. The angle of an empty bin has no derivative (atan2 returns NaN), and that of a
+        # nearly empty bin has a huge one. The floor bounds the quotient and keeps silence silent.
         power = ops.maximum((SCALE * real) ** 2 + (SCALE * imaginary) ** 2, (SCALE * FLOOR) ** 2)
-        gain = of_wave + of_estimate * (SCALE * estimate[:, :, 0]) * ops.rsqrt(power)
+        gain = wave_weight + estimate_weight * (SCALE * estimate[:, :, 0]) * ops.rsqrt(power)
         return ops.expand_dims(inverse_rfft(gain * real, gain * imaginary), -1)
 
     def _weights(self, bins):
-        """Interpolates w at so many bins from DC to half the sample rate, (bins,)."""
+        """Interpolates w to `bins` bins from DC to half the sample rate, (bins,)."""
         last = self.bins - 1
-        at = ops.arange(bins, dtype="float32") * (last / ops.cast(bins - 1, "float32"))
-        below = ops.floor(at)
+        position = ops.arange(bins, dtype="float32") * (last / ops.cast(bins - 1, "float32"))
+        below = ops.floor(position)
         above = ops.minimum(below + 1, last)
         weights = (ops.tanh(self.v[:, 0]) + 1) / 2
         lower, upper = (ops.take(weights, ops.cast(each, "int32")) for each in (below, above))
-        return lower + (at - below) * (upper - lower)
+        return lower + (position - below) * (upper - lower)
 
     def compute_output_shape(self, input_shape):
         """Returns the shape of the wave."""
@@ -159,8 +159,8 @@ class Fusion(layers.Layer):
 def inverse_rfft(real, imaginary):
     """Inverts `ops.rfft`: half spectra, two of (..., n / 2 + 1), to waves (..., n).
 
-    It takes Hartley's transform, which is its own inverse, by a forward Fourier transform: TFLite
-    has no inverse one, nor complex numbers.
+    It computes Hartley's transform, which is its own inverse, with a forward Fourier transform,
+    because TFLite has neither an inverse one nor complex numbers.
 
     Source: Bracewell 1983, "Discrete Hartley transform".
     """
@@ -169,7 +169,7 @@ def inverse_rfft(real, imaginary):
 
 
 def _hartley(real, imaginary):
-    """Hartley's transform of a real sequence, (..., n), from the half of its Fourier transform."""
+    """Returns Hartley's transform of a real sequence, (..., n), from its half spectrum."""
     mirrored = ops.flip((real - imaginary)[..., 1:-1], axis=-1)
     return ops.concatenate([real + imaginary, mirrored], axis=-1)
 
@@ -192,10 +192,10 @@ def time_frequency(
     Args:
         wave: (batch, n, 1).
         time_net: builds the time branch, (batch, n, 1) to the same.
-        spectral_net: builds the spectral branch, (batch, n / 2, 1) to the same. Its input is the
-            replicated magnitudes, without DC, which bypasses the branch.
-        ratio: of the replicator.
-        patch: samples of the training patches, which set the number of fusion weights.
+        spectral_net: builds the spectral branch, (batch, n / 2, 1) to the same. Its inputs are the
+            replicated magnitudes without DC, which bypasses the branch.
+        ratio: the ratio of the replicator.
+        patch: samples of the training patches, which determine the number of fusion weights.
         fusion: "paper" or "published", see `Fusion`.
 
     Returns:

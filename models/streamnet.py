@@ -1,10 +1,11 @@
-"""StreamNet: our small causal network for phones, without a paper.
+"""StreamNet: our small causal network for phones, which has no paper.
 
 Temporal convolutions (van den Oord et al. 2016, WaveNet, arXiv:1609.03499; Bai et al. 2018,
 arXiv:1803.01271) run over frames of 4 ms, which a learned filter bank computes from the low wave. A
 second filter bank turns each frame into samples at the high rate. In parallel, a learned
 interpolation, which starts as a windowed sinc, brings the low band to the high rate. All
-convolutions look back only, from 16 ms after the end of a frame: the look-ahead is 20 ms at most.
+convolutions look back only, from 16 ms after the end of a frame, so the look-ahead is at most
+20 ms.
 
 As a Keras model the network takes whole waves. `step` builds the same network for the next 256
 samples at the high rate, with its states as inputs and outputs.
@@ -23,12 +24,12 @@ PAPER = "this project"
 
 CHANNELS = 128
 DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)
-# Samples at the high rate: of a frame, of a step, and of the look-ahead.
+# Lengths of a frame, a step and the look-ahead, in samples at the high rate.
 FRAME, STEP, LOOK_AHEAD = 64, 256, 256
-# Half the length of the initial interpolating sinc, in low samples.
+# Half the length of the initial interpolating sinc, in samples at the low rate.
 SINC_HALF = 16
 
-# Prepends the samples before a sequence (batch, n, c): (batch, count + n, c).
+# Prepends the `count` samples before a sequence (batch, n, c), to (batch, count + n, c).
 History = Callable[[keras.KerasTensor, int], keras.KerasTensor]
 
 
@@ -41,7 +42,7 @@ class StreamNet(Network):
     Args:
         ratio: the high rate over the low rate: 2, 4, 8 or 16.
         width: multiplies the channels.
-        name: of the Keras model.
+        name: the name of the Keras model.
 
     Raises:
         UserError: the ratio is not supported, or the width leaves a layer without channels.
@@ -52,7 +53,7 @@ class StreamNet(Network):
     """
 
     wants = "low"
-    # The output of `step` lags by it, in samples at the high rate.
+    # The lag of the output of `step`, in samples at the high rate.
     delay = LOOK_AHEAD
 
     def __init__(self, ratio: int = 4, width: float = 1.0, name: str = "streamnet") -> None:
@@ -79,8 +80,8 @@ class StreamNet(Network):
 
         Returns:
             a model for one channel: [low (1, 256 / ratio, 1), states...] to [restored (1, 256, 1),
-            states...]. Each state (1, count, channels) starts as zeros and goes from step to step.
-            The restored wave lags by 256 samples.
+            states...]. Each state (1, count, channels) starts as zeros and is passed from step to
+            step. The restored wave lags by 256 samples.
         """
         low = keras.Input((STEP // self.ratio, 1), batch_size=1, name="low")
         before: list[keras.KerasTensor] = []
@@ -99,12 +100,12 @@ class StreamNet(Network):
 
 
 def _silence(x: keras.KerasTensor, count: int) -> keras.KerasTensor:
-    """The history of a whole wave."""
+    """Prepends zeros, the history of a whole wave."""
     return layers.ZeroPadding1D((count, 0))(x)
 
 
 def _convolutions(ratio: int, channels: int) -> dict[str, layers.Layer]:
-    """Creates the convolutions by name. None of them pads: their inputs include the history."""
+    """Creates the convolutions by name. They do not pad: their inputs include the history."""
     frame, ahead = FRAME // ratio, LOOK_AHEAD // ratio
     convolutions = [
         # In float32 even under mixed precision: half floats would round the wave itself.
@@ -124,7 +125,7 @@ def _convolutions(ratio: int, channels: int) -> dict[str, layers.Layer]:
             # The sum of all blocks starts close to zero.
             _conv(f"mix_{k}", channels, 1, stddev=0.02),
         ]
-    # And so does the high band.
+    # The high band starts close to zero, too.
     convolutions.append(_conv("synthesis", FRAME, 2, stddev=1e-3))
     return {layer.name: layer for layer in convolutions}
 
@@ -132,7 +133,7 @@ def _convolutions(ratio: int, channels: int) -> dict[str, layers.Layer]:
 def _conv(
     name: str, filters: int, kernel: int, *, stddev: float | None = None, **options: int
 ) -> layers.Conv1D:
-    """Creates a convolution that starts with He's initializer, or with a standard deviation."""
+    """Creates a convolution with a normal initializer: He's, or one of the standard deviation."""
     initializer = (
         keras.initializers.RandomNormal(stddev=stddev) if stddev else keras.initializers.HeNormal()
     )
@@ -142,7 +143,7 @@ def _conv(
 def _network(
     low: keras.KerasTensor, convolutions: Mapping[str, Any], history: History, ratio: int
 ) -> keras.KerasTensor:
-    """(batch, n, 1) at the low rate to (batch, ratio n, 1), which lags by the look-ahead."""
+    """Builds the network: (batch, n, 1) to (batch, ratio n, 1), which lags by the look-ahead."""
     # (batch, n, ratio) to (batch, ratio n, 1)
     wave = convolutions["interpolation"](history(low, LOOK_AHEAD // ratio + SINC_HALF))
     wave = layers.Reshape((-1, 1), dtype="float32")(wave)

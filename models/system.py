@@ -1,8 +1,8 @@
 """Systems and networks: what a recipe trains and an upsampler applies.
 
-A *network* is a Keras model. A *system* restores waves with one or more networks. Only waves cross
-its border: spectra and other features stay inside, in keras.ops. The network of a classic paper is
-a system by itself.
+A *network* is a Keras model. A *system* restores waves with one or more networks. Its inputs and
+outputs are waves; it computes spectra and other features inside, with keras.ops. The network of a
+classic paper is a system by itself.
 """
 
 from inspect import signature
@@ -12,7 +12,7 @@ import numpy as np
 
 
 class System:
-    """Restores waves, and defines what its training compares.
+    """Restores waves, and defines what the losses of its training compare.
 
     A system is a `restorer.Restorer`, which describes the attributes.
 
@@ -44,16 +44,16 @@ class System:
         raise NotImplementedError
 
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> keras.KerasTensor:
-        """Returns what a loss compares with `target(high)`: a wave, or a feature of one.
+        """Returns what a loss compares with `target(high)`: a wave, or features of a wave.
 
         Args:
-            low: (batch, n, 1), the input that the system wants.
+            low: (batch, n, 1), the system's input.
             high: (batch, factor n, 1), the reference.
         """
         raise NotImplementedError
 
     def target(self, high: keras.KerasTensor) -> keras.KerasTensor:
-        """Returns the output that `generate` should have, from the reference (batch, n, 1)."""
+        """Returns the output that `generate` should have for the reference (batch, n, 1)."""
         raise NotImplementedError
 
     def restore(self, windows: np.ndarray) -> np.ndarray:
@@ -66,9 +66,9 @@ class System:
 
 
 class Network(keras.Model, System):
-    """A functional Keras model from wave to wave; its constructor arguments are its configuration.
+    """A functional Keras model from wave to wave, configured by its constructor arguments.
 
-    The constructor of a paper's network calls that of keras.Model, then keeps each of its own
+    The constructor of a paper's network calls that of keras.Model, then stores each of its own
     arguments as an attribute of the same name.
     """
 

@@ -46,8 +46,8 @@ class TFiLMNet(Network):
         patch: samples of the training patches. A patch has 32 blocks, or fewer if it is too short
             for 32 blocks in the bottleneck: 256 samples make 8.
         width: multiplies every number of filters, for networks that train on a laptop.
-        dropout: rate in the bottleneck and on the way up; active in training only.
-        name: of the Keras model.
+        dropout: dropout rate in the bottleneck and on the way up; active in training only.
+        name: the name of the Keras model.
 
     Raises:
         UserError: `blocks` is unknown, the patch cannot be halved often enough, or the width

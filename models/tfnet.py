@@ -4,15 +4,15 @@ Lim, Yeh, Xu, Do, Hasegawa-Johnson: Time-Frequency Networks for Audio Super-Reso
 2018. The published code is moodoki/tfnet.
 
 Where the paper, the published code and its copies differ, and what is implemented here:
-- The fusion weight: in the paper, w weighs the magnitude of the time branch and 1 - w that of the
-  spectral branch. The code has it the other way round, as Bini's thesis of 2021 remarks, which
-  copied it. `fusion` selects one; "paper" is the default. Negating v turns one into the other.
-- The clamp w = (tanh(v) + 1) / 2 is in the code only. Here both readings have it.
+- The fusion weight: in the paper, w is the weight of the time branch's magnitude and 1 - w that of
+  the spectral branch's. In the code it is the other way round, which Bini's thesis of 2021 remarks
+  and copies. `fusion` selects one; "paper" is the default. Negating v turns one into the other.
+- The clamp w = (tanh(v) + 1) / 2 is in the code only. Here both variants have it.
 - The code takes the phase with atan2. Here the spectrum is scaled instead (see `Fusion`): the
   numbers are the same, but there are no NaN gradients, of which the code's README warns. Only empty
   bins differ: the code sets their phase to 0, here they stay empty.
-- The convolutions down and up have no bias; the bottleneck and the last one have. No branch adds
-  its input to its output. The thesis has both biases and additions.
+- The convolutions on the way down and up have no bias; the bottleneck and the last one have one. No
+  branch adds its input to its output. The thesis has both biases and additions.
 - The code has dropout after the activations, AudioUNet before them. The function is the same,
   because the activations are linear on either side of zero and keep the sign.
 - The bottleneck has the filters of the last level. In the code the two branches share one
@@ -50,11 +50,11 @@ class TFNet(Network):
     Args:
         variant: "slim" (the paper's: half of AudioUNet's filters) or "full".
         ratio: the high rate over the low rate, for the spectral replicator.
-        fusion: "paper" or "published", the reading of the fusion weight.
+        fusion: "paper" or "published", the meaning of the fusion weight.
         patch: samples of the training patches; there are patch / 2 + 1 fusion weights.
         width: multiplies every number of filters, for networks that train on a laptop.
-        dropout: rate in the bottlenecks and on the way up; active in training only.
-        name: of the Keras model.
+        dropout: dropout rate in the bottlenecks and on the way up; active in training only.
+        name: the name of the Keras model.
 
     Raises:
         UserError: the variant or the fusion is unknown, the ratio is below 1, the patch is not a

@@ -1,7 +1,8 @@
-"""The two U-Nets that several papers share, and how far an output sample of a U-Net sees."""
+"""The two U-Nets that several papers share, and the context of a U-Net."""
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import layers
@@ -11,8 +12,8 @@ from .layers import Subpixel, TFiLM, check_choice
 
 LAST_KERNEL = 9
 BLOCKS = ("paper", "published")
-# Blocks of a modulation in a training patch.
-STEPS = 32
+# The number of blocks of each modulation in a training patch.
+BLOCKS_PER_PATCH = 32
 
 
 def unet(
@@ -26,19 +27,20 @@ def unet(
     dropout: float = 0.5,
     last_initializer: str | keras.initializers.Initializer = "orthogonal",
 ) -> keras.KerasTensor:
-    """Builds the U-Net of AudioUNet, without its skip from input to output.
+    """Builds the U-Net of AudioUNet, without the skip connection from input to output.
 
     Source: Kuleshov et al. 2017.
 
     Args:
         x: (batch, n, 1); n is a multiple of 2 ** (len(filters) + 1).
-        filters: channels after each level, both ways.
-        kernels: of each level, both ways.
-        bottleneck_filters: of the bottleneck.
-        bottleneck_kernel: of the bottleneck.
-        use_bias: in the convolutions down and up; the bottleneck and the last one always have it.
-        dropout: rate in the bottleneck and on the way up.
-        last_initializer: of the last convolution.
+        filters: channels after each level, on the way down and up.
+        kernels: kernel size of each level, on the way down and up.
+        bottleneck_filters: filters of the bottleneck.
+        bottleneck_kernel: kernel size of the bottleneck.
+        use_bias: whether the convolutions on the way down and up have a bias; the bottleneck and
+            the last convolution always have one.
+        dropout: dropout rate in the bottleneck and on the way up.
+        last_initializer: initializer of the last convolution.
 
     Returns:
         (batch, n, 1).
@@ -69,15 +71,16 @@ def unet(
 
 
 def unet_context(kernels: Sequence[int], levels: int, ratio: int = 1) -> int:
-    """Returns how many input samples on either side an output sample of a U-Net depends on.
+    """Returns the context of a U-Net, as in `restorer.Restorer`.
 
     Args:
-        kernels: of all convolutions in order: one for each halving, then one for each doubling.
-        levels: of the U-Net, which halves levels + 1 times.
+        kernels: kernel sizes of all convolutions in order: one for each halving, then one for each
+            doubling.
+        levels: number of levels of the U-Net, which halves levels + 1 times.
         ratio: output samples per input sample, a power of two.
 
     Returns:
-        a multiple of the coarsest step, that of the bottleneck.
+        input samples, a multiple of the coarsest step, that of the bottleneck.
     """
     octaves = (*range(levels + 1), *range(levels + 1, -round(math.log2(ratio)), -1))
     reach = sum(kernel // 2 * 2.0**octave for kernel, octave in zip(kernels, octaves, strict=True))
@@ -87,19 +90,19 @@ def unet_context(kernels: Sequence[int], levels: int, ratio: int = 1) -> int:
 
 
 def first_block(length: int, levels: int) -> int:
-    """Returns the block length after a `film_unet`'s first level that makes 32 blocks.
+    """Returns the `first_block` of a `film_unet` with which each modulation runs over 32 blocks.
 
     Source: Birnbaum et al. 2019: 32 blocks in patches of 8192 samples.
 
     Args:
-        length: of the U-Net's input.
-        levels: of the U-Net.
+        length: length of the U-Net's input.
+        levels: number of levels of the U-Net.
 
     Returns:
-        samples. The bottleneck's blocks have at least one sample: a length too short for that makes
-        fewer than 32 blocks.
+        samples. If the length is too short for 32 blocks of one sample in the bottleneck, there are
+        fewer blocks.
     """
-    return max(length // (2 * STEPS), 2**levels)
+    return max(length // (2 * BLOCKS_PER_PATCH), 2**levels)
 
 
 def film_unet(
@@ -115,24 +118,24 @@ def film_unet(
     dropout: float = 0.5,
     last_stddev: float = 1e-3,
 ) -> keras.KerasTensor:
-    """Builds a U-Net of dilated convolutions with a modulation after each, without a skip from x.
+    """Builds a U-Net of dilated convolutions with a modulation after each, but no skip from x.
 
     Source: Birnbaum et al. 2019; the order of the layers is that of audiotfilm.py in
     kuleshov/audio-super-res.
 
     Args:
         x: (batch, n, 1); n is a multiple of 2 * first_block and of 2 ** (len(filters) + 1).
-        filters: channels after each level, both ways.
-        kernels: of each level, both ways.
-        bottleneck_filters: of the bottleneck.
-        bottleneck_kernel: of the bottleneck.
+        filters: channels after each level, on the way down and up.
+        kernels: kernel size of each level, on the way down and up.
+        bottleneck_filters: filters of the bottleneck.
+        bottleneck_kernel: kernel size of the bottleneck.
         film: makes the modulation for a block length.
-        first_block: samples of a block at the first level. The length halves with every level, so
-            each modulation on the way down runs over n / (2 * first_block) blocks.
+        first_block: samples per block at the first level. The block length halves with every level,
+            so each modulation on the way down runs over n / (2 * first_block) blocks.
         blocks: "paper" mirrors the block lengths on the way up, which keeps the number of blocks;
             "published" keeps the bottleneck's length, as audiotfilm.py does by an oversight.
-        dropout: rate in the bottleneck and on the way up.
-        last_stddev: of the last convolution's initial weights.
+        dropout: dropout rate in the bottleneck and on the way up.
+        last_stddev: standard deviation of the last convolution's initial weights.
 
     Returns:
         (batch, n, 1).
@@ -178,7 +181,7 @@ def _block_lengths(first: int, levels: int, blocks: str) -> tuple[list[int], int
     if first % 2**levels:
         raise UserError(
             f"first block of {first} samples must be a multiple of {2**levels} to halve {levels} "
-            "times"
+            "times; choose another patch"
         )
     down = [first >> level for level in range(levels)]
     bottleneck = first >> levels
@@ -189,8 +192,8 @@ def _dilated(filters: int, kernel: int) -> layers.Conv1D:
     return _conv(filters, kernel, dilation_rate=2)
 
 
-def _conv(filters: int, kernel: int, **options) -> layers.Conv1D:
-    # Each initializer draws a seed when it is created, even one that is replaced: creating fewer
-    # would change the initial weights of later layers.
+def _conv(filters: int, kernel: int, **options: Any) -> layers.Conv1D:
+    # Creating an initializer draws a seed. If it were not created where another one replaces it,
+    # later layers would get other initial weights.
     options = {"kernel_initializer": keras.initializers.Orthogonal(), **options}
     return layers.Conv1D(filters, kernel, padding="same", **options)

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of several networks: small tools, and slow references in NumPy."""
+"""Fixtures for the tests of several networks: small tools, and reference networks in NumPy."""
 
 from types import SimpleNamespace
 
@@ -25,7 +25,7 @@ def outline():
     def build(name, **arguments):
         with keras.StatelessScope(initialize_variables=False):
             network = models.build(name, **arguments)
-        # Keras would otherwise draw the weights when the next network is built.
+        # Otherwise Keras would draw the weights when the next network is built.
         keras.utils.clear_session(free_memory=False)
         return network
 
@@ -33,12 +33,12 @@ def outline():
 
 
 @pytest.fixture(scope="session")
-def drawn():
-    """Builds a network with weights that make every layer matter."""
+def randomized():
+    """Builds a network with random weights, so that every layer affects the output."""
 
     def build(name, **arguments):
         network = models.build(name, **arguments)
-        _draw(network, 0.3)
+        _randomize(network, 0.3)
         return network
 
     return build
@@ -46,7 +46,7 @@ def drawn():
 
 @pytest.fixture(scope="session")
 def waves():
-    """Draws two waves of n samples, (2, n, channels)."""
+    """Draws two waves of n random samples, (2, n, channels)."""
     return lambda n, channels=1: (
         np.random.default_rng(2).normal(0, 0.3, (2, n, channels)).astype(np.float32)
     )
@@ -54,7 +54,7 @@ def waves():
 
 @pytest.fixture(scope="session")
 def layers_of():
-    """Lists the layers of a kind in a network, by default its convolutions."""
+    """Lists the layers of a type in a network, by default its convolutions."""
     return lambda network, kind=keras.layers.Conv1D: [
         layer for layer in network.layers if isinstance(layer, kind)
     ]
@@ -62,7 +62,7 @@ def layers_of():
 
 @pytest.fixture(scope="session")
 def lengths(layers_of):
-    """Lists the lengths of the outputs of a network's convolutions for n samples."""
+    """Lists the output lengths of a network's convolutions for n input samples."""
 
     def lengths(network, n):
         probe = keras.Model(network.inputs, [layer.output for layer in layers_of(network)])
@@ -73,7 +73,7 @@ def lengths(layers_of):
 
 @pytest.fixture(scope="session")
 def assert_training_stays_finite():
-    """Trains a network for one step on each batch; weights and outputs must stay finite."""
+    """Trains a network for one step per batch; weights and outputs must stay finite."""
 
     def train(network, batches):
         optimizer = keras.optimizers.Adam(1e-3)
@@ -91,8 +91,8 @@ def assert_training_stays_finite():
 
 
 @pytest.fixture(scope="session")
-def slow():
-    """Plain functions on waves (n, channels), written from the papers."""
+def reference():
+    """Slow, plain functions on waves (n, channels), written from the papers."""
     return SimpleNamespace(
         conv=_conv,
         pool=_pool,
@@ -103,13 +103,13 @@ def slow():
         film_unet=_film_unet,
         blocks=_blocks,
         time_frequency=_time_frequency,
-        draw=_draw,
+        randomize=_randomize,
         assert_close=_assert_close,
     )
 
 
 def _conv(x, kernel, bias, stride=1, dilation=1):
-    """A convolution with TensorFlow's "same" padding, whose odd sample goes to the end."""
+    """A convolution with TensorFlow's "same" padding, which puts an odd sample at the end."""
     taps = np.arange(len(kernel)) * dilation
     size, steps = taps[-1] + 1, -(-len(x) // stride)
     total = max((steps - 1) * stride + size - len(x), 0)
@@ -128,7 +128,7 @@ def _leaky(x, slope):
 
 
 def _subpixel(x):
-    """Sample 2 k comes from the first half of the channels of k, 2 k + 1 from the second."""
+    """Sample 2 k comes from the first half of the channels of sample k, 2 k + 1 from the second."""
     half = x.shape[1] // 2
     out = np.empty((2 * len(x), half))
     out[0::2], out[1::2] = x[:, :half], x[:, half:]
@@ -164,11 +164,11 @@ def _unet(x, weights, levels=4, use_bias=True):
     return _subpixel(conv(x))
 
 
-def _blocks(reading, first=128, levels=4):
+def _blocks(blocks, first=128, levels=4):
     """Block lengths on the way down, in the bottleneck, and on the way up."""
     down = [first >> level for level in range(levels)]
     bottleneck = first >> levels
-    return [*down, bottleneck, *(down[::-1] if reading == "paper" else [bottleneck] * levels)]
+    return [*down, bottleneck, *(down[::-1] if blocks == "paper" else [bottleneck] * levels)]
 
 
 def _film_unet(wave, weights, blocks, scales):
@@ -193,17 +193,17 @@ def _film_unet(wave, weights, blocks, scales):
     return wave + _subpixel(conv(x, dilation=1))
 
 
-def _time_frequency(wave, network, time_net, spectral_net, ratio, fusion):
-    """The network of Lim et al. 2018 as in its code, with angles; nets take x and weights."""
+def _time_frequency(wave, network, time_branch, spectral_branch, ratio, fusion):
+    """The network of Lim et al. 2018 as in its code, with angles; branches take x and weights."""
     time, spectral, (v,) = (
         [np.asarray(weight, np.float64) for weight in network.get_layer(part).trainable_weights]
         for part in ("time", "spectral", "fusion")
     )
-    restored = np.fft.rfft(time_net(wave, time)[:, 0])
+    restored = np.fft.rfft(time_branch(wave, time)[:, 0])
     magnitude = np.abs(np.fft.rfft(wave[:, 0]))
     band = (len(magnitude) - 1) // ratio
     copied = [magnitude[1 + k % band] for k in range(len(magnitude) - 1)]
-    estimate = spectral_net(np.array(copied)[:, None], spectral)[:, 0]
+    estimate = spectral_branch(np.array(copied)[:, None], spectral)[:, 0]
     estimate = np.concatenate([magnitude[:1], estimate])
     w = (np.tanh(v[:, 0]) + 1) / 2
     if fusion == "published":
@@ -213,10 +213,10 @@ def _time_frequency(wave, network, time_net, spectral_net, ratio, fusion):
     return np.fft.irfft(fused * np.cos(phase) + 1j * fused * np.sin(phase))[:, None]
 
 
-def _draw(layer, scale):
-    """Draws weights that make every layer matter; returns the trained ones."""
+def _randomize(layer, scale):
+    """Draws random weights and returns the trained ones."""
     rng = np.random.default_rng(1)
-    # The others are the seeds of dropout.
+    # Weights that are not float32 are the seeds of dropout.
     for weight in (weight for weight in layer.weights if weight.dtype == "float32"):
         values = rng.normal(1 if weight.path.endswith("gamma") else 0, scale, weight.shape)
         weight.assign(np.abs(values) + 0.5 if weight.path.endswith("variance") else values)

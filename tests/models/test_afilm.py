@@ -1,4 +1,4 @@
-"""AFiLM against the figures of the paper and a slow network in NumPy."""
+"""AFiLM, compared with the numbers of the paper and a reference in NumPy."""
 
 import keras
 import numpy as np
@@ -57,7 +57,9 @@ def test_every_modulation_has_four_layers_of_eight_heads_and_2048_hidden_units(f
         ({"patch": 256}, 256, [8] * 9),
     ],
 )
-def test_attention_runs_over_the_stated_number_of_blocks(arguments, n, steps, outline, layers_of):
+def test_attention_runs_over_the_documented_number_of_blocks(
+    arguments, n, steps, outline, layers_of
+):
     network = outline("afilm", width=0.05, depth=1, **arguments)
     lengths = [n // each for each in (2, 4, 8, 16, 32, 16, 8, 4, 2)]
     blocks = [layer.block for layer in layers_of(network, AFiLM)]
@@ -70,7 +72,7 @@ def test_initial_weights_follow_the_published_code(layers_of):
     for layer in layers:
         assert isinstance(layer.kernel_initializer, keras.initializers.Orthogonal)
     assert np.std(last.kernel) == pytest.approx(0.05, rel=0.1)
-    # Dense layers (c, c) start with Glorot's uniform distribution, each with its own draw.
+    # Each dense layer (c, c) has its own sample of Glorot's uniform distribution.
     weights = layers_of(network, AFiLM)[2].weights
     query, _, key, _, value, _, out, *_ = (np.asarray(weight) for weight in weights)
     for kernel in (query, key, value, out):
@@ -82,31 +84,31 @@ def test_initial_weights_follow_the_published_code(layers_of):
 
 
 @pytest.mark.parametrize("blocks", ["paper", "published"])
-def test_output_equals_a_slow_numpy_network(blocks, slow, waves):
+def test_output_equals_a_numpy_reference(blocks, reference, waves):
     network = models.build("afilm", blocks=blocks, width=0.05, depth=2)
-    weights = slow.draw(network, 0.05)
+    weights = reference.randomize(network, 0.05)
     wave = waves(1024)
     expected = [
-        slow.film_unet(each.astype(np.float64), weights, slow.blocks(blocks), _two_layers)
+        reference.film_unet(each.astype(np.float64), weights, reference.blocks(blocks), _two_layers)
         for each in wave
     ]
     assert np.std(expected - wave) > 0.1
-    slow.assert_close(network(wave), expected)
+    reference.assert_close(network(wave), expected)
 
 
-def test_a_transformer_of_four_layers_equals_a_slow_numpy_one(slow, waves):
+def test_a_transformer_of_four_layers_equals_a_numpy_reference(reference, waves):
     layer = Transformer(4, HEADS, 20)
     layer.build((None, None, 16))
-    weights = slow.draw(layer, 0.5)
+    weights = reference.randomize(layer, 0.5)
     x = waves(50, 16)
-    slow.assert_close(layer(x), [_slow_transformer(each, iter(weights), 4) for each in x])
+    reference.assert_close(layer(x), [_reference_transformer(each, iter(weights), 4) for each in x])
 
 
 def _two_layers(x, weights):
-    return _slow_transformer(x, weights, 2)
+    return _reference_transformer(x, weights, 2)
 
 
-def _slow_transformer(x, weights, depth):
+def _reference_transformer(x, weights, depth):
     """Vaswani et al. 2017, section 3, with normalization after each sum."""
     n, channels = x.shape
     x = x * np.sqrt(channels)
@@ -140,12 +142,12 @@ def _normalized(x, gamma, beta):
     return (x - mean) / np.sqrt(variance + 1e-6) * gamma + beta
 
 
-def test_a_graph_of_unknown_length_returns_the_same_output(slow, waves):
+def test_a_graph_of_unknown_length_returns_the_same_output(reference, waves):
     layer = AFiLM(8, depth=1, feed_forward=12)
     model = keras.Sequential([keras.Input((None, 16)), layer])
-    slow.draw(layer, 0.5)
+    reference.randomize(layer, 0.5)
     x = waves(80, 16)
-    slow.assert_close(model.predict(x, verbose=0), layer(x))
+    reference.assert_close(model.predict(x, verbose=0), layer(x))
 
 
 # === Dropout, which the published code never turns off ===
@@ -169,10 +171,12 @@ def test_dropout_follows_the_positions_and_both_halves_of_a_layer():
 
 
 def test_unknown_blocks_are_refused():
-    with pytest.raises(UserError, match=r"^unknown blocks 'code'; choose one of paper, published$"):
+    with pytest.raises(
+        UserError, match=r"^unsupported blocks 'code'; choose one of paper, published$"
+    ):
         models.build("afilm", blocks="code")
 
 
-def test_channels_that_are_no_multiple_of_the_heads_are_refused(waves):
+def test_channels_that_are_not_a_multiple_of_the_heads_are_refused(waves):
     with pytest.raises(UserError, match="12 channels must be a multiple of the 8 heads"):
         AFiLM(8)(waves(16, 12))

@@ -1,4 +1,4 @@
-"""AudioUNet against the figures of the paper and a slow network in NumPy."""
+"""AudioUNet, compared with the numbers of the paper and a reference in NumPy."""
 
 import keras
 import numpy as np
@@ -57,14 +57,14 @@ def test_initial_weights_follow_the_published_code(layers_of):
 
 
 @pytest.mark.parametrize("variant", ["2017", "2019"])
-def test_output_equals_a_slow_numpy_network(variant, slow, waves):
+def test_output_equals_a_numpy_reference(variant, reference, waves):
     network = models.build("audiounet", variant=variant, width=0.03)
-    weights = slow.draw(network, 0.3)
+    weights = reference.randomize(network, 0.3)
     wave = waves(256)
-    expected = [each + slow.unet(each.astype(np.float64), weights) for each in wave]
-    slow.assert_close(network(wave), expected)
+    expected = [each + reference.unet(each.astype(np.float64), weights) for each in wave]
+    reference.assert_close(network(wave), expected)
 
 
-def test_an_unknown_variant_is_refused():
-    with pytest.raises(UserError, match=r"^unknown variant '2018'; choose one of 2017, 2019$"):
+def test_an_unsupported_variant_is_refused():
+    with pytest.raises(UserError, match=r"^unsupported variant '2018'; choose one of 2017, 2019$"):
         models.build("audiounet", variant="2018")

@@ -1,4 +1,4 @@
-"""What every network must do. A paper's own test file covers what is special about it."""
+"""Tests that every network must pass. A paper's own test file covers its special properties."""
 
 import functools
 import inspect
@@ -15,7 +15,7 @@ from wideband.command import UserError
 from wideband.models.restorer import Restorer
 
 SHORTEST, LONGEST = 256, 8192
-# Defaults that choose between a paper and its code, or between states of the code.
+# Defaults that choose between a paper and its code, or between versions of the code.
 DEFAULTS = {
     "audiounet": {"variant": "2017", "dropout": 0.5},
     "tfilm": {"blocks": "paper", "patch": 8192, "dropout": 0.5},
@@ -37,14 +37,14 @@ def name(request):
 
 @pytest.fixture
 def network(name):
-    """The small network of this name. Tests do not change its weights."""
+    """The small network of this name, which tests must not change."""
     return build_once(name)
 
 
 def build(name, **arguments):
     keras.utils.set_random_seed(0)
     network = models.build(name, **{**models.small(name), **arguments})
-    # Initial weights near zero would hide most of the network behind its input skip.
+    # With initial weights near zero, the output would hardly differ from the added input.
     rng = np.random.default_rng(0)
     for weight in network.weights:
         if weight.path.endswith("moving_variance"):
@@ -62,12 +62,12 @@ def waves(n, count=2):
 
 
 def inputs(network, patch, count=2):
-    """Noise from which a network makes patches of so many samples at the high rate."""
+    """Noise from which a network makes patches of `patch` samples at the high rate."""
     return waves(patch // network.factor, count)
 
 
 def shortest(network):
-    """The shortest patch in use, or the shortest that a network with long windows takes."""
+    """Returns SHORTEST, or the shortest patch that a network with long windows takes."""
     return max(SHORTEST, network.multiple * network.factor)
 
 
@@ -85,7 +85,7 @@ def test_a_width_that_leaves_a_layer_empty_is_refused(name):
         models.build(name, **{**models.small(name), "width": 0.001})
 
 
-def test_its_arguments_are_its_whole_configuration(network):
+def test_a_network_is_rebuilt_from_its_configuration(network):
     again = type(network).from_config(network.get_config())
     again.set_weights(network.get_weights())
     x = inputs(network, shortest(network))
@@ -95,7 +95,7 @@ def test_its_arguments_are_its_whole_configuration(network):
 # === Waves ===
 
 
-def test_it_meets_the_interface_of_everything_that_restores(network, name):
+def test_a_network_implements_the_restorer_protocol(network, name):
     for attribute in Restorer.__annotations__:
         assert hasattr(network, attribute), attribute
     assert network.name == name
@@ -124,7 +124,7 @@ def test_patches_of_8192_samples_keep_their_length(name):
     assert np.isfinite(output).all()
 
 
-def test_the_stated_context_bounds_what_an_output_sample_sees(network):
+def test_the_context_bounds_the_receptive_field(network):
     if network.context is None:
         (moved,) = disturbed(network, 4 * network.patch, [0])
         assert moved.max() >= network.patch - 1
@@ -141,19 +141,22 @@ def test_the_stated_context_bounds_what_an_output_sample_sees(network):
 
 
 def disturbed(network, n, positions):
-    """For each position, the input samples at which the output changes with the input there."""
+    """Yields, for each position, where the output changes if the input changes there.
+
+    Positions and results count samples of the input.
+    """
     wave = waves(n, 1)
-    calm = np.asarray(network(wave))[0, :, 0]
+    before = np.asarray(network(wave))[0, :, 0]
     for at in positions:
         changed = wave.copy()
         changed[0, at, 0] += 100
-        yield np.flatnonzero(np.asarray(network(changed))[0, :, 0] != calm) // network.factor
+        yield np.flatnonzero(np.asarray(network(changed))[0, :, 0] != before) // network.factor
 
 
 # === Files ===
 
 
-def test_a_keras_file_restores_it(network, tmp_path):
+def test_a_network_is_loaded_from_a_keras_file(network, tmp_path):
     network.save(tmp_path / "network.keras")
     again = keras.saving.load_model(tmp_path / "network.keras")
     assert type(again) is type(network)
@@ -163,8 +166,8 @@ def test_a_keras_file_restores_it(network, tmp_path):
 
 
 @pytest.mark.slow
-def test_jax_reads_the_weights_and_returns_the_output_of_tensorflow(tmp_path):
-    """All networks in one process, since its start takes longer than a network."""
+def test_jax_loads_the_weights_and_has_the_output_of_tensorflow(tmp_path):
+    """All networks run in one process, since starting it takes longer than a network."""
     x, expected = {}, {}
     for name in models.names():
         network = build_once(name)
@@ -201,16 +204,16 @@ def test_jax_reads_the_weights_and_returns_the_output_of_tensorflow(tmp_path):
 
 def test_every_weight_gets_a_gradient(name):
     network = build(name)
-    # Long enough for several steps of recurrent networks.
+    # The wave is long enough for several steps of recurrent networks.
     with tf.GradientTape() as tape:
         error = tf.reduce_mean((network(inputs(network, 1024), training=True) - waves(1024)) ** 2)
     gradients = tape.gradient(error, network.trainable_variables)
-    idle = [
+    without_gradient = [
         variable.path
         for variable, gradient in zip(network.trainable_variables, gradients, strict=True)
         if gradient is None or not np.any(gradient)
     ]
-    assert not idle
+    assert not without_gradient
 
 
 def test_dropout_is_active_in_training_only(network):
@@ -224,7 +227,7 @@ def test_dropout_is_active_in_training_only(network):
 def test_mixed_precision_trains(name, policy):
     network = models.build(name, **models.small(name))
     assert any(layer.compute_dtype == "bfloat16" for layer in network.layers)
-    # Eagerly: tracing the graph would take most of the time.
+    # Tracing a graph would take most of the time.
     network.compile("adam", "mse", run_eagerly=True)
     before = network.get_weights()
     patch = shortest(network)

@@ -1,4 +1,4 @@
-"""The dense baseline against the sizes of the published code and a slow network in NumPy."""
+"""The dense baseline, compared with the published code's sizes and a reference in NumPy."""
 
 import keras
 import numpy as np
@@ -31,21 +31,23 @@ def test_dense_layers_start_near_zero(layers_of):
 
 @pytest.mark.parametrize("skips", [True, False])
 @pytest.mark.parametrize("depth", [2, 4, 5])
-def test_output_equals_a_slow_numpy_network(depth, skips, drawn, slow, waves, layers_of):
-    network = drawn("dnn", patch=48, depth=depth, skips=skips)
+def test_output_equals_a_numpy_reference(depth, skips, randomized, reference, waves, layers_of):
+    network = randomized("dnn", patch=48, depth=depth, skips=skips)
     dense = layers_of(network, keras.layers.Dense)
     norms = layers_of(network, keras.layers.BatchNormalization)
     wave = waves(144)
     expected = [
-        np.concatenate([_slow_dnn(frame, dense, norms, skips) for frame in each.reshape(3, 48)])
+        np.concatenate(
+            [_reference_dnn(frame, dense, norms, skips) for frame in each.reshape(3, 48)]
+        )
         for each in wave
     ]
     assert np.std(expected - wave[..., 0]) > 0.1
-    slow.assert_close(network(wave)[..., 0], expected)
+    reference.assert_close(network(wave)[..., 0], expected)
 
 
-def _slow_dnn(frame, dense, norms, skips):
-    """Dense layers with the stored statistics, and with additions where the code intends them."""
+def _reference_dnn(frame, dense, norms, skips):
+    """Dense layers with the stored statistics, and additions where the code intends them."""
     x = frame.astype(np.float64)
     for number, (layer, norm) in enumerate(zip(dense, norms, strict=True)):
         kernel, bias = (np.asarray(weight, np.float64) for weight in layer.weights)
@@ -56,12 +58,12 @@ def _slow_dnn(frame, dense, norms, skips):
     return frame + x
 
 
-def test_a_frame_is_restored_independently_of_the_others(drawn, waves):
-    network = drawn("dnn", patch=64)
+def test_a_frame_is_restored_independently_of_the_others(randomized, waves):
+    network = randomized("dnn", patch=64)
     wave = waves(256)
-    calm = np.asarray(network(wave))
+    before = np.asarray(network(wave))
     wave[:, 70] += 1
-    moved = np.any(np.asarray(network(wave)) != calm, axis=(0, 2)).reshape(4, 64)
+    moved = np.any(np.asarray(network(wave)) != before, axis=(0, 2)).reshape(4, 64)
     assert moved.any(axis=1).tolist() == [False, True, False, False]
     assert moved[1].all()
 

@@ -1,4 +1,4 @@
-"""FrameNet against a slow network in NumPy, its floors, and its output before training."""
+"""FrameNet: a reference in NumPy, the floors, and the output before training."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ DILATIONS = (1, 3, 9, 27) * 3
 
 
 @pytest.mark.parametrize(("ratio", "below", "above"), [(2, 129, 129), (4, 65, 193), (8, 33, 225)])
-def test_layers_have_the_sizes_of_the_description(outline, ratio, below, above):
+def test_layers_have_the_documented_sizes(outline, ratio, below, above):
     network = outline("framenet", ratio=ratio)
     kernels = {w.path.split("/")[0]: w.shape for w in network.weights if w.name == "kernel"}
     expected = {"first": (3, below, 192)}
@@ -26,19 +26,21 @@ def test_layers_have_the_sizes_of_the_description(outline, ratio, below, above):
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
-def test_output_equals_a_slow_numpy_network(ratio, drawn, slow, waves):
-    network = drawn("framenet", ratio=ratio, width=0.02)
+def test_output_equals_a_numpy_reference(ratio, randomized, reference, waves):
+    network = randomized("framenet", ratio=ratio, width=0.02)
     wave = waves(4096 // ratio)
-    # A pause, in which the floor of the levels matters.
+    # In a pause the floor of the levels affects the output.
     wave[:, 2560 // ratio :] *= 1e-6
-    expected = [_slow_network(each.astype(np.float64), network, ratio, slow) for each in wave]
-    slow.assert_close(network(wave), expected)
+    expected = [
+        _reference_network(each.astype(np.float64), network, ratio, reference) for each in wave
+    ]
+    reference.assert_close(network(wave), expected)
 
 
 @pytest.mark.parametrize("kind", ["quiet noise", "rounding noise", "burst", "click"])
-def test_quiet_waves_and_bursts_equal_a_slow_numpy_network(kind, drawn, slow):
-    """Where the floors under the powers matter. Each wave is compared at its own level."""
-    network = drawn("framenet", width=0.02)
+def test_quiet_waves_and_bursts_equal_a_numpy_reference(kind, randomized, reference):
+    """The floors under the powers affect these waves. Each is compared at its own level."""
+    network = randomized("framenet", width=0.02)
     noise = np.random.default_rng(3).normal(0, 1, 1024)
     wave = {
         "quiet noise": 1e-4 * noise,
@@ -46,27 +48,27 @@ def test_quiet_waves_and_bursts_equal_a_slow_numpy_network(kind, drawn, slow):
         "burst": np.where(np.abs(np.arange(1024) - 512) < 32, 0.5 * noise, 0.0),
         "click": np.eye(1, 1024, 500)[0],
     }[kind].astype(np.float32)
-    expected = _slow_network(wave[:, np.newaxis].astype(np.float64), network, 4, slow)
+    expected = _reference_network(wave[:, np.newaxis].astype(np.float64), network, 4, reference)
     found = np.asarray(network(wave[np.newaxis, :, np.newaxis]))[0]
     assert np.isfinite(found).all()
-    slow.assert_close(found, expected)
+    reference.assert_close(found, expected)
 
 
-def test_digital_silence_stays_silent(drawn):
-    network = drawn("framenet", width=0.02)
+def test_digital_silence_stays_silent(randomized):
+    network = randomized("framenet", width=0.02)
     np.testing.assert_array_equal(network(np.zeros((1, 1024, 1), np.float32)), 0)
 
 
 def test_the_floors_survive_float16():
-    """As 0 they would turn digital silence into NaN in TFLite files of float16."""
+    """Floors of 0 would turn digital silence into NaN in TFLite files of float16."""
     floors = [framenet.LEVEL_FLOOR, framenet.WHITENING_FLOOR, framenet.SMOOTHING_FLOOR]
     for value in [framenet.SCALE, *floors]:
         assert np.float16(value) == pytest.approx(value, rel=2e-3)
     assert np.array(floors) / framenet.SCALE**2 == pytest.approx([1e-12, 1e-14, 1e-12])
 
 
-def _slow_network(low, network, ratio, slow):
-    """Frame by frame, with NumPy's Fourier transforms."""
+def _reference_network(low, network, ratio, reference):
+    """The network frame by frame, with NumPy's Fourier transforms."""
 
     def weights(name):
         return [np.asarray(each, np.float64) for each in network.get_layer(name).weights]
@@ -81,11 +83,11 @@ def _slow_network(low, network, ratio, slow):
     bands = np.fft.rfft(frames) * middle / np.sqrt(np.sum(hann**2))
 
     power = np.abs(bands) ** 2 + 1e-12
-    x = slow.conv((np.log(power) + 12) / 4, *weights("first"))
+    x = reference.conv((np.log(power) + 12) / 4, *weights("first"))
     for k, dilation in enumerate(DILATIONS):
-        y = slow.conv(slow.leaky(x, 0.2), *weights(f"dilated_{k}"), dilation=dilation)
-        x = x + slow.conv(slow.leaky(y, 0.2), *weights(f"mix_{k}"))
-    x = slow.leaky(x, 0.2)
+        y = reference.conv(reference.leaky(x, 0.2), *weights(f"dilated_{k}"), dilation=dilation)
+        x = x + reference.conv(reference.leaky(y, 0.2), *weights(f"mix_{k}"))
+    x = reference.leaky(x, 0.2)
     level, gain = (x @ kernel + bias for kernel, bias in map(weights, ("level", "gain")))
 
     # A sinc of 32 samples on either side.
@@ -108,7 +110,7 @@ def _slow_network(low, network, ratio, slow):
 
 
 def _near(power, reach):
-    """The mean over all bands within the reach."""
+    """The mean over all bands that are at most `reach` bands away."""
     spans = [slice(max(0, k - reach), k + reach + 1) for k in range(power.shape[1])]
     return np.stack([power[:, span].mean(axis=1) for span in spans], axis=1)
 
@@ -146,11 +148,11 @@ def _smoothed(wave, size, first):
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
-def test_untrained_it_undoes_the_filter_of_the_decimation_and_adds_almost_no_high_band(ratio):
+def test_before_training_it_inverts_the_decimation_filter_and_adds_almost_no_high_band(ratio):
     keras.utils.set_random_seed(0)
     network = models.build("framenet", ratio=ratio, width=0.1)
     rng = np.random.default_rng(0)
-    # Up to 0.9 of the low band, where the filter attenuates by more than 20 dB.
+    # The band ends at 0.9 of the low band, where the filter attenuates by more than 20 dB.
     sections = signal.ellip(10, 0.1, 80, 0.87 / ratio, output="sos")
     high = signal.sosfiltfilt(sections, rng.normal(0, 0.1, 32768))
     low = degrade.decimate(high, ratio)
@@ -166,5 +168,5 @@ def test_untrained_it_undoes_the_filter_of_the_decimation_and_adds_almost_no_hig
 
 
 def test_an_unsupported_ratio_is_refused():
-    with pytest.raises(UserError, match=r"^unknown ratio 3; choose one of 2, 4, 8, 16$"):
+    with pytest.raises(UserError, match=r"^unsupported ratio 3; choose one of 2, 4, 8, 16$"):
         models.build("framenet", ratio=3)

@@ -1,4 +1,4 @@
-"""The networks of Bini's thesis against the published numbers and slow networks in NumPy."""
+"""The networks of Bini's thesis, compared with published numbers and references in NumPy."""
 
 import keras
 import numpy as np
@@ -40,7 +40,7 @@ def blocks_of(layers_of):
     return lambda network, name: [layer.block for layer in layers_of(branch(network, name), TFiLM)]
 
 
-# === The figures of the thesis ===
+# === The numbers of the thesis ===
 
 
 def test_parameters_are_the_published_ones(full):
@@ -86,7 +86,7 @@ def test_modulations_are_lstms_with_the_channels_of_their_inputs(full, layers_of
         ("published", [32, 32, 32, 32, 64, 128, 256], [16, 16, 16, 16, 32, 64, 128]),
     ],
 )
-def test_modulations_run_over_the_stated_number_of_blocks(
+def test_modulations_run_over_the_documented_number_of_blocks(
     blocks, time, spectral, outline, blocks_of
 ):
     network = outline("gionet", blocks=blocks, width=0.02)
@@ -122,39 +122,41 @@ def test_the_last_convolution_starts_as_in_the_code(kind, spread, layers_of):
 
 
 @pytest.mark.parametrize(
-    ("variant", "reading"),
+    ("variant", "source"),
     [("gionet", "paper"), ("gionet", "published"), ("gionet2", "published"), ("tfnet", "paper")],
 )
-def test_output_equals_a_slow_numpy_network(variant, reading, drawn, slow, waves):
-    readings = {"fusion": reading, "blocks": reading}
-    network = drawn("gionet", variant=variant, width=0.03, patch=1024, **readings)
+def test_output_equals_a_numpy_reference(variant, source, randomized, reference, waves):
+    arguments = {"fusion": source, "blocks": source, "width": 0.03, "patch": 1024}
+    network = randomized("gionet", variant=variant, **arguments)
     (time_kind, _), (spectral_kind, _) = BRANCHES[variant].values()
     # In the code both branches have the same block lengths, in the text the same number of blocks.
-    time = _slow_branch(slow, time_kind, reading, 1024)
-    spectral = _slow_branch(slow, spectral_kind, reading, 512 if reading == "paper" else 1024)
+    time = _reference_branch(reference, time_kind, source, 1024)
+    spectral = _reference_branch(
+        reference, spectral_kind, source, 512 if source == "paper" else 1024
+    )
     wave = waves(1024)
     expected = [
-        slow.time_frequency(each.astype(np.float64), network, time, spectral, 4, reading)
+        reference.time_frequency(each.astype(np.float64), network, time, spectral, 4, source)
         for each in wave
     ]
-    slow.assert_close(network(wave), expected)
+    reference.assert_close(network(wave), expected)
 
 
 @pytest.mark.parametrize("blocks", ["paper", "published"])
-def test_tfilmnet_equals_a_slow_numpy_network(blocks, slow, waves):
+def test_tfilmnet_equals_a_numpy_reference(blocks, reference, waves):
     network = models.build("gionet", variant="tfilmnet", blocks=blocks, width=0.03, patch=1024)
-    weights = slow.draw(network, 0.3)
+    weights = reference.randomize(network, 0.3)
     wave = waves(1024)
-    net = _slow_branch(slow, "tfilm", blocks, 1024)
-    slow.assert_close(network(wave), [net(each.astype(np.float64), weights) for each in wave])
+    net = _reference_branch(reference, "tfilm", blocks, 1024)
+    reference.assert_close(network(wave), [net(each.astype(np.float64), weights) for each in wave])
 
 
-def _slow_branch(slow, kind, blocks, n):
+def _reference_branch(reference, kind, blocks, n):
     """A branch of three levels whose blocks make 32 steps for n samples."""
     if kind == "unet":
-        return lambda x, weights: x + slow.unet(x, weights, levels=3)
-    blocks = slow.blocks(blocks, n // 64, levels=3)
-    return lambda x, weights: slow.film_unet(x, weights, blocks, slow.lstm)
+        return lambda x, weights: x + reference.unet(x, weights, levels=3)
+    blocks = reference.blocks(blocks, n // 64, levels=3)
+    return lambda x, weights: reference.film_unet(x, weights, blocks, reference.lstm)
 
 
 def test_every_branch_has_the_published_dropout(full, layers_of):
@@ -176,7 +178,7 @@ def test_a_network_takes_the_patch_that_it_was_built_for(variant, blocks, outlin
 
 
 @pytest.mark.parametrize("variant", PARAMETERS)
-def test_lengths_that_are_no_multiple_are_refused(variant, waves):
+def test_lengths_that_are_not_a_multiple_are_refused(variant, waves):
     network = models.build("gionet", variant=variant, blocks="published", patch=256, width=0.02)
     n = network.multiple
     assert network(waves(n)).shape == (2, n, 1)
@@ -224,10 +226,10 @@ def test_mixed_precision_adds_the_wave_exactly(variant, policy, waves):
     [
         (
             {"variant": "gionet3"},
-            "^unknown variant 'gionet3'; choose one of gionet, gionet2, tfnet,",
+            "^unsupported variant 'gionet3'; choose one of gionet, gionet2, tfnet,",
         ),
-        ({"fusion": "code"}, "^unknown fusion 'code'; choose one of paper, published$"),
-        ({"blocks": "code"}, "^unknown blocks 'code'; choose one of paper, published$"),
+        ({"fusion": "code"}, "^unsupported fusion 'code'; choose one of paper, published$"),
+        ({"blocks": "code"}, "^unsupported blocks 'code'; choose one of paper, published$"),
         ({"ratio": 0}, "^ratio 0 must be at least 1$"),
         ({"patch": 100}, "^patch of 100 samples must be a multiple of 32$"),
     ],

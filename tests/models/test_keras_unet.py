@@ -1,4 +1,4 @@
-"""The U-Net of the Keras project against the published sizes and a slow network in NumPy."""
+"""The U-Net of the Keras project, compared with its published sizes and NumPy."""
 
 import keras
 import numpy as np
@@ -56,35 +56,35 @@ def test_inner_sequences_halve_and_double_up_to_the_high_rate(ratio, expected, l
 
 
 @pytest.mark.parametrize(("levels", "ratio"), [(3, 4), (4, 2), (5, 8)])
-def test_output_equals_a_slow_numpy_network(levels, ratio, drawn, slow, waves, layers_of):
-    network = drawn("keras_unet", levels=levels, ratio=ratio, width=0.03)
+def test_output_equals_a_numpy_reference(levels, ratio, randomized, reference, waves, layers_of):
+    network = randomized("keras_unet", levels=levels, ratio=ratio, width=0.03)
     norms = layers_of(network, keras.layers.BatchNormalization)
     wave = waves(128)
     expected = [
-        _slow_network(each.astype(np.float64), layers_of(network), norms, ratio, slow)
+        _reference_network(each.astype(np.float64), layers_of(network), norms, ratio, reference)
         for each in wave
     ]
-    slow.assert_close(network(wave), expected)
+    reference.assert_close(network(wave), expected)
 
 
-def _slow_network(wave, convolutions, norms, ratio, slow):
-    """The network of Project/model.py in NumPy, with the stored statistics."""
+def _reference_network(wave, convolutions, norms, ratio, reference):
+    """The network of Project/model.py, with the stored statistics."""
     convolutions = iter(convolutions)
 
     def conv(x, stride=1):
         kernel, bias = (np.asarray(each, np.float64) for each in next(convolutions).weights)
-        return slow.conv(x, kernel, bias, stride)
+        return reference.conv(x, kernel, bias, stride)
 
     def up(x):
-        return slow.subpixel(slow.leaky(conv(x), 0.3))
+        return reference.subpixel(reference.leaky(conv(x), 0.3))
 
     x, skips = wave, []
     for norm in norms:
         gamma, beta, mean, variance = (np.asarray(each, np.float64) for each in norm.weights)
         x = (conv(x, 2) - mean) / np.sqrt(variance + 1e-3) * gamma + beta
-        x = slow.leaky(x, 0.3)
+        x = reference.leaky(x, 0.3)
         skips.append(x)
-    x = slow.leaky(conv(x, 2), 0.3)
+    x = reference.leaky(conv(x, 2), 0.3)
     for skip in reversed(skips):
         x = np.concatenate([up(x), skip], axis=1)
     # The wave is added to every channel.
@@ -113,7 +113,7 @@ def test_every_convolution_starts_orthogonal(layers_of):
     [
         ({"ratio": 6}, "^ratio 6 must be a power of 2 above 1$"),
         ({"ratio": 1}, "^ratio 1 must be a power of 2 above 1$"),
-        ({"levels": 6}, "^unknown levels 6; choose one of 3, 4, 5$"),
+        ({"levels": 6}, "^unsupported levels 6; choose one of 3, 4, 5$"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):

@@ -1,4 +1,4 @@
-"""The functions and layers that several papers share, against NumPy."""
+"""Functions and layers that several papers share, compared with NumPy."""
 
 import keras
 import numpy as np
@@ -7,11 +7,7 @@ from wideband.command import UserError
 from wideband.models.layers import Subpixel, TFiLM, widen
 
 
-def waves(n, channels, seed=0):
-    return np.random.default_rng(seed).normal(0, 1, (2, n, channels)).astype(np.float32)
-
-
-def test_the_subpixel_step_interleaves_the_halves_of_the_channels():
+def test_the_subpixel_step_interleaves_the_halves_of_the_channels(waves):
     x = waves(5, 6)
     y = np.asarray(Subpixel()(x))
     np.testing.assert_array_equal(y[:, 0::2], x[:, :, :3])
@@ -29,15 +25,16 @@ def test_a_width_multiplies_and_rounds_to_multiples():
 # === The TFiLM layer ===
 
 
-def test_a_tfilm_layer_scales_blocks_with_an_lstm_over_their_maxima(slow):
+def test_a_tfilm_layer_scales_blocks_with_an_lstm_over_their_maxima(reference, waves):
     layer = TFiLM(4)
     layer.build((None, 24, 3))
-    weights = slow.draw(layer, 0.7)
+    weights = reference.randomize(layer, 0.7)
     x = waves(24, 3)
     expected = [
-        wave * np.repeat(slow.lstm(slow.pool(wave, 4), iter(weights)), 4, axis=0) for wave in x
+        wave * np.repeat(reference.lstm(reference.pool(wave, 4), iter(weights)), 4, axis=0)
+        for wave in x
     ]
-    slow.assert_close(layer(x), expected)
+    reference.assert_close(layer(x), expected)
 
 
 def test_a_tfilm_layer_has_only_the_weights_of_an_lstm():
@@ -46,15 +43,15 @@ def test_a_tfilm_layer_has_only_the_weights_of_an_lstm():
     assert [tuple(weight.shape) for weight in layer.weights] == [(5, 20), (5, 20), (20,)]
 
 
-def test_a_block_depends_on_itself_and_the_blocks_before_it():
+def test_a_block_depends_on_itself_and_the_blocks_before(waves):
     layer, x = TFiLM(8), waves(40, 3)
-    calm = np.asarray(layer(x))
+    before = np.asarray(layer(x))
     x[:, 16:24] += 1
-    moved = np.any(np.asarray(layer(x)) != calm, axis=(0, 2)).reshape(5, 8)
+    moved = np.any(np.asarray(layer(x)) != before, axis=(0, 2)).reshape(5, 8)
     assert moved.any(axis=1).tolist() == [False, False, True, True, True]
 
 
-def test_a_tfilm_layer_works_in_any_model(tmp_path):
+def test_a_tfilm_layer_works_in_any_model(waves, tmp_path):
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
@@ -74,11 +71,11 @@ def test_a_tfilm_layer_works_in_any_model(tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert again.layers[1].block == 10
     np.testing.assert_array_equal(again(x), model(x))
-    # A graph of unknown length against an eager call.
+    # A graph of unknown length has the output of an eager call.
     np.testing.assert_allclose(again.predict(x, verbose=0), model(x), atol=1e-6)
 
 
-def test_a_length_that_is_no_multiple_of_the_block_is_refused():
+def test_a_length_that_is_not_a_multiple_of_the_block_is_refused(waves):
     with pytest.raises(UserError, match="length of 50 samples must be a multiple of the block, 8"):
         TFiLM(8)(waves(50, 2))
 

@@ -1,4 +1,4 @@
-"""run.json and history.csv: their content, and the damage that is refused."""
+"""run.json and history.csv: their content, and how damage is refused."""
 
 import json
 from fractions import Fraction
@@ -19,7 +19,7 @@ RECIPE = {
 }
 
 
-def test_a_record_comes_back_from_its_file(tmp_path):
+def test_a_record_is_read_as_it_was_written(tmp_path):
     record = Record(
         RECIPE,
         dataset={"corpus": "demo"},
@@ -52,14 +52,14 @@ def test_fields_that_do_not_apply_are_not_written(tmp_path):
 
 
 @pytest.mark.parametrize("name", pretrained.names())
-def test_shipped_networks_have_records_without_places(name):
+def test_records_of_shipped_networks_name_no_folders(name):
     record = Record.read(pretrained.find(name))
     assert record.data is None
     assert record.sample_rate == 16000
     assert record.answer is not None and len(record.answer) == 64
 
 
-def test_a_folder_without_a_record_is_no_run_folder(tmp_path):
+def test_a_folder_without_a_record_is_not_a_run_folder(tmp_path):
     with pytest.raises(UserError, match=r"not a run folder \(run\.json is missing\); name"):
         Record.read(tmp_path)
 

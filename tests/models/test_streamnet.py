@@ -1,4 +1,4 @@
-"""StreamNet against a slow network in NumPy, its steps, and its look-ahead."""
+"""StreamNet: a reference in NumPy, the steps of a stream, and the look-ahead."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from wideband.command import UserError
 DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)
 
 
-def test_layers_have_the_sizes_of_the_description(outline, layers_of):
+def test_layers_have_the_documented_sizes(outline, layers_of):
     for ratio, taps, frame in ((2, 145, 32), (4, 81, 16), (8, 49, 8), (16, 33, 4)):
         network = outline("streamnet", ratio=ratio)
         kernels = {layer.name: tuple(layer.kernel.shape) for layer in layers_of(network)}
@@ -23,15 +23,15 @@ def test_layers_have_the_sizes_of_the_description(outline, layers_of):
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
-def test_output_equals_a_slow_numpy_network(ratio, drawn, slow, waves):
-    network = drawn("streamnet", ratio=ratio, width=0.03)
+def test_output_equals_a_numpy_reference(ratio, randomized, reference, waves):
+    network = randomized("streamnet", ratio=ratio, width=0.03)
     wave = waves(192)
-    expected = [_slow_network(each.astype(np.float64), network, ratio) for each in wave]
-    slow.assert_close(network(wave), expected)
+    expected = [_reference_network(each.astype(np.float64), network, ratio) for each in wave]
+    reference.assert_close(network(wave), expected)
 
 
-def _slow_network(low, network, ratio):
-    """Sum by sum: output sample t depends on 256 samples after its frame."""
+def _reference_network(low, network, ratio):
+    """The network sum by sum; an output sample depends on 256 samples after its frame."""
 
     def weights(name):
         return (np.asarray(each, np.float64) for each in network.get_layer(name).weights)
@@ -45,7 +45,7 @@ def _slow_network(low, network, ratio):
         now = past + t + ahead
         seen = wave[now - len(kernel) + 1 : now + 1]
         out[ratio * t : ratio * (t + 1)] = seen @ kernel[:, 0]
-    # Frame m is computed when its last sample has arrived.
+    # A frame is computed when its last sample has arrived.
     kernel, bias = weights("analysis")
     count = (len(low) + ahead) // frame
     ends = [past + (m + 1) * frame for m in range(count)]
@@ -69,8 +69,8 @@ def _slow_network(low, network, ratio):
 
 
 @pytest.mark.parametrize("ratio", [2, 4, 16])
-def test_steps_of_256_samples_return_the_output_for_the_whole_wave(ratio, drawn, waves):
-    network = drawn("streamnet", ratio=ratio, width=0.1)
+def test_steps_of_256_samples_return_the_output_for_the_whole_wave(ratio, randomized, waves):
+    network = randomized("streamnet", ratio=ratio, width=0.1)
     wave = waves(2048 // ratio)[:1]
     whole = np.asarray(network(wave))[0, :, 0]
     step = network.step()
@@ -89,15 +89,15 @@ def test_steps_of_256_samples_return_the_output_for_the_whole_wave(ratio, drawn,
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
-def test_it_looks_at_most_20_ms_ahead_and_no_further_back_than_its_context(ratio, drawn):
-    network = drawn("streamnet", ratio=ratio, width=0.03)
+def test_it_looks_at_most_20_ms_ahead_and_no_further_back_than_its_context(ratio, randomized):
+    network = randomized("streamnet", ratio=ratio, width=0.03)
     n, at = 16384 // ratio, 5000 // ratio
     impulse = np.zeros((1, n, 1), np.float32)
     silence = np.asarray(network(impulse))[0, :, 0]
     impulse[0, at] = 1.0
     changed = np.flatnonzero(np.asarray(network(impulse))[0, :, 0] != silence)
     before, after = ratio * at - changed[0], changed[-1] - ratio * at
-    # 16 ms beyond the end of its own frame of 4 ms.
+    # The look-ahead begins at the end of the sample's own frame of 4 ms.
     assert 256 - 64 <= before < 256 + 64
     assert 0.9 * network.context < after / ratio <= network.context
 
@@ -119,5 +119,5 @@ def test_it_begins_as_a_band_limited_interpolation(ratio):
 
 
 def test_an_unsupported_ratio_is_refused():
-    with pytest.raises(UserError, match=r"^unknown ratio 3; choose one of 2, 4, 8, 16$"):
+    with pytest.raises(UserError, match=r"^unsupported ratio 3; choose one of 2, 4, 8, 16$"):
         models.build("streamnet", ratio=3)

@@ -1,4 +1,4 @@
-"""TFiLM against the figures of the paper and a slow network in NumPy."""
+"""TFiLM, compared with the numbers of the paper and a reference in NumPy."""
 
 import keras
 import numpy as np
@@ -60,7 +60,9 @@ def test_every_modulation_is_an_lstm_with_the_channels_of_its_input(full, layers
         ({"patch": 256}, 256, [8] * 9),
     ],
 )
-def test_modulations_run_over_the_stated_number_of_blocks(arguments, n, steps, outline, layers_of):
+def test_modulations_run_over_the_documented_number_of_blocks(
+    arguments, n, steps, outline, layers_of
+):
     network = outline("tfilm", width=0.02, **arguments)
     lengths = [n // each for each in (2, 4, 8, 16, 32, 16, 8, 4, 2)]
     blocks = [layer.block for layer in layers_of(network, TFiLM)]
@@ -79,23 +81,25 @@ def test_initial_weights_follow_the_published_code(layers_of):
 
 
 @pytest.mark.parametrize("blocks", ["paper", "published"])
-def test_output_equals_a_slow_numpy_network(blocks, slow, waves):
+def test_output_equals_a_numpy_reference(blocks, reference, waves):
     network = models.build("tfilm", blocks=blocks, width=0.03)
-    weights = slow.draw(network, 0.3)
+    weights = reference.randomize(network, 0.3)
     wave = waves(1024)
     expected = [
-        slow.film_unet(each.astype(np.float64), weights, slow.blocks(blocks), slow.lstm)
+        reference.film_unet(
+            each.astype(np.float64), weights, reference.blocks(blocks), reference.lstm
+        )
         for each in wave
     ]
     assert np.std(expected - wave) > 0.1
-    slow.assert_close(network(wave), expected)
+    reference.assert_close(network(wave), expected)
 
 
-def test_both_block_lengths_take_the_same_weights_and_differ_in_output(slow, waves):
+def test_both_kinds_of_blocks_take_the_same_weights_but_differ_in_output(reference, waves):
     paper, published = (
         models.build("tfilm", blocks=blocks, width=0.03) for blocks in ("paper", "published")
     )
-    published.set_weights(slow.draw(paper, 0.3))
+    published.set_weights(reference.randomize(paper, 0.3))
     wave = waves(1024)
     assert np.abs(np.asarray(paper(wave)) - np.asarray(published(wave))).max() > 0.01
 
@@ -110,8 +114,8 @@ def test_dropout_is_in_the_bottleneck_and_on_the_way_up(full, layers_of):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"blocks": "code"}, "^unknown blocks 'code'; choose one of paper, published$"),
-        ({"patch": 6000}, "^first block of 93 samples must be a multiple of 16 to halve 4 times$"),
+        ({"blocks": "code"}, "^unsupported blocks 'code'; choose one of paper, published$"),
+        ({"patch": 6000}, "^first block of 93 samples must be a multiple of 16 to halve 4 times;"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):

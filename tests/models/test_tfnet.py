@@ -1,4 +1,4 @@
-"""TFNet against its published numbers and a slow network in NumPy."""
+"""TFNet, compared with its published numbers and a reference in NumPy."""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ def full(outline):
     return outline("tfnet")
 
 
-# === The figures of the paper ===
+# === The numbers of the paper ===
 
 
 def test_parameters_are_the_published_ones(full):
@@ -79,29 +79,31 @@ def test_inner_sequences_halve_and_double(branch, n, lengths):
 
 @pytest.mark.parametrize("fusion", ["paper", "published"])
 @pytest.mark.parametrize(("variant", "ratio"), [("slim", 2), ("slim", 4), ("full", 3)])
-def test_output_equals_a_slow_numpy_network(variant, ratio, fusion, drawn, slow, waves):
-    network = drawn("tfnet", width=0.03, variant=variant, ratio=ratio, fusion=fusion, patch=256)
-    branch = partial(slow.unet, use_bias=False)
+def test_output_equals_a_numpy_reference(variant, ratio, fusion, randomized, reference, waves):
+    network = randomized(
+        "tfnet", width=0.03, variant=variant, ratio=ratio, fusion=fusion, patch=256
+    )
+    branch = partial(reference.unet, use_bias=False)
     wave = waves(256)
     expected = [
-        slow.time_frequency(each.astype(np.float64), network, branch, branch, ratio, fusion)
+        reference.time_frequency(each.astype(np.float64), network, branch, branch, ratio, fusion)
         for each in wave
     ]
-    slow.assert_close(network(wave), expected)
+    reference.assert_close(network(wave), expected)
 
 
-def test_the_two_readings_of_the_fusion_swap_the_weight(drawn, slow, waves):
-    paper = drawn("tfnet", width=0.03, fusion="paper")
-    published = drawn("tfnet", width=0.03, fusion="published")
+def test_the_two_meanings_of_the_fusion_weight_swap_the_branches(randomized, reference, waves):
+    paper = randomized("tfnet", width=0.03, fusion="paper")
+    published = randomized("tfnet", width=0.03, fusion="published")
     wave = waves(256)
     assert np.abs(np.asarray(paper(wave) - published(wave))).max() > 0.01
     (v,) = paper.get_layer("fusion").get_weights()
     published.get_layer("fusion").set_weights([-v])
-    slow.assert_close(published(wave), paper(wave))
+    reference.assert_close(published(wave), paper(wave))
 
 
-def test_phases_come_from_the_time_branch(drawn, waves):
-    network = drawn("tfnet", width=0.03, patch=256)
+def test_phases_come_from_the_time_branch(randomized, waves):
+    network = randomized("tfnet", width=0.03, patch=256)
     wave = waves(256)
     output = np.fft.rfft(np.asarray(network(wave))[0, :, 0])
     time = np.fft.rfft(np.asarray(network.get_layer("time")(wave))[0, :, 0])
@@ -112,8 +114,8 @@ def test_phases_come_from_the_time_branch(drawn, waves):
     np.testing.assert_allclose(sines[loud], 0, atol=1e-3)
 
 
-def test_dc_bypasses_the_spectral_branch(drawn, waves):
-    network = drawn("tfnet", width=0.03, fusion="paper", patch=256)
+def test_dc_bypasses_the_spectral_branch(randomized, waves):
+    network = randomized("tfnet", width=0.03, fusion="paper", patch=256)
     # All weight on the estimate.
     network.get_layer("fusion").set_weights([np.full((129, 1), -20)])
     wave = waves(256)[:1] + 0.1
@@ -127,11 +129,11 @@ def test_both_branches_have_the_published_dropout(full, layers_of):
         assert [layer.rate for layer in dropouts] == [0.5] * 5
 
 
-def test_a_graph_of_unknown_length_returns_the_same_output(drawn, slow, waves):
-    network = drawn("tfnet", width=0.03, ratio=3, patch=512)
+def test_a_graph_of_unknown_length_returns_the_same_output(randomized, reference, waves):
+    network = randomized("tfnet", width=0.03, ratio=3, patch=512)
     wave = waves(256)
     graph = tf.function(network, input_signature=[tf.TensorSpec((None, None, 1))])
-    slow.assert_close(graph(wave), network(wave))
+    reference.assert_close(graph(wave), network(wave))
 
 
 # === The replicator ===
@@ -241,7 +243,7 @@ HARD_WAVES = {
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"], indirect=True)
 def test_training_on_empty_bins_stays_finite(policy, assert_training_stays_finite):
-    """In one batch: NaN from any wave would reach all gradients."""
+    """All waves are in one batch, so NaN from any wave would reach all gradients."""
     batch = np.stack(list(HARD_WAVES.values()))[..., np.newaxis].astype(np.float32)
     # With initial weights, which have no biases, silence stays silence in every layer.
     assert_training_stays_finite(models.build("tfnet", width=0.05, patch=256), [batch] * 3)
@@ -287,8 +289,8 @@ def test_mixed_precision_keeps_the_spectrum_in_float32(policy, waves):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"variant": "fat"}, "^unknown variant 'fat'; choose one of slim, full$"),
-        ({"fusion": "code"}, "^unknown fusion 'code'; choose one of paper, published$"),
+        ({"variant": "fat"}, "^unsupported variant 'fat'; choose one of slim, full$"),
+        ({"fusion": "code"}, "^unsupported fusion 'code'; choose one of paper, published$"),
         ({"ratio": 0}, "^ratio 0 must be at least 1$"),
         ({"patch": 100}, "^patch of 100 samples must be a multiple of 64$"),
     ],

@@ -1,4 +1,4 @@
-"""The U-Nets that several papers share: their block lengths and skips."""
+"""The U-Nets that several papers share: block lengths and skips."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ def test_blocks_make_32_steps_or_as_many_as_the_bottleneck_has_samples(
     assert length // 2 // block == steps
 
 
-def test_the_u_net_of_modulations_has_no_skip_from_its_input(waves):
+def test_a_film_unet_has_no_skip_from_its_input(waves):
     wave = keras.Input((None, 1))
     network = keras.Model(wave, film_unet(wave, (3, 4), (5, 3), 6, first_block=8))
     network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
@@ -28,10 +28,10 @@ def test_the_u_net_of_modulations_has_no_skip_from_its_input(waves):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"blocks": "thesis"}, "^unknown blocks 'thesis'; choose one of paper, published$"),
-        ({"first_block": 6}, "^first block of 6 samples must be a multiple of 4 to halve 2 times$"),
+        ({"blocks": "thesis"}, "^unsupported blocks 'thesis'; choose one of paper, published$"),
+        ({"first_block": 6}, "^first block of 6 samples must be a multiple of 4 to halve 2 times;"),
     ],
 )
-def test_wrong_blocks_are_refused(arguments, message):
+def test_unsupported_blocks_are_refused(arguments, message):
     with pytest.raises(UserError, match=message):
         film_unet(keras.Input((None, 1)), (3, 4), (5, 3), 6, **arguments)
