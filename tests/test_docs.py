@@ -21,7 +21,7 @@ SCRIPTS = {
 }
 COMMAND = r"(wideband-(?!\d)\w+|python -m wideband[\w.]*|python benchmarks/\w+\.py)([^`|\n]*)"
 # In a model card: how a network was trained, by the flags of that time.
-RECORD = re.compile(r"^\| trained by \|.*$", re.M)
+RECORD = re.compile(r"^\| trained (by|with) \|.*$", re.M)
 
 
 def load_command(typed):

@@ -17,6 +17,10 @@ def test_a_cosine_schedule_warms_up_and_falls_to_zero():
         assert float(adam.learning_rate) == pytest.approx(expected, rel=1e-4, abs=1e-9)
 
 
+def test_a_cosine_schedule_takes_a_training_of_one_step():
+    assert float(optimizers.build(Adam(schedule="cosine"), 1).learning_rate) == 0
+
+
 def test_a_polynomial_schedule_falls_for_half_a_million_steps():
     settings = Adam(learning_rate=3e-5, epsilon=1e-6, schedule="polynomial")
     adam = optimizers.build(settings, 1000)

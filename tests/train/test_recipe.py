@@ -52,7 +52,7 @@ def test_a_recipe_that_cannot_work_is_refused(changes, message):
         ({"schedule": "linear"}, "unknown schedule 'linear'; choose one of constant, cosine"),
         ({"learning_rate": -1.0}, "learning_rate -1.0 must be above 0"),
         ({"learning_rate": float("nan")}, "learning_rate nan must be above 0"),
-        ({"beta_2": 1.0}, "beta_2 1.0 is not from 0 to below 1"),
+        ({"beta_2": 1.0}, "beta_2 1.0 must be at least 0 and below 1"),
         ({"epsilon": 0.0}, "epsilon 0.0 must be above 0"),
         ({"weight_decay": -1.0}, "weight_decay -1.0 must be at least 0"),
     ],

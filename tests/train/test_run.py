@@ -1,4 +1,4 @@
-"""The run folder, without a training."""
+"""The run folder, without training a network."""
 
 import numpy as np
 import pytest
@@ -174,6 +174,12 @@ def test_a_folder_with_epochs_of_another_run_is_refused(tmp_path, changes, messa
     with pytest.raises(UserError) as error:
         open_run(tmp_path, {**RECIPE, **changes})
     assert message in str(error.value)
+
+
+def test_an_argument_that_repeats_the_recipe_does_not_make_another_run(tmp_path):
+    fill(open_run(tmp_path), [1.0])
+    repeated = {**RECIPE, "arguments": {"width": 0.05, "ratio": 4, "patch": 256}}
+    assert open_run(tmp_path, repeated).epoch == 1
 
 
 def test_a_folder_without_epochs_is_free(tmp_path):

@@ -110,7 +110,7 @@ def test_a_failure_keeps_the_network_that_was_there(trained, exported, shipped, 
 
 @pytest.mark.parametrize("name", ["Small", "small_4x", "../small", "small/4x", "-4x", "", "4x "])
 def test_a_malformed_name_is_refused(trained, shipped, name):
-    with pytest.raises(UserError, match="small letters, digits and dashes"):
+    with pytest.raises(UserError, match="use lower-case letters, digits, and dashes"):
         shipper.ship(trained, name)
     assert not shipped.exists()
 
