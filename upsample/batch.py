@@ -32,7 +32,7 @@ def restore_files(
         models: the models to pick from for each recording.
         pairs: each recording and its output file.
         settings: how to restore them.
-        workers: how many recordings are restored at once.
+        workers: number of recordings that are restored at once.
 
     Returns:
         an error for each recording that was left out.

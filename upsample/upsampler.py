@@ -65,7 +65,7 @@ class Upsampler:
 
     @property
     def low_rate(self) -> float:
-        """The rate in Hz that the model takes; the input's band ends at half of it."""
+        """The rate in Hz that the model takes; the low band ends at half this rate."""
         return float(self.sample_rate / self.ratio)
 
     def upsample(

@@ -1,5 +1,6 @@
-"""Waves to restore, small networks of each kind, their runs and their TFLite files."""
+"""Fixtures: waves to restore, small networks of each kind, their runs and TFLite files."""
 
+import sys
 from functools import cache
 
 import keras
@@ -43,9 +44,9 @@ def snr():
 
 @pytest.fixture(scope="session")
 def push():
-    """Returns a function that restores a wave in chunks, whose lengths are used in turn.
+    """Returns a function that restores a wave in chunks, cycling through the given lengths.
 
-    It returns the output, the largest lag of the stream and its stated latency, both in seconds.
+    It returns the output, the stream's largest lag, and its `latency`, both in seconds.
     """
 
     def push(upsampler, wave, lengths, **options):
@@ -65,7 +66,7 @@ def push():
 
 @pytest.fixture(scope="session")
 def build():
-    """Returns a function that builds a small network, once, in which every weight matters."""
+    """Returns a function that builds a small network once, with weights that are not near zero."""
 
     @cache
     def build(name):
@@ -80,7 +81,7 @@ def build():
 
 @pytest.fixture(scope="session")
 def upsampler(build):
-    """Returns a function that makes an upsampler of such a network, from 4 to 16 kHz."""
+    """Returns a function that makes an upsampler of a small network, from 4 to 16 kHz."""
 
     def upsampler(name):
         return Upsampler(build(name), 16000, 4, "spline")
@@ -92,6 +93,13 @@ def upsampler(build):
 def one_window_at_a_time(monkeypatch):
     """Restores windows one by one, so that each network is compiled for one batch size only."""
     monkeypatch.setattr(windows, "SAMPLES_AT_ONCE", 1)
+
+
+@pytest.fixture
+def without_tensorflow(monkeypatch):
+    """Makes every import of TensorFlow fail."""
+    # Python refuses to import a module that is None.
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
 
 
 @pytest.fixture(scope="session")
@@ -113,13 +121,13 @@ def make_run(run, build, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def stream_run(make_run):
-    """A run of the network that streams."""
+    """A run of the streaming network."""
     return make_run("streamnet")
 
 
 @pytest.fixture(scope="session")
 def stream_file(stream_run, data, tmp_path_factory):
-    """Returns a function that exports that run, once for each kind of quantization."""
+    """Returns a function that exports the streaming run, once per kind of quantization."""
     folder = tmp_path_factory.mktemp("files")
 
     @cache
@@ -141,7 +149,7 @@ def window_file(run, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def patch_file(make_run, tmp_path_factory):
-    """A TFLite file with independent windows, which it sees whole, and an LSTM."""
+    """A TFLite file of a network that takes whole patches and has an LSTM."""
     path = tmp_path_factory.mktemp("files") / "patch.tflite"
     exporter.export(make_run("tfilm"), path)
     return path

@@ -1,4 +1,4 @@
-"""Batches of recordings: constant memory, and no half-written files after a stop."""
+"""Batches of recordings: constant memory, and no half-written files after an interruption."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from wideband.upsample.settings import Settings
 
 @pytest.fixture
 def recordings(noise, tmp_path):
-    """Pairs of five recordings and the files that they become."""
+    """Five recordings with their output files."""
     pairs = []
     for number in range(5):
         source = tmp_path / f"{number}.wav"
@@ -53,7 +53,7 @@ def test_ctrl_c_leaves_no_half_written_recordings(recordings, monkeypatch):
         batch.restore_files(models, recordings, Settings(), 1)
     folder = recordings[0][1].parent
     names = sorted(path.name for path in folder.iterdir())
-    # Each file is complete or not there, and hidden temporary files are gone.
+    # Each file is complete or missing, and hidden temporary files are removed.
     assert {"0.wav", "1.wav"} <= {*names} <= {target.name for _, target in recordings}
     for name in names:
         assert soundfile.info(folder / name).frames == 16000
@@ -86,7 +86,7 @@ def test_a_stopped_process_leaves_no_file_with_the_final_name(stop, noise, tmp_p
         [sys.executable, "-c", ENDLESS, *map(str, arguments)],
         stderr=subprocess.PIPE,
         text=True,
-        # Tests in the background of a shell ignore the signal, and so would their children.
+        # The background jobs of a shell ignore SIGINT, and their children inherit this.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not list(folder.glob(".*new.wav")):

@@ -1,4 +1,4 @@
-"""TFLite models do what their Keras networks do, with built-in operators."""
+"""TFLite models have the output of their Keras networks, and built-in operators only."""
 
 from functools import cache
 
@@ -12,25 +12,25 @@ from wideband.data_gen import degrade
 from wideband.upsample.export.convert import convert, operators
 from wideband.upsample.export.half import SMALLEST
 
-# Networks that run in independent windows; the one that streams is in test_tflite_stream.py.
-# Those that consist of parts of the others are slow.
+# Networks that run in independent windows; test_tflite_stream.py has the one that streams. Networks
+# that consist of the same parts as others are marked slow.
 WINDOWED = [
     pytest.param(name, marks=[pytest.mark.slow] * (name in ("afilm", "gionet", "gionet2")))
     for name in models.names()
     if name != "streamnet"
 ]
 WINDOW = 256
-# A U-Net, a network with LSTMs, and the one with transforms.
+# A U-Net, a network with LSTMs, and the one with Fourier transforms.
 IN_8_BITS = ["audiounet", "tfilm", "framenet"]
-# What fewer bits may cost, in dB of the signal-to-noise ratio.
+# How much of the signal-to-noise ratio fewer bits may cost, in dB.
 ALLOWED_LOSS_DB = {"float16": 0.05, "dynamic": 0.3}
 
 
 @pytest.fixture(scope="module")
 def network():
-    """Returns a function that builds a small network in which every part matters.
+    """Returns a function that builds a small network in which every layer affects the output.
 
-    Its output is still mostly the wave.
+    The output is still mostly the wave.
     """
 
     @cache
@@ -48,7 +48,7 @@ def network():
                 weight.assign(values / np.sqrt(np.prod(weight.shape[:-1])))
             elif weight.dtype == "float32":
                 weight.assign(weight.numpy() + 0.02 * values)
-            # The sum of twelve blocks would drive exponentials to their bounds.
+            # Unscaled, the sum of twelve blocks would drive exponentials to their bounds.
             if weight.path.startswith("mix_"):
                 weight.assign(0.1 * weight)
         return network
@@ -82,8 +82,8 @@ def pairs(network, speech):
     return pairs
 
 
-def run(model, windows):
-    """Restores windows (b, n, 1) one by one, as a program that only knows TFLite."""
+def interpret(model, windows):
+    """Restores windows (b, n, 1) one by one, as a program that knows nothing but TFLite."""
     interpreter = Interpreter(model_content=model, num_threads=1)
     interpreter.allocate_tensors()
     step = interpreter.get_signature_runner()
@@ -97,17 +97,17 @@ def run(model, windows):
 
 
 @pytest.mark.parametrize("name", WINDOWED)
-def test_a_model_has_the_networks_output_window_after_window(name, network, pairs, model):
+def test_a_model_has_the_output_of_its_network(name, network, pairs, model):
     low, _ = pairs(name)
     expected = np.asarray(network(name)(low))
-    found = run(model(name), low)
+    found = interpret(model(name), low)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
     assert np.abs(expected - (0 if low.shape != expected.shape else low)).max() > 1e-2
 
 
 @pytest.mark.parametrize("name", WINDOWED)
-def test_a_model_has_operators_that_are_in_every_runtime(name, model):
+def test_a_model_has_operators_of_every_runtime_only(name, model):
     counted = operators(model(name))
     # A loop would be an LSTM that did not become TFLite's own.
     assert not {"CUSTOM", "DELEGATE", "WHILE"} & set(counted)
@@ -124,7 +124,7 @@ def test_a_model_has_operators_that_are_in_every_runtime(name, model):
 def test_fewer_bits_lose_little(name, quantize, network, pairs, model, snr):
     low, high = pairs(name)
     whole = snr(high, np.asarray(network(name)(low)))
-    found = run(model(name, quantize), low)
+    found = interpret(model(name, quantize), low)
     assert whole - snr(high, found) <= ALLOWED_LOSS_DB[quantize]
     assert len(model(name, quantize)) < len(model(name))
 
@@ -141,7 +141,7 @@ def test_float16_is_finite_on_silence_faint_noise_and_bursts(network, model, noi
     burst = np.concatenate([np.zeros(WINDOW - 64, np.float32), noise(64), noise(WINDOW)])
     for low in (np.zeros(WINDOW), 1e-3 * noise(WINDOW), burst):
         windows = np.asarray(low, np.float32).reshape(-1, WINDOW, 1)
-        found = run(model("framenet", "float16"), windows)
+        found = interpret(model("framenet", "float16"), windows)
         expected = np.asarray(network("framenet")(windows))
         assert np.isfinite(found).all()
         assert np.abs(found - expected).max() <= 0.1 * np.abs(expected).max()
@@ -150,14 +150,14 @@ def test_float16_is_finite_on_silence_faint_noise_and_bursts(network, model, noi
 def test_weights_that_are_16_bit_numbers_are_stored_in_16_bits_without_loss(network, model, pairs):
     name = "framenet"
     weights = network(name).get_weights()
-    wide = run(model(name), pairs(name, 2)[0])
+    wide = interpret(model(name), pairs(name, 2)[0])
     network(name).set_weights([weight.astype(np.float16) for weight in weights])
     try:
         expected = np.asarray(network(name)(pairs(name, 2)[0]))
         half = convert(network(name), WINDOW)
     finally:
         network(name).set_weights(weights)
-    found = run(half, pairs(name, 2)[0])
+    found = interpret(half, pairs(name, 2)[0])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
     assert np.abs(wide - expected).max() > 1e-5
     # Kernels that are not weights keep 32 bits.
@@ -166,7 +166,7 @@ def test_weights_that_are_16_bit_numbers_are_stored_in_16_bits_without_loss(netw
     saved = sum(w.nbytes for w in weights if w.nbytes >= SMALLEST) // 2
     assert len(model(name)) - len(half) == pytest.approx(saved, rel=0.1)
     assert operators(half)["DEQUANTIZE"] >= sum(w.nbytes >= SMALLEST for w in weights)
-    # Of other weights, at most constants such as zeros fit 16 bits.
+    # In a model with other weights, at most constants such as zeros fit 16 bits.
     assert operators(model(name))["DEQUANTIZE"] <= 1
 
 
@@ -182,12 +182,12 @@ def tensor_sizes(model):
 
 
 @pytest.mark.slow
-def test_a_loud_and_a_silent_window_pass_through_8_bits(network, pairs):
-    # Loud windows set the step of 8 bits, so faint ones become zero.
+def test_loud_and_faint_windows_are_finite_in_8_bits(network, pairs):
+    # Loud windows determine the quantization step, so faint ones become zero.
     windows, _ = pairs("framenet")
     windows = [scale * window[np.newaxis] for window in windows for scale in (3.0, 1e-4)]
     calibration = [{"low": window} for window in windows]
-    restored = run(
+    restored = interpret(
         convert(network("framenet"), WINDOW, calibration, "int8"), np.concatenate(windows)
     )
     assert np.isfinite(restored).all()

@@ -1,4 +1,4 @@
-"""wideband-export: from a run to a TFLite file that is known to agree with it."""
+"""wideband-export: exports a run as a TFLite file that agrees with it."""
 
 import hashlib
 import shutil
@@ -71,11 +71,9 @@ def test_the_command_runs_as_a_process(run, tmp_path):
     ],
 )
 def test_the_command_refuses_before_tensorflow_loads(
-    arguments, message, call, error_line, run, tmp_path, monkeypatch
+    arguments, message, call, error_line, run, tmp_path, monkeypatch, without_tensorflow
 ):
     monkeypatch.chdir(tmp_path)
-    # An import of a module that is None fails.
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
     code, _, err = call(command, *(argument.format(run=run) for argument in arguments))
     assert code == 1
     assert message in error_line(err)
@@ -113,14 +111,14 @@ def test_a_dataset_of_another_kind_is_refused_for_calibration(run, data, tmp_pat
         exporter.export(run, tmp_path / "x.tflite", "int8", data=tmp_path / "data")
 
 
-def test_a_network_that_sees_its_patch_has_one_window_only(make_run, tmp_path):
+def test_a_network_that_takes_whole_patches_has_one_window_only(make_run, tmp_path):
     folder = make_run("dnn")
     with pytest.raises(UserError, match=r"--window=512: .* takes windows of 256 samples only"):
         exporter.export(folder, tmp_path / "x.tflite", window=512)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_disagrees_with_its_network_is_not_left_behind(run, tmp_path, monkeypatch):
+def test_a_file_that_disagrees_with_its_network_is_removed(run, tmp_path, monkeypatch):
     shutil.copytree(run, tmp_path / "run")
     monkeypatch.setitem(agreement.AGREEMENT_DB, "none", 300.0)
     with pytest.raises(UserError, match=r"run: exported as none, it agrees .* below 300 dB"):
@@ -128,8 +126,8 @@ def test_a_file_that_disagrees_with_its_network_is_not_left_behind(run, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-class File:
-    """A file whose output for each kind of signal is the network's, except for one kind."""
+class DeviatingFile:
+    """A file with the output of its network, except for one kind of signal."""
 
     streaming, delay = False, 0
 
@@ -153,10 +151,10 @@ class File:
 def test_disagreement_on_any_kind_of_signal_is_found(kind, change, message, build, window_file):
     network, metadata = build("audiounet"), TFLiteNetwork(window_file).metadata
     with pytest.raises(UserError, match=message.format(kind=kind)):
-        agreement.check_agreement(network, File(network, metadata, kind, change))
+        agreement.check_agreement(network, DeviatingFile(network, metadata, kind, change))
 
 
 def test_an_inaudible_error_in_silence_is_accepted(build, window_file):
     network, metadata = build("audiounet"), TFLiteNetwork(window_file).metadata
-    file = File(network, metadata, "silence", lambda output: output + np.float32(5e-6))
+    file = DeviatingFile(network, metadata, "silence", lambda output: output + np.float32(5e-6))
     assert agreement.check_agreement(network, file) > 200

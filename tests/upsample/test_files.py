@@ -1,4 +1,4 @@
-"""Which files recordings become."""
+"""How recordings are paired with output files."""
 
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def test_two_inputs_never_become_one_file(tmp_path):
         (["a.wav", "b.wav"], "b.wav", None, r"b\.wav: a file, not a folder"),
     ],
 )
-def test_inputs_and_outputs_that_make_no_sense_are_refused(
+def test_impossible_inputs_and_outputs_are_refused(
     inputs, output, suffix, message, tmp_path, monkeypatch
 ):
     for name in ("a.wav", "b.wav", "file"):

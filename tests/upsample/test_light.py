@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from wideband.upsample import load
 
-# The modules of the packages that setup.cfg requires, and of what these require.
+# The packages that setup.cfg requires, with their modules and those of their own requirements.
 ALLOWED = {
     "numpy": {"numpy"},
     "soundfile": {
@@ -22,7 +22,7 @@ ALLOWED = {
         *("ai_edge_litert", "flatbuffers", "google", "ml_dtypes", "typing_extensions", "backports"),
     },
 }
-# Runs the command where no packages can be imported but those named first.
+# Runs the command in a process that can import only the modules of its first argument.
 ALONE = """
 import runpy, sys
 allowed = {*sys.argv[1].split(","), *sys.stdlib_module_names, "wideband"}
@@ -72,7 +72,7 @@ def test_raw_samples_are_restored_with_a_tflite_file(window_file, speech):
     np.testing.assert_allclose(np.frombuffer(done.stdout, "<f4"), expected, rtol=0, atol=1e-5)
 
 
-def test_the_command_and_the_class_do_the_same_by_default(speech, tmp_path):
+def test_the_command_and_python_have_the_same_defaults(speech, tmp_path):
     wave = speech(16000)[::4]
     soundfile.write(tmp_path / "old.wav", wave, 4000, subtype="FLOAT")
     done = upsample("old.wav", cwd=tmp_path)
@@ -83,7 +83,7 @@ def test_the_command_and_the_class_do_the_same_by_default(speech, tmp_path):
     np.testing.assert_allclose(found, np.clip(expected, -1, 1), rtol=0, atol=1e-5)
 
 
-def test_a_missing_runtime_is_named_with_its_package(window_file, speech, error_line, tmp_path):
+def test_without_litert_the_package_to_install_is_named(window_file, speech, error_line, tmp_path):
     soundfile.write(tmp_path / "old.wav", speech(16000)[::4], 4000)
     arguments = (tmp_path / "old.wav", f"--model={window_file}", f"--output={tmp_path / 'new.wav'}")
     done = upsample(*arguments, without="ai-edge-litert")
@@ -93,7 +93,7 @@ def test_a_missing_runtime_is_named_with_its_package(window_file, speech, error_
 
 
 def test_keras_weights_need_more_than_these_packages(run, speech, error_line, tmp_path):
-    """Proves that the other tests have no TensorFlow."""
+    """This proves that the other tests run without TensorFlow."""
     soundfile.write(tmp_path / "old.wav", speech(16000)[::4], 4000)
     done = upsample(tmp_path / "old.wav", f"--model={run}", f"--output={tmp_path / 'new.wav'}")
     assert done.returncode == 1

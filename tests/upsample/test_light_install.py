@@ -1,4 +1,4 @@
-"""The light installation: the wheel and what it requires, in an empty environment."""
+"""The light installation: the wheel and its requirements in an empty environment."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ import soundfile
 
 pytestmark = pytest.mark.slow
 
-# What `pip install wideband` may take, in bytes.
+# The largest size that `pip install wideband` may have, in bytes.
 LARGEST = 180e6
 
 

@@ -1,7 +1,6 @@
-"""Which model a name or a path means."""
+"""Models are loaded by name or path."""
 
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -30,12 +29,9 @@ def test_a_run_is_loaded_with_its_rates_and_its_interpolation(run):
 
 
 def test_a_weights_file_in_a_run_folder_is_loaded_like_the_folder(run, noise):
-    by_file, by_folder = (load(path).upsample(noise(900), 4000)[0] for path in run_paths(run))
+    paths = (run / "best.weights.h5", run)
+    by_file, by_folder = (load(path).upsample(noise(900), 4000)[0] for path in paths)
     np.testing.assert_array_equal(by_file, by_folder)
-
-
-def run_paths(run):
-    return run / "best.weights.h5", run
 
 
 def test_a_tflite_file_is_loaded_with_its_rates_and_its_interpolation(window_file):
@@ -156,8 +152,6 @@ def test_a_tflite_file_is_not_a_run(window_file):
             find(window_file)
 
 
-def test_keras_weights_without_tensorflow_are_refused_in_one_line(run, monkeypatch):
-    # An import of a module that is None fails.
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
+def test_keras_weights_without_tensorflow_are_refused_in_one_line(run, without_tensorflow):
     with pytest.raises(UserError, match=r"needs TensorFlow .*pip install 'wideband\[train\]'"):
         load(run)

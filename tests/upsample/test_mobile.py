@@ -1,4 +1,4 @@
-"""What developers for phones get: the loops of docs/mobile.md, and benchmarks/mobile.py."""
+"""Help for developers of phone apps: the loops of docs/mobile.md, and benchmarks/mobile.py."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from wideband.upsample import load, tflite
 
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "mobile.md").read_text()
-# Restores a wave with a block of the document, which may import nothing but NumPy and LiteRT.
+# Restores a wave with a code block of the document, which may import only NumPy and LiteRT.
 ALONE = """
 import sys
 import numpy as np
@@ -30,11 +30,11 @@ def section(heading):
 
 @pytest.mark.parametrize("kind", ["stream", "window", "patch"])
 @pytest.mark.parametrize("n", [1000, 1023])
-def test_the_loops_of_the_document_restore_what_the_upsampler_restores(
+def test_the_loops_of_the_document_have_the_output_of_the_upsampler(
     kind, n, stream_file, window_file, patch_file, speech, tmp_path
 ):
     path = {"stream": stream_file(), "window": window_file, "patch": patch_file}[kind]
-    # The loops assume silence where the upsampler mirrors; in silence they are the same.
+    # After the wave the loops assume silence, but the upsampler mirrors. After silence they agree.
     low = np.pad(speech(4 * n)[::4], (100, 200))
     np.save(tmp_path / "low.npy", low)
     command = [sys.executable, "-c", ALONE, path, tmp_path / "low.npy", tmp_path / "high.npy"]
@@ -56,7 +56,7 @@ def test_the_document_names_all_metadata_and_nothing_else():
         for row in re.findall(r"^\| (`.*?) \|", section("Metadata"), re.M)
         for name in re.findall(r"`(\w+)`", row)
     }
-    # A file of one length has no use for the factor of its lengths.
+    # A file takes windows of one length, so programs do not need `multiple`.
     assert documented == set(tflite.Metadata.__dataclass_fields__) - {"multiple"}
 
 
@@ -77,7 +77,7 @@ def test_the_benchmark_fills_the_table_between_the_marks(stream_file, window_fil
     numbers = json.loads((tmp_path / "mobile.json").read_text())
     stream, window = numbers["files"]
     assert stream["bytes"] == stream_file().stat().st_size
-    # A step of 256 samples at 16 kHz; and a window without its context.
+    # A step has 256 samples at 16 kHz; a window counts without its context.
     assert stream["window_milliseconds"] == pytest.approx(16)
     assert window["window_milliseconds"] == pytest.approx(tflite.read(window_file)[1].hop / 16)
     for file in (stream, window):

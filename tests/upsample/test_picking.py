@@ -1,4 +1,4 @@
-"""Which model fits a recording."""
+"""The model that fits a recording is picked."""
 
 import pytest
 from wideband.command import UserError
@@ -21,7 +21,7 @@ def models():
         (44100, 1100, 4000),
         (44100, 2300, 8000),
         (8000, 4000, 8000),
-        # Silence fits any model that takes the rate.
+        # Silence fits every model that takes the rate.
         (44100, 0, 4000),
         (4000, 0, 4000),
     ],

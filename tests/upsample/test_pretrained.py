@@ -1,4 +1,4 @@
-"""The shipped networks: they restore as they did, on either runtime, and are checked for damage."""
+"""The shipped networks: their output is unchanged on both runtimes, and damage is found."""
 
 import shutil
 from dataclasses import replace
@@ -30,10 +30,10 @@ def keras_weights(name):
 
 
 @pytest.mark.parametrize("name", pretrained.names())
-def test_a_shipped_network_has_the_output_that_it_had_when_it_was_shipped(name, snr):
+def test_a_shipped_network_has_its_recorded_output(name, snr):
     expected = np.array(Record.read(pretrained.find(name)).answer)
     assert np.abs(expected).max() > 0.05
-    # Processors round sums of 8-bit weights differently; 16-bit weights are good for 66 dB.
+    # Processors round sums of 8-bit weights differently; 16-bit weights reach 66 dB.
     limit_db = 25 if name.startswith("phone") else 40
     assert snr(expected, answer(load(name))) > limit_db
     if name in WITH_KERAS:
@@ -88,7 +88,7 @@ def test_shipped_files_are_listed_with_their_checksums_and_small():
 
 @pytest.fixture
 def copied(tmp_path, monkeypatch):
-    """The shipped networks in another folder."""
+    """A copy of the shipped networks, which are loaded from there."""
     folder = shutil.copytree(pretrained.WEIGHTS, tmp_path / "weights")
     monkeypatch.setattr(pretrained, "WEIGHTS", folder)
     return folder
@@ -117,8 +117,8 @@ def test_a_damaged_network_is_refused_in_one_line(copied, file, damage):
 @pytest.mark.parametrize("name", pretrained.names())
 def test_a_shipped_network_can_be_trained_again_with_a_recipe(name):
     shipped = Recipe.from_json(Record.read(pretrained.find(name)).recipe)
-    row = recipes.get(name.replace("phone", "stream").replace("-", "_"))
+    recipe = recipes.get(name.replace("phone", "stream").replace("-", "_"))
     # The arguments for the ratio and the patch are added when the network is built.
-    assert shipped.arguments.items() >= row.arguments.items()
+    assert shipped.arguments.items() >= recipe.arguments.items()
     changed = ("name", "source", "precision", "arguments")
-    assert replace(row, **{key: getattr(shipped, key) for key in changed}) == shipped
+    assert replace(recipe, **{key: getattr(shipped, key) for key in changed}) == shipped

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from wideband.upsample.__main__ import command
 from wideband.upsample.picking import candidates
-from wideband.upsample.raw import restore_raw
+from wideband.upsample.raw import FORMATS, restore_raw
 from wideband.upsample.settings import Settings
-
-KINDS = {"s16": "<i2", "f32": "<f4"}
 
 
 def stereo(n):
+    """Returns a tone in faint noise, (n, 2)."""
     wave = 0.3 * np.sin(0.7 * np.arange(n)) + np.random.default_rng(0).normal(0, 0.003, n)
     return np.stack([wave, 0.5 * wave], axis=1)
 
@@ -27,13 +26,13 @@ def restore(raw, channels, pcm, **settings):
     return target.getvalue(), message
 
 
-@pytest.mark.parametrize("pcm", KINDS)
+@pytest.mark.parametrize("pcm", FORMATS)
 def test_raw_samples_are_restored(pcm):
     wave = stereo(5200)
     scale = 32768 if pcm == "s16" else 1
-    raw = (wave * scale).astype(KINDS[pcm]).tobytes()
+    raw = (wave * scale).astype(FORMATS[pcm]).tobytes()
     out, message = restore(raw, 2, pcm, keep_low_band=False)
-    found = np.frombuffer(out, KINDS[pcm]).reshape(-1, 2) / scale
+    found = np.frombuffer(out, FORMATS[pcm]).reshape(-1, 2) / scale
     assert len(found) == 4 * len(wave)
     np.testing.assert_allclose(found[::4][50:-50], wave[50:-50], rtol=0, atol=1e-4)
     assert message == f"{len(found)} samples at 16000 Hz, 2 channel(s), {pcm}, restored with spline"
@@ -47,7 +46,7 @@ def test_clipped_peaks_of_whole_numbers_are_reported():
     assert "clipped" not in message
 
 
-def test_a_process_pipes_raw_samples_and_refuses_half_a_sample(error_line):
+def test_the_command_pipes_raw_samples_and_refuses_an_incomplete_one(error_line):
     raw = (stereo(1000) * 32768).astype("<i2").tobytes()
     line = [sys.executable, "-m", "wideband.upsample", "-", "--input_rate=4000", "--model=spline"]
     line += ["--output=-", "--channels=2"]
@@ -68,7 +67,7 @@ def test_a_process_pipes_raw_samples_and_refuses_half_a_sample(error_line):
         (["-", "a.wav", "--output=-", "--input_rate=4000"], "without other inputs"),
     ],
 )
-def test_flags_that_do_not_fit_raw_samples_are_refused(arguments, message, call, error_line):
+def test_flags_that_contradict_raw_samples_are_refused(arguments, message, call, error_line):
     code, _, err = call(command, "--model=spline", *arguments)
     assert code == 1
     assert message in error_line(err)

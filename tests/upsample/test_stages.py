@@ -11,7 +11,7 @@ from wideband.upsample import load
 from wideband.upsample.stages import Crossover, Interpolator
 
 
-def run(stage, wave, length):
+def pass_through(stage, wave, length):
     """Passes a wave (n,) through a stage in chunks."""
     starts = range(0, len(wave), length)
     chunks = [stage.push(wave[np.newaxis, start : start + length]) for start in starts]
@@ -21,7 +21,7 @@ def run(stage, wave, length):
 @pytest.mark.parametrize("method", ["spline", "linear", "hold", "sinc"])
 def test_interpolation_in_chunks_equals_that_of_the_whole_wave(method, noise):
     low = noise(3000)
-    found = run(Interpolator(1, method, 4000, 4), low, 77)
+    found = pass_through(Interpolator(1, method, 4000, 4), low, 77)
     np.testing.assert_allclose(found, interpolate.METHODS[method](low, 4), rtol=0, atol=1e-6)
 
 
@@ -31,20 +31,20 @@ def test_sinc_interpolation_by_a_quotient_in_chunks_equals_that_of_the_whole_wav
     low = noise(n)
     expected = interpolate.sinc(low, ratio)
     for length in (77, 1000, n):
-        found = run(Interpolator(1, "sinc", 8000, ratio), low, length)
+        found = pass_through(Interpolator(1, "sinc", 8000, ratio), low, length)
         assert 0 <= len(found) - len(expected) <= 1
         np.testing.assert_allclose(found[: len(expected)], expected, rtol=0, atol=1e-6)
 
 
-# The period of the last ratio is longer than a block of the transform.
+# With the last ratio, a period is longer than a block of the transform.
 @pytest.mark.parametrize(
     ("ratio", "rate"), [(4, 4000), (Fraction(441, 160), 8000), (Fraction(22051, 8000), 8000)]
 )
 def test_fourier_interpolation_in_chunks_is_close_to_that_of_the_whole_wave(ratio, rate, noise):
     low = degrade.decimate(noise(160000), 4)
-    found = run(Interpolator(1, "fft", rate, ratio), low, len(low))
+    found = pass_through(Interpolator(1, "fft", rate, ratio), low, len(low))
     np.testing.assert_allclose(
-        found, run(Interpolator(1, "fft", rate, ratio), low, 5000), rtol=0, atol=1e-6
+        found, pass_through(Interpolator(1, "fft", rate, ratio), low, 5000), rtol=0, atol=1e-6
     )
     expected = interpolate.fft(low, ratio)
     error = (found[: len(expected)] - expected)[8000:-8000]
@@ -57,7 +57,7 @@ def test_a_crossover_keeps_one_wave_below_and_the_other_above():
     stage = Crossover(1, 16000, 1900.0, 2000.0)
     found = np.concatenate([stage.push(upper, lower), stage.flush()], axis=1)[0]
     assert len(found) == 16000
-    # SciPy's elliptic filters of 100 dB leave nothing of the difference to either wave.
+    # Elliptic filters of 100 dB select the band in which the output should equal the wave.
     for wave, kind, edge_hz in ((lower, "low", 1650), (upper, "high", 1950)):
         sos = signal.ellip(20, 0.1, 100, edge_hz, kind, fs=16000, output="sos")
         error = signal.sosfilt(sos, found - wave[0])[2000:]

@@ -1,4 +1,4 @@
-"""Streams: the output does not depend on the chunks, and the latency is kept."""
+"""Streams: the output does not depend on the chunks, and lags by at most the latency."""
 
 from fractions import Fraction
 
@@ -8,8 +8,8 @@ from wideband.audio import interpolate
 from wideband.command import UserError
 from wideband.upsample import load
 
-# A network of each kind: with a context at the high rate, with one at the low rate, with a patch,
-# and with a patch and an LSTM.
+# A network of each kind: with a context at the high rate, with a context at the low rate, with a
+# patch, and with a patch and an LSTM.
 KINDS = ["audiounet", "framenet", "dnn", "tfilm"]
 
 
@@ -67,11 +67,11 @@ def test_the_lag_stays_within_the_latency_and_comes_close_to_it(
     options = {"sample_rate": sample_rate, "keep_hz": keep_hz, "window": 2048}
     _, lag, latency = push(upsampler(name), noise(3 * sample_rate), [50], **options)
     assert lag <= latency
-    # Stages that wait for blocks of different sizes need not wait at the same time.
+    # Stages with blocks of different sizes do not always wait at the same time.
     assert lag > 0.7 * latency
 
 
-def test_a_latency_with_a_quotient_of_rates_is_kept(noise, push):
+def test_the_lag_with_a_quotient_of_rates_stays_within_the_latency(noise, push):
     upsampler = load("sinc", 22050, Fraction(22050, 8000))
     _, lag, latency = push(upsampler, noise(8000), [20], sample_rate=8000)
     assert 0.7 * latency < lag <= latency < 0.2

@@ -1,4 +1,4 @@
-"""TFLite files: their metadata, and which files are refused."""
+"""TFLite files: their metadata, and the files that are refused."""
 
 import dataclasses
 import json
@@ -46,7 +46,7 @@ def test_the_number_of_threads_does_not_change_the_output(window_file, noise):
 
 
 def with_metadata(path, change):
-    """Returns a file's content with other metadata behind the same model."""
+    """Returns a file's content with changed metadata after the same model."""
     model, metadata = tflite.read(path)
     path.write_bytes(model)
     with zipfile.ZipFile(path, "a") as archive:
@@ -55,13 +55,13 @@ def with_metadata(path, change):
 
 
 def flip(path, position):
-    """Returns a file's content with one other byte."""
+    """Returns a file's content with one changed byte."""
     content = bytearray(path.read_bytes())
     content[position] ^= 0x55
     return bytes(content)
 
 
-# message: a function that returns the content of a bad file, given a good one
+# message: a function from the path of a good file to the content of a bad one
 DAMAGES = {
     "not a TFLite file": lambda path: b"RIFF, WAVE and so on",
     "truncated, or not written by": lambda path: path.read_bytes()[:-100],
@@ -91,7 +91,7 @@ def test_a_damaged_or_foreign_file_is_refused_in_one_line(message, window_file, 
     assert "\n" not in str(raised.value)
 
 
-def test_no_changed_byte_of_the_metadata_goes_unnoticed_and_crashes(window_file, tmp_path):
+def test_a_changed_byte_of_the_metadata_is_refused_or_has_no_effect(window_file, tmp_path):
     model, metadata = tflite.read(window_file)
     refused = 0
     for position in range(len(model), window_file.stat().st_size):

@@ -1,4 +1,4 @@
-"""TFLite files with states: they restore whole waves like their networks and keep waves apart."""
+"""TFLite files with states: they have the output of their networks and keep waves separate."""
 
 import keras
 import numpy as np
@@ -11,7 +11,8 @@ from wideband.upsample.export import convert, exporter
 from wideband.upsample.tflite import TFLiteNetwork
 
 STEP, DELAY = 64, 256
-# The best signal-to-noise ratio of networks in dB; the error of 8 bits must be smaller than theirs.
+# The best signal-to-noise ratio of a network in dB. The error of 8 bits must be smaller than the
+# network's.
 BEST_SNR_DB = 20
 
 
@@ -19,7 +20,7 @@ def test_the_signature_names_the_wave_and_each_state(stream_file, build):
     network = build("streamnet")
     model, metadata = tflite.read(stream_file())
     interpreter = Interpreter(model_content=model)
-    # The past of a filter, of a frame, of eight dilated layers and of a frame of the synthesis.
+    # The past of the interpolation, the analysis, eight dilated layers and the synthesis.
     states = [f"state_{k:02}" for k in range(11)]
     (signature,) = interpreter.get_signature_list().values()
     assert signature == {"inputs": ["low", *states], "outputs": ["restored", *states]}
@@ -37,8 +38,8 @@ def test_the_signature_names_the_wave_and_each_state(stream_file, build):
     assert not {"CUSTOM", "DELEGATE", "WHILE", "VAR_HANDLE"} & set(convert.operators(model))
 
 
-def test_steps_by_the_signature_restore_a_wave_like_the_network(stream_file, build, noise):
-    """As a program that only knows TFLite runs it."""
+def test_steps_through_the_signature_have_the_output_of_the_network(stream_file, build, noise):
+    """The file runs as in a program that knows nothing but TFLite."""
     model, _ = tflite.read(stream_file())
     step = Interpreter(model_content=model).get_signature_runner()
     states = {
@@ -55,8 +56,8 @@ def test_steps_by_the_signature_restore_a_wave_like_the_network(stream_file, bui
     np.testing.assert_allclose(found, whole[: len(found)], rtol=0, atol=1e-4)
 
 
-def test_a_patch_waits_for_everything_but_the_eighth_that_is_dropped(patch_file):
-    """The stated latency, at 16 kHz; the spline adds to it."""
+def test_the_latency_of_patches_is_seven_eighths_of_a_patch(patch_file):
+    """The last eighth of a patch is dropped. The spline adds to the latency of the stream."""
     metadata = tflite.read(patch_file)[1]
     assert (metadata.window, metadata.hop, metadata.latency) == (256, 128, 224)
     stream = load(patch_file).stream(4000)
@@ -64,7 +65,7 @@ def test_a_patch_waits_for_everything_but_the_eighth_that_is_dropped(patch_file)
 
 
 @pytest.mark.parametrize("n", [1, STEP, 3000])
-def test_a_file_restores_what_its_run_restores(n, stream_file, stream_run, noise):
+def test_a_file_has_the_output_of_its_run(n, stream_file, stream_run, noise):
     low = noise(n)
     found, _ = load(stream_file()).upsample(low, 4000)
     expected, _ = load(stream_run).upsample(low, 4000)
@@ -72,7 +73,7 @@ def test_a_file_restores_what_its_run_restores(n, stream_file, stream_run, noise
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
-def test_a_wave_is_preceded_by_silence_and_not_by_states_of_zeros(stream_file, noise):
+def test_the_states_before_a_wave_are_those_of_silence_and_not_zeros(stream_file, noise):
     """The biases make the states of silence differ from zeros."""
     network, wave = TFLiteNetwork(stream_file()), noise(40 * STEP)
     cold = network.restore(wave.reshape(-1, STEP, 1)).reshape(-1)[DELAY:]
@@ -93,11 +94,11 @@ def test_dynamic_quantization_loses_little(stream_file, stream_run, speech, nois
 
 
 @pytest.mark.slow
-def test_int8_is_calibrated_with_states_as_they_are_in_use(stream_file, stream_run, speech, snr):
+def test_int8_is_calibrated_with_realistic_states(stream_file, stream_run, speech, snr):
     model, _ = tflite.read(stream_file("int8"))
     kinds = [each["dtype"] for each in Interpreter(model_content=model).get_tensor_details()]
     assert kinds.count(np.int8) > len(kinds) / 2
-    # The sum with the wave itself is in float32, those of the eight blocks are in 8 bits.
+    # The sum with the wave itself is in float32; the sums of the eight blocks are in 8 bits.
     counted = convert.operators(model)
     assert (counted["ADD_N"], counted["ADD"]) == (1, 8)
     low = degrade.decimate(speech(16000), 4)
@@ -173,7 +174,7 @@ def test_a_window_other_than_the_step_is_refused(stream_run, tmp_path):
 
 
 def test_an_export_whose_states_are_wrong_is_refused(stream_run, build, tmp_path, monkeypatch):
-    """A step that forgets: its first window would be right."""
+    """The step forgets its states, so only its first window is right."""
     network = build("streamnet")
     step = network.step()
 

@@ -12,19 +12,19 @@ from wideband.upsample.__main__ import command
 
 
 @pytest.fixture
-def tone():
+def noisy_tone():
     """Returns a function that makes a tone in faint noise, (n, channels).
 
-    A tone alone would be a recording whose band ends at the tone.
+    Without the noise, the band of the recording would end at the tone.
     """
 
-    def tone(seconds, sample_rate, channels=1, hz=440.0):
+    def noisy_tone(seconds, sample_rate, channels=1, hz=440.0):
         instants = np.arange(round(seconds * sample_rate)) / sample_rate
         noise = np.random.default_rng(0).normal(0, 0.003, len(instants))
         wave = 0.3 * np.sin(2 * np.pi * hz * instants) + noise
         return np.stack([wave * (1 - 0.5 * k) for k in range(channels)], axis=1)
 
-    return tone
+    return noisy_tone
 
 
 @pytest.fixture
@@ -41,20 +41,20 @@ def upsample(call):
 
 @pytest.fixture
 def refused(call, error_line):
-    """Returns a function that runs the command and returns its one line of error."""
+    """Returns a function that runs the command, which must fail, and returns its error line."""
 
     def refused(*arguments):
         code, out, err = call(command, *arguments)
         assert code == 1
-        # A single recording's error is printed once.
+        # The error of a single recording is printed once only.
         assert "left out" not in out
         return error_line(err)
 
     return refused
 
 
-def test_a_file_is_restored_with_a_run(run, upsample, tone, tmp_path):
-    soundfile.write(tmp_path / "old.wav", tone(1, 4000), 4000)
+def test_a_file_is_restored_with_a_run(run, upsample, noisy_tone, tmp_path):
+    soundfile.write(tmp_path / "old.wav", noisy_tone(1, 4000), 4000)
     out = upsample(tmp_path / "old.wav", f"--model={run}", f"--output={tmp_path / 'new.flac'}")
     info = soundfile.info(tmp_path / "new.flac")
     assert (info.samplerate, info.frames, info.channels) == (16000, 16000, 1)
@@ -63,7 +63,7 @@ def test_a_file_is_restored_with_a_run(run, upsample, tone, tmp_path):
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(8000, "speech-2x"), (4000, "speech-4x")])
-def test_a_process_needs_nothing_but_a_recording(rate, expected, speech, tmp_path):
+def test_the_command_needs_nothing_but_a_recording(rate, expected, speech, tmp_path):
     wave = speech(16000)[:: 16000 // rate]
     wave += 0.01 * np.random.default_rng(0).normal(size=len(wave))
     soundfile.write(tmp_path / "old.wav", wave, rate)
@@ -73,15 +73,15 @@ def test_a_process_needs_nothing_but_a_recording(rate, expected, speech, tmp_pat
     assert f"used {expected}" in done.stdout
     restored, sample_rate = soundfile.read(tmp_path / "old_wideband.wav")
     assert (len(restored), sample_rate) == (16000, 16000)
-    # There was nothing above half the rate.
+    # The recording had nothing above half its rate.
     power = np.abs(np.fft.rfft(restored)) ** 2
     assert power[rate // 2 + 500 :].sum() > 1e-5 * power.sum()
 
 
-def test_a_folder_keeps_its_subfolders(upsample, tone, tmp_path):
+def test_a_folder_keeps_its_subfolders(upsample, noisy_tone, tmp_path):
     for name in ("a/one.wav", "b/two.flac", "three.mp3"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(tmp_path / "in" / name, tone(0.5, 8000, 2), 8000)
+        soundfile.write(tmp_path / "in" / name, noisy_tone(0.5, 8000, 2), 8000)
     upsample(tmp_path / "in", "--model=spline", "--ratio=2", f"--output={tmp_path / 'out'}")
     written = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")}
     assert written == {"a/one.wav", "b/two.flac", "three.wav"}
@@ -106,8 +106,8 @@ def test_a_stereo_mp3_with_a_high_band_is_restored_only_if_forced(upsample, refu
     assert info.frames == (2 * frames * 16000 + 44100) // (2 * 44100)
 
 
-def test_a_hundred_samples_are_restored(upsample, tone, tmp_path):
-    soundfile.write(tmp_path / "short.wav", tone(100 / 4000, 4000), 4000)
+def test_a_hundred_samples_are_restored(upsample, noisy_tone, tmp_path):
+    soundfile.write(tmp_path / "short.wav", noisy_tone(100 / 4000, 4000), 4000)
     upsample(tmp_path / "short.wav", "--model=spline", f"--output={tmp_path / 'long.wav'}")
     assert soundfile.info(tmp_path / "long.wav").frames == 400
 
@@ -122,8 +122,8 @@ def test_silence_and_a_single_sample_are_restored(upsample, tmp_path):
     assert len(soundfile.read(tmp_path / "out" / "one.wav")[0]) == 4
 
 
-def test_rates_may_have_any_quotient(upsample, tone, tmp_path):
-    soundfile.write(tmp_path / "a.wav", tone(1, 8000), 8000)
+def test_rates_may_have_any_quotient(upsample, noisy_tone, tmp_path):
+    soundfile.write(tmp_path / "a.wav", noisy_tone(1, 8000), 8000)
     target = tmp_path / "b.wav"
     rates = ("--sample_rate=22050", "--ratio=22050/8000")
     upsample(tmp_path / "a.wav", "--model=sinc", *rates, f"--output={target}")
@@ -132,15 +132,15 @@ def test_rates_may_have_any_quotient(upsample, tone, tmp_path):
 
 
 @pytest.mark.parametrize("subtype", ["PCM_24", "FLOAT", "PCM_16"])
-def test_the_sample_format_is_kept(upsample, tone, tmp_path, subtype):
-    soundfile.write(tmp_path / "a.wav", tone(0.5, 4000), 4000, subtype=subtype)
+def test_the_sample_format_is_kept(upsample, noisy_tone, tmp_path, subtype):
+    soundfile.write(tmp_path / "a.wav", noisy_tone(0.5, 4000), 4000, subtype=subtype)
     upsample(tmp_path / "a.wav", "--model=spline", f"--output={tmp_path / 'b.wav'}")
     assert soundfile.info(tmp_path / "b.wav").subtype == subtype
 
 
-def test_a_pattern_a_format_and_a_sample_format_are_accepted(upsample, tone, tmp_path):
+def test_a_pattern_a_format_and_a_sample_format_are_accepted(upsample, noisy_tone, tmp_path):
     for name in ("a1.wav", "a2.wav", "b.wav"):
-        soundfile.write(tmp_path / name, tone(0.5, 4000), 4000)
+        soundfile.write(tmp_path / name, noisy_tone(0.5, 4000), 4000)
     upsample(
         *(tmp_path / "a*.wav", "--model=spline", f"--output={tmp_path / 'out'}"),
         *("--format=flac", "--subtype=PCM_24"),
@@ -150,9 +150,9 @@ def test_a_pattern_a_format_and_a_sample_format_are_accepted(upsample, tone, tmp
     assert soundfile.info(tmp_path / "out" / "a1.flac").subtype == "PCM_24"
 
 
-def test_clipped_peaks_are_reported_and_floats_keep_them(upsample, tone, tmp_path):
-    soundfile.write(tmp_path / "float.wav", 4 * tone(0.5, 4000), 4000, "FLOAT")
-    soundfile.write(tmp_path / "loud.flac", np.sign(tone(0.5, 4000)), 4000)
+def test_clipped_peaks_are_reported_and_floats_keep_them(upsample, noisy_tone, tmp_path):
+    soundfile.write(tmp_path / "float.wav", 4 * noisy_tone(0.5, 4000), 4000, "FLOAT")
+    soundfile.write(tmp_path / "loud.flac", np.sign(noisy_tone(0.5, 4000)), 4000)
     inputs = (tmp_path / "float.wav", tmp_path / "loud.flac")
     out = upsample(*inputs, "--model=spline", f"--output={tmp_path / 'out'}")
     assert re.search(r"loud.flac: .*; peaks of 1\.\d\d were clipped at 1", out)
@@ -160,8 +160,8 @@ def test_clipped_peaks_are_reported_and_floats_keep_them(upsample, tone, tmp_pat
     assert np.abs(soundfile.read(tmp_path / "out" / "float.wav")[0]).max() > 1.15
 
 
-def test_loud_recordings_are_made_quieter_or_written_in_float(upsample, tone, tmp_path):
-    soundfile.write(tmp_path / "a.wav", np.sign(tone(0.5, 4000)), 4000)
+def test_loud_recordings_are_made_quieter_or_written_in_float(upsample, noisy_tone, tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.sign(noisy_tone(0.5, 4000)), 4000)
     for peak, subtype in (("normalize", "PCM_16"), ("float", "FLOAT"), ("clip", "PCM_16")):
         target = tmp_path / f"{peak}.wav"
         upsample(tmp_path / "a.wav", "--model=spline", f"--output={target}", f"--peak={peak}")
@@ -175,9 +175,9 @@ def test_loud_recordings_are_made_quieter_or_written_in_float(upsample, tone, tm
     np.testing.assert_allclose(clipped, np.clip(loud, -1, 1), rtol=0, atol=1e-4)
 
 
-def test_recordings_with_an_output_can_be_skipped(upsample, tone, tmp_path):
+def test_recordings_whose_output_exists_can_be_skipped(upsample, noisy_tone, tmp_path):
     for name in ("a.wav", "b.wav"):
-        soundfile.write(tmp_path / name, tone(0.5, 4000), 4000)
+        soundfile.write(tmp_path / name, noisy_tone(0.5, 4000), 4000)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.wav").write_text("done before")
     inputs = (tmp_path / "a.wav", tmp_path / "b.wav")
@@ -188,7 +188,7 @@ def test_recordings_with_an_output_can_be_skipped(upsample, tone, tmp_path):
 
 
 def test_each_recording_gets_the_model_that_begins_where_its_content_ends(upsample, tmp_path):
-    """Noise up to 3.8 kHz in a file of 44.1 kHz, and a file of 4 kHz."""
+    """The recordings are noise up to 3.8 kHz in a file of 44.1 kHz, and a file of 4 kHz."""
     rng = np.random.default_rng(0)
     wide = soxr.resample(rng.normal(0, 0.1, 16000), 8000, 44100, quality="VHQ")
     soundfile.write(tmp_path / "wide.wav", wide, 44100)
@@ -200,34 +200,34 @@ def test_each_recording_gets_the_model_that_begins_where_its_content_ends(upsamp
     assert re.search("narrow.wav: .* used phone-4x", out)
 
 
-def write_nan(path, tone):
+def write_nan(path, noisy_tone):
     soundfile.write(path, np.array([0.1, np.nan] * 400), 4000, subtype="FLOAT")
 
 
-def write_slow(path, tone):
-    soundfile.write(path, tone(1, 2000), 2000)
+def write_slow(path, noisy_tone):
+    soundfile.write(path, noisy_tone(1, 2000), 2000)
 
 
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (lambda path, tone: path.write_bytes(b""), "the file is empty"),
-        (lambda path, tone: path.write_text("not audio\n"), "not readable as audio"),
+        (lambda path, noisy_tone: path.write_bytes(b""), "the file is empty"),
+        (lambda path, noisy_tone: path.write_text("not audio\n"), "not readable as audio"),
         (write_nan, "NaN"),
         (write_slow, "2000 Hz is below the 4000 Hz"),
-        (lambda path, tone: None, "no such file"),
+        (lambda path, noisy_tone: None, "no such file"),
     ],
 )
-def test_a_bad_file_is_refused_in_one_line(refused, tone, tmp_path, write, message):
-    write(tmp_path / "bad.wav", tone)
+def test_a_bad_file_is_refused_in_one_line(refused, noisy_tone, tmp_path, write, message):
+    write(tmp_path / "bad.wav", noisy_tone)
     line = refused(tmp_path / "bad.wav", "--model=spline", f"--output={tmp_path / 'out.wav'}")
     assert message in line
     assert "bad.wav" in line
     assert not (tmp_path / "out.wav").exists()
 
 
-def test_a_bad_file_is_named_and_the_others_are_restored(call, tone, tmp_path):
-    soundfile.write(tmp_path / "good.wav", tone(0.5, 4000), 4000)
+def test_a_bad_file_is_named_and_the_others_are_restored(call, noisy_tone, tmp_path):
+    soundfile.write(tmp_path / "good.wav", noisy_tone(0.5, 4000), 4000)
     (tmp_path / "bad.wav").write_text("not audio\n")
     inputs = (tmp_path / "bad.wav", tmp_path / "good.wav")
     code, out, err = call(command, *inputs, "--model=spline", f"--output={tmp_path / 'out'}")
@@ -240,9 +240,9 @@ def test_a_bad_file_is_named_and_the_others_are_restored(call, tone, tmp_path):
 
 @pytest.mark.parametrize("output", ["/proc/out.wav", "{tmp}/a.wav/out.wav", "{tmp}/out.m4a"])
 def test_an_output_that_cannot_be_written_is_refused_with_the_reason(
-    refused, tone, tmp_path, output
+    refused, noisy_tone, tmp_path, output
 ):
-    soundfile.write(tmp_path / "a.wav", tone(0.5, 4000), 4000)
+    soundfile.write(tmp_path / "a.wav", noisy_tone(0.5, 4000), 4000)
     output = output.format(tmp=tmp_path)
     line = refused(tmp_path / "a.wav", "--model=spline", f"--output={output}")
     assert line.startswith(f"error: {output}: cannot")
@@ -268,20 +268,17 @@ def test_an_output_that_cannot_be_written_is_refused_with_the_reason(
         (["a.wav", "--output=out.wav", "--format=flac"], "out.wav: not a .flac file"),
     ],
 )
-def test_flags_that_do_not_fit_are_refused_before_tensorflow_loads(
-    refused, tone, tmp_path, monkeypatch, arguments, message
+def test_wrong_flags_are_refused_before_tensorflow_loads(
+    refused, noisy_tone, tmp_path, monkeypatch, without_tensorflow, arguments, message
 ):
     monkeypatch.chdir(tmp_path)
-    # An import of a module that is None fails.
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    soundfile.write(tmp_path / "a.wav", tone(0.5, 4000), 4000)
+    soundfile.write(tmp_path / "a.wav", noisy_tone(0.5, 4000), 4000)
     assert message in refused(*arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
 def test_an_unknown_model_is_refused_before_a_known_one_is_loaded(
-    refused, run, tone, tmp_path, monkeypatch
+    refused, run, noisy_tone, tmp_path, without_tensorflow
 ):
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    soundfile.write(tmp_path / "a.wav", tone(0.5, 4000), 4000)
+    soundfile.write(tmp_path / "a.wav", noisy_tone(0.5, 4000), 4000)
     assert "splin: no such" in refused(tmp_path / "a.wav", f"--model={run}", "--model=splin")

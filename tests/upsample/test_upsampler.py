@@ -1,4 +1,4 @@
-"""The upsampler: aligned with its input, of the right length, and honest about bad input."""
+"""The upsampler: its output is aligned and of the right length, and bad input is refused."""
 
 from fractions import Fraction
 
@@ -57,7 +57,7 @@ def test_the_output_lasts_as_long_as_the_input(sample_rate, n, noise):
 @pytest.mark.parametrize("ratio", [2, 3, 4, 6, Fraction(441, 160)])
 @pytest.mark.parametrize("sample_rate", [8000, 16000, 22050, 44100, 48000])
 def test_the_output_is_aligned_with_the_input_to_the_sample(sample_rate, ratio):
-    """A chirp below every model's band, compared with a single resampling by soxr."""
+    """A chirp below every model's cutoff is compared with a single resampling with soxr."""
     instants = np.arange(sample_rate) / sample_rate
     chirp = (0.3 * np.sin(2 * np.pi * (100 * instants + 300 * instants**2))).astype(np.float32)
     wave, _ = load("sinc", 16000, ratio).upsample(chirp, sample_rate, keep_low_band=False)
@@ -68,7 +68,7 @@ def test_the_output_is_aligned_with_the_input_to_the_sample(sample_rate, ratio):
 
 @pytest.mark.parametrize("keep_low_band", [True, False])
 def test_a_quotient_of_rates_is_exact_over_a_long_wave(keep_low_band, tone):
-    """A minute from 8000 to 22050 Hz: a ratio that is slightly off would drift."""
+    """In a minute from 8000 to 22050 Hz, a ratio that is slightly off would drift."""
     low, high = tone(60 * 8000, 1000, 8000), tone(60 * 22050, 1000, 22050)
     upsampler = load("sinc", 22050, Fraction(22050, 8000))
     assert upsampler.low_rate == 8000
@@ -77,7 +77,7 @@ def test_a_quotient_of_rates_is_exact_over_a_long_wave(keep_low_band, tone):
     np.testing.assert_allclose(wave[2000:-2000], high[2000:-2000], rtol=0, atol=1e-4)
 
 
-def test_a_ratio_that_is_not_whole_is_refused_where_it_must_be():
+def test_a_ratio_that_is_not_whole_is_refused_unless_the_interpolation_supports_it():
     with pytest.raises(UserError, match=r"ratio 441/160: the interpolation spline needs a whole"):
         load("spline", 22050, Fraction(441, 160))
     network = models.build("keras_unet", width=0.05)
@@ -114,8 +114,8 @@ def test_a_wave_that_cannot_be_restored_is_refused(wave, sample_rate, message, k
 
 
 @pytest.mark.parametrize("from_rate", [4000, 16000])
-def test_the_band_that_the_wave_has_is_kept_by_default(from_rate):
-    """A baseline that damages everything, and a wave whose band ends at 1.7 of 2 kHz."""
+def test_the_own_band_of_the_wave_is_kept_by_default(from_rate):
+    """The baseline damages the whole band; the wave's band ends at 1.7 of 2 kHz."""
     rng = np.random.default_rng(3)
     wave = soxr.resample(rng.normal(0, 0.1, 3400 * 4), 3400, from_rate, quality="VHQ")
     upsampler = Upsampler(Interpolation("hold"), 16000, 4, "linear")

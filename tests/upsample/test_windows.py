@@ -1,4 +1,4 @@
-"""Windows: their outputs are joined without seams."""
+"""The outputs of windows are joined without seams."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from wideband.audio import interpolate
 from wideband.upsample import windows
 
 
-def run(network, wave, *window):
+def pass_through(network, wave, *window):
     """Passes a wave (n,) through a network in windows."""
     stage = windows.Windows(network, 1, 16000, *window)
     return np.concatenate([stage.push(wave[np.newaxis]), stage.flush()], axis=1)[0]
@@ -28,12 +28,12 @@ def test_a_network_with_a_context_restores_windows_like_the_whole_wave(
 
 @pytest.mark.parametrize("name", ["dnn", "tfilm"])
 def test_patches_are_half_a_patch_apart_and_cross_faded(name, noise, build, one_window_at_a_time):
-    """Compared with patches that are weighted one by one, with zeros in the outer eighths."""
+    """The output is compared with patches weighted one by one, with zeros in the outer eighths."""
     network = build(name)
     patch = network.patch
     n = 5 * patch
     wave = noise(n)
-    found = run(network, wave)
+    found = pass_through(network, wave)
     eighth = patch // 8
     rise = np.sin(np.pi / 2 * (np.arange(2 * eighth) + 0.5) / (2 * eighth)) ** 2
     weights = np.concatenate(
@@ -49,18 +49,18 @@ def test_patches_are_half_a_patch_apart_and_cross_faded(name, noise, build, one_
 
 
 def seam_db(network, noise):
-    """Mean rise of the second difference at the borders of windows above that between them.
+    """Measures the mean rise of the second difference at the borders of windows, in dB.
 
-    Patches of random networks agree in the wave only, so a cross-fade may dip there: a fall is not
-    a seam.
+    The patches of a random network agree only in the wave itself, so a cross-fade may dip: a fall
+    at the borders is not a seam.
     """
     window = max(2048, 4 * (network.context or 0))
     grid = windows.grid(network, window)
-    # 128 patches, or 32768 samples, but at least 4 windows.
+    # The wave has 128 patches, or 32768 samples and at least 4 windows.
     low = noise(4096 if network.context is None else max(8192, grid.hop))
     wave = interpolate.spline(low, 4)
-    found, factor = run(network, wave, grid.window), network.factor
-    # The middle of each fade, and the middle between two of them.
+    found, factor = pass_through(network, wave, grid.window), network.factor
+    # The middle of each fade, and the middle between two fades.
     borders = factor * (np.arange(2 * grid.hop, len(wave) - grid.hop, grid.hop) - grid.fade // 2)
     between = borders + factor * grid.hop // 2
     sharp = np.diff(found, 2) ** 2
@@ -82,7 +82,7 @@ def test_there_are_no_seams_where_windows_meet(name, noise, build, one_window_at
     assert seam_db(build(name), noise) < 1.0
 
 
-def test_hard_cuts_would_be_found(monkeypatch, noise, build, one_window_at_a_time):
+def test_the_measure_of_seams_finds_hard_cuts(monkeypatch, noise, build, one_window_at_a_time):
     network = build("gionet")
     monkeypatch.setattr(windows, "grid", lambda network, window: windows.Grid(network.patch, 0, 0))
     assert seam_db(network, noise) > 3.0
