@@ -1,18 +1,18 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# A folder of recordings for `make demo`; without one it takes the embedded corpus. A second folder
+# A folder of recordings for `make demo`; by default, it uses the embedded corpus. Another folder
 # needs another RUN: make demo DATA=other RUN=runs/other.
 DATA ?=
 RUN ?= runs/$(if $(DATA),own,demo)
 
-# `make results` trains all networks with equal budgets, on a folder of recordings, or on one with a
+# `make results` trains all networks with equal budgets on the recordings in DATA, which may have a
 # manifest.csv. PRECISION=mixed_bfloat16 halves the time on CPUs with AVX512-BF16.
 PRECISION ?= float32
 RESULTS ?= runs/results
 # TABLE=docs/results.md updates the table in that page.
 TABLE ?= $(RESULTS)/table.md
-# The recipes compare_NAME, once they can be listed.
+# Each NAME of the recipes compare_NAME; `results` sets it once wideband-train can list them.
 NETWORKS =
 
 .PHONY: demo results tables test quick lint clean
@@ -44,14 +44,14 @@ $(RESULTS)/%/evaluation.json: $(RESULTS)/data/manifest.csv
 
 .SECONDARY: $(NETWORKS:%=$(RESULTS)/%/evaluation.json)
 
-# Timing waits until all trainings are over.
+# Speed is measured after all trainings, which would slow it down.
 $(RESULTS)/%/speed.json: $(NETWORKS:%=$(RESULTS)/%/evaluation.json)
 	$(BIN)/python benchmarks/speed.py --run="$(RESULTS)/$*"
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
-# What takes a minute and a half, for use while developing.
+# The tests to run during development; a minute and a half.
 quick: $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal -m "not slow"
 

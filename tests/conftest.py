@@ -1,4 +1,4 @@
-"""What the tests of several folders share: waves, commands, a small dataset and a run on it."""
+"""Fixtures of several folders: waves, commands, networks, a small dataset and a run on it."""
 
 import configparser
 import csv
@@ -57,13 +57,29 @@ def call(capsys):
 
 @pytest.fixture(scope="session")
 def error_line():
-    """Returns a function that checks that an output is one line of error, and returns it."""
+    """Returns a function that checks that an output is one error line, and returns that line."""
 
     def error_line(output):
         assert output.startswith("error: ") and output.count("\n") == 1, output
         return output.rstrip("\n")
 
     return error_line
+
+
+@pytest.fixture(scope="session")
+def outline():
+    """Builds a network without initial weights, which can take many seconds to draw."""
+    import keras
+    from wideband import models
+
+    def outline(name, **arguments):
+        with keras.StatelessScope(initialize_variables=False):
+            network = models.build(name, **arguments)
+        # Otherwise Keras would draw the weights when the next network is built.
+        keras.utils.clear_session(free_memory=False)
+        return network
+
+    return outline
 
 
 @pytest.fixture(scope="session")
@@ -87,10 +103,10 @@ def make_dataset():
         }
         folder.mkdir(parents=True, exist_ok=True)
         manifest = []
-        for split, of_split in examples.items():
-            shards.write(folder / f"{split}-00000.tfrecord", of_split)
+        for split, written in examples.items():
+            shards.write(folder / f"{split}-00000.tfrecord", written)
             samples = {}
-            for each in of_split:
+            for each in written:
                 start = round(each.start_seconds * settings["sample_rate"])
                 samples[each.name] = start + len(each.high)
             manifest += [
@@ -103,7 +119,7 @@ def make_dataset():
                     "text": each.text,
                     "reason": "",
                 }
-                for each in {each.name: each for each in of_split}.values()
+                for each in {each.name: each for each in written}.values()
             ]
         (folder / "dataset.json").write_text(json.dumps(settings))
         with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
@@ -128,7 +144,7 @@ def data(make_dataset, tmp_path_factory):
             phase = np.cumsum(np.linspace(0.05, 2.5, 8192) * rng.uniform(0.5, 1.2))
             high = (0.3 * np.sin(phase) + rng.normal(0, 0.01, 8192)).astype(np.float32)
             low = degrade.decimate(high, 4)
-            # Names as in a corpus that has one recording in two formats.
+            # As in a corpus with every recording in two formats.
             name = f"{split}{number // 2}.{('wav', 'flac')[number % 2]}"
             splits[split].append(shards.Example(name, "someone", "", 0.0, high, low))
     silence = np.zeros(8192, np.float32)
@@ -138,7 +154,7 @@ def data(make_dataset, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run(data, tmp_path_factory):
-    """A run folder as wideband-train leaves it, whose network has random weights."""
+    """A run folder as wideband-train writes it; the network has random weights."""
     import keras
     from wideband import models
     from wideband.models.record import Record, Timings
@@ -185,10 +201,9 @@ def wheel(tmp_path_factory):
     """The wheel of this checkout, built from a copy so that the checkout stays clean."""
     root = Path(__file__).parents[1]
     folder = tmp_path_factory.mktemp("wheel")
-    listed = configparser.ConfigParser()
-    listed.read(root / "setup.cfg")
-    folders = {name.split(".")[1] for name in listed["options"]["packages"].split()}
-    for name in folders:
+    config = configparser.ConfigParser()
+    config.read(root / "setup.cfg")
+    for name in {name.split(".")[1] for name in config["options"]["packages"].split()}:
         shutil.copytree(
             root / name, folder / "tree" / name, ignore=shutil.ignore_patterns("__pycache__")
         )

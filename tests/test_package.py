@@ -1,8 +1,7 @@
-"""The frame of the project: packages, the direction of imports, the wheel, the commands."""
+"""The structure of the project: packages, the direction of imports, the wheel, the commands."""
 
 import ast
 import configparser
-import functools
 import importlib
 import re
 import subprocess
@@ -17,17 +16,19 @@ import soundfile
 from wideband.command.run import Command
 
 ROOT = Path(__file__).parents[1]
-# The floors, lowest first: a folder imports from lower ones only.
+# A folder imports only from the folders before it.
 FLOORS = ("command", "audio", "models", "data_gen", "upsample", "evaluate", "train")
-# Packages that a recording is restored with; all others come with extras.
+# The packages that restoring a recording needs; all others are in extras.
 LIGHT = {"numpy", "soundfile", "soxr", "absl", "tqdm", "ai_edge_litert"}
-# Modules of the lower floors that need more than these.
+# Modules up to upsample/ that need more than these, and the light modules among them.
 HEAVY = (
     *("command/drawing.py", "audio/spectrogram.py", "audio/alignment.py"),
     *("data_gen", "models", "upsample/export"),
 )
-LIGHT_AGAIN = ("models/__init__.py", "models/pretrained.py", "models/record.py")
-LIGHT_AGAIN += ("models/restorer.py", "data_gen/__init__.py")
+LIGHT_AMONG_HEAVY = (
+    *("models/__init__.py", "models/pretrained.py", "models/record.py", "models/restorer.py"),
+    "data_gen/__init__.py",
+)
 
 
 def modules(folder):
@@ -38,10 +39,10 @@ def modules(folder):
 
 
 def imports(path, top_level=False):
-    """Yields what a module imports: folders of ours and other packages, by their first name.
+    """Yields the names of the project's folders and of the other packages that a module imports.
 
-    As many dots lead out of the package as there are names from the root to the module.
-    import-linter and its like do not see through the package_dir of setup.cfg.
+    A relative import reaches the project's folders with one dot for each name in the module's path.
+    Tools such as import-linter do not understand the package_dir of setup.cfg.
     """
     out = len(path.relative_to(ROOT).parts)
     tree = ast.parse(path.read_text())
@@ -90,7 +91,7 @@ def test_a_folder_imports_from_lower_floors_only(folder):
     assert "wideband" not in imported
 
 
-def test_the_drawing_of_the_imports_in_contributing_is_true():
+def test_the_import_graph_in_contributing_is_correct():
     def closure(edges):
         while more := {(a, d) for a, b in edges for c, d in edges if b == c} - edges:
             edges = edges | more
@@ -108,7 +109,7 @@ def test_the_drawing_of_the_imports_in_contributing_is_true():
 
 
 def test_no_module_imports_itself_through_others():
-    """Circles within a folder, those for type checkers included."""
+    """Includes circles within a folder and imports for type checkers only."""
     graph = {}
     for folder in FLOORS:
         for path, name in modules(folder):
@@ -120,7 +121,7 @@ def test_no_module_imports_itself_through_others():
                     base = ".".join([*base, *([node.module] if node.module else [])])
                     graph[name] |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
     for name in graph:
-        # A package may import its own modules lazily.
+        # A package may import its own modules inside functions.
         if (ROOT / Path(*name.split(".")[1:])).is_dir():
             graph[name] = set()
 
@@ -134,15 +135,15 @@ def test_no_module_imports_itself_through_others():
     assert not circular
 
 
-def test_what_restores_recordings_imports_light_packages_only():
+def test_code_that_restores_recordings_imports_light_packages_only():
     checked = 0
     for folder in FLOORS[: FLOORS.index("upsample") + 1]:
         for path, _ in modules(folder):
             name = path.relative_to(ROOT).as_posix()
-            if name.startswith(HEAVY) and name not in LIGHT_AGAIN:
+            if name.startswith(HEAVY) and name not in LIGHT_AMONG_HEAVY:
                 continue
             others = set(imports(path, top_level=True)) - set(FLOORS) - sys.stdlib_module_names
-            # Names of our own modules, imported from a folder.
+            # Leaves out modules of ours that are imported from a folder.
             others = {other for other in others if importlib.util.find_spec(other)}
             assert others <= LIGHT, name
             checked += 1
@@ -176,14 +177,14 @@ def test_every_command_is_found():
 
 @pytest.fixture(scope="module")
 def loaded_by_help():
-    """What importing every command and printing its help loads, in a fresh process."""
-    modules = [
+    """For each command, the modules that are loaded once its help is printed, in a new process."""
+    names = [
         f"{name}.__main__" if (ROOT / Path(*name.split(".")[1:])).is_dir() else name
         for name in COMMANDS
     ]
     script = (
         "import importlib, sys\n"
-        f"for name in {modules}:\n"
+        f"for name in {names}:\n"
         "    importlib.import_module(name).command(['--help'])\n"
         "    print('loaded by', name, *sorted(sys.modules))\n"
     )
@@ -196,12 +197,6 @@ def test_help_does_not_wait_for_heavy_imports(loaded_by_help):
     assert len(loaded_by_help) == len(COMMANDS)
     for name, *loaded in loaded_by_help:
         assert not {"tensorflow", "keras", "matplotlib", "scipy", "soundfile"} & set(loaded), name
-
-
-@functools.cache
-def help_of(command):
-    """What a command prints for --help."""
-    return COMMANDS[command].help()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -219,14 +214,14 @@ def test_commands_name_themselves_as_users_type_them(name):
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """The bin folder of an environment that has the wheel, and the dependencies of this one."""
+    """The bin folder of an environment with the wheel and the dependencies of this environment."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder / "env", with_pip=False)
     base = {"base": str(folder / "env"), "platbase": str(folder / "env")}
     python = folder / "env" / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", "--python", python]
     subprocess.run([*pip, "install", "--no-deps", "--no-index", wheel], check=True)
-    # A folder named in a .pth file is searched, but the editable install in it does not start.
+    # Python searches the folder but ignores the .pth files in it, such as the editable install's.
     site = Path(sysconfig.get_path("purelib", vars=base))
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return folder / "env" / "bin"

@@ -31,7 +31,13 @@ def compile_step(objective: Objective) -> Step:
 
 
 def reseed(objectives: Sequence[Objective], seed: int, epoch: int) -> None:
-    """Sets the state of all random layers, which Keras does not save in weights files."""
+    """Sets the state of all random layers, which then follow from seed and epoch.
+
+    Args:
+        objectives: contain the random layers.
+        seed: seed of the run.
+        epoch: number of the epoch.
+    """
     variables = _unique(
         variable for objective in objectives for variable in objective.non_trainable_variables
     )
@@ -43,7 +49,10 @@ def reseed(objectives: Sequence[Objective], seed: int, epoch: int) -> None:
 def unsaved_variables(
     objectives: Sequence[Objective], networks: Mapping[str, keras.Model]
 ) -> list[keras.Variable]:
-    """Returns the variables of a checkpoint that the networks' weights files do not contain."""
+    """Returns the variables of a checkpoint that the networks' weights files do not contain.
+
+    These are the variables of optimizers, metrics, random layers, and further networks.
+    """
     saved = {id(weight) for network in networks.values() for weight in network.weights}
     variables = []
     for objective in objectives:

@@ -19,20 +19,6 @@ def policy(request):
 
 
 @pytest.fixture(scope="session")
-def outline():
-    """Builds a network without initial weights, which can take many seconds to draw."""
-
-    def build(name, **arguments):
-        with keras.StatelessScope(initialize_variables=False):
-            network = models.build(name, **arguments)
-        # Otherwise Keras would draw the weights when the next network is built.
-        keras.utils.clear_session(free_memory=False)
-        return network
-
-    return build
-
-
-@pytest.fixture(scope="session")
 def randomized():
     """Builds a network with random weights, so that every layer affects the output."""
 

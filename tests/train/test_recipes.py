@@ -2,13 +2,12 @@
 
 import dataclasses
 
-import keras
 import pytest
 from wideband import models
 from wideband.command import UserError
 from wideband.train import recipes
 
-# name: (model, ratios, strides) of the papers' results
+# The results of the papers: name -> model, ratios, data -> stride
 CLASSICS = {
     "audiounet": ("audiounet", (2, 4, 6), {"single": 4096, "multi": 8192, "piano": 4096}),
     "tfilm": ("tfilm", (2, 4, 8), {"single": 4096, "multi": 8192, "piano": 4096}),
@@ -21,7 +20,7 @@ CLASSICS = {
     "bini_tfilm": ("gionet", (4,), {"single": 2048, "multi": 2048}),
 }
 
-# name: learning rate, moments, epsilon and schedule of Adam; loss, batch, epochs
+# name -> learning rate, moments, epsilon and schedule of Adam; loss, batch, epochs
 TRAINED = {
     "audiounet": (3e-4, 0.9, 0.999, 1e-8, "constant", "patch_rmse", 64, 120),
     "tfilm": (3e-4, 0.9, 0.999, 1e-8, "constant", "patch_rmse", 64, 50),
@@ -81,7 +80,7 @@ def test_every_network_is_compared_with_the_same_budget():
         row = dataclasses.asdict(recipes.get(name))
         assert row.pop("arguments").pop("width") == 0.25
         budgets.add(str({key: row[key] for key in row if key not in ("name", "model")}))
-    # Our own networks are not in any paper, and have recipes of their own.
+    # Our own networks, which are from no paper, have recipes of their own.
     papers = {name for name in models.names() if models.paper(name) != "this project"}
     assert {recipes.get(name).model for name in compared} == papers
     assert len(budgets) == 1
@@ -95,7 +94,7 @@ def test_every_recipe_names_its_source_and_what_it_starts_from(name):
     assert recipe.starts_from in (None, *recipes.names())
 
 
-# Most recipes share a network: each is built once.
+# Many recipes share a network, which is built only once.
 @pytest.mark.parametrize(
     ("model", "arguments", "patch"),
     sorted(
@@ -105,12 +104,8 @@ def test_every_recipe_names_its_source_and_what_it_starts_from(name):
         }
     ),
 )
-def test_every_recipe_has_patches_that_its_network_takes(model, arguments, patch):
-    # Drawing initial weights would take most of the time.
-    with keras.StatelessScope(initialize_variables=False):
-        network = models.build(model, **dict(arguments))
-    # Keras would otherwise draw the weights when the next network is built.
-    keras.utils.clear_session(free_memory=False)
+def test_every_recipe_has_patches_that_its_network_takes(outline, model, arguments, patch):
+    network = outline(model, **dict(arguments))
     assert patch % (network.multiple * network.factor) == 0
 
 
@@ -119,7 +114,7 @@ def test_an_override_changes_one_field_and_keeps_the_others():
     assert recipe == dataclasses.replace(recipes.get("demo"), batch=3)
 
 
-def test_a_dict_overrides_the_entries_that_it_names():
+def test_a_dict_overrides_only_the_entries_that_it_names():
     recipe = recipes.get(
         "demo",
         arguments={"dropout": 0.1},
@@ -133,7 +128,7 @@ def test_a_dict_overrides_the_entries_that_it_names():
     assert recipe.augmentation.gain_db == 6.0
 
 
-def test_an_unknown_recipe_is_refused_with_the_names_of_all():
+def test_an_unknown_recipe_is_refused_and_the_known_ones_are_listed():
     with pytest.raises(UserError, match=r"unknown recipe 'dmeo'; choose one of demo, "):
         recipes.get("dmeo")
 
