@@ -1,4 +1,4 @@
-"""The training of a small DeepSpeech, on letters that are tones."""
+"""The training of a small DeepSpeech network on letters that are tones."""
 
 import itertools
 import json
@@ -63,7 +63,7 @@ def tones(dataset, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def few(dataset, tmp_path_factory):
-    """A dataset of five recordings, two batches."""
+    """A dataset of five recordings, which make two batches."""
     pairs = [(text, text) for text in ("ae", "oa", "eo", "o", "ea")]
     return dataset(tmp_path_factory.mktemp("few"), {"train": pairs, "valid": pairs[:1]})
 
@@ -78,7 +78,7 @@ def test_recordings_without_a_usable_transcript_are_left_out(tones):
 
 
 @pytest.mark.slow
-def test_the_command_trains_a_network_that_reads_unseen_words(tones, tmp_path, call, rows):
+def test_the_command_trains_a_network_that_transcribes_unseen_words(tones, tmp_path, call, rows):
     folder = tmp_path / "run"
     code, out, err = call(
         command, f"--data={tones}", f"--run={folder}", "--hidden=64", "--epochs=8", "--batch=8",
@@ -153,7 +153,7 @@ def test_the_tempo_changes_without_moving_the_ends():
         (["--data=x", "--run=x", "--dropout=1"], 2, "dropout"),
     ],
 )
-def test_a_mistake_is_one_line(call, error_line, flags, code, message):
+def test_a_mistake_is_reported_in_one_line(call, error_line, flags, code, message):
     found, _, err = call(command, *flags)
     assert found == code
     assert message in error_line(err)
@@ -177,7 +177,7 @@ def test_a_dataset_whose_transcripts_are_not_in_letters_is_refused(dataset, tmp_
     assert not (tmp_path / "run").exists()
 
 
-def test_a_process_refuses_a_dataset_that_is_not_there(tmp_path):
+def test_a_process_refuses_a_missing_dataset(tmp_path):
     line = [sys.executable, "-m", "wideband.train.deepspeech", "--data=none", "--run=x"]
     done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1

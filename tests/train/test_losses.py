@@ -15,10 +15,10 @@ from wideband.train.losses import (
 )
 
 
-def test_patch_rmse_of_numbers_worked_out_by_hand():
+def test_patch_rmse_matches_values_computed_by_hand():
     reference = np.array([[0.0, 0.0], [1.0, 1.0]])[..., np.newaxis]
     estimate = np.array([[3.0, 4.0], [1.0, 1.0]])[..., np.newaxis]
-    # sqrt((9 + 16) / 2 + 1e-6) and sqrt(0 + 1e-6), patch by patch.
+    # sqrt((9 + 16) / 2 + 1e-6) and sqrt(0 + 1e-6).
     np.testing.assert_allclose(patch_rmse(reference, estimate), [12.500001**0.5, 1e-3], rtol=1e-6)
 
 
@@ -29,7 +29,7 @@ def test_patch_log_rmse_falls_by_log_10_when_the_error_falls_by_20_db():
     np.testing.assert_allclose(losses[1] - losses[0], np.full(3, np.log(10)), rtol=1e-4)
 
 
-def test_mse_is_the_mean_square_of_each_patch():
+def test_mse_is_the_mean_square_error_of_each_patch():
     reference = np.array([[0.0, 0.0], [1.0, 1.0]])[..., np.newaxis]
     estimate = np.array([[3.0, 4.0], [1.0, 1.0]])[..., np.newaxis]
     np.testing.assert_allclose(mse(reference, estimate), [12.5, 0.0])

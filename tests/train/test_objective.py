@@ -1,4 +1,4 @@
-"""Objectives: what a step computes, and which weights it moves."""
+"""Objectives: what a step computes, and which weights it changes."""
 
 import subprocess
 import sys
@@ -51,40 +51,41 @@ def adversaries():
     def mean(x):
         return ops.mean(x, axis=(1, 2))
 
-    judge = {"critic": mean(ops.relu(1 - critic(high))) + mean(ops.relu(1 + critic(fake)))}
-    make = {"adversarial": -mean(critic(fake)), "error": mean(ops.abs(high - fake))}
+    critic_losses = {"critic": mean(ops.relu(1 - critic(high))) + mean(ops.relu(1 + critic(fake)))}
+    generator_losses = {"adversarial": -mean(critic(fake)), "error": mean(ops.abs(high - fake))}
+    inputs, weights = [low, high], {"adversarial": 0.1, "error": 1.0}
     objectives = [
-        Objective([low, high], judge, {"critic": 1.0}, [critic], "judge"),
-        Objective([low, high], make, {"adversarial": 0.1, "error": 1.0}, [generator], "make"),
+        Objective(inputs, critic_losses, {"critic": 1.0}, [critic], "critic_step"),
+        Objective(inputs, generator_losses, weights, [generator], "generator_step"),
     ]
     for objective in objectives:
         objective.compile(keras.optimizers.Adam(1e-3))
     return generator, critic, objectives
 
 
-def test_a_step_moves_only_the_networks_of_its_objective(batch):
+def test_a_step_changes_only_the_networks_of_its_objective(batch):
     generator, critic, objectives = adversaries()
-    for objective, moved, kept in zip(
+    for objective, trained, frozen in zip(
         objectives, (critic, generator), (generator, critic), strict=True
     ):
-        before = weights(moved), weights(kept)
+        before = weights(trained), weights(frozen)
         objective.train_on_batch(batch)
-        assert changed(moved, before[0])
-        assert not changed(kept, before[1])
+        assert changed(trained, before[0])
+        assert not changed(frozen, before[1])
         assert len(objective.trainable_variables) == 2
-        # Moments for two variables; the number of steps and the learning rate.
+        # Two moments for each of two variables, the number of steps, and the learning rate.
         assert len(objective.optimizer.variables) == 6
 
 
 def test_the_logs_have_every_named_loss_and_their_weighted_sum(batch):
-    *_, (judge, make) = adversaries()
-    assert set(judge.train_on_batch(batch, return_dict=True)) == {"loss", "critic"}
-    log = make.train_on_batch(batch, return_dict=True)
+    *_, (critic, generator) = adversaries()
+    assert set(critic.train_on_batch(batch, return_dict=True)) == {"loss", "critic"}
+    log = generator.train_on_batch(batch, return_dict=True)
     assert set(log) == {"loss", "adversarial", "error"}
     assert log["loss"] == pytest.approx(0.1 * log["adversarial"] + log["error"], rel=1e-5)
 
 
-def test_means_run_over_the_batches_of_an_epoch_weighted_by_their_patches(batch):
+def test_running_means_weight_the_batches_of_an_epoch_by_their_patches(batch):
     network = Filter()
     low, high = keras.Input((64, 1)), keras.Input((64, 1))
     (objective,) = regression.objectives(network, {"mse": 1.0}, low, high)

@@ -11,7 +11,7 @@ from wideband.train import recipes
 from wideband.train.overrides import field_type, parse_overrides
 from wideband.train.recipe import SHORTEST_PATCHES, Adam, Recipe
 
-LEAST = {"name": "x", "source": "y", "model": "audiounet"}
+MINIMAL = {"name": "x", "source": "y", "model": "audiounet"}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ LEAST = {"name": "x", "source": "y", "model": "audiounet"}
 )
 def test_a_recipe_that_cannot_work_is_refused(changes, message):
     with pytest.raises(UserError, match=message):
-        Recipe(**{**LEAST, **changes})
+        Recipe(**{**MINIMAL, **changes})
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_an_optimizer_that_cannot_work_is_refused(changes, message):
 
 
 def test_the_spectral_loss_takes_patches_longer_than_half_its_window():
-    Recipe(**LEAST, losses={"log_spectral": 1.0}, patch=1025)
+    Recipe(**MINIMAL, losses={"log_spectral": 1.0}, patch=1025)
 
 
 def test_every_loss_is_known_without_keras():
@@ -81,7 +81,7 @@ def test_a_recipe_survives_json(name):
 
 
 def test_a_quotient_survives_json():
-    recipe = Recipe(**LEAST, protocol="sinc", ratio=Fraction(441, 160))
+    recipe = Recipe(**MINIMAL, protocol="sinc", ratio=Fraction(441, 160))
     content = json.loads(json.dumps(recipe.to_json()))
     assert content["ratio"] == "441/160"
     assert Recipe.from_json(content) == recipe

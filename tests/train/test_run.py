@@ -20,7 +20,7 @@ RECIPE = {
 
 
 class Network:
-    """Saves and loads a number as a Keras model does its weights."""
+    """Saves and loads a number as its weights."""
 
     def __init__(self, number=0):
         self.number = number
@@ -83,7 +83,7 @@ def test_a_run_continues_with_the_networks_and_variables_of_its_last_epoch(tmp_p
     assert (network.number, [each.value for each in state]) == (2, [2, -2])
 
 
-def test_every_network_of_a_system_has_files_of_its_own(tmp_path):
+def test_every_network_of_a_system_has_its_own_files(tmp_path):
     networks = ("encoder", "decoder")
     fill(open_run(tmp_path), [1.0, 2.0], networks=networks)
     assert names(tmp_path) == [
@@ -182,7 +182,7 @@ def test_an_argument_that_repeats_the_recipe_does_not_make_another_run(tmp_path)
     assert open_run(tmp_path, repeated).epoch == 1
 
 
-def test_a_folder_without_epochs_is_free(tmp_path):
+def test_a_folder_without_epochs_is_free_for_another_run(tmp_path):
     new_record({**RECIPE, "sample_rate": 8000}).write(tmp_path)
     assert open_run(tmp_path).record.recipe == RECIPE
 

@@ -1,4 +1,4 @@
-"""Shipping a run: what the package has afterwards, and what is refused."""
+"""Shipping a run: what the package contains afterwards, and what is refused."""
 
 import shutil
 import subprocess
@@ -25,7 +25,7 @@ def shipped(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def trained(run, data, tmp_path_factory):
-    """A run folder with a full recipe and with paths."""
+    """A run folder whose record has a complete recipe, and paths."""
     folder = shutil.copytree(run, tmp_path_factory.mktemp("trained") / "run")
     record = Record.read(folder)
     recipe = recipes.get("demo", arguments={"width": 0.03})
@@ -60,7 +60,7 @@ def test_a_shipped_run_restores_like_the_run_in_half_the_space(trained, shipped)
     for model in ("small-4x", weights):
         found, _ = load(model).upsample(wave, 4000)
         error = np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2))
-        # 16-bit floats have a precision of 11 bits, and the root of the summed errors grows.
+        # 16-bit floats have a precision of 11 bits, and rounding errors add up.
         assert 0 < error < 2**-8
     answer = Record.read(folder).answer
     np.testing.assert_allclose(shipper.answer(load(trained)), answer, atol=1e-2)
@@ -94,7 +94,7 @@ def test_shipping_again_replaces_the_network_and_keeps_the_others(trained, expor
 
 
 @pytest.mark.parametrize("step", ["to_float16", "answer"])
-def test_a_failure_keeps_the_network_that_was_there(trained, exported, shipped, monkeypatch, step):
+def test_a_failure_keeps_the_previous_network(trained, exported, shipped, monkeypatch, step):
     shipper.ship(trained, "small-4x", exported)
 
     def fail(*arguments):
@@ -137,7 +137,7 @@ def test_the_command_refuses_a_file_of_another_run(
     assert not shipped.exists()
 
 
-def test_a_process_refuses_a_run_that_is_not_there():
+def test_a_process_refuses_a_missing_run():
     done = subprocess.run(
         [sys.executable, "-m", "wideband.train.ship", "--run=none", "--name=x"],
         capture_output=True,

@@ -21,7 +21,7 @@ def test_the_command_prints_the_best_epoch_and_the_next_command(finished, small_
     assert lines[3] == f"next: wideband-evaluate --run={finished}"
 
 
-def test_the_list_has_every_recipe_with_its_source(call):
+def test_the_list_shows_every_recipe_with_its_source(call):
     code, out, _ = call(command, "--recipe=list")
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()] == recipes.names()
@@ -38,7 +38,7 @@ def test_the_list_has_every_recipe_with_its_source(call):
         (["--recipe=demo", "--data=x", "--run=y", "--set=epochs=0"], "epochs 0 must be above 0"),
     ],
 )
-def test_a_mistake_is_one_line(call, error_line, flags, message):
+def test_a_mistake_is_reported_in_one_line(call, error_line, flags, message):
     code, out, err = call(command, *flags)
     assert (code, out) == (1, "")
     assert message in error_line(err)
