@@ -12,6 +12,8 @@ from .windows import WINDOW
 
 # Long waves are restored in chunks of this length.
 CHUNK_SECONDS = 20
+# Refuses waves (channels, n), which would take hours as n channels.
+MAX_CHANNELS = 64
 
 
 class Upsampler:
@@ -88,13 +90,14 @@ class Upsampler:
             and the model's high rate in Hz.
 
         Raises:
-            UserError: the wave is empty, has another number of dimensions, contains NaN or
-                infinity, or its rate is too low.
+            UserError: the wave is empty, has another shape, contains NaN or infinity, or its rate
+                is too low.
         """
         wave = np.asarray(wave)
-        if wave.ndim not in (1, 2):
+        if wave.ndim not in (1, 2) or (wave.ndim == 2 and wave.shape[1] > MAX_CHANNELS):
             raise UserError(
-                f"wave of shape {wave.shape}: it must be (n,) or (n, channels); reshape it"
+                f"wave of shape {wave.shape}: must be (n,) or (n, channels) with at most "
+                f"{MAX_CHANNELS} channels; reshape or transpose it"
             )
         if len(wave) == 0:
             raise UserError("the recording is empty")

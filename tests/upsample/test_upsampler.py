@@ -105,6 +105,7 @@ def test_channels_are_restored_separately(run, noise):
         (np.zeros(100), 0, "0 Hz is below the 4000 Hz"),
         (np.zeros((10, 2, 2)), 4000, r"wave of shape \(10, 2, 2\)"),
         (np.float32(0.5), 4000, r"wave of shape \(\)"),
+        (np.zeros((2, 4000)), 4000, r"wave of shape \(2, 4000\).*transpose"),
     ],
 )
 @pytest.mark.parametrize("keep_low_band", [True, False])
