@@ -13,6 +13,10 @@ class UserError(ValueError):
     """
 
 
+class UsageError(UserError):
+    """A wrong command line. The command exits with code 2 and refers to its `--help`."""
+
+
 def lookup(table: Mapping[str, T], name: str, what: str) -> T:
     """Returns `table[name]`.
 

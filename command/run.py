@@ -22,7 +22,11 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from .errors import UserError
+from .errors import UsageError, UserError
+
+# What a light install lacks; setup.cfg lists them under the extra `train`.
+EXTRA_PACKAGES = ("tensorflow", "keras", "scipy", "h5py", "pooch", "requests", "matplotlib")
+EXTRA_PACKAGES += ("PIL", "jinja2")
 
 
 class Flags(absl_flags.FlagValues):
@@ -123,12 +127,10 @@ class Command:
             return 0
         flags = self._flags()
         try:
-            rest = self._parse(flags, self._arguments)
-        except UserError as error:
+            self._main(flags, self._parse(flags, self._arguments))
+        except UsageError as error:
             print(f"error: {error}; see {self.name} --help", file=sys.stderr)
             return 2
-        try:
-            self._main(flags, rest)
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
@@ -137,6 +139,16 @@ class Command:
             if error.filename is None:
                 raise
             print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+            return 1
+        except ModuleNotFoundError as error:
+            package = str(error.name).partition(".")[0]
+            if package not in EXTRA_PACKAGES:
+                raise
+            print(
+                f"error: {self.name} needs {package}, which is not installed; "
+                "pip install '.[train]' in wideband's folder",
+                file=sys.stderr,
+            )
             return 1
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
@@ -167,9 +179,9 @@ class Command:
         try:
             rest = flags([self.name, *arguments])[1:]
         except absl_flags.Error as error:
-            raise UserError(_one_line(str(error))) from error
+            raise UsageError(_one_line(str(error))) from error
         if rest and not self.positional:
-            raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
+            raise UsageError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
         return rest
 
     def help(self) -> str:

@@ -68,7 +68,7 @@ class DeepSpeechExperiment:
                 )
         if importlib.util.find_spec("jiwer") is None:
             raise UserError(
-                "validation needs jiwer, which is not installed; pip install 'wideband[evaluate]'"
+                "validation needs jiwer, which is not installed; pip install '.[evaluate]' in wideband's folder"
             )
         self.settings, self.dataset, self.seed = settings, dataset, settings.seed
 

@@ -149,7 +149,7 @@ def _load_weights(run: str) -> Upsampler:
         from ..data_gen import degrade
     except ImportError as error:
         raise UserError(
-            f"{run}: needs TensorFlow ({error}); pip install 'wideband[train]', or use a TFLite "
+            f"{run}: needs TensorFlow ({error}); pip install '.[train]' in wideband's folder, or use a TFLite "
             f"file or a shipped network such as speech-4x"
         ) from error
     network = models.build(record.model, **record.arguments)

@@ -48,7 +48,7 @@ def require(names: Iterable[str]) -> None:
         if importlib.util.find_spec(metric.package) is None:
             raise UserError(
                 f"{metric.label} needs the package {metric.package}, which is not installed: "
-                "pip install 'wideband[evaluate]'"
+                "pip install '.[evaluate]' in wideband's folder"
             )
 
 

@@ -63,7 +63,7 @@ def _import_pocketsphinx() -> Any:
         import pocketsphinx
     except ImportError as error:
         raise UserError(
-            "the recognizer pocketsphinx is not installed; pip install 'wideband[evaluate]'"
+            "the recognizer pocketsphinx is not installed; pip install '.[evaluate]' in wideband's folder"
         ) from error
     return pocketsphinx
 

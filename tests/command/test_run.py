@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from wideband.command import UserError
+from wideband.command.errors import UsageError
 from wideband.command.run import Command, quiet_libraries
 
 
@@ -141,3 +142,31 @@ def test_libraries_are_quiet_inside_the_block_and_not_afterwards(capfd):
         os.write(2, b"from C++")
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"
+
+
+def test_main_may_refuse_the_command_line_as_well(command, call, error_line):
+    def main(flags, arguments):
+        raise UsageError("name a recording")
+
+    code, _, err = call(command(main), "--data=d")
+    assert (code, error_line(err)) == (2, "error: name a recording; see a-command --help")
+
+
+def test_a_package_that_a_light_install_lacks_is_named(command, call, error_line, monkeypatch):
+    def main(flags, arguments):
+        import scipy.signal  # noqa: F401
+
+    for name in [name for name in sys.modules if name.partition(".")[0] == "scipy"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    code, _, err = call(command(main), "--data=d")
+    assert code == 1
+    assert "a-command needs scipy" in error_line(err) and "'.[train]'" in err
+
+
+def test_a_missing_module_of_ours_keeps_its_traceback(command):
+    def main(flags, arguments):
+        import wideband.nothing  # noqa: F401
+
+    with pytest.raises(ModuleNotFoundError):
+        command(main)(["--data=d"])

@@ -225,7 +225,7 @@ def test_a_missing_package_is_one_line_that_says_how_to_install_it(
     code, _, err = run("quality", *folders, tmp_path / "out" / "quality.csv", "--metric=stoi")
     assert code == 1
     assert error_line(err).startswith("error: STOI needs the package pystoi")
-    assert "pip install 'wideband[evaluate]'" in err
+    assert "pip install '.[evaluate]'" in err
     assert not (tmp_path / "out").exists()
 
 
