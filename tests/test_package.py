@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from wideband.command.run import Command
+from wideband.command.run import EXTRA_PACKAGES, Command
 
 ROOT = Path(__file__).parents[1]
 # A folder imports only from the folders before it.
@@ -148,6 +148,15 @@ def test_code_that_restores_recordings_imports_light_packages_only():
             assert others <= LIGHT, name
             checked += 1
     assert checked > 20
+
+
+def test_the_packages_of_the_extra_train_are_known_to_commands():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options.extras_require"]["train"].strip().splitlines()
+    packages = {line.partition(">=")[0] for line in lines if not line.startswith("#")}
+    # TensorBoard writes the events of TensorFlow; nothing imports it.
+    assert (packages - {"tensorboard", "pillow"}) | {"PIL"} == set(EXTRA_PACKAGES)
 
 
 def test_networks_and_losses_run_on_every_backend():
