@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..command import UserError
+from ..command.errors import UsageError, UserError, lookup
 from ..command.run import Command, Flags
 
 if TYPE_CHECKING:
@@ -60,11 +60,14 @@ def define_flags(flags: Flags) -> None:
 
 def main(flags: Flags, arguments: list[str]) -> None:
     """Prepares the dataset and prints a summary."""
+    from . import corpora
+
+    lookup(dict.fromkeys(corpora.NAMES), flags.corpus, "corpus")
     for name, corpus in (("mic", "vctk"), ("subsets", "librispeech")):
         if flags.given(name) and flags.corpus != corpus:
             raise UserError(f"--{name} is for --corpus={corpus} only")
     if flags.source is None and flags.corpus != "demo":
-        raise UserError("--source is missing: the folder of the corpus")
+        raise UsageError("--source is missing: the folder of the corpus")
     from ..audio import quotient
     from . import degrade
     from .plan import Settings
@@ -120,9 +123,12 @@ def _print_summary(description: dict[str, Any], output: Path) -> None:
             f"{split:5}  {totals['recordings']:6} recordings  {totals['seconds'] / 60:8.1f} minutes"
             f"  {totals['speakers']:5} speakers"
         )
+    left_out = describe_left_out(description["left_out"], description["sample_rate"])
+    manifest = output / "manifest.csv"
     print(
-        f"left out: {describe_left_out(description['left_out'])}; "
-        f"{output / 'manifest.csv'} lists each with its reason"
+        f"left out: {left_out}; {manifest} lists each with its reason"
+        if left_out
+        else "left out: none"
     )
 
 

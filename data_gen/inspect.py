@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..command import UserError
+from ..command.errors import UsageError, UserError
 from ..command.run import Command, Flags
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def _describe(facts: "Facts") -> str:
 
 def _paths(arguments: Sequence[str]) -> list[Path]:
     """Lists the recordings named by the arguments, each once."""
+    if not arguments:
+        raise UsageError("name recordings, or folders with recordings")
     from .. import audio
 
     paths = []
@@ -75,7 +77,9 @@ def _paths(arguments: Sequence[str]) -> list[Path]:
         else:
             paths.append(Path(argument))
     if not paths:
-        raise UserError("name recordings, or folders with recordings")
+        raise UserError(
+            f"{arguments[0]}: no recordings here; readable are {', '.join(audio.SUFFIXES)}"
+        )
     return list(dict.fromkeys(paths))
 
 

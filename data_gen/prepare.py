@@ -75,7 +75,7 @@ def prepare(
                 path.unlink()
             raise UserError(
                 f"no recording is fit for training; left out of {len(recordings)}: "
-                f"{describe_left_out(left_out)}"
+                f"{describe_left_out(left_out, settings.sample_rate)}"
             )
         _write_shards(in_order, plan(kept, settings), output)
     results = {"totals": totals(kept), "left_out": left_out, "version": version("wideband")}

@@ -100,9 +100,15 @@ def count_left_out(measured: Iterable[Measured]) -> dict[str, int]:
     return dict(sorted(Counter(row.reason.split(":")[0] for row in measured if row.reason).items()))
 
 
-def describe_left_out(left_out: dict[str, int]) -> str:
-    """Describes the result of `count_left_out` in words."""
-    return ", ".join(f"{n} {reason}" for reason, n in left_out.items()) or "none"
+def describe_left_out(left_out: dict[str, int], sample_rate: int) -> str:
+    """Describes the result of `count_left_out` in words.
+
+    Args:
+        left_out: reason -> number of recordings.
+        sample_rate: of the dataset, in Hz.
+    """
+    details = {"low rate": f" (below {sample_rate} Hz)"}
+    return ", ".join(f"{n} {reason}{details.get(reason, '')}" for reason, n in left_out.items())
 
 
 def totals(kept: Sequence[Measured]) -> dict[str, dict[str, Any]]:

@@ -158,7 +158,8 @@ def start_espeak() -> Iterator[Callable[[Voice, str], tuple[np.ndarray, int]]]:
         import espeakng_loader
     except ImportError as error:
         raise UserError(
-            "the demo corpus needs the speech synthesiser espeak-ng; pip install '.[demo]' in wideband's folder"
+            "the demo corpus needs the speech synthesiser espeak-ng; "
+            "pip install '.[demo]' in wideband's folder"
         ) from error
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     library.espeak_Synth.argtypes = [

@@ -63,8 +63,9 @@ def main(flags: Flags, arguments: list[str]) -> None:
     check_suffix("output", output, ".csv")
     systems = parse_named_paths(arguments)
     if len(systems) < 2:
+        folders = "folder" if len(systems) == 1 else "folders"
         raise UserError(
-            f"{len(systems)} folders of estimates; give two or more, as FOLDER or NAME=FOLDER"
+            f"{len(systems)} {folders} of estimates; give two or more, as FOLDER or NAME=FOLDER"
         )
     names = _metrics(flags.metric, flags.cutoff_hz)
     from . import results

@@ -81,10 +81,7 @@ def prepare_evaluation(run: str, options: Options) -> Evaluation:
     """
     folder, record = find_record(run)
     check(run)
-    if options.output is None and pretrained.WEIGHTS in folder.resolve().parents:
-        raise UserError(
-            f"--run={run}: a shipped network; name a folder for the report with --output"
-        )
+    _check_folders(run, folder, record, options)
     dataset = _find_dataset(run, record, options)
     baselines = options.baselines
     if baselines is None:
@@ -132,11 +129,22 @@ def evaluate_run(run: str, options: Options, command: str) -> tuple[str, Path]:
     return _write(evaluation, outcome, list(systems), facts), evaluation.output / "report.html"
 
 
+def _check_folders(run: str, folder: Path, record: Record, options: Options) -> None:
+    """Raises a UserError if the options lack a folder that the run does not have."""
+    missing = {}
+    if options.data is None and record.data is None:
+        missing["dataset"] = "--data=DATASET"
+    if options.output is None and pretrained.WEIGHTS in folder.resolve().parents:
+        missing["folder for the report"] = "--output=FOLDER"
+    if missing:
+        raise UserError(
+            f"--run={run}: has no {' and no '.join(missing)}; add {' and '.join(missing.values())}"
+        )
+
+
 def _find_dataset(run: str, record: Record, options: Options) -> Dataset:
     """Opens the dataset to measure and checks that it fits the run and the options."""
-    data = options.data or (Path(record.data) if record.data else None)
-    if data is None:
-        raise UserError(f"--run={run}: has no dataset of its own; name one with --data")
+    data = options.data or Path(str(record.data))
     dataset = Dataset(data)
     _check_rates(dataset, str(data), run, record, "choose another --data")
     dataset.shards(options.split)

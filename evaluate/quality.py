@@ -2,8 +2,8 @@
 
 python -m wideband.evaluate.quality --references=clean --estimates=upsampled --output=quality.csv
 
-They need optional packages: pip install '.[evaluate]' in wideband's folder. If a metric does not apply to a
-recording, such as PESQ at 22.05 kHz, the table says so.
+They need optional packages: pip install '.[evaluate]' in wideband's folder. If a metric does not
+apply to a recording, such as PESQ at 22.05 kHz, the table says so.
 """
 
 import sys

@@ -8,7 +8,8 @@ To add a paper, write its file and add a row to `_NETWORKS`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fractions import Fraction
 from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -26,20 +27,33 @@ class _Row:
 
     module: str
     builder: str  # the class, or a function that makes an instance
-    small: dict[str, Any] = field(default_factory=dict)  # arguments that make it small, for tests
+    paper: str  # authors and year, or "this project"
+    small: dict[str, Any]  # arguments that make it small, for tests
 
 
 _NETWORKS = {
-    "audiounet": _Row("audiounet", "AudioUNet", {"width": 0.05}),
-    "tfilm": _Row("tfilm", "TFiLMNet", {"patch": 256, "width": 0.05}),
-    "afilm": _Row("afilm", "AFiLMNet", {"patch": 256, "width": 0.05, "depth": 1}),
-    "dnn": _Row("dnn", "DNN", {"patch": 256, "width": 0.2}),
-    "keras_unet": _Row("keras_unet", "KerasUNet", {"width": 0.05}),
-    "tfnet": _Row("tfnet", "TFNet", {"patch": 256, "width": 0.05}),
-    "gionet": _Row("gionet", "GioNet", {"patch": 256, "width": 0.05}),
-    "gionet2": _Row("gionet", "gionet2", {"patch": 256, "width": 0.05}),
-    "streamnet": _Row("streamnet", "StreamNet", {"width": 0.25}),
-    "framenet": _Row("framenet", "FrameNet", {"width": 0.1}),
+    "audiounet": _Row("audiounet", "AudioUNet", "Kuleshov et al. 2017", {"width": 0.05}),
+    "tfilm": _Row("tfilm", "TFiLMNet", "Birnbaum et al. 2019", {"patch": 256, "width": 0.05}),
+    "afilm": _Row(
+        "afilm", "AFiLMNet", "Rakotonirina 2021", {"patch": 256, "width": 0.05, "depth": 1}
+    ),
+    "dnn": _Row("dnn", "DNN", "Kuleshov, code of 2017", {"patch": 256, "width": 0.2}),
+    "keras_unet": _Row("keras_unet", "KerasUNet", "Sut 2022", {"width": 0.05}),
+    "tfnet": _Row("tfnet", "TFNet", "Lim et al. 2018", {"patch": 256, "width": 0.05}),
+    "gionet": _Row("gionet", "GioNet", "Bini 2021", {"patch": 256, "width": 0.05}),
+    "gionet2": _Row("gionet", "gionet2", "Bini 2021", {"patch": 256, "width": 0.05}),
+    "streamnet": _Row("streamnet", "StreamNet", "this project", {"width": 0.25}),
+    "framenet": _Row("framenet", "FrameNet", "this project", {"width": 0.1}),
+}
+
+
+# The types of arguments -> the types of their values, and what to call them. Overrides of a recipe
+# are parsed as numbers where possible.
+_TYPES = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str, int, float), "a string"),
 }
 
 
@@ -65,18 +79,17 @@ def build(name: str, /, **overrides: Any) -> "Network":
             raise UserError(
                 f"{name}: unknown argument {argument!r}; choose one of {', '.join(known)}"
             )
+    _check_types(name, overrides)
     try:
         return _builder(name)(**overrides)
-    except UserError:
-        raise
     except (TypeError, ValueError) as error:
-        # Python or Keras refuses the value, such as text for a number or a dropout rate of 2.
+        # The constructor or Keras refuses the value, such as a dropout rate of 2.
         raise UserError(f"{name}: {' '.join(str(error).split())}") from error
 
 
-def arguments(name: str) -> list[str]:
-    """Returns the names of the arguments that a network's constructor takes."""
-    return list(signature(_builder(name)).parameters)
+def arguments(name: str) -> dict[str, Any]:
+    """Returns the arguments that a network's constructor takes: name -> default."""
+    return {each.name: each.default for each in signature(_builder(name)).parameters.values()}
 
 
 def small(name: str) -> dict[str, Any]:
@@ -85,8 +98,22 @@ def small(name: str) -> dict[str, Any]:
 
 
 def paper(name: str) -> str:
-    """Returns the authors and the year of a network's paper."""
-    return import_module(f".{lookup(_NETWORKS, name, 'network').module}", __name__).PAPER
+    """Returns the authors and the year of a network's paper, or "this project"."""
+    return lookup(_NETWORKS, name, "network").paper
+
+
+def _check_types(name: str, values: dict[str, Any]) -> None:
+    """Raises a UserError if a value does not have the type of its argument."""
+    parameters = signature(_builder(name)).parameters
+    for argument, value in values.items():
+        kind = parameters[argument].annotation
+        if kind not in _TYPES:
+            continue
+        accepted, description = _TYPES[kind]
+        # In Python a bool is an int.
+        if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+            shown = value if isinstance(value, Fraction) else repr(value)
+            raise UserError(f"{name}: {argument} {shown} must be {description}")
 
 
 def _builder(name: str) -> Callable[..., "Network"]:

@@ -29,8 +29,6 @@ from .system import Network
 from .tfilm import BOTTLENECK_FILTERS, FILTERS, KERNELS
 from .unets import film_unet, first_block
 
-PAPER = "Rakotonirina 2021"
-
 DEPTH, HEADS, FEED_FORWARD = 4, 8, 2048
 
 

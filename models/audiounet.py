@@ -17,8 +17,6 @@ from .layers import add_wave, check_choice, widen
 from .system import Network
 from .unets import LAST_KERNEL, unet, unet_context
 
-PAPER = "Kuleshov et al. 2017"
-
 FILTERS = {"2017": (128, 256, 512, 512), "2019": (128, 384, 512, 512)}
 KERNELS = (65, 33, 17, 9)
 BOTTLENECK_FILTERS, BOTTLENECK_KERNEL = 512, 9

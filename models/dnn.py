@@ -23,8 +23,6 @@ from ..command import UserError
 from .layers import add_wave, widen
 from .system import Network
 
-PAPER = "Kuleshov, code of 2017"
-
 
 @keras.saving.register_keras_serializable("wideband")
 class DNN(Network):

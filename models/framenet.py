@@ -29,8 +29,6 @@ from .layers import FixedConv, add_wave, check_choice, sinc_kernel, widen
 from .spectral import inverse_rfft
 from .system import Network
 
-PAPER = "this project"
-
 CHANNELS = 192
 DILATIONS = (1, 3, 9, 27) * 3
 # Hop and window of the frames, in samples at the high rate.

@@ -41,8 +41,6 @@ from .spectral import time_frequency
 from .system import Network
 from .unets import film_unet, first_block, unet
 
-PAPER = "Bini 2021"
-
 # name: (kind and filters of the time branch, the same of the spectral branch)
 VARIANTS = {
     "gionet": (("tfilm", (64, 128, 256)), ("tfilm", (64, 128, 256))),

@@ -28,8 +28,6 @@ from .layers import Subpixel, add_wave, check_choice, widen
 from .system import Network
 from .unets import unet_context
 
-PAPER = "Sut 2022"
-
 # levels: filters on the way down, and those of the blocks with skips on the way up
 DOWN = {3: (64, 128, 256), 4: (64, 128, 128, 256), 5: (64, 64, 128, 128, 256)}
 UP = {3: (256, 128, 64), 4: (256, 128, 128, 64), 5: (256, 128, 128, 64, 64)}

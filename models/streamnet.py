@@ -20,8 +20,6 @@ from keras import layers, ops
 from .layers import check_choice, sinc_kernel, widen
 from .system import Network
 
-PAPER = "this project"
-
 CHANNELS = 128
 DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)
 # Lengths of a frame, a step and the look-ahead, in samples at the high rate.

@@ -24,8 +24,6 @@ from .layers import add_wave, widen
 from .system import Network
 from .unets import film_unet, first_block
 
-PAPER = "Birnbaum et al. 2019"
-
 FILTERS = (128, 256, 512, 512)
 KERNELS = (65, 33, 17, 9)
 BOTTLENECK_FILTERS = 512

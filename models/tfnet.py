@@ -34,8 +34,6 @@ from .spectral import time_frequency
 from .system import Network
 from .unets import unet
 
-PAPER = "Lim et al. 2018"
-
 FILTERS = {"slim": (64, 128, 256, 256), "full": (128, 256, 512, 512)}
 KERNELS = (65, 33, 17, 9)
 

@@ -8,7 +8,7 @@ A run that was stopped continues when the same command is started again.
 import sys
 from pathlib import Path
 
-from ..command import UserError
+from ..command.errors import UsageError
 from ..command.run import Command, Flags, quiet_tensorflow
 
 
@@ -39,8 +39,11 @@ def main(flags: Flags, arguments: list[str]) -> None:
         for name in recipes.names():
             print(f"{name:23} {recipes.get(name).source}")
         return
-    if not (flags.recipe and flags.data and flags.run):
-        raise UserError("--recipe, --data and --run are needed; --recipe=list prints the recipes")
+    if missing := [f"--{name}" for name in ("recipe", "data", "run") if not flags[name].value]:
+        raise UsageError(
+            f"{_join(missing)} {'is' if len(missing) == 1 else 'are'} missing; "
+            "--recipe=list prints the recipes"
+        )
     recipe = recipes.get(flags.recipe, **parse_overrides(flags.set))
 
     from ..data_gen.dataset import Dataset
@@ -54,13 +57,19 @@ def main(flags: Flags, arguments: list[str]) -> None:
 
     fit(experiment, run)
     best = run.best
+    epochs = "epoch" if run.epoch == 1 else "epochs"
     print(
-        f"{run.epoch} epochs; the best is epoch {best['epoch']}, on validation data:\n"
+        f"{run.epoch} {epochs}; the best is epoch {best['epoch']}, on validation data:\n"
         f"  {recipe.model:10} SNR {best['val_snr']:6.2f} dB, LSD {best['val_lsd']:.3f}"
     )
     for name, values in run.record.baselines.items():
         print(f"  {name:10} SNR {values['val_snr']:6.2f} dB, LSD {values['val_lsd']:.3f}")
     print(f"next: wideband-evaluate --run={flags.run}")
+
+
+def _join(names: list[str]) -> str:
+    """Joins names as in "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 command = Command("wideband-train", define_flags, main)

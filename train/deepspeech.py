@@ -68,7 +68,8 @@ class DeepSpeechExperiment:
                 )
         if importlib.util.find_spec("jiwer") is None:
             raise UserError(
-                "validation needs jiwer, which is not installed; pip install '.[evaluate]' in wideband's folder"
+                "validation needs jiwer, which is not installed; "
+                "pip install '.[evaluate]' in wideband's folder"
             )
         self.settings, self.dataset, self.seed = settings, dataset, settings.seed
 
@@ -199,8 +200,9 @@ def main(flags: Flags, arguments: list[str]) -> None:
 
     fit(experiment, run)
     seconds = sum(row["seconds"] for row in run.rows)
+    epochs = "epoch" if run.epoch == 1 else "epochs"
     print(
-        f"{run.epoch} epochs in {seconds / 60:.1f} minutes; the best is epoch "
+        f"{run.epoch} {epochs} in {seconds / 60:.1f} minutes; the best is epoch "
         f"{run.best['epoch']}, with a word error rate of {run.best['val_wer']:.1%} on validation "
         "data"
     )

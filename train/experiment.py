@@ -12,6 +12,7 @@ from ..command import UserError
 from ..data_gen import degrade
 from ..data_gen.dataset import Dataset
 from ..models import pretrained
+from ..models.record import Record
 from ..upsample import find_run
 from .recipe import Recipe
 from .run import Run, new_record
@@ -66,7 +67,8 @@ class Experiment:
                 f"{recipe.name} starts from a run of {recipe.starts_from}; name its folder with "
                 "--initial_weights, or start from random weights with --set=starts_from=none"
             )
-        self.initial_weights = find_run(initial_weights)[1] if initial_weights else None
+        self._starts_from = str(initial_weights)  # as the user names it
+        self.initial_weights = self._find_initial_weights() if initial_weights else None
 
     @property
     def remedy(self) -> str:
@@ -128,6 +130,17 @@ class Experiment:
             baselines=lambda: {method: validation.measure(baseline)},
         )
 
+    def _find_initial_weights(self) -> Path:
+        """Finds the initial weights, and checks that they are weights of the recipe's network."""
+        folder, weights = find_run(self._starts_from)
+        model = Record.read(folder).model
+        if model != self.recipe.model:
+            raise UserError(
+                f"--initial_weights={self._starts_from}: a {model}, and the recipe trains a "
+                f"{self.recipe.model}; start from another run, or set model={model}"
+            )
+        return weights
+
     def _arguments(self) -> dict[str, Any]:
         """Returns the network's arguments, with the recipe's ratio and patch if it takes them."""
         from .. import models
@@ -140,10 +153,7 @@ class Experiment:
         from .. import models
 
         recipe = self.recipe
-        try:
-            network = models.build(recipe.model, **arguments)
-        except UserError as error:
-            raise UserError(f"--set=arguments: {error}") from error
+        network = models.build(recipe.model, **arguments)
         network.jit_compile = recipe.xla
         multiple = network.multiple * network.factor  # in samples at the high rate
         if recipe.patch % multiple:
@@ -152,8 +162,33 @@ class Experiment:
                 f"{recipe.model} needs"
             )
         if self.initial_weights:
-            _load_initial_weights(network, self.initial_weights)
+            self._load_initial_weights(network, arguments)
         return network
+
+    def _load_initial_weights(self, network: "Network", arguments: dict[str, Any]) -> None:
+        """Copies the weights of a trained network of the same shape."""
+        from .. import models
+        from ..models.system import Network
+        from ..upsample import load
+
+        assert self.initial_weights
+        trained = load(self.initial_weights).network
+        assert isinstance(trained, Network)
+        try:
+            network.set_weights(trained.get_weights())
+        except ValueError as error:
+            defaults = models.arguments(self.recipe.model)
+            found = defaults | Record.read(self.initial_weights.parent).arguments
+            differences = [
+                f"{key} {found[key]}, not {value}"
+                for key, value in (defaults | arguments).items()
+                if found[key] != value
+            ]
+            raise UserError(
+                f"--initial_weights={self._starts_from}: its weights do not fit this "
+                f"{self.recipe.model}, since the arguments differ: {'; '.join(differences)}; "
+                "start from another run, or set the same arguments"
+            ) from error
 
     def _objectives(self, network: "Network", steps: int) -> "list[Objective]":
         import keras
@@ -209,19 +244,3 @@ class Experiment:
             for length in self.dataset.lengths("train")
             if length >= patch
         )
-
-
-def _load_initial_weights(network: "Network", weights: Path) -> None:
-    """Copies the weights of a trained network of the same shape."""
-    from ..models.system import Network
-    from ..upsample import load
-
-    trained = load(weights).network
-    assert isinstance(trained, Network)
-    try:
-        network.set_weights(trained.get_weights())
-    except ValueError as error:
-        raise UserError(
-            f"--initial_weights={weights}: the weights of that {trained.name} do not fit this "
-            f"{network.name}; set the same model and arguments"
-        ) from error

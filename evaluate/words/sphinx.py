@@ -63,7 +63,8 @@ def _import_pocketsphinx() -> Any:
         import pocketsphinx
     except ImportError as error:
         raise UserError(
-            "the recognizer pocketsphinx is not installed; pip install '.[evaluate]' in wideband's folder"
+            "the recognizer pocketsphinx is not installed; "
+            "pip install '.[evaluate]' in wideband's folder"
         ) from error
     return pocketsphinx
 

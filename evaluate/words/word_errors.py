@@ -96,7 +96,8 @@ def _normalization() -> Any:
         import jiwer
     except ImportError as error:
         raise UserError(
-            "word error rates need jiwer, which is not installed; pip install '.[evaluate]' in wideband's folder"
+            "word error rates need jiwer, which is not installed; "
+            "pip install '.[evaluate]' in wideband's folder"
         ) from error
     return jiwer.Compose(
         [

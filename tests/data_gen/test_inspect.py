@@ -84,19 +84,20 @@ def test_a_bad_file_has_a_line_and_the_others_are_still_printed(folder, call):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "expected", "message"),
     [
-        ([], "error: name recordings, or folders with recordings"),
-        (["--spectrogram=a.png", "a.wav", "b.wav"], "error: --spectrogram=a.png is one picture"),
+        ([], 2, "error: name recordings, or folders with recordings"),
+        (["{empty}"], 1, "error: {empty}: no recordings here"),
+        (["--spectrogram=a.png", "a.wav", "b.wav"], 1, "error: --spectrogram=a.png is one picture"),
     ],
 )
 def test_a_wrong_command_line_is_refused_in_one_line(
-    tmp_path, monkeypatch, call, error_line, arguments, message
+    tmp_path, monkeypatch, call, error_line, arguments, expected, message
 ):
     monkeypatch.chdir(tmp_path)
-    code, _, err = call(command, *arguments)
-    assert code == 1
-    assert error_line(err).startswith(message)
+    code, _, err = call(command, *(each.format(empty=tmp_path) for each in arguments))
+    assert code == expected
+    assert error_line(err).startswith(message.format(empty=tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 

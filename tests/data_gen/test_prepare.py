@@ -55,8 +55,8 @@ def test_the_command_prints_a_summary(prepared):
         "train 3 recordings 3.0 minutes 1 speakers",
         "valid 1 recordings 0.5 minutes 1 speakers",
         "test 2 recordings 1.7 minutes 1 speakers",
-        "left out: 1 clipped, 1 low rate, 1 narrow, 1 not finite, 1 short, 1 silent, 2 unreadable;"
-        f" {prepared.folder / 'manifest.csv'} lists each with its reason",
+        "left out: 1 clipped, 1 low rate (below 16000 Hz), 1 narrow, 1 not finite, 1 short, "
+        f"1 silent, 2 unreadable; {prepared.folder / 'manifest.csv'} lists each with its reason",
     ]
     assert "Traceback" not in prepared.process.stderr
     assert sorted(content(prepared.folder)) == [

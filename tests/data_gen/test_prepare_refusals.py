@@ -50,7 +50,14 @@ def test_help_lists_every_choice(call):
 
 def test_a_missing_source_is_refused(tmp_path, call):
     code, _, err = call(command, "--corpus=folder", f"--output={tmp_path}/out")
-    assert (code, err) == (1, "error: --source is missing: the folder of the corpus\n")
+    assert code == 2
+    assert err.startswith("error: --source is missing: the folder of the corpus; see ")
+
+
+def test_an_unknown_corpus_is_refused_before_a_missing_source(tmp_path, call, error_line):
+    code, _, err = call(command, "--corpus=timit", f"--output={tmp_path}/out", "--mic=2")
+    assert code == 1
+    assert error_line(err).startswith("error: unknown corpus 'timit'; choose one of folder")
 
 
 @pytest.mark.parametrize(
@@ -111,6 +118,20 @@ def test_a_corpus_without_fit_training_recordings_is_refused_with_the_reasons(
     code, _, err = prepare_dataset(small, tmp_path / "out")
     assert code == 0, err
     assert Dataset(tmp_path / "out").settings["left_out"] == {}
+
+
+def test_recordings_below_the_rate_of_the_dataset_are_left_out_with_that_rate(
+    small, tmp_path, prepare_dataset, error_line
+):
+    code, _, err = prepare_dataset(small, tmp_path / "out", "--sample_rate=22050")
+    assert code == 1
+    assert "left out of 3: 3 low rate (below 22050 Hz)" in error_line(err[err.index("error: ") :])
+
+
+def test_the_summary_points_to_no_reasons_if_nothing_is_left_out(small, tmp_path, prepare_dataset):
+    code, out, err = prepare_dataset(small, tmp_path / "out")
+    assert code == 0, err
+    assert out.splitlines()[-1] == "left out: none"
 
 
 def test_a_split_without_recordings_is_pointed_out(small, noise, tmp_path, prepare_dataset):

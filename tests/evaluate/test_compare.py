@@ -138,7 +138,7 @@ def shorten(folder, noise):
     [
         (lose, ["first", "worse"], ["worse: 1 recordings have no counterpart", "p1/0"]),
         (shorten, ["first", "worse"], ["p4/2", "10 samples shorter"]),
-        (None, ["first"], ["1 folders", "NAME=FOLDER"]),
+        (None, ["first"], ["1 folder of estimates", "NAME=FOLDER"]),
         (None, ["first", "nowhere"], ["nowhere: there is no such folder"]),
         (None, ["first", "first"], ["'first'", "NAME=PATH"]),
         (None, ["first", "worse", "--metric=lsd_hf"], ["lsd_hf", "--cutoff_hz"]),

@@ -132,8 +132,19 @@ def test_a_shipped_network_and_its_tflite_file_are_measured(data, tmp_path, call
     ("flags", "words"),
     [
         (["--run={tmp}"], ["run.json is missing"]),
-        (["--run=speech-4x"], ["shipped network", "--output"]),
-        (["--run=speech-4x", "--output={tmp}/out"], ["no dataset", "--data"]),
+        (
+            ["--run=speech-4x"],
+            ["--run=speech-4x: has no ", "; add --data=DATASET and --output=FOLDER"],
+        ),
+        (
+            ["--run=speech-4x", "--output={tmp}/out"],
+            ["--run=speech-4x: has no ", "; add --data=DATASET"],
+        ),
+        (
+            ["--run=speech-4x", "--data={tmp}"],
+            ["--run=speech-4x: has no ", "; add --output=FOLDER"],
+        ),
+        (["--run=spline"], ["spline is an interpolation", "name it with --baselines"]),
         (["--run={run}", "--data={tmp}"], ["no finished dataset"]),
         (["--run={run}", "--baselines=cubic"], ["cubic: no such run folder"]),
         (["--run={run}", "--baselines=speech-2x"], ["speech-2x has ratio 2, and"]),

@@ -172,7 +172,7 @@ def test_dropout_follows_the_positions_and_both_halves_of_a_layer():
 
 def test_unknown_blocks_are_refused():
     with pytest.raises(
-        UserError, match=r"^unsupported blocks 'code'; choose one of paper, published$"
+        UserError, match=r"^afilm: unsupported blocks 'code'; choose one of paper, published$"
     ):
         models.build("afilm", blocks="code")
 

@@ -66,5 +66,6 @@ def test_output_equals_a_numpy_reference(variant, reference, waves):
 
 
 def test_an_unsupported_variant_is_refused():
-    with pytest.raises(UserError, match=r"^unsupported variant '2018'; choose one of 2017, 2019$"):
+    message = r"^audiounet: unsupported variant '2018'; choose one of 2017, 2019$"
+    with pytest.raises(UserError, match=message):
         models.build("audiounet", variant="2018")

@@ -81,7 +81,7 @@ def test_defaults_are_the_published_settings(network, name):
 
 
 def test_a_width_that_leaves_a_layer_empty_is_refused(name):
-    with pytest.raises(UserError, match=r"^width 0\.001 leaves a layer without filters"):
+    with pytest.raises(UserError, match=rf"^{name}: width 0\.001 leaves a layer without filters"):
         models.build(name, **{**models.small(name), "width": 0.001})
 
 

@@ -77,5 +77,5 @@ def test_training_updates_the_statistics_that_inference_uses(waves, layers_of):
 
 
 def test_a_single_layer_is_refused():
-    with pytest.raises(UserError, match=r"^depth 1 must be at least 2$"):
+    with pytest.raises(UserError, match=r"^dnn: depth 1 must be at least 2$"):
         models.build("dnn", depth=1)

@@ -168,5 +168,6 @@ def test_before_training_it_inverts_the_decimation_filter_and_adds_almost_no_hig
 
 
 def test_an_unsupported_ratio_is_refused():
-    with pytest.raises(UserError, match=r"^unsupported ratio 3; choose one of 2, 4, 8, 16$"):
+    message = r"^framenet: unsupported ratio 3; choose one of 2, 4, 8, 16$"
+    with pytest.raises(UserError, match=message):
         models.build("framenet", ratio=3)

@@ -226,12 +226,12 @@ def test_mixed_precision_adds_the_wave_exactly(variant, policy, waves):
     [
         (
             {"variant": "gionet3"},
-            "^unsupported variant 'gionet3'; choose one of gionet, gionet2, tfnet,",
+            "^gionet: unsupported variant 'gionet3'; choose one of gionet, gionet2, tfnet,",
         ),
-        ({"fusion": "code"}, "^unsupported fusion 'code'; choose one of paper, published$"),
-        ({"blocks": "code"}, "^unsupported blocks 'code'; choose one of paper, published$"),
-        ({"ratio": 0}, "^ratio 0 must be at least 1$"),
-        ({"patch": 100}, "^patch of 100 samples must be a multiple of 32$"),
+        ({"fusion": "code"}, "^gionet: unsupported fusion 'code'; choose one of paper, published$"),
+        ({"blocks": "code"}, "^gionet: unsupported blocks 'code'; choose one of paper, published$"),
+        ({"ratio": 0}, "^gionet: ratio 0 must be at least 1$"),
+        ({"patch": 100}, "^gionet: patch of 100 samples must be a multiple of 32$"),
     ],
 )
 def test_a_wrong_argument_is_refused(arguments, message):

@@ -111,9 +111,9 @@ def test_every_convolution_starts_orthogonal(layers_of):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"ratio": 6}, "^ratio 6 must be a power of 2 above 1$"),
-        ({"ratio": 1}, "^ratio 1 must be a power of 2 above 1$"),
-        ({"levels": 6}, "^unsupported levels 6; choose one of 3, 4, 5$"),
+        ({"ratio": 6}, "^keras_unet: ratio 6 must be a power of 2 above 1$"),
+        ({"ratio": 1}, "^keras_unet: ratio 1 must be a power of 2 above 1$"),
+        ({"levels": 6}, "^keras_unet: unsupported levels 6; choose one of 3, 4, 5$"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):

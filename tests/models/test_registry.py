@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from fractions import Fraction
 
 import pytest
 from wideband import models
@@ -24,11 +25,42 @@ def test_the_name_of_the_keras_model_is_an_argument():
     assert models.build("dnn", patch=256, name="baseline").name == "baseline"
 
 
-@pytest.mark.parametrize("arguments", [{"width": "wide"}, {"width": 0.05, "dropout": 2}])
-def test_an_argument_of_the_wrong_type_or_range_is_refused_in_one_line(arguments):
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("audiounet", {"width": "abc"}, "audiounet: width 'abc' must be a number"),
+        ("audiounet", {"width": True}, "audiounet: width True must be a number"),
+        ("dnn", {"depth": 2.5}, "dnn: depth 2.5 must be a whole number"),
+        ("dnn", {"skips": 1}, "dnn: skips 1 must be true or false"),
+        ("tfilm", {"blocks": None}, "tfilm: blocks None must be a string"),
+        ("gionet2", {"width": "abc"}, "gionet2: width 'abc' must be a number"),
+        ("streamnet", {"ratio": Fraction(441, 160)}, "streamnet: ratio 441/160 must be a whole"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_and_its_argument_named(name, arguments, message):
+    with pytest.raises(UserError, match=f"^{message}"):
+        models.build(name, **arguments)
+
+
+def test_a_whole_number_is_accepted_where_a_float_or_a_string_is_expected():
+    network = models.build("audiounet", variant=2019, width=0.02, dropout=0)
+    assert network.get_config()["variant"] == "2019"
+
+
+def test_a_value_that_keras_refuses_is_reported_in_one_line():
     with pytest.raises(UserError, match=r"^audiounet: .+") as raised:
-        models.build("audiounet", **arguments)
+        models.build("audiounet", width=0.05, dropout=2)
     assert "\n" not in str(raised.value)
+
+
+def test_the_papers_of_the_networks_are_known_without_keras():
+    code = """
+import sys
+from wideband import models
+print(models.paper("tfnet"), "|", models.paper("framenet"), "|", "keras" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "Lim et al. 2018 | this project | False", done.stderr
 
 
 @pytest.mark.slow

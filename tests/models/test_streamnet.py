@@ -119,5 +119,6 @@ def test_it_begins_as_a_band_limited_interpolation(ratio):
 
 
 def test_an_unsupported_ratio_is_refused():
-    with pytest.raises(UserError, match=r"^unsupported ratio 3; choose one of 2, 4, 8, 16$"):
+    message = r"^streamnet: unsupported ratio 3; choose one of 2, 4, 8, 16$"
+    with pytest.raises(UserError, match=message):
         models.build("streamnet", ratio=3)

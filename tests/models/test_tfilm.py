@@ -114,8 +114,11 @@ def test_dropout_is_in_the_bottleneck_and_on_the_way_up(full, layers_of):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"blocks": "code"}, "^unsupported blocks 'code'; choose one of paper, published$"),
-        ({"patch": 6000}, "^first block of 93 samples must be a multiple of 16 to halve 4 times;"),
+        ({"blocks": "code"}, "^tfilm: unsupported blocks 'code'; choose one of paper, published$"),
+        (
+            {"patch": 6000},
+            "^tfilm: first block of 93 samples must be a multiple of 16 to halve 4 times;",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):

@@ -31,8 +31,9 @@ def test_a_recipe_that_does_not_fit_the_dataset_is_refused(experiment, setting, 
     ("setting", "message"),
     [
         ("patch=300", "patch 300 is not a multiple of 64 samples, which keras_unet needs"),
-        ("arguments.wdith=1", "--set=arguments: keras_unet: unknown argument 'wdith'"),
-        ("arguments.width=0", "--set=arguments: .*width 0 leaves a layer without filters"),
+        ("arguments.wdith=1", "^keras_unet: unknown argument 'wdith'"),
+        ("arguments.width=0", "^keras_unet: width 0.* leaves a layer without filters"),
+        ("arguments.width=abc", "^keras_unet: width 'abc' must be a number"),
     ],
 )
 def test_settings_that_the_network_does_not_accept_are_refused(
@@ -153,12 +154,31 @@ def test_fine_tuning_starts_from_the_weights_of_another_run(finished, experiment
         experiment(*settings).open(tuned.folder)
 
 
-@pytest.mark.parametrize(
-    ("setting", "network"), [("arguments.width=0.1", "keras_unet"), ("model=tfilm", "tfilm")]
-)
-def test_initial_weights_of_another_network_are_refused(experiment, finished, setting, network):
-    described = experiment(setting, "starts_from=demo", initial_weights=finished)
-    with pytest.raises(UserError, match=f"weights of that keras_unet do not fit this {network}"):
+def test_initial_weights_of_another_network_are_refused(experiment, finished):
+    message = f"^--initial_weights={finished}: a keras_unet, and the recipe trains a tfilm; "
+    with pytest.raises(UserError, match=message):
+        experiment("model=tfilm", initial_weights=finished)
+
+
+def test_initial_weights_of_another_shape_are_refused_with_the_arguments_that_differ(
+    experiment, finished
+):
+    described = experiment("arguments.width=0.1", "arguments.levels=4", initial_weights=finished)
+    with pytest.raises(UserError) as error:
+        described.build()
+    assert str(error.value) == (
+        f"--initial_weights={finished}: its weights do not fit this keras_unet, since the "
+        "arguments differ: levels 3, not 4; width 0.05, not 0.1; start from another run, or set "
+        "the same arguments"
+    )
+
+
+def test_initial_weights_of_another_ratio_are_refused_by_their_name(experiment):
+    described = experiment(
+        "model=framenet", "arguments.width=1", "patch=512", initial_weights="speech-2x"
+    )
+    message = "^--initial_weights=speech-2x: its weights .*framenet.* differ: ratio 2, not 4; "
+    with pytest.raises(UserError, match=message):
         described.build()
 
 

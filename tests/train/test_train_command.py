@@ -31,7 +31,6 @@ def test_the_list_shows_every_recipe_with_its_source(call):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--recipe=demo"], "--recipe, --data and --run are needed"),
         (["--recipe=dmeo", "--data=x", "--run=y"], "unknown recipe 'dmeo'"),
         (["--recipe=demo", "--data=x", "--run=y"], "x: no finished dataset"),
         (["--recipe=demo", "--data=x", "--run=y", "--set=losses.mae=1"], "unknown loss 'mae'"),
@@ -42,6 +41,29 @@ def test_a_mistake_is_reported_in_one_line(call, error_line, flags, message):
     code, out, err = call(command, *flags)
     assert (code, out) == (1, "")
     assert message in error_line(err)
+
+
+@pytest.mark.parametrize(
+    ("flags", "missing"),
+    [
+        ([], "--recipe, --data and --run are missing; --recipe=list prints the recipes"),
+        (["--recipe=demo"], "--data and --run are missing"),
+        (["--recipe=demo", "--data=x"], "--run is missing"),
+    ],
+)
+def test_a_missing_flag_is_a_wrong_command_line(call, error_line, flags, missing):
+    code, out, err = call(command, *flags)
+    assert (code, out) == (2, "")
+    assert error_line(err).startswith(f"error: {missing}; ")
+
+
+def test_a_run_of_one_epoch_is_reported_in_the_singular(train, small_flags, data, tmp_path, call):
+    settings = ["epochs=1", "steps_per_epoch=1"]
+    run = train(tmp_path / "run", *settings).folder
+    flags = [f"--set={setting}" for setting in settings]
+    code, out, err = call(command, *small_flags, *flags, f"--data={data}", f"--run={run}")
+    assert code == 0, err
+    assert out.startswith("1 epoch; the best is epoch 1, ")
 
 
 def test_an_unknown_flag_is_a_wrong_command_line(call, error_line, data, tmp_path):
@@ -60,6 +82,7 @@ def test_mistakes_are_refused_before_tensorflow_loads(finished, data, tmp_path):
         ["--recipe=demo", f"--data={data}", "--run=x", "--set=losses.log_spectral=-1"],
         ["--recipe=demo", f"--data={data}", "--run=x", "--set=patch=512"],
         ["--recipe=demo", f"--data={data}", "--run=x", "--initial_weights=none"],
+        ["--recipe=demo", f"--data={data}", "--run=x", "--initial_weights=speech-2x"],
     ]
     code = f"""
 import sys
@@ -68,8 +91,8 @@ codes = [command(line) for line in {lines!r}]
 print(codes, sorted({{"tensorflow", "keras"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "[1, 1, 1, 1, 1, 1] []", done.stderr
-    assert len(done.stderr.splitlines()) == 6
+    assert done.stdout.strip() == "[1, 1, 1, 1, 1, 1, 1] []", done.stderr
+    assert len(done.stderr.splitlines()) == 7
 
 
 @pytest.mark.slow

@@ -119,7 +119,7 @@ def _with_spectral_weight(base: Recipe, weight: float, **changes: Any) -> Recipe
 def _compared() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yields name, network and further arguments of the networks that are compared."""
     for name in models.names():
-        if name not in ("dnn", "streamnet", "framenet"):
+        if name != "dnn" and models.paper(name) != "this project":
             yield name, name, {}
     # Frames of 256 samples, since batch normalization needs more frames than a batch's 4 patches.
     yield "dnn", "dnn", {"patch": 256}
