@@ -47,11 +47,16 @@ def roughness(restored: "np.ndarray", hop: int, offset: int) -> "np.ndarray":
 
     Returns:
         one value per border, except for borders in silence.
+
+    Raises:
+        UserError: the recording has no border.
     """
     import numpy as np
 
     energy = np.diff(restored.astype(np.float64), 2) ** 2
     borders = np.arange(offset + hop, len(energy) - 6 * HALF, hop)
+    if not len(borders):
+        raise UserError("the recordings are too short: no two windows meet; use longer ones")
     # (borders, 10 HALF): the left side, the border, the right side
     around = np.stack([energy[at - 5 * HALF : at + 5 * HALF] for at in borders])
     inside = around[:, 4 * HALF : 6 * HALF].mean(axis=1)

@@ -96,6 +96,8 @@ def main(flags: Flags, arguments: list[str]) -> None:
     suffix = f".{flags.format}" if flags.format else None
     output = Path(flags.output) if flags.output else files.default_output(arguments, suffix)
     pairs = files.pair_inputs(arguments, output, suffix)
+    if settings.subtype is not None:
+        files.check_subtype(settings.subtype, pairs)
     _check_rates(flags)
     _restore_files(flags, settings, pairs, output)
 

@@ -4,6 +4,8 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
+import soundfile
+
 from .. import audio
 from ..command import UserError
 
@@ -62,6 +64,18 @@ def _check_targets(pairs: Sequence[tuple[Path, Path]]) -> None:
         if target.resolve() == source.resolve():
             raise UserError(f"{source} would be overwritten; choose another --output")
         sources[target] = source
+
+
+def check_subtype(subtype: str, pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Raises a UserError if an output's format does not have a sample format."""
+    for suffix in sorted({target.suffix.lower() for _, target in pairs}):
+        container = "AIFF" if suffix == ".aif" else suffix.removeprefix(".").upper()
+        possible = soundfile.available_subtypes(container)
+        if subtype.upper() not in possible:
+            raise UserError(
+                f"--subtype={subtype}: {suffix} files have {', '.join(possible)}; choose another "
+                "subtype"
+            )
 
 
 def default_output(inputs: Sequence[str], suffix: str | None = None) -> Path:

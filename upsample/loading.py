@@ -77,6 +77,10 @@ def find_record(run: str | Path) -> tuple[Path, Record]:
         folder = pretrained.find(name)
     elif path.suffix == ".tflite":
         raise UserError(f"{name}: a TFLite file is not a run; name a run folder")
+    elif not path.exists() and is_interpolation(name):
+        raise UserError(
+            f"{name} is an interpolation, not a run; name it with --baselines or --model"
+        )
     elif not path.exists():
         raise UserError(
             f"{name}: no such run folder or weights file, and no shipped network; choose one of "
@@ -149,8 +153,8 @@ def _load_weights(run: str) -> Upsampler:
         from ..data_gen import degrade
     except ImportError as error:
         raise UserError(
-            f"{run}: needs TensorFlow ({error}); pip install '.[train]' in wideband's folder, or use a TFLite "
-            f"file or a shipped network such as speech-4x"
+            f"{run}: needs TensorFlow ({error}); pip install '.[train]' in wideband's folder, or "
+            "use a TFLite file or a shipped network such as speech-4x"
         ) from error
     network = models.build(record.model, **record.arguments)
     # XLA's one-dimensional convolutions are slow on CPUs, and compiling them takes seconds.

@@ -17,21 +17,26 @@ DEFAULTS = ("speech-2x", "speech-4x")
 # content is more than the slope of a filter. Below the lower limit, a hole remains between the
 # recording's band and the model's high band.
 WIDEST, NARROWEST = 1.1, 0.5
+# A recording whose content reaches this fraction of a model's whole band lacks nothing.
+COMPLETE = 0.95
 
 
 class Candidate:
     """A model that may fit, loaded when a recording needs it.
 
     Args:
+        name: the model's name.
         low_rate: the model's low rate in Hz.
+        sample_rate: the model's high rate in Hz.
         load: loads the model.
 
-    Attributes:
-        low_rate: the model's low rate in Hz.
+    The first three arguments are also attributes.
     """
 
-    def __init__(self, low_rate: float, load: Callable[[], Upsampler]) -> None:
-        self.low_rate = low_rate
+    def __init__(
+        self, name: str, low_rate: float, sample_rate: int, load: Callable[[], Upsampler]
+    ) -> None:
+        self.name, self.low_rate, self.sample_rate = name, low_rate, sample_rate
         self._load = load
         self._upsampler: Upsampler | None = None
         self._lock = Lock()
@@ -64,7 +69,10 @@ def candidates(
         check(model)
     # Loaded at once, so that damaged files are found before anything is restored.
     upsamplers = [load(model, sample_rate, ratio) for model in models]
-    return [Candidate(each.low_rate, lambda each=each: each) for each in upsamplers]
+    return [
+        Candidate(each.name, each.low_rate, each.sample_rate, lambda each=each: each)
+        for each in upsamplers
+    ]
 
 
 def pick(
@@ -91,17 +99,23 @@ def pick(
     if fitting:
         return min(fitting, key=lambda each: each.low_rate).upsampler
     low_band_hz = nearest.low_rate / 2
+    if band_hz >= COMPLETE * nearest.sample_rate / 2:
+        raise UserError(
+            f"already has content up to {band_hz:.0f} Hz; there is nothing for {nearest.name} to "
+            "restore"
+        )
     if band_hz > low_band_hz:
         raise UserError(
-            f"has content up to {band_hz:.0f} Hz, and this model replaces everything above "
+            f"has content up to {band_hz:.0f} Hz, and {nearest.name} replaces everything above "
             f"{low_band_hz:.0f} Hz; use a model with a higher low rate, or --force"
         )
     raise UserError(
-        f"its content ends at {band_hz:.0f} Hz, and this model restores only what is above "
+        f"its content ends at {band_hz:.0f} Hz, and {nearest.name} restores only what is above "
         f"{low_band_hz:.0f} Hz, which leaves a hole; use a model with a lower low rate, or --force"
     )
 
 
 def _shipped(name: str) -> Candidate:
     # `pretrained.find` would read all of its files to check them; `load` does so when needed.
-    return Candidate(Record.read(pretrained.WEIGHTS / name).low_rate, lambda: load(name))
+    record = Record.read(pretrained.WEIGHTS / name)
+    return Candidate(name, record.low_rate, record.sample_rate, lambda: load(name))

@@ -62,8 +62,8 @@ def restore_file(
         subtype=_subtype(source, target, settings),
     )
     peak = recording.restore(progress)
-    found = f"a band up to {band_hz:.0f} Hz" if band_hz else "silence"
-    message = f"{target}: found {found}, used {upsampler.name}"
+    found = f"has a band up to {band_hz:.0f} Hz" if band_hz else "is silent"
+    message = f"{target}: {source} {found}; used {upsampler.name}"
     if peak <= 1 or recording.subtype in ("FLOAT", "DOUBLE"):
         return message
     if settings.peak == "clip":

@@ -19,7 +19,10 @@ END_SAMPLES = 32
 class Stream:
     """Restores a wave chunk by chunk; `Upsampler.stream` makes one.
 
-    The concatenated outputs equal the output of `Upsampler.upsample` for the whole wave.
+    The concatenated outputs do not depend on the chunks. They equal the output of
+    `Upsampler.upsample` for the whole wave if both keep the same band: `keep_hz=None` equals
+    `keep_low_band=False`. With `keep_low_band=True`, `upsample` measures the band of the whole
+    wave, and only a stream with this `keep_hz` equals it.
 
     Args:
         network: a network or an interpolation.
@@ -68,7 +71,11 @@ class Stream:
 
     @property
     def latency(self) -> float:
-        """The maximum lag of the output behind the input in seconds, without computing time."""
+        """The maximum lag of the output behind the input in seconds, without computing time.
+
+        It is the sum of the lags of resampling, interpolation, windows and, if there is a
+        `keep_hz`, crossover.
+        """
         stages = (self._down, self._interpolator, self._windows)
         restoring = sum(stage.latency for stage in stages if stage is not None)
         if self._crossover is None:
@@ -85,7 +92,8 @@ class Stream:
             float32 (m,) or (m, channels), at the model's high rate.
 
         Raises:
-            UserError: the samples contain NaN or infinity, or have another number of channels.
+            UserError: the samples contain integers, NaN or infinity, or have another number of
+                channels.
         """
         wave = self._check(samples)
         if self._taken == 0:
@@ -116,10 +124,11 @@ class Stream:
     def _check(self, samples: np.ndarray) -> np.ndarray:
         """Checks samples and returns them as (channels, n)."""
         samples = np.asarray(samples)
-        expected = (len(samples),) if self._channels is None else (len(samples), self._channels)
-        if samples.shape != expected:
+        channels = () if self._channels is None else (self._channels,)
+        if samples.ndim == 0 or samples.shape[1:] != channels:
+            expected = "(n,)" if self._channels is None else f"(n, {self._channels})"
             raise UserError(f"this stream takes samples of shape {expected}, not {samples.shape}")
-        check_finite(samples)
+        check_samples(samples)
         wave = samples.astype(np.float32, copy=False)
         return wave[np.newaxis] if self._channels is None else wave.T
 
@@ -155,7 +164,16 @@ class Stream:
         return np.concatenate(chunks, axis=1)[:, :missing]
 
 
-def check_finite(wave: np.ndarray) -> None:
-    """Raises a UserError if a wave contains NaN or infinity."""
+def check_samples(wave: np.ndarray) -> None:
+    """Raises a UserError if a wave contains NaN, infinity, or anything but floats."""
+    if wave.dtype.kind in "iu":
+        example = ", e.g. wave / 32768" if wave.dtype == np.int16 else ""
+        raise UserError(
+            f"the wave has integers ({wave.dtype}); convert it to floats in [-1, 1]{example}"
+        )
+    if wave.dtype.kind != "f":
+        raise UserError(
+            f"the wave has values of type {wave.dtype}; convert it to floats in [-1, 1]"
+        )
     if not np.isfinite(wave).all():
         raise UserError("the recording contains NaN or infinity; repair it first")

@@ -7,7 +7,7 @@ from ..audio import Ratio, interpolate, measure
 from ..command import UserError
 from ..models.restorer import Restorer
 from .settings import Settings
-from .stream import Stream, check_finite
+from .stream import Stream, check_samples
 from .windows import WINDOW
 
 # Long waves are restored in chunks of this length.
@@ -90,8 +90,8 @@ class Upsampler:
             and the model's high rate in Hz.
 
         Raises:
-            UserError: the wave is empty, has another shape, contains NaN or infinity, or its rate
-                is too low.
+            UserError: the wave is empty, has another shape, contains integers, NaN or infinity, or
+                its rate is too low.
         """
         wave = np.asarray(wave)
         if wave.ndim not in (1, 2) or (wave.ndim == 2 and wave.shape[1] > MAX_CHANNELS):
@@ -101,7 +101,7 @@ class Upsampler:
             )
         if len(wave) == 0:
             raise UserError("the recording is empty")
-        check_finite(wave)
+        check_samples(wave)
         check_rate(sample_rate, self.low_rate)
         keep_hz = None
         if keep_low_band:
@@ -121,13 +121,21 @@ class Upsampler:
     ) -> Stream:
         """Starts a wave that arrives in chunks.
 
+        By default, the whole output comes from the network, as with `keep_low_band=False` in
+        `upsample`. `upsample` itself keeps the band that it measures in the whole wave; a stream
+        does not know the whole wave, so the caller names the band with `keep_hz`.
+
         Args:
             sample_rate: rate of the wave in Hz.
             channels: number of channels of chunks (n, channels); None for chunks (n,).
-            keep_hz: where the band of the wave ends, in Hz; everything below is taken from the
-                wave itself. 0 means half the low rate. None takes everything from the network.
-            window: samples per window of a network with a limited context. Shorter windows reduce
-                the latency and cost more computation; the output is the same.
+            keep_hz: where the band of the wave ends, in Hz. A crossover takes everything below
+                from the wave itself, but at most 95 % of the model's low band, above which both
+                paths roll off. 0 means these 95 %. None takes everything from the network. The
+                crossover adds 50 / low_rate seconds to the latency: 12.5 ms at 4 kHz.
+            window: samples per window of a network with a limited context. The network waits for
+                a whole window less its context. Shorter windows reduce this latency and cost more
+                computation, since the context of every window is computed again; the output is the
+                same.
 
         Raises:
             UserError: the rate is below the model's low rate, or the network cannot take such a

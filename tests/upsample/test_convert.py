@@ -12,12 +12,11 @@ from wideband.data_gen import degrade
 from wideband.upsample.export.convert import convert, operators
 from wideband.upsample.export.half import SMALLEST
 
-# Networks that run in independent windows; test_tflite_stream.py has the one that streams. Networks
-# that consist of the same parts as others are marked slow.
+# Every network converts as independent windows, also one that can stream; test_tflite_stream.py
+# tests streams. Networks that consist of the same parts as others are marked slow.
 WINDOWED = [
     pytest.param(name, marks=[pytest.mark.slow] * (name in ("afilm", "gionet", "gionet2")))
     for name in models.names()
-    if name != "streamnet"
 ]
 WINDOW = 256
 # A U-Net, a network with LSTMs, and the one with Fourier transforms.

@@ -17,12 +17,24 @@ from wideband.upsample.export.__main__ import command
 from wideband.upsample.tflite import TFLiteNetwork
 
 
-def test_the_command_exports_a_run_in_8_bits(call, run, data, tmp_path, snr):
+@pytest.fixture(scope="module")
+def moved(run, tmp_path_factory):
+    """A run whose dataset is not there any more."""
+    folder = tmp_path_factory.mktemp("moved") / "run"
+    shutil.copytree(run, folder)
+    record = Record.read(folder)
+    record.data = str(folder / "data")
+    record.write(folder)
+    return folder
+
+
+def test_the_command_exports_a_run_in_8_bits_calibrated_on_its_own_dataset(
+    call, run, tmp_path, snr
+):
     output = tmp_path / "small.tflite"
     code, out, err = call(
         command,
-        *(f"--run={run}", f"--output={output}", "--quantize=int8", f"--data={data}"),
-        "--licence=MIT",
+        *(f"--run={run}", f"--output={output}", "--quantize=int8", "--licence=MIT"),
     )
     assert code == 0, err
     assert "audiounet as int8" in out
@@ -60,10 +72,11 @@ def test_the_command_runs_as_a_process(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--run={moved}", "--output=x.tflite", "--quantize=int8"], "name a dataset with --data"),
         (["--run={run}", "--output=x.onnx"], "--output=x.onnx: must end in .tflite"),
         (["--run=none", "--output=x.tflite"], "none: no such run folder"),
         (["--run=phone-4x", "--output=x.tflite"], "phone-4x: has only a TFLite file"),
-        (["--run={run}", "--output=x.tflite", "--quantize=int8"], "name a dataset with --data"),
+        (["--run=speech-4x", "--output=x.tflite", "--quantize=int8"], "name a dataset with --data"),
         (
             ["--run={run}", "--output=x.tflite", "--quantize=int8", "--data=none"],
             "none: no finished dataset",
@@ -71,10 +84,11 @@ def test_the_command_runs_as_a_process(run, tmp_path):
     ],
 )
 def test_the_command_refuses_before_tensorflow_loads(
-    arguments, message, call, error_line, run, tmp_path, monkeypatch, without_tensorflow
+    arguments, message, call, error_line, run, moved, tmp_path, monkeypatch, without_tensorflow
 ):
     monkeypatch.chdir(tmp_path)
-    code, _, err = call(command, *(argument.format(run=run) for argument in arguments))
+    filled = (argument.format(run=run, moved=moved) for argument in arguments)
+    code, _, err = call(command, *filled)
     assert code == 1
     assert message in error_line(err)
     assert not list(tmp_path.iterdir())

@@ -98,6 +98,15 @@ def test_a_missing_run_is_refused_with_what_can_be_a_run(tmp_path):
         assert "spline" not in str(raised.value)
 
 
+def test_an_interpolation_is_not_a_run():
+    for find in (find_run, find_record):
+        with pytest.raises(
+            UserError,
+            match=r"^spline is an interpolation, not a run; name it with --baselines or --model$",
+        ):
+            find("spline")
+
+
 @pytest.mark.parametrize("ratio", [0, -2, "four"])
 def test_a_ratio_that_is_no_number_above_0_is_refused(ratio):
     with pytest.raises(UserError, match=f"^ratio '?{ratio}'? "):
@@ -153,5 +162,7 @@ def test_a_tflite_file_is_not_a_run(window_file):
 
 
 def test_keras_weights_without_tensorflow_are_refused_in_one_line(run, without_tensorflow):
-    with pytest.raises(UserError, match=r"needs TensorFlow .*pip install 'wideband\[train\]'"):
+    with pytest.raises(
+        UserError, match=r"needs TensorFlow .*pip install '\.\[train\]' in wideband"
+    ):
         load(run)

@@ -35,8 +35,19 @@ def test_the_lowest_model_whose_low_band_ends_with_the_recordings_band_is_picked
 @pytest.mark.parametrize(
     ("sample_rate", "band_hz", "message"),
     [
-        (44100, 5000, "content up to 5000 Hz, and this model replaces everything above 4000 Hz"),
-        (44100, 900, "content ends at 900 Hz.*only what is above 2000 Hz, which leaves a hole"),
+        (
+            44100,
+            5000,
+            "^has content up to 5000 Hz, and sinc replaces everything above 4000 Hz.*-fo",
+        ),
+        (44100, 900, "content ends at 900 Hz, and spline restores only what is above 2000 Hz, "),
+        (16000, 7500, "^has content up to 7500 Hz, and sinc replaces everything above 4000 Hz"),
+        (16000, 7700, "^already has content up to 7700 Hz; there is nothing for sinc to restore$"),
+        (
+            44100,
+            22050,
+            "^already has content up to 22050 Hz; there is nothing for sinc to restore$",
+        ),
     ],
 )
 def test_a_recording_that_fits_no_model_is_refused_unless_forced(
@@ -64,7 +75,9 @@ def test_only_the_default_model_that_fits_is_loaded(monkeypatch):
     monkeypatch.setattr(
         picking,
         "_shipped",
-        lambda name: Candidate({"speech-2x": 8000, "speech-4x": 4000}[name], lambda: load(name)),
+        lambda name: Candidate(
+            name, {"speech-2x": 8000, "speech-4x": 4000}[name], 16000, lambda: load(name)
+        ),
     )
     models = candidates([], 16000, 4)
     assert not loaded
@@ -73,9 +86,14 @@ def test_only_the_default_model_that_fits_is_loaded(monkeypatch):
     assert loaded == ["speech-4x"]
 
 
-def test_the_defaults_have_the_low_rates_of_their_networks():
+def test_the_defaults_have_the_names_and_rates_of_their_networks():
     for candidate in candidates([], 16000, 4):
-        assert candidate.low_rate == candidate.upsampler.low_rate
+        upsampler = candidate.upsampler
+        assert candidate.name == upsampler.name
+        assert (candidate.low_rate, candidate.sample_rate) == (
+            upsampler.low_rate,
+            upsampler.sample_rate,
+        )
 
 
 def test_every_model_is_checked_before_the_first_is_loaded(monkeypatch):

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from wideband.audio import interpolate
+from wideband.audio import interpolate, measure
 from wideband.command import UserError
 from wideband.upsample import load
 
@@ -89,12 +89,45 @@ def test_shorter_windows_have_the_same_output_and_less_latency(
         upsampler("audiounet").stream(4000, window=1000)
 
 
-def test_a_stream_refuses_samples_of_the_wrong_shape_and_nan(noise):
-    stream = load("spline", 16000, 4).stream(4000, channels=2)
-    with pytest.raises(UserError, match=r"shape \(10, 2\), not \(10,\)"):
-        stream.push(noise(10))
-    with pytest.raises(UserError, match="NaN"):
-        stream.push(np.full((3, 2), np.nan, np.float32))
+def test_a_stream_equals_upsample_if_it_keeps_the_same_band(noise, push):
+    upsampler, wave = load("spline", 16000, 4), noise(4000)
+    keep_hz = measure.wave_bandwidth_hz(wave, 4000)
+    for keep_low_band, options in ((True, {"keep_hz": keep_hz}), (False, {})):
+        whole, _ = upsampler.upsample(wave, 4000, keep_low_band)
+        found, _, _ = push(upsampler, wave, [700], sample_rate=4000, **options)
+        np.testing.assert_allclose(found, whole, rtol=0, atol=1e-5)
+
+
+def test_a_stream_keeps_at_most_95_percent_of_the_low_band(noise, push):
+    upsampler, wave = load("hold", 16000, 4), noise(4000)
+    outputs = [
+        push(upsampler, wave, [4000], sample_rate=4000, keep_hz=keep_hz)[0]
+        for keep_hz in (0.0, 1900.0, 2000.0, 1500.0)
+    ]
+    np.testing.assert_array_equal(outputs[1], outputs[0])
+    np.testing.assert_array_equal(outputs[2], outputs[0])
+    assert np.abs(outputs[3] - outputs[0]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("channels", "samples", "message"),
+    [
+        (2, np.zeros(10), r"shape \(n, 2\), not \(10,\)"),
+        (None, np.zeros((10, 2)), r"shape \(n,\), not \(10, 2\)"),
+        (None, 0.5, r"shape \(n,\), not \(\)"),
+        (2, np.full((3, 2), np.nan), "NaN"),
+        (None, np.ones(9, np.int16), r"integers \(int16\); convert it to floats in \[-1, 1\]"),
+    ],
+)
+def test_a_stream_refuses_samples_that_it_cannot_restore(channels, samples, message):
+    stream = load("spline", 16000, 4).stream(4000, channels)
+    with pytest.raises(UserError, match=message):
+        stream.push(samples)
+
+
+def test_chunks_may_be_lists():
+    stream = load("spline", 16000, 4).stream(4000)
+    assert len(stream.push([0.1, 0.2])) + len(stream.push([])) + len(stream.flush()) == 8
 
 
 def test_an_empty_stream_has_an_empty_output():

@@ -106,12 +106,21 @@ def test_channels_are_restored_separately(run, noise):
         (np.zeros((10, 2, 2)), 4000, r"wave of shape \(10, 2, 2\)"),
         (np.float32(0.5), 4000, r"wave of shape \(\)"),
         (np.zeros((2, 4000)), 4000, r"wave of shape \(2, 4000\).*transpose"),
+        (np.ones(9, np.int16), 4000, r"integers \(int16\); .* in \[-1, 1\], e.g. wave / 32768$"),
+        ([0, 1, 0], 4000, r"integers \(int64\); convert it to floats in \[-1, 1\]$"),
+        (np.ones(9, complex), 4000, "values of type complex128; convert it to floats"),
+        (["a", "b"], 4000, "values of type <U1; convert it to floats"),
     ],
 )
 @pytest.mark.parametrize("keep_low_band", [True, False])
 def test_a_wave_that_cannot_be_restored_is_refused(wave, sample_rate, message, keep_low_band):
     with pytest.raises(UserError, match=message):
         load("spline", 16000, 4).upsample(wave, sample_rate, keep_low_band)
+
+
+def test_a_wave_may_be_a_list():
+    found, _ = load("spline", 16000, 4).upsample([0.0] * 100, 4000)
+    assert found.shape == (400,)
 
 
 @pytest.mark.parametrize("from_rate", [4000, 16000])

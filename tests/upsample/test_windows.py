@@ -1,7 +1,12 @@
 """The outputs of windows are joined without seams."""
 
+import importlib.util
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
 from wideband import models
 from wideband.audio import interpolate
 from wideband.upsample import windows
@@ -86,3 +91,22 @@ def test_the_measure_of_seams_finds_hard_cuts(monkeypatch, noise, build, one_win
     network = build("gionet")
     monkeypatch.setattr(windows, "grid", lambda network, window: windows.Grid(network.patch, 0, 0))
     assert seam_db(network, noise) > 3.0
+
+
+def test_the_benchmark_of_seams_refuses_recordings_in_which_no_two_windows_meet(
+    run, noise, tmp_path, call, error_line, monkeypatch
+):
+    path = Path(__file__).parents[2] / "benchmarks" / "seams.py"
+    spec = importlib.util.spec_from_file_location("benchmark_seams", path)
+    assert spec and spec.loader
+    seams = importlib.util.module_from_spec(spec)
+    # The command reads its help from its module.
+    monkeypatch.setitem(sys.modules, spec.name, seams)
+    spec.loader.exec_module(seams)
+    soundfile.write(tmp_path / "short.wav", noise(16000), 16000)
+    output = tmp_path / "seams.md"
+    arguments = (tmp_path / "short.wav", f"--model={run}", f"--output={output}")
+    code, _, err = call(seams.command, *arguments)
+    assert code == 1
+    assert "the recordings are too short: no two windows meet; use longer" in error_line(err)
+    assert not output.exists()

@@ -38,21 +38,28 @@ def define_flags(flags: Flags) -> None:
         "streaming network takes one length only.",
         lower_bound=1,
     )
-    flags.string("data", None, "A dataset of wideband-prepare, for int8.")
+    flags.string(
+        "data",
+        None,
+        "A dataset of wideband-prepare, for int8. Default: that of the run's training.",
+    )
     flags.string("licence", "", "Licence of the weights, stored in the file.")
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
     """Exports a network and describes the file."""
-    from ..loading import find_run
+    from ..loading import find_record, find_run
 
     output, data = Path(flags.output), Path(flags.data) if flags.data else None
     check_suffix("output", output, ".tflite")
-    if flags.quantize == "int8" and data is None:
-        raise UserError(
-            "--quantize=int8 is calibrated on training data; name a dataset with --data"
-        )
     find_run(flags.run)
+    if flags.quantize == "int8" and data is None:
+        _, record = find_record(flags.run)
+        if record.data is None or not Path(record.data).is_dir():
+            raise UserError(
+                "--quantize=int8 is calibrated on training data; name a dataset with --data"
+            )
+        data = Path(record.data)
     if data is not None:
         from ...data_gen.dataset import Dataset
 
