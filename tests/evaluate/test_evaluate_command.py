@@ -18,6 +18,9 @@ from wideband.models import pretrained
 from wideband.models.record import Record
 from wideband.upsample import load
 
+# Whole evaluations.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def evaluated(run, tmp_path_factory):
@@ -237,7 +240,6 @@ def test_whole_recordings_with_a_text_are_recognized(run, spoken, tmp_path, call
 
 
 @pytest.mark.usefixtures("plain_spectrograms")
-@pytest.mark.slow
 def test_quality_and_the_low_band_of_the_recording_can_be_measured(
     evaluated, run, data, tmp_path, call, rows
 ):

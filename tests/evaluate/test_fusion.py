@@ -7,6 +7,9 @@ from wideband.command.drawing import png
 from wideband.evaluate import figures, fusion
 from wideband.models.record import Record
 
+# Networks with a fusion.
+pytestmark = pytest.mark.slow
+
 PATCH = 256
 BINS = PATCH // 2 + 1
 

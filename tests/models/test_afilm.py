@@ -7,6 +7,9 @@ from wideband import models
 from wideband.command import UserError
 from wideband.models.afilm import AFiLM, Transformer
 
+# One of the largest networks.
+pytestmark = pytest.mark.slow
+
 HEADS = 8
 
 

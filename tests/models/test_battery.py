@@ -30,7 +30,16 @@ DEFAULTS = {
 }
 
 
-@pytest.fixture(params=models.names())
+# Each of the others has layers that these combine.
+LARGEST = ("afilm", "gionet", "gionet2")
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.slow if name in LARGEST else ())
+        for name in models.names()
+    ]
+)
 def name(request):
     return request.param
 

@@ -8,6 +8,9 @@ from wideband import models
 from wideband.command import UserError
 from wideband.models.layers import TFiLM
 
+# One of the largest networks.
+pytestmark = pytest.mark.slow
+
 PARAMETERS = {
     "gionet": 24_032_005,
     "gionet2": 23_485_829,

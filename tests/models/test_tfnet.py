@@ -10,6 +10,9 @@ from wideband import models
 from wideband.command import UserError
 from wideband.models.spectral import Fusion, Magnitude, Replicator, inverse_rfft
 
+# One of the largest networks.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def full(outline):

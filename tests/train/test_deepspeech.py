@@ -16,6 +16,9 @@ from wideband.train import utterances
 from wideband.train.deepspeech import DeepSpeechExperiment, Settings, command
 from wideband.train.fit import fit
 
+# Real trainings.
+pytestmark = pytest.mark.slow
+
 TONES_HZ = {"a": 300, "e": 1000, "o": 3000}
 SMALL = Settings(hidden=4, epochs=2, batch=3, learning_rate=1e-3)
 
@@ -77,7 +80,6 @@ def test_recordings_without_a_usable_transcript_are_left_out(tones):
     assert len(utterances.read(Dataset(tones), "train")) == 288
 
 
-@pytest.mark.slow
 def test_the_command_trains_a_network_that_transcribes_unseen_words(tones, tmp_path, call, rows):
     folder = tmp_path / "run"
     code, out, err = call(
@@ -100,7 +102,6 @@ def test_the_command_trains_a_network_that_transcribes_unseen_words(tones, tmp_p
     assert record["data"] == str(tones)
 
 
-@pytest.mark.slow
 def test_a_stopped_training_continues_to_exactly_the_same_result(few, tmp_path, monkeypatch, rows):
     """With dropout, noise on the features and random tempos."""
 

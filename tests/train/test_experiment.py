@@ -11,6 +11,9 @@ from wideband.data_gen import pipeline
 from wideband.train.validation import Validation
 from wideband.upsample import load
 
+# Builds networks and datasets.
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("setting", "message"),

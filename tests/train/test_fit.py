@@ -11,6 +11,9 @@ from wideband.train.fit import dtype_policy
 from wideband.train.losses import weighted
 from wideband.upsample import load
 
+# Real trainings.
+pytestmark = pytest.mark.slow
+
 
 class Killed(BaseException):
     """Stops a training like a kill: no code of ours catches it."""
@@ -78,7 +81,6 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(finished, data
     assert np.mean(losses) == pytest.approx(best, rel=1e-4)
 
 
-@pytest.mark.slow
 def test_a_run_killed_three_times_ends_exactly_like_one_that_never_was(
     finished, train, kill, monkeypatch, history, tmp_path
 ):
@@ -137,7 +139,6 @@ def test_training_data_without_a_batch_is_refused(train, tmp_path):
         train(tmp_path / "run", "augmentation.silence_rms=0.9")
 
 
-@pytest.mark.slow
 def test_a_network_trains_in_mixed_precision_with_xla(train, tmp_path):
     settings = ["model=dnn", "precision=mixed_bfloat16", "xla=true"]
     run = train(tmp_path / "run", *settings, "epochs=1", "steps_per_epoch=1")

@@ -13,6 +13,9 @@ from wideband.train import recipes, shipper
 from wideband.train.ship import command
 from wideband.upsample import find_run, load
 
+# Real trainings.
+pytestmark = pytest.mark.slow
+
 FLAGS = ["--recipe=demo", "--data=/home/me/data", "--run=/home/me/run", "--set=seed=3"]
 
 
@@ -44,7 +47,6 @@ def exported(trained, tmp_path_factory):
     return path
 
 
-@pytest.mark.slow
 def test_a_shipped_run_restores_like_the_run_in_half_the_space(trained, shipped):
     before = (trained / "best.weights.h5").stat().st_size
     shipper.ship(trained, "small-4x")

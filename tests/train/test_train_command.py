@@ -9,6 +9,9 @@ import pytest
 from wideband.train import recipes
 from wideband.train.__main__ import command
 
+# Real trainings.
+pytestmark = pytest.mark.slow
+
 
 def test_the_command_prints_the_best_epoch_and_the_next_command(finished, small_flags, data, call):
     # The run is finished, so the command reports it without training again.
@@ -95,7 +98,6 @@ print(codes, sorted({{"tensorflow", "keras"}} & set(sys.modules)))
     assert len(done.stderr.splitlines()) == 7
 
 
-@pytest.mark.slow
 def test_another_process_continues_a_killed_one_to_the_same_history(
     finished, small_flags, data, history, tmp_path
 ):

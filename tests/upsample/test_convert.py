@@ -12,6 +12,9 @@ from wideband.data_gen import degrade
 from wideband.upsample.export.convert import convert, operators
 from wideband.upsample.export.half import SMALLEST
 
+# Conversions to TFLite, or windows of every network.
+pytestmark = pytest.mark.slow
+
 # Every network converts as independent windows, also one that can stream; test_tflite_stream.py
 # tests streams. Networks that consist of the same parts as others are marked slow.
 WINDOWED = [
@@ -116,7 +119,6 @@ def test_a_model_has_operators_of_every_runtime_only(name, model):
     assert counted.total() == len([each for each in listed if each != "DELEGATE"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "quantize"), [("framenet", "float16"), *((name, "dynamic") for name in IN_8_BITS)]
 )
@@ -128,7 +130,6 @@ def test_fewer_bits_lose_little(name, quantize, network, pairs, model, snr):
     assert len(model(name, quantize)) < len(model(name))
 
 
-@pytest.mark.slow
 def test_float16_and_dynamic_files_have_about_half_and_a_quarter_of_the_size(model):
     whole, half, quarter = (len(model("framenet", each)) for each in ("none", "float16", "dynamic"))
     assert 0.45 < half / whole < 0.6
@@ -180,7 +181,6 @@ def tensor_sizes(model):
     return sizes
 
 
-@pytest.mark.slow
 def test_loud_and_faint_windows_are_finite_in_8_bits(network, pairs):
     # Loud windows determine the quantization step, so faint ones become zero.
     windows, _ = pairs("framenet")

@@ -16,6 +16,9 @@ from wideband.upsample.export import agreement, exporter
 from wideband.upsample.export.__main__ import command
 from wideband.upsample.tflite import TFLiteNetwork
 
+# Conversions to TFLite, or windows of every network.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def moved(run, tmp_path_factory):
@@ -59,7 +62,6 @@ def test_the_command_exports_a_run_in_8_bits_calibrated_on_its_own_dataset(
     assert kinds.count(np.int8) > len(kinds) / 2
 
 
-@pytest.mark.slow
 def test_the_command_runs_as_a_process(run, tmp_path):
     output = tmp_path / "small.tflite"
     line = [sys.executable, "-m", "wideband.upsample.export", f"--run={run}", f"--output={output}"]

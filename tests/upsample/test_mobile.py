@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from wideband.upsample import load, tflite
 
+# Conversions to TFLite, or windows of every network.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "mobile.md").read_text()
 # Restores a wave with a code block of the document, which may import only NumPy and LiteRT.

@@ -15,6 +15,9 @@ from wideband.train.shipper import answer
 from wideband.upsample import load
 from wideband.upsample.picking import DEFAULTS
 
+# All shipped networks, on both runtimes.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SECTIONS = ("## What it is for", "## What it is bad at", "## Data and licence", "## Train it again")
 # Networks with Keras weights, for fine-tuning.

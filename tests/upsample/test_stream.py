@@ -8,6 +8,9 @@ from wideband.audio import interpolate, measure
 from wideband.command import UserError
 from wideband.upsample import load
 
+# Networks of every kind, in many chunks.
+pytestmark = pytest.mark.slow
+
 # A network of each kind: with a context at the high rate, with a context at the low rate, with a
 # patch, and with a patch and an LSTM.
 KINDS = ["audiounet", "framenet", "dnn", "tfilm"]

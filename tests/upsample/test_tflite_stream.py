@@ -10,6 +10,9 @@ from wideband.upsample import load, tflite
 from wideband.upsample.export import convert, exporter
 from wideband.upsample.tflite import TFLiteNetwork
 
+# Conversions to TFLite, or windows of every network.
+pytestmark = pytest.mark.slow
+
 STEP, DELAY = 64, 256
 # The best signal-to-noise ratio of a network in dB. The error of 8 bits must be smaller than the
 # network's.
@@ -93,7 +96,6 @@ def test_dynamic_quantization_loses_little(stream_file, stream_run, speech, nois
     assert tflite.read(stream_file("dynamic"))[1].quantize == "dynamic"
 
 
-@pytest.mark.slow
 def test_int8_is_calibrated_with_realistic_states(stream_file, stream_run, speech, snr):
     model, _ = tflite.read(stream_file("int8"))
     kinds = [each["dtype"] for each in Interpreter(model_content=model).get_tensor_details()]

@@ -11,6 +11,9 @@ from wideband import models
 from wideband.audio import interpolate
 from wideband.upsample import windows
 
+# Conversions to TFLite, or windows of every network.
+pytestmark = pytest.mark.slow
+
 
 def pass_through(network, wave, *window):
     """Passes a wave (n,) through a network in windows."""

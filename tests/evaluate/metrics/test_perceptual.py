@@ -7,6 +7,9 @@ from wideband.evaluate import metrics
 from wideband.evaluate.metrics import NotApplicableError
 from wideband.evaluate.metrics.perceptual import METRICS
 
+# PESQ, STOI and ViSQOL take seconds.
+pytestmark = pytest.mark.slow
+
 SAMPLE_RATE = 16000
 
 

@@ -15,6 +15,9 @@ from wideband.data_gen import synthesize
 from wideband.evaluate import words
 from wideband.evaluate.words import deepspeech
 
+# Speech recognizers.
+pytestmark = pytest.mark.slow
+
 SENTENCES = ("Please dial three five nine.", "The brave sailor moved two boxes.")
 GRAMMAR = """#JSGF V1.0;
 grammar sentences;
