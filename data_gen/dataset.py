@@ -133,10 +133,6 @@ class Dataset:
             if row["text"] and self._is_one_piece(_samples(row))
         ]
 
-    def has_text(self, split: str) -> bool:
-        """Whether some recording of a split that is stored whole has a transcript."""
-        return bool(self.texts(split))
-
     def _is_one_piece(self, samples: int) -> bool:
         return samples <= PIECE_SECONDS * self.sample_rate
 

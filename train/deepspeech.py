@@ -61,7 +61,7 @@ class DeepSpeechExperiment:
                 f"--sample_rate={SAMPLE_RATE}"
             )
         for split in ("train", "valid"):
-            if not dataset.has_text(split):
+            if not dataset.texts(split):
                 raise UserError(
                     f"{dataset.folder}: no recording of the {split} split has a transcript; "
                     "prepare a corpus with transcripts"

@@ -116,10 +116,9 @@ def test_lengths_and_counts_are_those_of_the_shards(pieces):
 
 def test_only_whole_recordings_have_a_text(pieces):
     assert pieces.texts("valid") == ["all of it"] * 2
-    assert pieces.has_text("valid")
     # No recording of train has a text; the one of test is stored in pieces.
-    assert not pieces.has_text("train")
-    assert not pieces.has_text("test")
+    assert not pieces.texts("train")
+    assert not pieces.texts("test")
 
 
 @pytest.mark.parametrize(
