@@ -24,6 +24,8 @@ class Augmentation:
         gain_db: each patch is amplified or attenuated by at most this many dB.
         random_lowpass: fraction of the recordings whose low side is made again with a random filter
             (`decimate_randomly`), from 0 to 1.
+        random_band: whether all low sides are made again, at the high rate, as random recordings
+            of limited band (`band_limit.limit_band`).
         speed_perturbation: each recording is sped up by a random fraction from 0 to this, in
             steps of 0.05 (`speed_up`); a multiple of 0.05, at most 0.5.
 
@@ -34,6 +36,7 @@ class Augmentation:
     silence_rms: float = 0.0
     gain_db: float = 0.0
     random_lowpass: float = 0.0
+    random_band: bool = False
     speed_perturbation: float = 0.0
 
     def __post_init__(self) -> None:

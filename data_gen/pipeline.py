@@ -9,6 +9,7 @@ import tensorflow as tf
 from ..command import UserError
 from . import degrade, shards
 from .augment import NO_AUGMENTATION, Augmentation
+from .band_limit import limit_band
 from .dataset import Dataset
 
 SILENCE_FRAME = 256
@@ -58,6 +59,8 @@ def patches(
     factor = _factor(dataset, wants, patch, stride)
     if augmentation.random_lowpass:
         degrade.check_whole(dataset.ratio, "random_lowpass")
+    if augmentation.random_band and wants == "low":
+        raise UserError("random_band needs a network with interpolated input")
     records = _records(dataset.shards(split), seed)
     draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
     waves = _waves(dataset, wants, augmentation)
@@ -125,6 +128,9 @@ def _waves(
     def perturb(high: np.ndarray, low: np.ndarray, draw: np.ndarray) -> tuple[np.ndarray, ...]:
         return augmentation.perturb(high, low, protocol, ratio, np.random.default_rng(draw))
 
+    def limit(high: np.ndarray, draw: np.ndarray) -> np.ndarray:
+        return limit_band(high, dataset.sample_rate, np.random.default_rng([draw, 1]))
+
     def waves(record: tf.Tensor, draw: tf.Tensor) -> Pair:
         example = shards.parse(record)
         high, low = example["high"], example["low"]
@@ -132,10 +138,11 @@ def _waves(
             types = [tf.float32, tf.float32]
             both = tf.numpy_function(perturb, [high, low, draw], types, stateful=False)
             high, low = (tf.ensure_shape(wave, [None]) for wave in both)
-        if wants == "interpolated":
+        if augmentation.random_band:
+            low = tf.numpy_function(limit, [high, draw], tf.float32, stateful=False)
+        elif wants == "interpolated":
             low = tf.numpy_function(interpolate, [low], tf.float32, stateful=False)
-            low = tf.ensure_shape(low, [None])
-        return low, high
+        return tf.ensure_shape(low, [None]), high
 
     return waves
 

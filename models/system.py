@@ -6,9 +6,13 @@ classic paper is a system by itself.
 """
 
 from inspect import signature
+from typing import Any
 
 import keras
 import numpy as np
+
+# Predictions by name. Each is a tensor, or several tensors by name.
+Outputs = dict[str, Any]
 
 
 class System:
@@ -43,17 +47,20 @@ class System:
         """
         raise NotImplementedError
 
-    def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> keras.KerasTensor:
-        """Returns what a loss compares with `target(high)`: a wave, or features of a wave.
+    def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
+        """Returns what losses compare with `target(high)`.
 
         Args:
             low: (batch, n, 1), the system's input.
             high: (batch, factor n, 1), the reference.
+
+        Returns:
+            "wave" -> (batch, factor n, 1), and further predictions, such as a spectrum, by name.
         """
         raise NotImplementedError
 
-    def target(self, high: keras.KerasTensor) -> keras.KerasTensor:
-        """Returns the output that `generate` should have for the reference (batch, n, 1)."""
+    def target(self, high: keras.KerasTensor) -> Outputs:
+        """Returns the outputs that `generate` should have for the reference (batch, n, 1)."""
         raise NotImplementedError
 
     def restore(self, windows: np.ndarray) -> np.ndarray:
@@ -76,13 +83,13 @@ class Network(keras.Model, System):
         """Returns the network itself."""
         return {"network": self}
 
-    def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> keras.KerasTensor:
+    def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
         """Returns the restored wave (batch, factor n, 1)."""
-        return self(low)
+        return {"wave": self(low)}
 
-    def target(self, high: keras.KerasTensor) -> keras.KerasTensor:
+    def target(self, high: keras.KerasTensor) -> Outputs:
         """Returns the reference."""
-        return high
+        return {"wave": high}
 
     def restore(self, windows: np.ndarray) -> np.ndarray:
         """Restores windows (batch, n, 1), to (batch, factor n, 1)."""

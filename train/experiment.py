@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..command import UserError
 from ..data_gen import degrade
 from ..data_gen.dataset import Dataset
+from ..evaluate.metrics import METRICS
 from ..models import pretrained
 from ..models.record import Record
 from ..upsample import find_run
@@ -48,7 +49,9 @@ class Experiment:
     ) -> None:
         self.recipe, self.dataset = recipe, dataset
         self.seed, self.precision = recipe.seed, recipe.precision
-        for key in ("sample_rate", "ratio", "protocol"):
+        # Networks for any band use the high sides only.
+        keys = ("sample_rate",) if recipe.any_band else ("sample_rate", "ratio", "protocol")
+        for key in keys:
             has, needs = getattr(dataset, key), getattr(recipe, key)
             if has != needs:
                 raise UserError(
@@ -93,7 +96,15 @@ class Experiment:
             data=str(self.dataset.folder.absolute()),
             flags=flags or [],
         )
-        return Run(folder, record, self.recipe.epochs, self.recipe.patience)
+        recipe = self.recipe
+        return Run(
+            folder,
+            record,
+            recipe.epochs,
+            recipe.patience,
+            f"val_{recipe.select}",
+            recipe.select != "loss" and METRICS[recipe.select].higher_is_better,
+        )
 
     def build(self) -> "Training":
         """Builds the network and its objectives, and opens the data.
@@ -114,8 +125,15 @@ class Experiment:
         arguments = self._arguments()
         network = self._network(arguments)
         steps = recipe.steps_per_epoch or self._count_steps(network.wants)
-        loss = weighted(recipe.losses)
-        validation = Validation(dataset, recipe.validation_seconds, loss, recipe.patch)
+        loss = weighted(recipe.losses, network.target)
+        validation = Validation(
+            dataset,
+            recipe.validation_seconds,
+            loss,
+            recipe.patch,
+            recipe.select,
+            recipe.any_band,
+        )
         method = degrade.get(recipe.protocol).interpolation
         rates = (recipe.sample_rate, recipe.ratio, method)
         upsampler = Upsampler(network, *rates)
@@ -194,14 +212,19 @@ class Experiment:
         import keras
 
         from . import optimizers
-        from .methods import regression
+        from .methods import adversarial, regression
 
         recipe = self.recipe
         low = keras.Input((recipe.patch // network.factor, 1), name="low")
         high = keras.Input((recipe.patch, 1), name="high")
-        objectives = regression.objectives(network, recipe.losses, low, high)
+        if recipe.critics:
+            objectives = adversarial.objectives(
+                network, recipe.losses, recipe.critics, recipe.adversarial, low, high
+            )
+        else:
+            objectives = regression.objectives(network, recipe.losses, low, high)
         for objective in objectives:
-            optimizer = optimizers.build(recipe.optimizer, steps * recipe.epochs)
+            optimizer = optimizers.build(recipe.optimizer, steps, recipe.epochs, objective.groups)
             objective.compile(optimizer, jit_compile=recipe.xla)
         return objectives
 

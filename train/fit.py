@@ -15,7 +15,7 @@ from ..command.drawing import png
 from ..command.files import write_bytes, write_json
 from ..evaluate import curves
 from .run import Run
-from .steps import Step, compile_step, reseed, unsaved_variables
+from .steps import Step, averaged, compile_step, reseed, unsaved_variables
 from .training import Trainable, Training
 
 
@@ -52,7 +52,7 @@ def fit(experiment: Trainable, run: Run) -> Run:
         ):
             while not run.finished:
                 row = _run_epoch(experiment, training, steps, run, bar)
-                run.finish_epoch(row, training.networks, state)
+                run.finish_epoch(row, training.networks, state, averaged(training.objectives))
                 _publish(run, bar)
     return run
 
@@ -85,7 +85,8 @@ def _run_epoch(
     reseed(training.objectives, experiment.seed, epoch)
     row = _train(training, steps, epoch, bar)
     if math.isfinite(row["loss"]):
-        row |= training.validate()
+        with averaged(training.objectives):
+            row |= training.validate()
     latest = row.get(run.select, row["loss"])
     if not math.isfinite(latest):
         raise UserError(

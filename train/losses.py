@@ -1,18 +1,20 @@
 """Training losses, in keras.ops, for every backend.
 
-A loss maps (reference, estimate), each (batch, n, 1), to one value per patch, (batch,). A recipe
-names its losses and their weights; `weighted` adds them up. A new loss needs a row in `LOSSES` and
-one in `recipe.SHORTEST_PATCHES`, since recipes are checked without Keras.
+A loss maps (reference, estimate) to one value per patch, (batch,). Most losses compare waves,
+(batch, n, 1); those of AP-BWE compare spectra, which only some networks predict. A recipe names its
+losses and their weights; `weighted` adds them up. A new loss needs a row in `LOSSES` and one in
+`recipe.SHORTEST_PATCHES`, since recipes are checked without Keras.
 """
 
+import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras import ops
 
-SPECTRAL_RESOLUTIONS = ((512, 128), (2048, 512))  # window and hop, in samples
+from ..models.system import Outputs
 
-Loss = Callable[[Any, Any], Any]  # (reference, estimate) -> (batch,)
+SPECTRAL_RESOLUTIONS = ((512, 128), (2048, 512))  # window and hop, in samples
 
 
 def patch_rmse(reference, estimate):
@@ -105,22 +107,122 @@ def log_spectral(reference, estimate):
     )
 
 
+def amplitude(reference, estimate):
+    """Mean square difference of the natural logarithms of the amplitudes.
+
+    Source: Lu et al. 2024, equation 12.
+
+    Args:
+        reference: a spectrum, see `System.generate`.
+        estimate: a spectrum.
+
+    Returns:
+        (batch,).
+    """
+    return _mean(ops.square(estimate["log_amplitude"] - reference["log_amplitude"]))
+
+
+def phase(reference, estimate):
+    """Anti-wrapped distance of the phases, of their group delays and of their frequencies.
+
+    Source: Lu et al. 2024, equations 13 to 17.
+
+    Args:
+        reference: a spectrum, see `System.generate`.
+        estimate: a spectrum.
+
+    Returns:
+        (batch,): the sum of the three means, in radians.
+    """
+    difference = estimate["phase"] - reference["phase"]  # (batch, frames, bins)
+    group_delay = difference[:, :, 1:] - difference[:, :, :-1]
+    frequency = difference[:, 1:] - difference[:, :-1]
+    return sum(_mean(ops.abs(_unwrap(each))) for each in (difference, group_delay, frequency))
+
+
+def complex_spectrum(reference, estimate):
+    """Mean square differences of the real and of the imaginary parts, added up.
+
+    Source: Lu et al. 2024, equation 18.
+
+    Args:
+        reference: a spectrum, see `System.generate`.
+        estimate: a spectrum.
+
+    Returns:
+        (batch,).
+    """
+    parts = ("real", "imaginary")
+    return sum(_mean(ops.square(estimate[part] - reference[part])) for part in parts)
+
+
+def consistency(reference, estimate):
+    """Mean square differences of a predicted spectrum and the spectrum of its wave, added up.
+
+    Not every spectrum is that of a wave: the frames overlap.
+
+    Source: Lu et al. 2024, equation 19.
+
+    Args:
+        reference: not used.
+        estimate: a spectrum, see `System.generate`.
+
+    Returns:
+        (batch,).
+    """
+    parts = ("real", "imaginary")
+    return sum(_mean(ops.square(estimate[part] - estimate[f"wave_{part}"])) for part in parts)
+
+
+def _mean(x):
+    """Averages over everything but the batch."""
+    return ops.mean(ops.reshape(x, (ops.shape(x)[0], -1)), axis=1)
+
+
+def _unwrap(angle):
+    """Returns the same angle between -pi and pi."""
+    return angle - 2 * math.pi * ops.round(angle / (2 * math.pi))
+
+
+class Loss(NamedTuple):
+    """A loss and what it compares.
+
+    Attributes:
+        function: (reference, estimate) -> (batch,).
+        compares: the entry of `System.generate` and `System.target`, such as "wave".
+    """
+
+    function: Callable[[Any, Any], Any]
+    compares: str = "wave"
+
+
 LOSSES: dict[str, Loss] = {
-    "patch_rmse": patch_rmse,
-    "patch_log_rmse": patch_log_rmse,
-    "mse": mse,
-    "log_spectral": log_spectral,
+    "patch_rmse": Loss(patch_rmse),
+    "patch_log_rmse": Loss(patch_log_rmse),
+    "mse": Loss(mse),
+    "log_spectral": Loss(log_spectral),
+    "amplitude": Loss(amplitude, "spectrum"),
+    "phase": Loss(phase, "spectrum"),
+    "complex_spectrum": Loss(complex_spectrum, "spectrum"),
+    "consistency": Loss(consistency, "spectrum"),
 }
 
 
-def weighted(weights: Mapping[str, float]) -> Loss:
-    """Returns the weighted sum of losses as one loss.
+def weighted(
+    weights: Mapping[str, float], target: Callable[[Any], Outputs]
+) -> Callable[[Any, Any], Any]:
+    """Returns the weighted sum of losses of a restored wave as one loss.
 
     Args:
         weights: key of `LOSSES` -> weight.
+        target: `System.target`, which transforms both waves into what the losses compare.
     """
 
     def total(reference, estimate):
-        return sum(weight * LOSSES[name](reference, estimate) for name, weight in weights.items())
+        left, right = target(reference), target(estimate)
+        return sum(
+            weight * loss.function(left[loss.compares], right[loss.compares])
+            for loss, weight in ((LOSSES[name], weight) for name, weight in weights.items())
+        )
 
     return total

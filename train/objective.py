@@ -41,8 +41,11 @@ class Objective(keras.Model):
     ) -> None:
         super().__init__(inputs, dict(losses), name=name)
         self.weights_of_losses = dict(weights)
+        # The number of the network that each trained variable belongs to.
         self.trained = {
-            id(variable) for network in trains for variable in network.trainable_variables
+            id(variable): number
+            for number, network in enumerate(trains)
+            for variable in network.trainable_variables
         }
         # Keras finds metrics that are attributes, and logs them.
         self.means = [keras.metrics.Mean(name=loss) for loss in losses]
@@ -51,6 +54,11 @@ class Objective(keras.Model):
     def trainable_variables(self):
         """The variables that a step changes."""
         return [variable for variable in self.variables if id(variable) in self.trained]
+
+    @property
+    def groups(self) -> list[int]:
+        """The number of the network that each of the `trainable_variables` belongs to."""
+        return [self.trained[id(variable)] for variable in self.trainable_variables]
 
     @property
     def non_trainable_variables(self):

@@ -10,7 +10,11 @@ from ..command import UserError
 from .recipe import Recipe
 
 # How entries of the fields that are dicts are set.
-_DICTS = {"arguments": "arguments.NAME=VALUE", "losses": "losses.NAME=WEIGHT"}
+_DICTS = {
+    "arguments": "arguments.NAME=VALUE",
+    "losses": "losses.NAME=WEIGHT",
+    "critics": "critics.NAME=WEIGHT",
+}
 
 
 def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
@@ -18,8 +22,9 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 
     Args:
         recipe: the base.
-        changes: field -> value. A dict for `arguments`, `losses`, `optimizer` or `augmentation`
-            changes the entries that it names and keeps the others. A loss with weight 0 is removed.
+        changes: field -> value. A dict, such as `{"optimizer": {"learning_rate": 1e-4}}`, changes
+            the entries that it names and keeps the others. A loss or critic with weight 0 is
+            removed.
 
     Raises:
         UserError: there is no such field, or the value is out of range.
@@ -35,7 +40,7 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
                 value = {**current, **value}
             else:
                 value = dataclasses.replace(current, **value)
-        if key == "losses":
+        if key in ("losses", "critics"):
             value = {name: weight for name, weight in value.items() if weight}
         values[key] = value
     return dataclasses.replace(recipe, **values)

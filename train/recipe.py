@@ -16,14 +16,33 @@ from ..command import UserError
 from ..command.errors import lookup
 from ..data_gen import degrade
 from ..data_gen.augment import Augmentation
+from ..evaluate.metrics import METRICS
 
 # The losses of losses.py -> the shortest patch, in samples, that each of them takes. `log_spectral`
 # extends a patch at both ends with its mirror image, half a window of 2048 samples long.
-SHORTEST_PATCHES = {"patch_rmse": 1, "patch_log_rmse": 1, "mse": 1, "log_spectral": 1025}
+SHORTEST_PATCHES = {
+    "patch_rmse": 1,
+    "patch_log_rmse": 1,
+    "mse": 1,
+    "log_spectral": 1025,
+    "amplitude": 1,
+    "phase": 1,
+    "complex_spectrum": 1,
+    "consistency": 1,
+}
+# The critics of models/critics.py -> the shortest patch that each of them takes.
+CRITICS = {
+    "multi_period": 16,
+    "multi_resolution_amplitude": 1025,
+    "multi_resolution_phase": 1025,
+    "multi_band": 1025,
+}
+ADVERSARIAL_LOSSES = ("hinge", "least_squares")
 
 SCHEDULES = {
     "constant": "keeps the learning rate",
     "cosine": "warms up during 2 % of the steps, then falls to 0 at the last step",
+    "exponential": "falls by a thousandth after every epoch (HiFi-GAN, AP-BWE)",
     "polynomial": "falls to 1e-6 over 500,000 steps, with the root of the steps left (TFNet, Bini)",
 }
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -41,6 +60,9 @@ class Adam:
         weight_decay: each step shrinks the kernels, not the biases, by the learning rate times
             this fraction.
         schedule: a key of `SCHEDULES`.
+        clip_norm: the largest norm of the gradient of each network; None does not clip.
+        average: decay of a running mean of the weights, which is validated and kept as the best
+            weights in place of the weights themselves; 0 keeps no mean.
 
     Raises:
         UserError: a value is out of range.
@@ -52,15 +74,41 @@ class Adam:
     epsilon: float = 1e-7
     weight_decay: float = 0.0
     schedule: str = "constant"
+    clip_norm: float | None = None
+    average: float = 0.0
 
     def __post_init__(self) -> None:
         lookup(SCHEDULES, self.schedule, "schedule")
         _check_positive(self, "learning_rate", "epsilon")
-        for key in ("beta_1", "beta_2"):
+        if self.clip_norm is not None:
+            _check_positive(self, "clip_norm")
+        for key in ("beta_1", "beta_2", "average"):
             if not 0 <= getattr(self, key) < 1:
                 raise UserError(f"{key} {getattr(self, key)} must be at least 0 and below 1")
         if not 0 <= self.weight_decay < math.inf:
             raise UserError(f"weight_decay {self.weight_decay} must be at least 0")
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """Settings of adversarial training, for recipes with critics.
+
+    Args:
+        loss: one of `ADVERSARIAL_LOSSES`.
+        critic_width: multiplies the published numbers of channels of the critics.
+        feature_matching: weight of the feature matching, times the weight of each critic.
+
+    Raises:
+        UserError: a value is out of range.
+    """
+
+    loss: str = "hinge"
+    critic_width: float = 1.0
+    feature_matching: float = 1.0
+
+    def __post_init__(self) -> None:
+        lookup(dict.fromkeys(ADVERSARIAL_LOSSES), self.loss, "adversarial loss")
+        _check_positive(self, "critic_width", "feature_matching")
 
 
 @dataclass(frozen=True)
@@ -86,9 +134,15 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     # name -> weight in the sum of losses; the names are keys of SHORTEST_PATCHES
     losses: dict[str, float] = field(default_factory=lambda: {"patch_rmse": 1.0})
+    # name -> weight of the critic's opinion and features, and of its own loss; the names are keys
+    # of CRITICS. Without critics, the losses are minimized alone.
+    critics: dict[str, float] = field(default_factory=dict)
+    adversarial: Adversarial = field(default_factory=Adversarial)
     optimizer: Adam = field(default_factory=Adam)
     epochs: int = 100
     steps_per_epoch: int | None = None  # None: every patch once
+    # What decides which epoch is the best: "loss", or a metric of evaluate.metrics.
+    select: str = "loss"
     patience: int | None = None  # epochs without a better loss or SNR before the training stops
     validation_seconds: float = 600.0  # of recordings, taken evenly from the valid split
     starts_from: str | None = None  # the recipe whose run provides the initial weights
@@ -99,10 +153,19 @@ class Recipe:
     def __post_init__(self) -> None:
         lookup(dict.fromkeys(models.names()), self.model, "model")
         lookup(dict.fromkeys(PRECISIONS), self.precision, "precision")
-        degrade.get(self.protocol).check(self.ratio)
+        if self.any_band:
+            if self.ratio != 1:
+                raise UserError(
+                    f"ratio {self.ratio}: augmentation.random_band makes all waves at the high "
+                    "rate, which is a ratio of 1"
+                )
+        else:
+            degrade.get(self.protocol).check(self.ratio)
         _check_positive(
             self, "sample_rate", "patch", "stride", "batch", "epochs", "validation_seconds"
         )
+        if self.select != "loss":
+            lookup(METRICS, self.select, "metric in select")
         for key in ("steps_per_epoch", "patience"):
             value = getattr(self, key)
             if value is not None and value < 1:
@@ -116,19 +179,26 @@ class Recipe:
             )
         if self.augmentation.random_lowpass:
             degrade.check_whole(self.ratio, "random_lowpass")
-        self._check_losses()
-
-    def _check_losses(self) -> None:
         if not self.losses:
             raise UserError(f"losses is empty; choose from {', '.join(SHORTEST_PATCHES)}")
-        for name, weight in self.losses.items():
-            shortest = lookup(SHORTEST_PATCHES, name, "loss")
+        self._check_terms("losses", SHORTEST_PATCHES)
+        self._check_terms("critics", CRITICS)
+
+    @property
+    def any_band(self) -> bool:
+        """Whether the network restores bands of any width, from waves at the high rate."""
+        return self.augmentation.random_band
+
+    def _check_terms(self, key: str, shortest: Mapping[str, int]) -> None:
+        """Checks the names and weights of the losses or the critics."""
+        for name, weight in getattr(self, key).items():
+            needed = lookup(shortest, name, {"losses": "loss", "critics": "critic"}[key])
             if not 0 < weight < math.inf:
-                raise UserError(f"losses.{name} {weight} must be above 0; 0 in --set removes it")
-            if self.patch < shortest:
+                raise UserError(f"{key}.{name} {weight} must be above 0; 0 in --set removes it")
+            if self.patch < needed:
                 raise UserError(
-                    f"patch {self.patch} is too short for the loss {name}, which needs {shortest} "
-                    f"samples; set a longer patch, or losses.{name}=0"
+                    f"patch {self.patch} is too short for {key}.{name}, which needs {needed} "
+                    f"samples; set a longer patch, or {key}.{name}=0"
                 )
 
     def to_json(self) -> dict[str, Any]:
@@ -150,6 +220,7 @@ class Recipe:
             values["ratio"] = quotient(values["ratio"])
             values["augmentation"] = Augmentation(**values["augmentation"])
             values["optimizer"] = Adam(**values["optimizer"])
+            values["adversarial"] = Adversarial(**values.get("adversarial", {}))
             return cls(**values)
         except (KeyError, TypeError) as error:
             raise UserError(f"not a recipe: {error}") from error
@@ -167,7 +238,7 @@ def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _check_positive(settings: Adam | Recipe, *keys: str) -> None:
+def _check_positive(settings: Adam | Adversarial | Recipe, *keys: str) -> None:
     for key in keys:
         if not 0 < getattr(settings, key) < math.inf:
             raise UserError(f"{key} {getattr(settings, key)} must be above 0")

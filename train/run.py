@@ -16,6 +16,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,8 @@ class Run:
         epochs: the training ends after this many.
         patience: it also ends after this many epochs in which neither `select` nor val_snr
             improved.
-        select: the column of the history whose lowest value is the best.
+        select: the column of the history that decides which epoch is the best.
+        highest: whether its highest value is the best, not its lowest.
 
     Attributes:
         rows: the history.
@@ -59,8 +61,10 @@ class Run:
         epochs: int,
         patience: int | None = None,
         select: str = "val_loss",
+        highest: bool = False,
     ) -> None:
-        self.folder, self.epochs, self.patience, self.select = folder, epochs, patience, select
+        self.folder, self.epochs, self.patience = folder, epochs, patience
+        self.select, self._sign = select, -1 if highest else 1
         self.rows = read_history(folder)
         if self.rows:
             self.record = Record.read(folder)
@@ -76,8 +80,12 @@ class Run:
 
     @property
     def best(self) -> dict[str, float]:
-        """The history's row with the lowest value of `select`, the last one among equals."""
-        return min(reversed(self.rows), key=lambda row: row[self.select])
+        """The history's row with the best value of `select`, the last one among equals."""
+        return min(reversed(self.rows), key=self._rank)
+
+    def _rank(self, row: dict[str, float]) -> float:
+        """Returns the value of `select`, negated if the highest is the best."""
+        return self._sign * row[self.select]
 
     @property
     def finished(self) -> bool:
@@ -86,15 +94,16 @@ class Run:
             return True
         if self.patience is None or not self.rows:
             return False
-        lowest = min(self.rows, key=lambda row: row[self.select])
+        first = min(self.rows, key=self._rank)
         by_snr = max(self.rows, key=lambda row: row["val_snr"])
-        return self.epoch - max(lowest["epoch"], by_snr["epoch"]) >= self.patience
+        return self.epoch - max(first["epoch"], by_snr["epoch"]) >= self.patience
 
     def finish_epoch(
         self,
         row: dict[str, float],
         networks: "Mapping[str, keras.Model]",
         state: "Sequence[keras.Variable]",
+        averaged: AbstractContextManager[None] | None = None,
     ) -> None:
         """Saves an epoch.
 
@@ -105,13 +114,16 @@ class Run:
             row: the epoch's row of the history, column -> value.
             networks: the networks by name.
             state: all other variables that a continued training needs.
+            averaged: within it, the networks have the weights that were validated; by default they
+                always have.
         """
         self.rows.append(row)
         self._save_weights(self._last, networks)
         with replacing(self._state_file) as temporary:
             np.savez(temporary, *[np.asarray(variable) for variable in state])
         if self.best is row:
-            self._save_weights("best", networks)
+            with averaged or nullcontext():
+                self._save_weights("best", networks)
         write_csv(self.folder / HISTORY, self.rows)
         self.remove_leftovers()
         seconds = sum(row["seconds"] for row in self.rows)

@@ -1,6 +1,7 @@
 """Training steps: compiled, and repeatable after an interruption."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -44,6 +45,24 @@ def reseed(objectives: Sequence[Objective], seed: int, epoch: int) -> None:
     for number, variable in enumerate(variables):
         if variable.path.endswith("seed_generator_state"):
             variable.assign(np.random.SeedSequence([seed, epoch, number]).generate_state(2))
+
+
+@contextmanager
+def averaged(objectives: Sequence[Objective]) -> Iterator[None]:
+    """Replaces the weights with their running means within a block, where optimizers keep them."""
+    averaging = [objective for objective in objectives if objective.optimizer.use_ema]
+    latest = [
+        (variable, np.array(variable))
+        for objective in averaging
+        for variable in objective.trainable_variables
+    ]
+    for objective in averaging:
+        objective.optimizer.finalize_variable_values(objective.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in latest:
+            variable.assign(value)
 
 
 def unsaved_variables(

@@ -1,15 +1,17 @@
 """Validation: how well a model restores whole recordings of the valid split."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 
+from ..data_gen.band_limit import limit_band
 from ..data_gen.dataset import Dataset
 from ..data_gen.shards import Example
 from ..evaluate import metrics
 from ..upsample import Upsampler
-from .losses import Loss
 
 
 class Validation:
@@ -18,18 +20,40 @@ class Validation:
     Args:
         dataset: every k-th recording of its valid split is used.
         seconds: limits the total length of the recordings; k is chosen accordingly.
-        loss: the training loss.
+        loss: the training loss, (reference, estimate) -> (batch,).
         patch: samples of a patch; the loss is computed patch by patch.
+        select: a metric to measure besides SNR and LSD, or "loss".
+        any_band: whether the low sides are random recordings of limited band, at the high rate,
+            rather than those of the dataset; always the same ones.
     """
 
-    def __init__(self, dataset: Dataset, seconds: float, loss: Loss, patch: int) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        seconds: float,
+        loss: Callable[[Any, Any], Any],
+        patch: int,
+        select: str = "loss",
+        any_band: bool = False,
+    ) -> None:
         self.loss, self.patch = loss, patch
+        self.rates = dataset.sample_rate, dataset.low_rate / 2
+        self.metrics = ["snr", "lsd", *({select} - {"loss", "snr", "lsd"})]
+        metrics.require(self.metrics)
         every = max(1, math.ceil(sum(dataset.lengths("valid")) / (seconds * dataset.sample_rate)))
         self.examples: list[Example] = [
             example
             for number, example in enumerate(dataset.examples("valid"))
             if number % every == 0
         ]
+        self.lows = [example.low for example in self.examples]
+        self.low_rate = dataset.low_rate
+        if any_band:
+            self.low_rate = dataset.sample_rate
+            self.lows = [
+                limit_band(example.high, dataset.sample_rate, np.random.default_rng(number))
+                for number, example in enumerate(self.examples)
+            ]
 
     def measure(self, upsampler: Upsampler) -> dict[str, float]:
         """Measures a model.
@@ -38,12 +62,13 @@ class Validation:
             upsampler: the model. The low band that it returns is measured, too.
 
         Returns:
-            means over the recordings: val_loss, val_snr in dB and val_lsd (the modern convention).
-            If the model's output is not finite: val_loss alone, which is NaN.
+            means over the recordings: val_loss, val_snr in dB, val_lsd (the modern convention) and
+            the metric that selects. If the model's output is not finite: val_loss alone, which is
+            NaN.
         """
-        losses, snrs, lsds = [], [], []
-        for example in self.examples:
-            estimate, _ = upsampler.upsample(example.low, upsampler.low_rate, keep_low_band=False)
+        losses, values = [], []
+        for example, low in zip(self.examples, self.lows, strict=True):
+            estimate, _ = upsampler.upsample(low, self.low_rate, keep_low_band=False)
             if not np.isfinite(estimate).all():
                 return {"val_loss": math.nan}
             pad = (0, -len(estimate) % self.patch)
@@ -51,10 +76,9 @@ class Validation:
                 np.pad(wave, pad).reshape(-1, self.patch, 1) for wave in (example.high, estimate)
             ]
             losses.append(float(keras.ops.mean(self.loss(*patches))))
-            snrs.append(metrics.snr(example.high, estimate))
-            lsds.append(metrics.lsd(example.high, estimate))
-        columns = {"val_loss": losses, "val_snr": snrs, "val_lsd": lsds}
-        return {name: _mean(values) for name, values in columns.items()}
+            values.append(metrics.evaluate(example.high, estimate, *self.rates, self.metrics))
+        means = {f"val_{name}": _mean([each[name] for each in values]) for name in self.metrics}
+        return {"val_loss": _mean(losses), **means}
 
 
 def _mean(values: list[float]) -> float:

@@ -71,7 +71,7 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(finished, data
     from wideband.data_gen.dataset import Dataset
 
     upsampler = load(finished)
-    loss = weighted({"patch_rmse": 1.0, "mse": 0.5})
+    loss = weighted({"patch_rmse": 1.0, "mse": 0.5}, lambda wave: {"wave": wave})
     losses = []
     for example in Dataset(data).examples("valid"):
         estimate, _ = upsampler.upsample(example.low, 4000, keep_low_band=False)

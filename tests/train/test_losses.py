@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 from wideband.evaluate import metrics
 from wideband.train.losses import (
-    LOSSES,
     log_spectral,
     log_spectral_distance,
     mse,
@@ -67,13 +66,15 @@ def test_log_spectral_is_the_sum_of_two_resolutions(pair):
 
 
 def test_weighted_losses_are_added_patch_by_patch(pair):
-    total = weighted({"patch_rmse": 1.0, "log_spectral": 0.3})(*pair)
+    total = weighted({"patch_rmse": 1.0, "log_spectral": 0.3}, lambda wave: {"wave": wave})(*pair)
     expected = np.asarray(patch_rmse(*pair)) + 0.3 * np.asarray(log_spectral(*pair))
     assert total.shape == (2,)
     np.testing.assert_allclose(total, expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@pytest.mark.parametrize(
+    "loss", [patch_rmse, patch_log_rmse, mse, log_spectral], ids=lambda loss: loss.__name__
+)
 @pytest.mark.parametrize("level", [0.0, 1e-9, 0.1])
 def test_gradients_are_finite_for_silence_and_for_a_perfect_estimate(loss, level):
     reference = tf.constant(level * np.sin(np.arange(4096.0))[np.newaxis, :, np.newaxis], "float32")

@@ -107,7 +107,7 @@ def test_a_step_of_regression_is_the_step_of_plain_keras(batch):
     low, high = keras.Input((64, 1)), keras.Input((64, 1))
     (objective,) = regression.objectives(ours, {"patch_rmse": 1.0}, low, high)
     objective.compile(keras.optimizers.Adam(1e-2))
-    plain.compile(keras.optimizers.Adam(1e-2), LOSSES["patch_rmse"])
+    plain.compile(keras.optimizers.Adam(1e-2), LOSSES["patch_rmse"].function)
     for _ in range(3):
         objective.start_epoch()
         log = objective.train_on_batch(batch, return_dict=True)

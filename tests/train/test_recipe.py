@@ -38,7 +38,7 @@ MINIMAL = {"name": "x", "source": "y", "model": "audiounet"}
         ({"losses": {}}, "losses is empty; choose from patch_rmse"),
         ({"losses": {"mae": 1.0}}, "unknown loss 'mae'; choose one of patch_rmse"),
         ({"losses": {"mse": -0.1}}, "losses.mse -0.1 must be above 0"),
-        ({"losses": {"log_spectral": 1.0}, "patch": 1024}, "1024 is too short for the loss log_"),
+        ({"losses": {"log_spectral": 1.0}, "patch": 1024}, "1024 is too short for losses.log_"),
     ],
 )
 def test_a_recipe_that_cannot_work_is_refused(changes, message):

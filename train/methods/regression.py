@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import keras
 
-from ...models.system import System
+from ...command import UserError
+from ...models.system import Outputs, System
 from ..losses import LOSSES, Loss
 from ..objective import Objective
 
@@ -21,8 +22,36 @@ class Comparison(keras.layers.Layer):
         self.loss = loss
 
     def call(self, target, estimate):
-        """Compares (batch, ...) with (batch, ...); returns (batch,)."""
-        return self.loss(target, estimate)
+        """Compares one entry of `System.target` and `System.generate`; returns (batch,)."""
+        return self.loss.function(target, estimate)
+
+
+def losses(
+    weights: Mapping[str, float], target: Outputs, estimate: Outputs
+) -> dict[str, keras.KerasTensor]:
+    """Compares a system's output with its target.
+
+    Args:
+        weights: keys of `losses.LOSSES`; the values do not matter.
+        target: of `System.target`.
+        estimate: of `System.generate`.
+
+    Returns:
+        name -> (batch,).
+
+    Raises:
+        UserError: a loss compares what the system does not predict.
+    """
+    result = {}
+    for name in weights:
+        loss = LOSSES[name]
+        if loss.compares not in estimate:
+            raise UserError(
+                f"losses.{name}: compares the {loss.compares}, and this network predicts only the "
+                f"{' and the '.join(estimate)}; remove it with losses.{name}=0"
+            )
+        result[name] = Comparison(loss, name)(target[loss.compares], estimate[loss.compares])
+    return result
 
 
 def objectives(
@@ -35,8 +64,9 @@ def objectives(
         weights: key of `losses.LOSSES` -> weight in the sum.
         low: the input of the system, (batch, n, 1).
         high: the reference, (batch, factor n, 1).
+
+    Raises:
+        UserError: a loss compares what the system does not predict.
     """
-    target, estimate = system.target(high), system.generate(low, high)
-    losses = {name: Comparison(LOSSES[name], name)(target, estimate) for name in weights}
-    networks = system.networks().values()
-    return [Objective([low, high], losses, weights, networks, "regression")]
+    compared = losses(weights, system.target(high), system.generate(low, high))
+    return [Objective([low, high], compared, weights, system.networks().values(), "regression")]

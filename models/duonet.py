@@ -1,0 +1,182 @@
+"""DuoNet: our network for speech of any band, which predicts amplitudes and phases.
+
+Two streams of ConvNeXt blocks, as in AP-BWE (Lu et al. 2024, arXiv:2401.06387; see `apbwe`), take a
+short-time spectrum and predict that of the restored wave. The network sees where the band ends, so
+one network restores bands of all widths. What differs from AP-BWE:
+
+- Amplitudes are relative to the level of the second around them. A quieter recording thus
+  gets the same high band, quieter by as much.
+- The output's amplitudes are a mixture of the input's and of predicted ones. Its phases point in
+  the direction of a sum of three: the input's, those of overtones, and predicted ones. What is in
+  the recording's band need not pass through the streams.
+- A rectifier creates the overtones of the wave (Makhoul and Berouti 1979, "High-frequency
+  regeneration in speech coding systems"), which continue the harmonics of a voice.
+- Frames have 400 samples every 100 and 257 bins, so the network takes an eighth of the operations.
+"""
+
+import math
+
+import keras
+from keras import layers, ops
+
+from .convnext import small, streams
+from .layers import widen
+from .stft import STFT, InverseSTFT, angle, log_amplitude, unit
+from .system import Network, Outputs
+
+CHANNELS, EXPANSION, BLOCKS = 256, 3, 4
+FFT, HOP, FRAME = 512, 100, 400
+# Added to amplitudes before the logarithm: 160 dB below those of a full-scale tone.
+FLOOR = 1e-6
+# Frames on either side whose mean power is the level.
+LEVEL_FRAMES = 64
+# Relative log amplitudes of the input, natural logarithms, are clipped to this range.
+LOWEST, HIGHEST = -10.0, 6.0
+
+
+@keras.saving.register_keras_serializable("wideband")
+class DuoNet(Network):
+    """The network for speech of any band: an interpolated wave (batch, n, 1) to the restored one.
+
+    n is a multiple of 100, and longer than 200.
+
+    Args:
+        width: multiplies the channels.
+        blocks: ConvNeXt blocks of each stream.
+        name: the name of the Keras model.
+
+    Raises:
+        UserError: the width leaves a layer without channels.
+
+    Example:
+        >>> DuoNet()(keras.ops.zeros((1, 16000, 1))).shape
+        TensorShape([1, 16000, 1])
+    """
+
+    wants = "interpolated"
+
+    def __init__(self, width: float = 1.0, blocks: int = BLOCKS, name: str = "duonet") -> None:
+        (channels,) = widen((CHANNELS,), width, 8)
+
+        # === Functional Model ===
+        wave = keras.Input((None, 1), name="interpolated")  # (batch, n, 1)
+        # (batch, n / 100 + 1, 257) all
+        real, imaginary = _spectrum(channels, blocks)(wave)[1:]
+        restored = InverseSTFT(FFT, HOP, FRAME, name="synthesis")([real, imaginary])
+        super().__init__(wave, restored, name=name)
+
+        # === Config ===
+        self.width, self.blocks = width, blocks
+        self.multiple = HOP
+        # A frame, the frames of the convolutions, and those of the level.
+        self.context = FRAME + (3 * blocks + LEVEL_FRAMES) * HOP
+
+    def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
+        """Returns the restored wave and its spectrum as predicted."""
+        log_amplitudes, real, imaginary = self.get_layer("spectrum")(low)
+        wave = self.get_layer("synthesis")([real, imaginary])
+        return {
+            "wave": wave,
+            "spectrum": _outputs(log_amplitudes, real, imaginary, self._analyze(wave)),
+        }
+
+    def target(self, high: keras.KerasTensor) -> Outputs:
+        """Returns the reference and its spectrum."""
+        real, imaginary = self._analyze(high)
+        log_amplitudes = log_amplitude(real, imaginary, FLOOR)
+        spectrum = _outputs(log_amplitudes, real, imaginary, (real, imaginary))
+        return {"wave": high, "spectrum": spectrum}
+
+    def _analyze(self, wave):
+        return self.get_layer("spectrum").get_layer("analysis")(wave)
+
+
+def _outputs(log_amplitudes, real, imaginary, wave) -> dict:
+    return {
+        "log_amplitude": log_amplitudes,
+        "phase": angle(real, imaginary),
+        "real": real,
+        "imaginary": imaginary,
+        "wave_real": wave[0],
+        "wave_imaginary": wave[1],
+    }
+
+
+def _spectrum(channels: int, blocks: int) -> keras.Model:
+    """Builds the network from a wave to log amplitudes and real and imaginary parts."""
+    wave = keras.Input((None, 1), name="wave")
+    analysis = STFT(FFT, HOP, FRAME, name="analysis")
+    # (batch, frames, bins) all
+    own, overtones = analysis(wave), analysis(ops.abs(wave))
+    level = Level(name="level")(own)  # (batch, frames, 1)
+    amplitudes, raised = (
+        Relative(name=name)([*spectrum, level])
+        for name, spectrum in (("own", own), ("overtones", overtones))
+    )
+    own, overtones = unit(*own), unit(*overtones)
+    # (batch, frames, channels) both
+    amplitude, phase = streams(
+        layers.Concatenate()([amplitudes, raised]),
+        layers.Concatenate()([*own, *overtones]),
+        channels=channels,
+        hidden=EXPANSION * channels,
+        blocks=blocks,
+        kernel=1,
+    )
+    # (batch, frames, bins) all
+    bins = analysis.bins
+    share = ops.sigmoid(_last(amplitude, bins, "share", 2.0))
+    predicted = _last(amplitude, bins, "amplitude")
+    log_amplitudes = level + share * amplitudes + (1.0 - share) * predicted
+    keep, follow = _last(phase, bins, "keep", 1.0), _last(phase, bins, "follow")
+    cosine, sine = unit(
+        keep * own[0] + follow * overtones[0] + _last(phase, bins, "real"),
+        keep * own[1] + follow * overtones[1] + _last(phase, bins, "imaginary"),
+    )
+    magnitude = ops.exp(log_amplitudes)
+    outputs = [log_amplitudes, magnitude * cosine, magnitude * sine]
+    return keras.Model(wave, outputs, name="spectrum")
+
+
+def _last(x: keras.KerasTensor, bins: int, name: str, bias: float = 0.0) -> keras.KerasTensor:
+    return layers.Dense(
+        bins,
+        kernel_initializer=small(),
+        bias_initializer=keras.initializers.Constant(bias),
+        dtype="float32",
+        name=f"{name}_last",
+    )(x)
+
+
+class Level(layers.Layer):
+    """The log level around each frame, from real and imaginary parts: (batch, frames, 1)."""
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+
+    def call(self, spectrum):
+        """Averages the power of a spectrum, the list of its real and imaginary parts."""
+        real, imaginary = spectrum
+        power = ops.mean(ops.square(real) + ops.square(imaginary), axis=-1, keepdims=True)
+        mean = ops.average_pool(power, 2 * LEVEL_FRAMES + 1, 1, "same", "channels_last")
+        return ops.log(ops.sqrt(mean + FLOOR**2))
+
+    def compute_output_shape(self, input_shape):
+        """Returns (batch, frames, 1)."""
+        return *input_shape[0][:2], 1
+
+
+class Relative(layers.Layer):
+    """Log amplitudes relative to a level, clipped: (batch, frames, bins)."""
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+
+    def call(self, inputs):
+        """Takes real and imaginary parts (batch, frames, bins) and the level (batch, frames, 1)."""
+        real, imaginary, level = inputs
+        return ops.clip(log_amplitude(real, imaginary, FLOOR) - level, LOWEST, HIGHEST)
+
+    def compute_output_shape(self, input_shape):
+        """Returns (batch, frames, bins)."""
+        return input_shape[0]

@@ -1,0 +1,141 @@
+"""Adversarial training: the losses of both sides, and what each step changes."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from wideband.models import critics
+from wideband.models.system import Network
+from wideband.train import optimizers, steps
+from wideband.train.methods import adversarial
+from wideband.train.recipe import Adam, Adversarial
+
+N = 1200
+WEIGHTS = {"multi_period": 1.0, "multi_resolution_amplitude": 0.1}
+
+
+class Filter(Network):
+    """A network of one filter."""
+
+    wants, multiple, context = "interpolated", 1, 1
+
+    def __init__(self):
+        low = keras.Input((None, 1))
+        super().__init__(low, layers.Conv1D(1, 3, padding="same")(low), name="filter")
+
+
+@pytest.fixture
+def batch(noise):
+    return [noise(2 * N, seed=seed).reshape(2, N, 1) for seed in (1, 2)]
+
+
+def build(loss="hinge", weights=WEIGHTS, average=0.0, **settings):
+    """Returns a network and the objectives of the critics and of the system, compiled."""
+    keras.utils.set_random_seed(0)
+    network = Filter()
+    low, high = keras.Input((N, 1)), keras.Input((N, 1))
+    both = adversarial.objectives(
+        network, {"mse": 2.0}, weights, Adversarial(loss, 0.02, **settings), low, high
+    )
+    adam = Adam(learning_rate=1e-3, average=average)
+    for objective in both:
+        objective.compile(optimizers.build(adam, 10, groups=objective.groups))
+    return network, *both
+
+
+def judges(objective):
+    return [each for each in objective.layers if each.name in WEIGHTS and each.weights]
+
+
+def values(models):
+    return [np.array(weight) for model in models for weight in model.trainable_variables]
+
+
+def differs(models, before):
+    return any((a != b).any() for a, b in zip(values(models), before, strict=True))
+
+
+def test_each_step_changes_the_weights_of_its_own_side_only(batch):
+    network, critics_step, system_step = build()
+    both = [network], judges(critics_step)
+    assert len(both[1]) == 2
+    for objective, moves, stays in ((critics_step, 1, 0), (system_step, 0, 1)):
+        before = [values(side) for side in both]
+        steps.compile_step(objective)(batch)
+        assert differs(both[moves], before[moves])
+        assert not differs(both[stays], before[stays])
+
+
+@pytest.mark.parametrize("loss", ["hinge", "least_squares"])
+def test_the_losses_match_their_formulas(batch, loss):
+    network, critics_step, system_step = build(loss, feature_matching=3.0)
+    low, high = batch
+    real, fake = (
+        [critic(wave) for critic in judges(critics_step)] for wave in (high, network(low))
+    )
+    of_real, of_fake = critics_step(batch), system_step(batch)
+    for number, name in enumerate(WEIGHTS):
+        scores = [[np.asarray(maps[-1]) for maps in side[number]] for side in (real, fake)]
+        if loss == "hinge":
+            judged = [np.maximum(0, 1 - r).mean() + np.maximum(0, 1 + f).mean()
+                      for r, f in zip(*scores, strict=True)]  # fmt: skip
+            opinion = [np.maximum(0, 1 - f).mean() for f in scores[1]]
+        else:
+            judged = [((1 - r) ** 2).mean() + (f**2).mean() for r, f in zip(*scores, strict=True)]
+            opinion = [((1 - f) ** 2).mean() for f in scores[1]]
+        assert np.mean(of_real[name]) == pytest.approx(sum(judged), rel=1e-4)
+        assert np.mean(of_fake[name]) == pytest.approx(sum(opinion), rel=1e-4)
+        distances = [
+            np.abs(np.asarray(a) - np.asarray(b)).mean()
+            for maps in zip(real[number], fake[number], strict=True)
+            for a, b in zip(*maps, strict=True)
+        ]
+        assert np.mean(of_fake[f"{name}_features"]) == pytest.approx(sum(distances), rel=1e-4)
+    assert system_step.weights_of_losses == {
+        "mse": 2.0,
+        "multi_period": 1.0,
+        "multi_period_features": 3.0,
+        "multi_resolution_amplitude": 0.1,
+        "multi_resolution_amplitude_features": pytest.approx(0.3),
+    }
+
+
+def test_critics_learn_to_tell_the_output_from_the_reference(batch):
+    _, critics_step, _ = build()
+    step = steps.compile_step(critics_step)
+    first = step(batch)["loss"]
+    critics_step.start_epoch()
+    for _ in range(20):
+        critics_step.start_epoch()
+        last = step(batch)["loss"]
+    assert last < 0.9 * first
+
+
+def test_the_average_of_the_weights_is_in_place_within_the_block_only(batch):
+    network, _, system_step = build(average=0.9)
+    step, mean, history = steps.compile_step(system_step), None, []
+    for _ in range(4):
+        step(batch)
+        history.append(values([network]))
+        # The first step starts the mean.
+        mean = history[-1] if mean is None else [
+            0.9 * a + 0.1 * b for a, b in zip(mean, history[-1], strict=True)
+        ]  # fmt: skip
+    with steps.averaged([system_step]):
+        for actual, expected in zip(values([network]), mean, strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-8)
+    assert not differs([network], history[-1])
+    state = steps.unsaved_variables([system_step], {"network": network})
+    assert sum("average" in variable.path for variable in state) == 2
+
+
+def test_gradients_are_clipped_network_by_network():
+    adam = optimizers.build(Adam(clip_norm=1.0, beta_1=0.0), 10, groups=[0, 1, 0])
+    variables = [keras.Variable(np.zeros(2, np.float32)) for _ in range(3)]
+    adam.build(variables)
+    gradients = [np.float32([3, 0]), np.float32([0.3, 0.4]), np.float32([0, 4])]
+    adam.apply([keras.ops.convert_to_tensor(each) for each in gradients])
+    # Without a first moment, Adam's moment is the clipped gradient: 5 becomes 1, 0.5 stays.
+    moments = [np.array(each) for each in adam.variables if "momentum" in each.path]
+    for actual, expected in zip(moments, ([0.6, 0], [0.3, 0.4], [0, 0.8]), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)

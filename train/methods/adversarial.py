@@ -1,0 +1,145 @@
+"""Adversarial training: critics compare references with a system's output, which they improve.
+
+On each batch, the critics take a step first, then the system's networks. Neither step changes the
+weights of the other side.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from ...models import critics
+from ...models.system import System
+from ..objective import Objective
+from ..recipe import Adversarial
+from . import regression
+
+
+class Kind(NamedTuple):
+    """The losses of an adversarial game, each a function of scores."""
+
+    reference: Callable[[Any], Any]  # what a critic minimizes for references
+    output: Callable[[Any], Any]  # what a critic minimizes for outputs of the system
+    system: Callable[[Any], Any]  # what the system minimizes for its outputs
+
+
+# Critics give references a score of 1; outputs get -1 (hinge) or 0 (least squares).
+KINDS = {
+    # Lim and Ye 2017; the system's loss is bounded, as in AP-BWE's code.
+    "hinge": Kind(
+        lambda score: ops.relu(1 - score),
+        lambda score: ops.relu(1 + score),
+        lambda score: ops.relu(1 - score),
+    ),
+    # Mao et al. 2017, as in HiFi-GAN.
+    "least_squares": Kind(
+        lambda score: ops.square(1 - score), ops.square, lambda score: ops.square(1 - score)
+    ),
+}
+
+
+class Judgement(keras.layers.Layer):
+    """The loss of a critic: the sum over its members, (batch,).
+
+    Args:
+        kind: a key of `KINDS`.
+        name: name of the layer.
+    """
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(name=name, dtype="float32")
+        self.kind = KINDS[kind]
+
+    def call(self, references, outputs):
+        """Takes the members' scores of references and of outputs."""
+        return sum(map(_mean, map(self.kind.reference, references))) + sum(
+            map(_mean, map(self.kind.output, outputs))
+        )
+
+
+class Opinion(keras.layers.Layer):
+    """A critic's opinion of a system's output, as a loss: the sum over its members, (batch,).
+
+    Args:
+        kind: a key of `KINDS`.
+        name: name of the layer.
+    """
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(name=name, dtype="float32")
+        self.kind = KINDS[kind]
+
+    def call(self, outputs):
+        """Takes the members' scores of outputs."""
+        return sum(map(_mean, map(self.kind.system, outputs)))
+
+
+class FeatureMatching(keras.layers.Layer):
+    """Mean absolute differences of the outputs of a critic's layers, summed over layers, (batch,).
+
+    Source: Larsen et al. 2016; Kumar et al. 2019 (MelGAN), equation 4.
+    """
+
+    def call(self, references, outputs):
+        """Takes the maps of the references and of the outputs, in the same order."""
+        pairs = zip(references, outputs, strict=True)
+        return sum(_mean(ops.abs(reference - output)) for reference, output in pairs)
+
+
+def _mean(x):
+    """Averages over everything but the batch."""
+    return ops.mean(ops.reshape(x, (ops.shape(x)[0], -1)), axis=1)
+
+
+def objectives(
+    system: System,
+    weights: Mapping[str, float],
+    critic_weights: Mapping[str, float],
+    settings: Adversarial,
+    low: keras.KerasTensor,
+    high: keras.KerasTensor,
+) -> list[Objective]:
+    """Returns two objectives: that of all critics, then that of the system's networks.
+
+    Each critic adds two losses to those of `regression`: NAME, its opinion of the output, and
+    NAME_features, the feature matching.
+
+    Args:
+        system: critics judge the "wave" of its `target(high)` and of its `generate(low, high)`.
+        weights: key of `losses.LOSSES` -> weight in the sum.
+        critic_weights: key of `critics.CRITICS` -> weight of its losses.
+        settings: the width of the critics, and the kind of their losses.
+        low: the input of the system, (batch, n, 1).
+        high: the reference, (batch, factor n, 1).
+    """
+    target, estimate = system.target(high), system.generate(low, high)
+    real, fake = target["wave"], estimate["wave"]
+    judgements, losses = {}, regression.losses(weights, target, estimate)
+    weights, networks = dict(weights), []
+    for name, weight in critic_weights.items():
+        critic = critics.build(name, real.shape[1], settings.critic_width)
+        networks.append(critic)
+        of_real, of_fake, of_constant = critic(real), critic(fake), critic(ops.stop_gradient(fake))
+        judge = Judgement(settings.loss, f"{name}_judgement")
+        opinion = Opinion(settings.loss, f"{name}_opinion")
+        judgements[name] = judge(_scores(of_real), _scores(of_constant))
+        losses[name], weights[name] = opinion(_scores(of_fake)), weight
+        features = f"{name}_features"
+        matching = FeatureMatching(name=features, dtype="float32")
+        losses[features] = matching(_features(of_real), _features(of_fake))
+        weights[features] = weight * settings.feature_matching
+    inputs = [low, high]
+    return [
+        Objective(inputs, judgements, critic_weights, networks, "critics"),
+        Objective(inputs, losses, weights, system.networks().values(), "system"),
+    ]
+
+
+def _scores(members: Sequence[critics.Maps]) -> critics.Maps:
+    return [maps[-1] for maps in members]
+
+
+def _features(members: Sequence[critics.Maps]) -> critics.Maps:
+    return [each for maps in members for each in maps]
