@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..command.errors import UserError, lookup
+from .hann_sinc import resample_hann
 from .resample import Ratio, resample, resampled_length
 
 # The influence of one sample on the coefficients of a cubic spline falls by this factor with each
@@ -85,6 +86,12 @@ def sinc(low: np.ndarray, ratio: Ratio) -> np.ndarray:
     return resample(low, ratio.denominator, ratio.numerator)
 
 
+def hann_sinc(low: np.ndarray, ratio: Ratio) -> np.ndarray:
+    """Interpolation with torchaudio's short sinc, which leaves images above the cutoff."""
+    n = resampled_length(len(low), ratio.denominator, ratio.numerator)
+    return resample_hann(low, ratio)[:n]
+
+
 def fft(low: np.ndarray, ratio: Ratio) -> np.ndarray:
     """Zeros appended to the spectrum of the whole wave (Lim et al. 2018).
 
@@ -115,9 +122,10 @@ METHODS: dict[str, Callable[[np.ndarray, Ratio], np.ndarray]] = {
     "spline": spline,
     "sinc": sinc,
     "fft": fft,
+    "hann_sinc": hann_sinc,
 }
 # Methods whose ratio may be a quotient such as 22050/8000.
-QUOTIENTS = ("sinc", "fft")
+QUOTIENTS = ("sinc", "fft", "hann_sinc")
 
 
 def get(name: str) -> Callable[[np.ndarray, Ratio], np.ndarray]:

@@ -4,17 +4,19 @@ A protocol has two steps: `down` makes the low-rate wave, `up` interpolates it t
 Shards store the output of `down`. A network with interpolated input gets the output of both.
 
 Waves are (n,), with n a multiple of the ratio (`crop`). A ratio is a whole number from 2 to 8;
-`sinc` and `fft` also take quotients above 1 and up to 8, such as 22050/8000.
+`sinc`, `fft` and `hann_sinc` also take quotients above 1 and up to 8, such as 22050/8000.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from scipy import signal
 
 from ..audio import Ratio, interpolate, resample
+from ..audio.hann_sinc import resample_hann
 from ..command.errors import UserError, lookup
 
 MAX_RATIO = 8
@@ -130,8 +132,13 @@ def subsample(wave: np.ndarray, ratio: int) -> np.ndarray:
 
 
 def sinc_down(wave: np.ndarray, ratio: Ratio) -> np.ndarray:
-    """Applies soxr's linear-phase windowed sinc: the modern protocol (AERO, AP-BWE, NVSR)."""
+    """Applies soxr's linear-phase windowed sinc: the modern protocol (AERO, NVSR)."""
     return resample(wave, ratio.numerator, ratio.denominator)
+
+
+def hann_sinc_down(wave: np.ndarray, ratio: Ratio) -> np.ndarray:
+    """Applies torchaudio's short sinc with a Hann window (AP-BWE)."""
+    return resample_hann(wave, 1 / Fraction(ratio))
 
 
 def fft_down(wave: np.ndarray, ratio: Ratio) -> np.ndarray:
@@ -150,6 +157,7 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol("decimate_fft", decimate, "fft"),
         Protocol("sinc", sinc_down, "sinc", takes_quotients=True),
         Protocol("fft", fft_down, "fft", takes_quotients=True),
+        Protocol("hann_sinc", hann_sinc_down, "hann_sinc", takes_quotients=True),
     )
 }
 

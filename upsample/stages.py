@@ -23,6 +23,7 @@ _SPANS = {
     "spline": (1, 16),
     "sinc": (1, 256),
     "fft": (4096, 4096),
+    "hann_sinc": (1, 7),
 }
 
 # Stop-band attenuation of a crossover in dB, and the width of its slope as a fraction of the low

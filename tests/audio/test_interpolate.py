@@ -102,7 +102,9 @@ def test_a_quotient_restores_a_band_limited_wave(name, ratio):
     assert high.shape == (n * ratio,)
     inner = slice(round(100 * ratio), -round(100 * ratio))
     expected = tones(n, float(ratio), frequencies)
-    np.testing.assert_allclose(high[inner], expected[inner], atol=1e-5)
+    # torchaudio's short sinc has a ripple of 0.03 dB, and images of -45 dB.
+    tolerance = 2e-2 if name == "hann_sinc" else 1e-5
+    np.testing.assert_allclose(high[inner], expected[inner], atol=tolerance)
 
 
 @pytest.mark.parametrize("name", interpolate.QUOTIENTS)

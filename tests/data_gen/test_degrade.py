@@ -91,7 +91,7 @@ def test_sinc_agrees_with_a_long_windowed_sinc_of_scipy(ratio):
 def test_the_pass_band_is_passed(faded_tone, name, ratio):
     wave = faded_tone(0.5 / ratio)
     # The ripple is 0.05 dB per pass of the filter. A cubic drops by 0.2 dB at half of the band.
-    tolerance_db = 0.001 if name in ("sinc", "fft") else 0.35
+    tolerance_db = {"sinc": 0.001, "fft": 0.001, "hann_sinc": 0.05}.get(name, 0.35)
     assert gain_db(wave, degrade.get(name)(wave, ratio)) == pytest.approx(0, abs=tolerance_db)
 
 
@@ -107,6 +107,8 @@ def test_the_stop_band_is_stopped(faded_tone, name, ratio):
         "decimate_spline": 2 * filter_db,
         "decimate_lagged_spline": filter_db,
         "decimate_fft": 2 * filter_db,
+        # The side lobe that is nearest to the slope.
+        "hann_sinc": -45.0,
     }
     # The precision of float32 is about -130 dB.
     limit_db = max(-130, limits_db.get(name, -130)) + 1
@@ -202,5 +204,7 @@ def test_lengths_at_a_quotient_are_exact_after_cropping(name, ratio):
 def test_a_quotient_passes_the_low_band_and_stops_the_high_band(faded_tone, name):
     ratio, n = Fraction(441, 160), 441 * 40
     passed, stopped = faded_tone(0.7 / float(ratio), n), faded_tone(1.2 / float(ratio), n)
-    np.testing.assert_allclose(degrade.get(name)(passed, ratio), passed, atol=2e-4)
-    assert np.abs(degrade.get(name)(stopped, ratio)).max() < 1e-4
+    # torchaudio's short sinc has a ripple of 0.03 dB, and a side lobe of -45 dB.
+    ripple, lobe = (8e-3, 1e-2) if name == "hann_sinc" else (2e-4, 1e-4)
+    np.testing.assert_allclose(degrade.get(name)(passed, ratio), passed, atol=ripple)
+    assert np.abs(degrade.get(name)(stopped, ratio)).max() < lobe
