@@ -75,10 +75,10 @@ def measure(upsampler: "Upsampler", waves: "list[tuple[np.ndarray, int]]") -> "n
     import numpy as np
     from wideband import audio
     from wideband.data_gen import degrade
-    from wideband.upsample.windows import WINDOW, grid
+    from wideband.upsample.windows import grid
 
     factor, ratio = upsampler.network.factor, int(upsampler.ratio)
-    window, lead, fade = grid(upsampler.network, WINDOW)
+    window, lead, fade = grid(upsampler.network)
     joined = [
         audio.resample(audio.mono(wave), sample_rate, upsampler.sample_rate)
         for wave, sample_rate in waves

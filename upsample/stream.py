@@ -49,7 +49,7 @@ class Stream:
         ratio: Ratio,
         channels: int | None,
         keep_hz: float | None,
-        window: int,
+        window: int | None,
     ) -> None:
         sample_rate, low_rate, high_rate = rates
         count = channels or 1

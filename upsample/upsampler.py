@@ -8,7 +8,6 @@ from ..command import UserError
 from ..models.restorer import Restorer
 from .settings import Settings
 from .stream import Stream, check_samples
-from .windows import WINDOW
 
 # Long waves are restored in chunks of this length.
 CHUNK_SECONDS = 20
@@ -59,7 +58,7 @@ class Upsampler:
             if interpolation not in interpolate.QUOTIENTS:
                 raise UserError(
                     f"ratio {ratio}: the interpolation {interpolation} needs a whole number; "
-                    f"{' and '.join(interpolate.QUOTIENTS)} take quotients"
+                    f"{', '.join(interpolate.QUOTIENTS)} take quotients"
                 )
         self.network, self.interpolation = network, interpolation
         self.sample_rate, self.ratio = sample_rate, ratio
@@ -117,7 +116,7 @@ class Upsampler:
         sample_rate: float,
         channels: int | None = None,
         keep_hz: float | None = None,
-        window: int = WINDOW,
+        window: int | None = None,
     ) -> Stream:
         """Starts a wave that arrives in chunks.
 
@@ -132,10 +131,10 @@ class Upsampler:
                 from the wave itself, but at most 95 % of the model's low band, above which both
                 paths roll off. 0 means these 95 %. None takes everything from the network. The
                 crossover adds 50 / low_rate seconds to the latency: 12.5 ms at 4 kHz.
-            window: samples per window of a network with a limited context. The network waits for
-                a whole window less its context. Shorter windows reduce this latency and cost more
-                computation, since the context of every window is computed again; the output is the
-                same.
+            window: samples per window of a network with a limited context, by default about 32768.
+                The network waits for a whole window less its context. Shorter windows reduce this
+                latency and cost more computation, since the context of every window is computed
+                again; the output is the same.
 
         Raises:
             UserError: the rate is below the model's low rate, or the network cannot take such a

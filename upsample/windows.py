@@ -8,7 +8,8 @@ import numpy as np
 from ..command import UserError
 from ..models.restorer import Restorer
 
-# Samples per window of a network with a limited context, including the context.
+# Samples per window of a network with a limited context, including the context; a network whose
+# multiple does not divide them takes a few less.
 WINDOW = 32768
 # The largest number of samples in a batch of windows.
 SAMPLES_AT_ONCE = 2**17
@@ -45,14 +46,16 @@ class Windows:
         network: a network, TFLite file or interpolation.
         channels: number of channels of the wave; each is restored separately.
         rate: rate in Hz of the network's input.
-        window: samples per window of a network with a limited context. A network that takes only
-            one length ignores it.
+        window: samples per window of a network with a limited context, by default about `WINDOW`.
+            A network that takes only one length ignores it.
 
     Raises:
         UserError: the network cannot take such windows.
     """
 
-    def __init__(self, network: Restorer, channels: int, rate: float, window: int = WINDOW) -> None:
+    def __init__(
+        self, network: Restorer, channels: int, rate: float, window: int | None = None
+    ) -> None:
         self._factor = network.factor
         self._grid = grid(network, window)
         fade = self._factor * self._grid.fade
@@ -133,12 +136,13 @@ class Windows:
         return kept[:, :, :hop].reshape(channels, -1)
 
 
-def grid(network: Restorer, window: int) -> Grid:
+def grid(network: Restorer, window: int | None = None) -> Grid:
     """Returns the windows of a network.
 
     Args:
         network: a network, TFLite file or interpolation.
-        window: samples per window of a network with a limited context that takes any length.
+        window: samples per window of a network with a limited context that takes any length, by
+            default about `WINDOW`.
 
     Raises:
         UserError: the network cannot take such windows.
@@ -149,6 +153,8 @@ def grid(network: Restorer, window: int) -> Grid:
     if network.context is None:
         assert network.patch is not None
         return Grid(network.patch, network.patch // 8, network.patch // 4)
+    if window is None:
+        window = WINDOW - WINDOW % network.multiple
     window = network.window or window
     if window % network.multiple or window <= 2 * network.context:
         raise UserError(
