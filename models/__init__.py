@@ -42,7 +42,14 @@ _NETWORKS = {
     "tfnet": _Row("tfnet", "TFNet", "Lim et al. 2018", {"patch": 256, "width": 0.05}),
     "gionet": _Row("gionet", "GioNet", "Bini 2021", {"patch": 256, "width": 0.05}),
     "gionet2": _Row("gionet", "gionet2", "Bini 2021", {"patch": 256, "width": 0.05}),
+    "apbwe": _Row(
+        "apbwe",
+        "APBWE",
+        "Lu et al. 2024",
+        {"width": 0.03, "blocks": 2, "fft": 256, "hop": 64, "frame": 256},
+    ),
     "streamnet": _Row("streamnet", "StreamNet", "this project", {"width": 0.25}),
+    "duonet": _Row("duonet", "DuoNet", "this project", {"width": 0.1, "blocks": 1}),
     "framenet": _Row("framenet", "FrameNet", "this project", {"width": 0.1}),
 }
 

@@ -145,8 +145,10 @@ def _with_spectral_weight(base: Recipe, weight: float, **changes: Any) -> Recipe
 def _compared() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yields name, network and further arguments of the networks that are compared."""
     for name in models.names():
-        if name != "dnn" and models.paper(name) != "this project":
+        if name not in ("dnn", "apbwe") and models.paper(name) != "this project":
             yield name, name, {}
     # Frames of 256 samples, since batch normalization needs more frames than a batch's 4 patches.
     yield "dnn", "dnn", {"patch": 256}
+    # The published hop of 80 samples does not divide patches of 8192.
+    yield "apbwe", "apbwe", {"hop": 64, "frame": 256}
     yield "tfilm_published", "tfilm", {"blocks": "published"}

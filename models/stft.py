@@ -1,0 +1,143 @@
+"""Short-time Fourier transforms inside networks, and complex numbers in polar coordinates.
+
+They compute in float32 even under mixed precision. All operators are built into TFLite, which has
+neither complex numbers nor an inverse Fourier transform. The constants are representable in
+float16, as TFLite files in float16 require.
+"""
+
+import numpy as np
+from keras import layers, ops
+
+from ..command import UserError
+from .spectral import inverse_rfft
+
+# The lower bound of a power, which keeps the slope of its root finite.
+POWER_FLOOR = 1e-30
+
+
+class _Transform(layers.Layer):
+    """A short-time Fourier transform, or its inverse, with a periodic Hann window.
+
+    Frames are centred on the multiples of the hop, and the window on the middle of the transform.
+
+    Args:
+        fft: samples of the transform, a power of two, since TFLite takes no other.
+        hop: samples from one frame to the next.
+        window: samples of the window, an even multiple of the hop and at most `fft`.
+        **kwargs: arguments of a Keras layer, such as `name`.
+
+    Raises:
+        UserError: the lengths contradict each other.
+    """
+
+    def __init__(self, fft: int, hop: int, window: int, **kwargs) -> None:
+        super().__init__(dtype="float32", **kwargs)
+        if fft < 4 or fft & (fft - 1):
+            raise UserError(f"fft of {fft} samples must be a power of two from 4 on")
+        if hop < 1 or window < 2 * hop or window % hop or window % 2:
+            raise UserError(
+                f"window of {window} samples must be even and a multiple of the hop, {hop}, "
+                "but not the hop itself"
+            )
+        if window > fft:
+            raise UserError(f"window of {window} samples must be at most fft, {fft}")
+        self.fft, self.hop, self.window = fft, hop, window
+        self.bins = fft // 2 + 1
+        # Samples of the transform before and after the window.
+        self._before = (fft - window) // 2
+        self._after = fft - window - self._before
+        self._hann = (np.sin(np.pi * np.arange(window) / window) ** 2).astype(np.float32)
+
+
+class STFT(_Transform):
+    """Transforms a wave (batch, n, 1) to real and imaginary parts, (batch, n / hop + 1, bins) both.
+
+    n must be a multiple of the hop and longer than half the window. The wave is mirrored at both
+    ends. The phase counts from the first sample of the transform, as that of torch.stft.
+    """
+
+    def call(self, wave):
+        """Transforms a wave (batch, n, 1)."""
+        half = self.window // 2
+        padded = ops.pad(wave[:, :, 0], ((0, 0), (half, half)), mode="reflect")
+        # (batch, n / hop + window / hop, hop)
+        hops = ops.reshape(padded, (ops.shape(wave)[0], -1, self.hop))
+        count = self.window // self.hop
+        frames = ops.shape(hops)[1] - count + 1
+        # (batch, n / hop + 1, window)
+        framed = ops.concatenate([hops[:, k : k + frames] for k in range(count)], axis=-1)
+        windowed = ops.convert_to_tensor(self._hann) * framed
+        padding = (0, 0), (0, 0), (self._before, self._after)
+        real, imaginary = ops.rfft(ops.pad(windowed, padding))
+        # The mirrored frame is symmetric. The signs of its rounding errors would decide between
+        # phases of pi and -pi.
+        return real, ops.pad(imaginary[:, 1:], ((0, 0), (1, 0), (0, 0)))
+
+    def compute_output_shape(self, input_shape):
+        """Returns twice (batch, n / hop + 1, bins); n may be None."""
+        batch, n, _ = input_shape
+        shape = batch, None if n is None else n // self.hop + 1, self.bins
+        return shape, shape
+
+
+class InverseSTFT(_Transform):
+    """Inverts `STFT`: real and imaginary parts (batch, frames, bins) to (batch, n, 1).
+
+    n is (frames - 1) hop. For a spectrum that is not that of a wave, the result is the wave whose
+    spectrum is closest to it.
+
+    Source: Griffin and Lim 1984, equation 6; torch.istft.
+    """
+
+    def call(self, spectrum):
+        """Inverts a spectrum, the list of its real and imaginary parts."""
+        real, imaginary = spectrum
+        # Like any inverse transform, it ignores these of the lowest and the highest bin, which are
+        # 0 in the spectrum of a wave.
+        imaginary = ops.pad(imaginary[..., 1:-1], ((0, 0), (0, 0), (1, 1)))
+        hann = ops.convert_to_tensor(self._hann)
+        frames = inverse_rfft(real, imaginary)[..., self._before : self._before + self.window]
+        added = self._overlap_add(hann * frames)
+        # Near both ends, fewer windows overlap.
+        ones = ops.ones_like(real[:1, :, :1])
+        return ops.expand_dims(added / self._overlap_add(hann**2 * ones), -1)
+
+    def _overlap_add(self, frames):
+        """Adds up frames (batch, frames, window) to (batch, n)."""
+        count, half = self.window // self.hop, self.window // 2
+        hops = ops.shape(frames)[1] + count - 1
+        padded = ops.pad(frames, ((0, 0), (count - 1, count - 1), (0, 0)))
+        # A hop gets its part k from the frame that begins k hops earlier.
+        parts = enumerate(ops.split(padded, count, axis=-1))
+        added = sum(part[:, count - 1 - k :][:, :hops] for k, part in parts)
+        return ops.reshape(added, (ops.shape(frames)[0], -1))[:, half:-half]
+
+    def compute_output_shape(self, input_shape):
+        """Returns (batch, n, 1); the number of frames may be None."""
+        batch, frames, _ = input_shape[0]
+        return batch, None if frames is None else (frames - 1) * self.hop, 1
+
+
+def log_amplitude(real, imaginary, floor: float):
+    """Returns the natural logarithm of the amplitude, to which a floor is added."""
+    power = ops.maximum(real**2 + imaginary**2, POWER_FLOOR)
+    return ops.log(ops.sqrt(power) + floor)
+
+
+def angle(real, imaginary):
+    """Returns the angle of complex numbers in (-pi, pi]; that of 0 is 0.
+
+    atan2 would return -pi for a half turn with an imaginary part of -0, which some Fourier
+    transforms return, and it has no gradient at 0.
+    """
+    empty = ops.equal(real**2 + imaginary**2, 0.0)
+    imaginary = ops.where(ops.equal(imaginary, 0.0), 0.0, imaginary)
+    return ops.arctan2(imaginary, ops.where(empty, 1.0, real))
+
+
+def unit(real, imaginary):
+    """Scales complex numbers to an amplitude of 1, without computing the angle; 0 becomes 1."""
+    power = real**2 + imaginary**2
+    empty = ops.equal(power, 0.0)
+    scale = ops.rsqrt(ops.where(empty, 1.0, power))
+    return scale * ops.where(empty, 1.0, real), scale * imaginary

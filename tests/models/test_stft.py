@@ -1,0 +1,150 @@
+"""Short-time Fourier transforms, compared with a slow one frame by frame in NumPy."""
+
+import keras
+import numpy as np
+import pytest
+from wideband.command import UserError
+from wideband.models.stft import STFT, InverseSTFT, angle, log_amplitude, unit
+
+# fft, hop, window
+LENGTHS = [(1024, 80, 320), (256, 64, 256), (64, 10, 50), (32, 8, 16)]
+
+
+def frames_of(wave, fft, hop, window):
+    """Yields the samples around each multiple of the hop, with mirror images past both ends."""
+    before = list(wave[window // 2 : 0 : -1])
+    after = list(wave[-2 : -window // 2 - 2 : -1])
+    padded = np.array([*before, *wave, *after])
+    for start in range(0, len(wave) + 1, hop):
+        yield padded[start : start + window]
+
+
+def hann(window):
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
+
+
+def spectrum_of(wave, fft, hop, window):
+    """The spectra of all frames; the window is in the middle of each transform."""
+    before = (fft - window) // 2
+    spectra = []
+    for frame in frames_of(wave, fft, hop, window):
+        filled = np.zeros(fft)
+        filled[before : before + window] = hann(window) * frame
+        spectra.append(np.fft.rfft(filled))
+    return np.array(spectra)
+
+
+def wave_of(spectrum, fft, hop, window):
+    """The wave whose spectrum is closest to the given one (Griffin and Lim 1984, equation 6)."""
+    before, n = (fft - window) // 2, (len(spectrum) - 1) * hop
+    added, weight = np.zeros(n + window), np.zeros(n + window)
+    for k, bins in enumerate(spectrum):
+        frame = np.fft.irfft(bins, fft)[before : before + window]
+        added[k * hop : k * hop + window] += hann(window) * frame
+        weight[k * hop : k * hop + window] += hann(window) ** 2
+    middle = slice(window // 2, window // 2 + n)
+    return added[middle] / weight[middle]
+
+
+@pytest.mark.parametrize("lengths", LENGTHS)
+def test_the_transform_equals_one_frame_by_frame(lengths, waves):
+    wave = waves(960 if lengths[1] != 64 else 1024)
+    real, imaginary = STFT(*lengths)(wave)
+    for k in range(2):
+        expected = spectrum_of(wave[k, :, 0].astype(np.float64), *lengths)
+        found = np.asarray(real[k]) + 1j * np.asarray(imaginary[k])
+        assert found.shape == (len(wave[k]) // lengths[1] + 1, lengths[0] // 2 + 1)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("lengths", LENGTHS)
+def test_the_inverse_restores_the_wave_of_any_spectrum(lengths):
+    """Random bins are not the spectrum of a wave; the imaginary parts at both ends are ignored."""
+    rng = np.random.default_rng(0)
+    real, imaginary = rng.normal(0, 1, (2, 2, 12, lengths[0] // 2 + 1)).astype(np.float32)
+    found = np.asarray(InverseSTFT(*lengths)([real, imaginary]))
+    assert found.shape == (2, 11 * lengths[1], 1)
+    for k in range(2):
+        expected = wave_of(real[k] + 1j * imaginary[k], *lengths)
+        np.testing.assert_allclose(found[k, :, 0], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS)
+def test_a_wave_survives_both(lengths, waves):
+    wave = waves(10 * lengths[1])
+    found = InverseSTFT(*lengths)(list(STFT(*lengths)(wave)))
+    np.testing.assert_allclose(found, wave, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [None, 640])
+def test_shapes_are_known_before_the_wave(n):
+    real, imaginary = STFT(1024, 80, 320)(keras.Input((n, 1)))
+    assert real.shape == imaginary.shape == (None, None if n is None else 9, 513)
+    assert InverseSTFT(1024, 80, 320)([real, imaginary]).shape == (None, n, 1)
+
+
+def test_they_compute_in_float32_under_mixed_precision(waves, policy):
+    real, imaginary = STFT(256, 64, 256)(waves(512))
+    assert keras.backend.standardize_dtype(real.dtype) == "float32"
+    found = InverseSTFT(256, 64, 256)([real, imaginary])
+    np.testing.assert_allclose(found, waves(512), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [
+        ((1000, 80, 320), "fft of 1000 samples must be a power of two"),
+        ((2, 1, 2), "fft of 2 samples must be a power of two from 4 on"),
+        ((1024, 80, 300), "window of 300 samples must be even and a multiple of the hop, 80"),
+        ((1024, 75, 225), "window of 225 samples must be even"),
+        ((1024, 80, 80), "window of 80 samples must .* but not the hop itself"),
+        ((1024, 0, 320), "a multiple of the hop, 0"),
+        ((256, 80, 320), "window of 320 samples must be at most fft, 256"),
+    ],
+)
+def test_lengths_that_contradict_each_other_are_refused(lengths, message):
+    for layer in (STFT, InverseSTFT):
+        with pytest.raises(UserError, match=message):
+            layer(*lengths)
+
+
+def test_angles_equal_those_of_numpy():
+    rng = np.random.default_rng(0)
+    real, imaginary = rng.normal(0, 1, (2, 100)).astype(np.float32)
+    expected = np.angle(real + 1j * imaginary)
+    np.testing.assert_allclose(angle(real, imaginary), expected, rtol=0, atol=1e-6)
+    cosine, sine = unit(real, imaginary)
+    np.testing.assert_allclose(cosine, np.cos(expected), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(sine, np.sin(expected), rtol=0, atol=1e-6)
+
+
+def test_the_sign_of_zero_does_not_affect_angles():
+    """Fourier transforms differ in the signs of zeros: silence, and the lowest bin."""
+    zeros = np.float32([0.0, -0.0, 0.0, -0.0])
+    signs = np.float32([0.0, 0.0, -0.0, -0.0])
+    np.testing.assert_array_equal(angle(zeros, signs), 0)
+    np.testing.assert_allclose(angle(np.float32([-2, -2]), np.float32([0.0, -0.0])), np.pi)
+    cosine, sine = unit(zeros, signs)
+    np.testing.assert_array_equal(cosine, 1)
+    np.testing.assert_array_equal(sine, 0)
+
+
+def test_log_amplitudes_have_a_floor():
+    real = np.float32([0.0, 3.0, 1e-20])
+    expected = np.log([1e-4, 5.0 + 1e-4, 1e-4])
+    found = log_amplitude(real, np.float32([0.0, -4.0, 1e-20]), 1e-4)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_gradients_are_finite_in_silence_and_at_edges():
+    import tensorflow as tf
+
+    wave = np.zeros((1, 1024, 1), np.float32)
+    wave[:, 500:520] = 0.5
+    stft = STFT(256, 64, 256)
+    with tf.GradientTape() as tape:
+        wave = tf.Variable(wave)
+        real, imaginary = stft(wave)
+        outputs = log_amplitude(real, imaginary, 1e-4), angle(real, imaginary)
+        total = sum(tf.reduce_sum(each) for each in (*outputs, *unit(real, imaginary)))
+    assert np.isfinite(tape.gradient(total, wave)).all()
