@@ -1,5 +1,7 @@
 """Fixtures for the tests of several networks: small tools, and reference networks in NumPy."""
 
+import struct
+import zipfile
 from types import SimpleNamespace
 
 import keras
@@ -92,6 +94,41 @@ def reference():
         randomize=_randomize,
         assert_close=_assert_close,
     )
+
+
+@pytest.fixture(scope="session")
+def torch_save():
+    """Writes nested dicts of float32 arrays as torch.save does."""
+
+    def torch_save(content, path):
+        storages = []
+
+        def text(string):
+            return b"X" + struct.pack("<I", len(string)) + string.encode()
+
+        def numbers(values):
+            return b"(" + b"".join(b"J" + struct.pack("<i", value) for value in values) + b"t"
+
+        def pickled(value):
+            if isinstance(value, dict):
+                items = b"".join(text(key) + pickled(each) for key, each in value.items())
+                return b"ccollections\nOrderedDict\n)R(" + items + b"u"
+            if not isinstance(value, np.ndarray):
+                return b"N"
+            storages.append(np.ascontiguousarray(value, "<f4"))
+            storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n"
+            storage += text(str(len(storages) - 1)) + text("cpu")
+            storage += b"J" + struct.pack("<i", value.size) + b"tQK\x00"
+            strides = [stride // 4 for stride in storages[-1].strides]
+            view = numbers(value.shape) + numbers(strides) + b"\x89ccollections\nOrderedDict\n)R"
+            return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + view + b"tR"
+
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", b"\x80\x02" + pickled(content) + b".")
+            for key, storage in enumerate(storages):
+                archive.writestr(f"archive/data/{key}", storage.tobytes())
+
+    return torch_save
 
 
 def _conv(x, kernel, bias, stride=1, dilation=1):

@@ -1,0 +1,162 @@
+"""Turns a checkpoint that the authors of a paper released into a run folder.
+
+python -m wideband.models.convert CHECKPOINT --from=apbwe --sample_rate=16000 --ratio=2 --output=RUN
+
+All commands take the run folder like one of wideband-train. If the config.json of the authors'
+training is next to the checkpoint, the rates are read from there.
+"""
+
+import importlib.metadata
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..command import UserError
+from ..command.errors import UsageError
+from ..command.files import replacing
+from ..command.run import Command, Flags, machine, quiet_tensorflow
+from . import torch_checkpoint
+from .pretrained import KERAS_FILE, checksum
+from .record import Record
+from .released import SOURCES, Source, State, Weights
+
+CONFIG = "config.json"
+PACKAGES = ("wideband", "keras", "tensorflow", "numpy")
+
+
+def define_flags(flags: Flags) -> None:
+    """Defines the flags of the command."""
+    flags.choice("from", None, list(SOURCES), "The network of the checkpoint.", required=True)
+    flags.integer("sample_rate", None, "The high rate in Hz.", lower_bound=1)
+    flags.integer("ratio", None, "The high rate over the low rate.", lower_bound=2, upper_bound=8)
+    flags.string("output", None, "The run folder to write; it must not exist.", required=True)
+
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Converts a checkpoint and describes the run."""
+    if len(arguments) != 1:
+        raise UsageError(f"{len(arguments)} checkpoints; name one")
+    checkpoint, output, name = Path(arguments[0]), Path(flags.output), str(flags["from"].value)
+    if output.exists():
+        raise UserError(f"--output={output}: exists; name another folder")
+    source = SOURCES[name]
+    config = _read_config(checkpoint.parent / CONFIG)
+    sample_rate, ratio = _rates(flags, config, source)
+    layers, weights = _read_weights(checkpoint, source)
+    lengths = {
+        key: _whole(config, theirs) for key, theirs in source.lengths.items() if theirs in config
+    }
+    recipe = {
+        "name": f"{name}_{ratio}x",
+        "source": f"{source.paper}; converted from {checkpoint.name}",
+        "model": name,
+        "arguments": {**layers, **lengths},
+        "sample_rate": sample_rate,
+        "ratio": ratio,
+        "protocol": source.protocol,
+    }
+    parameters = _write(output, source, recipe, weights, checkpoint)
+    print(
+        f"{output}: {name}, {parameters:,} parameters, {sample_rate // ratio} to {sample_rate} Hz\n"
+        f"next: wideband-upsample RECORDING --model={output}"
+    )
+
+
+def _read_weights(checkpoint: Path, source: Source) -> tuple[dict[str, Any], Weights]:
+    """Reads the arguments and the weights of a network from a checkpoint."""
+    content = torch_checkpoint.read(checkpoint)
+    try:
+        if not isinstance(content, dict) or source.entry not in content:
+            found = [str(key)[:20] for key in content][:5] if isinstance(content, dict) else []
+            raise UserError(
+                f"has no entry {source.entry!r} but {', '.join(found) or 'none'}; name the "
+                "checkpoint of the generator"
+            )
+        state = State(content[source.entry])
+        arguments, weights = source.convert(state)
+        state.finish()
+    except UserError as error:
+        raise UserError(f"{checkpoint}: {error}") from error
+    return arguments, weights
+
+
+def _read_config(path: Path) -> Mapping[str, Any]:
+    """Reads the configuration of the authors' training; an empty one if there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); repair or move it") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: not a JSON object; repair or move it")
+    return content
+
+
+def _rates(flags: Flags, config: Mapping[str, Any], source: Source) -> tuple[int, int]:
+    """Returns the high rate and the ratio from the flags or the configuration."""
+    sample_rate, ratio = flags.sample_rate, flags.ratio
+    if all(key in config for key in source.rates):
+        high, low = (_whole(config, key) for key in source.rates)
+        for flag, given, found in (
+            ("sample_rate", sample_rate, high),
+            ("ratio", ratio, high / low),
+        ):
+            if given not in (None, found):
+                raise UserError(
+                    f"--{flag}={given}: {CONFIG} next to the checkpoint says {found:g}; leave the "
+                    "flag out, or move the file"
+                )
+        if high % low or not 2 <= high // low <= 8:
+            raise UserError(
+                f"{CONFIG}: the rates {low} and {high} Hz must have a whole ratio from 2 to 8"
+            )
+        return high, high // low
+    if sample_rate is None or ratio is None:
+        raise UsageError(f"name --sample_rate and --ratio: there is no {CONFIG} with them")
+    if sample_rate % ratio:
+        raise UserError(f"--sample_rate={sample_rate}: must be a multiple of the ratio, {ratio}")
+    return sample_rate, ratio
+
+
+def _whole(config: Mapping[str, Any], key: str) -> int:
+    """Returns a whole number above 0 from the configuration."""
+    value = config[key]
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UserError(f"{CONFIG}: {key} {str(value)[:80]!r} must be a whole number above 0")
+    return value
+
+
+def _write(
+    output: Path, source: Source, recipe: dict[str, Any], weights: Weights, checkpoint: Path
+) -> int:
+    """Writes a run folder; returns the number of parameters."""
+    quiet_tensorflow()
+    from . import build
+
+    network = build(recipe["model"], **recipe["arguments"])
+    part = network.get_layer(source.part)
+    for layer, values in weights.items():
+        part.get_layer(layer).set_weights(values)
+    with replacing(output / KERAS_FILE) as temporary:
+        network.save_weights(temporary)
+    Record(
+        recipe,
+        initial_weights={checkpoint.name: checksum(checkpoint)},
+        flags=command.line()[1:],
+        versions={
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
+        machine=machine(),
+    ).write(output)
+    return network.count_params()
+
+
+command = Command("python -m wideband.models.convert", define_flags, main, positional="CHECKPOINT")
+
+if __name__ == "__main__":
+    sys.exit(command())
