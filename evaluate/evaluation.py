@@ -252,6 +252,8 @@ def _facts(
     keys += ("sample_rate", "ratio", "protocol", "patch")
     preparation = ["wideband-prepare", *(f"--{key}={dataset.settings[key]}" for key in keys)]
     ratio = record.ratio if isinstance(record.ratio, int) else str(record.ratio)
+    # A converted checkpoint was not trained here.
+    training = [["wideband-train", *record.flags]] if record.flags else []
     return report.Facts(
         title=f"{record.model} at ratio {ratio}",
         model=record.model,
@@ -266,12 +268,12 @@ def _facts(
         sample_rate=record.sample_rate,
         training_seconds=record.timings.seconds,
         machine=record.machine,
-        commands=[shlex.join(preparation), shlex.join(["wideband-train", *record.flags]), command],
+        commands=[*map(shlex.join, (preparation, *training)), command],
         versions=record.versions,
         more={
             "Recipe": f"{record.name}: {record.source}",
             "Epochs": str(record.timings.epochs),
-            "Seed": str(record.recipe["seed"]),
+            "Seed": str(record.recipe.get("seed", "unknown")),
             "Low band": "the recording's" if evaluation.options.keep_low_band else "the network's",
         },
     )

@@ -128,7 +128,7 @@ def _fact_rows(facts: Facts) -> dict[str, str]:
         ),
         "Task": f"{facts.low_rate:,.0f} Hz to {facts.sample_rate:,} Hz, ratio {facts.ratio}",
         "Protocol": facts.protocol,
-        "Training": f"{duration} on {facts.machine}",
+        "Training": f"{duration} on {facts.machine}" if facts.training_seconds else "elsewhere",
         **facts.more,
         "Versions": ", ".join(f"{name} {version}" for name, version in facts.versions.items()),
     }

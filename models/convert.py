@@ -6,9 +6,7 @@ All commands take the run folder like one of wideband-train. If the config.json 
 training is next to the checkpoint, the rates are read from there.
 """
 
-import importlib.metadata
 import json
-import platform
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,14 +15,13 @@ from typing import Any
 from ..command import UserError
 from ..command.errors import UsageError
 from ..command.files import replacing
-from ..command.run import Command, Flags, machine, quiet_tensorflow
+from ..command.run import Command, Flags, quiet_tensorflow
 from . import torch_checkpoint
 from .pretrained import KERAS_FILE, checksum
 from .record import Record
 from .released import SOURCES, Source, State, Weights
 
 CONFIG = "config.json"
-PACKAGES = ("wideband", "keras", "tensorflow", "numpy")
 
 
 def define_flags(flags: Flags) -> None:
@@ -143,16 +140,7 @@ def _write(
         part.get_layer(layer).set_weights(values)
     with replacing(output / KERAS_FILE) as temporary:
         network.save_weights(temporary)
-    Record(
-        recipe,
-        initial_weights={checkpoint.name: checksum(checkpoint)},
-        flags=command.line()[1:],
-        versions={
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
-        machine=machine(),
-    ).write(output)
+    Record(recipe, initial_weights={checkpoint.name: checksum(checkpoint)}).write(output)
     return network.count_params()
 
 

@@ -12,6 +12,8 @@ from wideband.models import pretrained, released
 from wideband.models.convert import command
 from wideband.models.record import Record
 from wideband.upsample import load
+from wideband.upsample.export import exporter
+from wideband.upsample.tflite import TFLiteNetwork
 
 # A small generator of AP-BWE: channels, frequency bins and blocks of each stream.
 CHANNELS, BINS, BLOCKS = 16, 129, 2
@@ -138,6 +140,15 @@ def test_the_run_restores_a_recording(converted, noise):
     wave, sample_rate = upsampler.upsample(noise(3000), 8000)
     assert (wave.shape, sample_rate) == ((6000,), 16000)
     assert np.isfinite(wave).all()
+
+
+@pytest.mark.slow
+def test_the_run_is_exported(converted, noise, tmp_path):
+    exporter.export(converted, tmp_path / "x.tflite", window=2048)
+    file, network = TFLiteNetwork(tmp_path / "x.tflite"), load(converted).network
+    assert (file.metadata.interpolation, file.metadata.multiple) == ("hann_sinc", 64)
+    wave = noise(4096).reshape(2, 2048, 1)
+    np.testing.assert_allclose(file.restore(wave), network(wave), rtol=0, atol=1e-4)
 
 
 def test_without_a_configuration_the_flags_name_the_rates(call, checkpoint, tmp_path):
