@@ -28,7 +28,7 @@ def define_flags(flags: Flags) -> None:
         "protocol",
         "decimate_spline",
         "How the low side is made: decimate_spline, decimate_lagged_spline, subsample_spline, "
-        "decimate_fft, sinc or fft.",
+        "decimate_fft, sinc, fft or hann_sinc.",
     )
     flags.string(
         "split_rule",
