@@ -18,53 +18,53 @@ POWER_FLOOR = 1e-30
 class _Transform(layers.Layer):
     """A short-time Fourier transform, or its inverse, with a periodic Hann window.
 
-    Frames are centred on the multiples of the hop, and the window on the middle of the transform.
+    Frames are centred on the multiples of the hop, and are in the middle of the transform.
 
     Args:
         fft: samples of the transform, a power of two, since TFLite takes no other.
         hop: samples from one frame to the next.
-        window: samples of the window, an even multiple of the hop and at most `fft`.
+        frame: samples of a frame, an even number, a multiple of the hop, and at most `fft`.
         **kwargs: arguments of a Keras layer, such as `name`.
 
     Raises:
         UserError: the lengths contradict each other.
     """
 
-    def __init__(self, fft: int, hop: int, window: int, **kwargs) -> None:
+    def __init__(self, fft: int, hop: int, frame: int, **kwargs) -> None:
         super().__init__(dtype="float32", **kwargs)
         if fft < 4 or fft & (fft - 1):
             raise UserError(f"fft of {fft} samples must be a power of two from 4 on")
-        if hop < 1 or window < 2 * hop or window % hop or window % 2:
+        if hop < 1 or frame < 2 * hop or frame % hop or frame % 2:
             raise UserError(
-                f"window of {window} samples must be even and a multiple of the hop, {hop}, "
+                f"frame of {frame} samples must be even and a multiple of the hop, {hop}, "
                 "but not the hop itself"
             )
-        if window > fft:
-            raise UserError(f"window of {window} samples must be at most fft, {fft}")
-        self.fft, self.hop, self.window = fft, hop, window
+        if frame > fft:
+            raise UserError(f"frame of {frame} samples must be at most fft, {fft}")
+        self.fft, self.hop, self.frame = fft, hop, frame
         self.bins = fft // 2 + 1
-        # Samples of the transform before and after the window.
-        self._before = (fft - window) // 2
-        self._after = fft - window - self._before
-        self._hann = (np.sin(np.pi * np.arange(window) / window) ** 2).astype(np.float32)
+        # Samples of the transform before and after the frame.
+        self._before = (fft - frame) // 2
+        self._after = fft - frame - self._before
+        self._hann = (np.sin(np.pi * np.arange(frame) / frame) ** 2).astype(np.float32)
 
 
 class STFT(_Transform):
     """Transforms a wave (batch, n, 1) to real and imaginary parts, (batch, n / hop + 1, bins) both.
 
-    n must be a multiple of the hop and longer than half the window. The wave is mirrored at both
+    n must be a multiple of the hop and longer than half a frame. The wave is mirrored at both
     ends. The phase counts from the first sample of the transform, as that of torch.stft.
     """
 
     def call(self, wave):
         """Transforms a wave (batch, n, 1)."""
-        half = self.window // 2
+        half = self.frame // 2
         padded = ops.pad(wave[:, :, 0], ((0, 0), (half, half)), mode="reflect")
-        # (batch, n / hop + window / hop, hop)
+        # (batch, n / hop + frame / hop, hop)
         hops = ops.reshape(padded, (ops.shape(wave)[0], -1, self.hop))
-        count = self.window // self.hop
+        count = self.frame // self.hop
         frames = ops.shape(hops)[1] - count + 1
-        # (batch, n / hop + 1, window)
+        # (batch, n / hop + 1, frame)
         framed = ops.concatenate([hops[:, k : k + frames] for k in range(count)], axis=-1)
         windowed = ops.convert_to_tensor(self._hann) * framed
         padding = (0, 0), (0, 0), (self._before, self._after)
@@ -96,15 +96,15 @@ class InverseSTFT(_Transform):
         # 0 in the spectrum of a wave.
         imaginary = ops.pad(imaginary[..., 1:-1], ((0, 0), (0, 0), (1, 1)))
         hann = ops.convert_to_tensor(self._hann)
-        frames = inverse_rfft(real, imaginary)[..., self._before : self._before + self.window]
+        frames = inverse_rfft(real, imaginary)[..., self._before : self._before + self.frame]
         added = self._overlap_add(hann * frames)
         # Near both ends, fewer windows overlap.
         ones = ops.ones_like(real[:1, :, :1])
         return ops.expand_dims(added / self._overlap_add(hann**2 * ones), -1)
 
     def _overlap_add(self, frames):
-        """Adds up frames (batch, frames, window) to (batch, n)."""
-        count, half = self.window // self.hop, self.window // 2
+        """Adds up frames (batch, frames, frame) to (batch, n)."""
+        count, half = self.frame // self.hop, self.frame // 2
         hops = ops.shape(frames)[1] + count - 1
         padded = ops.pad(frames, ((0, 0), (count - 1, count - 1), (0, 0)))
         # A hop gets its part k from the frame that begins k hops earlier.

@@ -6,7 +6,7 @@ import pytest
 from wideband.command import UserError
 from wideband.models.stft import STFT, InverseSTFT, angle, log_amplitude, unit
 
-# fft, hop, window
+# fft, hop, frame
 LENGTHS = [(1024, 80, 320), (256, 64, 256), (64, 10, 50), (32, 8, 16)]
 
 
@@ -95,11 +95,11 @@ def test_they_compute_in_float32_under_mixed_precision(waves, policy):
     [
         ((1000, 80, 320), "fft of 1000 samples must be a power of two"),
         ((2, 1, 2), "fft of 2 samples must be a power of two from 4 on"),
-        ((1024, 80, 300), "window of 300 samples must be even and a multiple of the hop, 80"),
-        ((1024, 75, 225), "window of 225 samples must be even"),
-        ((1024, 80, 80), "window of 80 samples must .* but not the hop itself"),
+        ((1024, 80, 300), "frame of 300 samples must be even and a multiple of the hop, 80"),
+        ((1024, 75, 225), "frame of 225 samples must be even"),
+        ((1024, 80, 80), "frame of 80 samples must .* but not the hop itself"),
         ((1024, 0, 320), "a multiple of the hop, 0"),
-        ((256, 80, 320), "window of 320 samples must be at most fft, 256"),
+        ((256, 80, 320), "frame of 320 samples must be at most fft, 256"),
     ],
 )
 def test_lengths_that_contradict_each_other_are_refused(lengths, message):
