@@ -4,10 +4,9 @@ A wave is float32 in [-1, 1], of shape `(n, channels)` as read from a file and `
 """
 
 from .files import (
-    SUFFIXES,
+    WRITABLE_SUFFIXES,
     Info,
     blocks,
-    find,
     from_int16,
     info,
     mono,
@@ -18,13 +17,15 @@ from .files import (
     writer,
 )
 from .resample import Ratio, fit_length, quotient, resample, resampled_length
+from .search import SUFFIXES, Found, search
 
 __all__ = [
     "SUFFIXES",
+    "WRITABLE_SUFFIXES",
+    "Found",
     "Info",
     "Ratio",
     "blocks",
-    "find",
     "fit_length",
     "from_int16",
     "info",
@@ -33,6 +34,7 @@ __all__ = [
     "read",
     "resample",
     "resampled_length",
+    "search",
     "subtype",
     "to_int16",
     "write",

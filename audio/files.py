@@ -13,11 +13,15 @@ import soundfile
 
 from ..command import UserError
 from ..command.files import replacing
+from .search import SUFFIXES
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
+WRITABLE_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
 # Bytes per sample of the widest sample format.
 WIDEST_BYTES = 8
+# Memory and filters grow with the rate, so a damaged header must not set it.
+LOWEST_RATE = 1000
+HIGHEST_RATE = 1_000_000
 
 
 class Info(NamedTuple):
@@ -35,8 +39,16 @@ def _open(path: Path) -> Iterator[soundfile.SoundFile]:
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty")
     try:
-        with soundfile.SoundFile(path) as file:
+        # libsndfile gets no name, since a name that is not UTF-8 cannot be passed to it.
+        with path.open("rb") as handle, soundfile.SoundFile(handle.fileno(), closefd=False) as file:
+            if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
+                raise UserError(
+                    f"{path}: its header says {file.samplerate} Hz; readable are {LOWEST_RATE} to "
+                    f"{HIGHEST_RATE} Hz; correct the rate"
+                )
             yield file
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except soundfile.LibsndfileError as error:
         raise UserError(
             f"{path}: not readable as audio ({error.error_string.rstrip('.')}); "
@@ -52,17 +64,6 @@ def info(path: Path) -> Info:
     """
     with _open(path) as file:
         return Info(file.frames, file.samplerate, file.channels)
-
-
-def find(folder: Path) -> list[Path]:
-    """Lists the audio files in a folder and its subfolders, sorted, without hidden ones."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
 
 
 def blocks(path: Path, seconds: float = 60.0) -> Iterator[np.ndarray]:
@@ -146,8 +147,10 @@ def writer(
         UserError: as `write`.
     """
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UserError(f"{path}: cannot write this format; writable are {', '.join(SUFFIXES)}")
+    if suffix not in WRITABLE_SUFFIXES:
+        raise UserError(
+            f"{path}: cannot write this format; writable are {', '.join(WRITABLE_SUFFIXES)}"
+        )
     # soundfile cannot write to the suffix .aif without the name of the format.
     container = "AIFF" if suffix == ".aif" else None
     if suffix == ".wav" and frames * channels * WIDEST_BYTES >= 2**32:

@@ -107,7 +107,7 @@ def _folder(source: Path, speaker_pattern: str | None) -> Iterator[Recording]:
         ) from error
     if not source.is_dir():
         raise UserError(f"{source}: no such folder")
-    for path in audio.find(source):
+    for path in audio.search(source).recordings:
         relative = path.relative_to(source)
         name = relative.as_posix()
         if pattern is None:

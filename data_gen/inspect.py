@@ -73,7 +73,7 @@ def _paths(arguments: Sequence[str]) -> list[Path]:
     paths = []
     for argument in arguments:
         if Path(argument).is_dir():
-            paths += audio.find(Path(argument))
+            paths += audio.search(Path(argument)).recordings
         else:
             paths.append(Path(argument))
     if not paths:

@@ -57,7 +57,7 @@ def find_recordings(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder")
     found: dict[str, Path] = {}
-    for path in audio.find(folder):
+    for path in audio.search(folder).recordings:
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
             raise UserError(f"{path}: {found[name].name} has the same name; remove one of them")

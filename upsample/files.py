@@ -33,9 +33,10 @@ def pair_inputs(
     """
     paths = [path for each in inputs for path in _expand(each)]
     if len(paths) == 1 and paths[0].is_file() and output.suffix and not output.is_dir():
-        if output.suffix.lower() not in audio.SUFFIXES:
+        if output.suffix.lower() not in audio.WRITABLE_SUFFIXES:
             raise UserError(
-                f"{output}: cannot write this format; writable are {', '.join(audio.SUFFIXES)}"
+                f"{output}: cannot write this format; writable are "
+                f"{', '.join(audio.WRITABLE_SUFFIXES)}"
             )
         if suffix and output.suffix.lower() != suffix:
             raise UserError(f"{output}: not a {suffix} file; drop --format or change --output")
@@ -110,7 +111,7 @@ def _expand(path: str) -> list[Path]:
 def _recordings(path: Path) -> list[tuple[Path, Path]]:
     """Lists a file, or the recordings in a folder, each with its name relative to the folder."""
     if path.is_dir():
-        found = audio.find(path)
+        found = audio.search(path).recordings
         if not found:
             raise UserError(f"{path}: no recordings ({', '.join(audio.SUFFIXES)}) in this folder")
         return [(each, each.relative_to(path)) for each in found]
