@@ -4,6 +4,8 @@ A wave is float32 in [-1, 1], of shape `(n, channels)` as read from a file and `
 """
 
 from .files import (
+    HIGHEST_RATE,
+    LOWEST_RATE,
     WRITABLE_SUFFIXES,
     Info,
     blocks,
@@ -20,6 +22,8 @@ from .resample import Ratio, fit_length, quotient, resample, resampled_length
 from .search import SUFFIXES, Found, search
 
 __all__ = [
+    "HIGHEST_RATE",
+    "LOWEST_RATE",
     "SUFFIXES",
     "WRITABLE_SUFFIXES",
     "Found",

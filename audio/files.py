@@ -21,7 +21,7 @@ WRITABLE_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 WIDEST_BYTES = 8
 # Memory and filters grow with the rate, so a damaged header must not set it.
 LOWEST_RATE = 1000
-HIGHEST_RATE = 1_000_000
+HIGHEST_RATE = 768_000
 
 
 class Info(NamedTuple):
