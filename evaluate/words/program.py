@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 
 from ... import audio
 from ...command import UserError
+from .base import RecognitionError
 
 
 class Program:
@@ -47,25 +49,24 @@ class Program:
         if not any("{}" in argument for argument in self._arguments):
             self._arguments.append("{}")
 
-    def transcribe(self, waves: Sequence[np.ndarray]) -> Iterator[str]:
+    def transcribe(self, waves: Sequence[np.ndarray]) -> Iterator[str | RecognitionError]:
         """Runs the program on each wave; see `Recognizer.transcribe`."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             yield from pool.map(self._transcribe, waves)
 
-    def _transcribe(self, wave: np.ndarray) -> str:
+    def _transcribe(self, wave: np.ndarray) -> str | RecognitionError:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "speech.wav")
             audio.write(path, wave, self.sample_rate, "PCM_16")
-            done = self._run([argument.replace("{}", str(path)) for argument in self._arguments])
-        if done.returncode:
-            output = done.stderr.strip() or done.stdout.strip() or "no output"
-            reason = output.split("\n")[-1]
-            raise UserError(f"{self.name} failed with exit code {done.returncode}: {reason}")
-        return done.stdout
+            try:
+                return self._run([each.replace("{}", str(path)) for each in self._arguments])
+            except RecognitionError as error:
+                return error
 
-    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    def _run(self, arguments: list[str]) -> str:
+        """Runs the program and returns what it prints."""
         try:
-            return subprocess.run(
+            done = subprocess.run(
                 arguments,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -74,9 +75,19 @@ class Program:
                 timeout=self._timeout_seconds,
             )
         except subprocess.TimeoutExpired as error:
-            raise UserError(
+            raise RecognitionError(
                 f"{self.name} took more than {self._timeout_seconds:g} seconds; "
                 "set --timeout_seconds to allow more"
             ) from error
         except OSError as error:
             raise UserError(f"{self.name} does not start: {error.strerror}") from error
+        if done.returncode:
+            output = done.stderr.strip() or done.stdout.strip() or "no output"
+            reason = output.split("\n")[-1]
+            raise RecognitionError(f"{self.name} failed with {_code(done.returncode)}: {reason}")
+        return done.stdout
+
+
+def _code(returncode: int) -> str:
+    """Describes an exit code, which is negative if a signal ended the process."""
+    return f"exit code {returncode}" if returncode > 0 else signal.strsignal(-returncode) or "?"

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import soundfile
-from wideband.data_gen import dataset, degrade, shards
+from wideband.data_gen import degrade, layout, shards
 from wideband.data_gen.dataset import Dataset
 from wideband.evaluate import lsd, metrics
 from wideband.evaluate.__main__ import command
@@ -151,10 +151,13 @@ def test_a_shipped_network_and_its_tflite_file_are_measured(data, tmp_path, call
         (["--run={run}", "--data={tmp}"], ["no finished dataset"]),
         (["--run={run}", "--baselines=cubic"], ["cubic: no such run folder"]),
         (["--run={run}", "--baselines=speech-2x"], ["speech-2x has ratio 2, and"]),
-        (["--run={run}", "--baselines=audiounet"], ["--baselines=audiounet", "as a path"]),
+        (["--run={run}", "--baselines=audiounet"], ["'audiounet'", "NAME=audiounet"]),
         (["--run={run}", "--tflite={tmp}/audiounet.tflite"], ["audiounet.tflite: 'audiounet' is"]),
-        (["--run={run}", "--tflite=reference={tmp}/a.tflite"], ["'reference'", "NAME=FILE"]),
-        (["--run={run}", "--tflite={tmp}/audiounet.tflite", "--tflite=a.tflite"], ["NAME=FILE"]),
+        (["--run={run}", "--tflite=reference={tmp}/a.tflite"], ["'reference'", "--tflite=NAME="]),
+        (["--run={run}", "--tflite=spline={tmp}/audiounet.tflite"], ["'spline'", "--tflite=NAME="]),
+        (["--run={run}", "--tflite=..={tmp}/audiounet.tflite"], ["'..'", "relative"]),
+        (["--run={run}", "--baselines=..=spline"], ["'..'", "relative"]),
+        (["--run={run}", "--baselines=low=spline"], ["'low'", "--baselines=NAME="]),
         (["--run={run}", "--tflite=a={run}/run.json"], ["run.json", "must end in .tflite"]),
         (["--run={run}", "--wer"], ["no recording of the test split has a text with words"]),
         (["--run={run}", "--wer", "--recognizer=siri"], ["unknown recognizer 'siri'"]),
@@ -202,7 +205,7 @@ def test_the_ratio_of_rates_may_be_a_quotient(run, make_dataset, noise, tmp_path
 @pytest.fixture
 def spoken(data, make_dataset, tmp_path, monkeypatch):
     """A dataset with texts, and the command line of a recognizer that prints one text."""
-    monkeypatch.setattr(dataset, "PIECE_SECONDS", 1)
+    monkeypatch.setattr(layout, "PIECE_SECONDS", 1)
     first, second = Dataset(data).examples("test")
     long = np.zeros(20000, np.float32)
     examples = [

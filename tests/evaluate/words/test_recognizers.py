@@ -14,6 +14,7 @@ from wideband.command import UserError
 from wideband.data_gen import synthesize
 from wideband.evaluate import words
 from wideband.evaluate.words import deepspeech
+from wideband.evaluate.words.base import RecognitionError
 
 # Speech recognizers.
 pytestmark = pytest.mark.slow
@@ -185,16 +186,23 @@ def test_the_file_of_a_program_is_removed_afterwards(tmp_path):
         ("import sys\nprint('reading')\nsys.exit('no model')", "exit code 1: no model"),
         ("import sys\nprint('bad file')\nsys.exit(3)", "exit code 3: bad file"),
         ("import sys\nsys.exit(2)", "exit code 2: no output"),
+        ("import os\nos.abort()", "failed with Aborted: no output"),
         ("import time\ntime.sleep(30)", "took more than 0.5 seconds; set --timeout_seconds"),
     ],
 )
 def test_a_program_that_fails_or_takes_too_long_is_reported_in_one_line(tmp_path, source, message):
     command = program(tmp_path, source)
-    with pytest.raises(UserError) as caught:
-        transcribe(command, [np.zeros(10, np.float32)], timeout_seconds=0.5)
-    assert message in str(caught.value)
-    assert str(caught.value).startswith("cmd:")
-    assert "\n" not in str(caught.value)
+    [error] = transcribe(command, [np.zeros(10, np.float32)], timeout_seconds=0.5)
+    assert isinstance(error, RecognitionError)
+    assert message in str(error)
+    assert str(error).startswith("cmd:")
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(("output", "text"), [("b''", ""), ("b'\\xff\\0 a'", "\ufffd\0 a")])
+def test_a_program_may_print_nothing_or_bytes_that_are_no_text(tmp_path, output, text):
+    command = program(tmp_path, f"import sys\nsys.stdout.buffer.write({output})\n")
+    assert transcribe(command, [np.zeros(10, np.float32)]) == [text]
 
 
 @pytest.mark.parametrize(
