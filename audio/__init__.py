@@ -3,23 +3,11 @@
 A wave is float32 in [-1, 1], of shape `(n, channels)` as read from a file and `(n,)` when mono.
 """
 
-from .files import (
-    HIGHEST_RATE,
-    LOWEST_RATE,
-    WRITABLE_SUFFIXES,
-    Info,
-    blocks,
-    from_int16,
-    info,
-    mono,
-    read,
-    subtype,
-    to_int16,
-    write,
-    writer,
-)
+from .reading import HIGHEST_RATE, LOWEST_RATE, Info, blocks, info, read, subtype
 from .resample import Ratio, fit_length, quotient, resample, resampled_length
+from .samples import from_int16, mono, to_int16
 from .search import SUFFIXES, Found, search
+from .writing import WRITABLE_SUFFIXES, write, writer
 
 __all__ = [
     "HIGHEST_RATE",

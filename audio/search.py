@@ -26,9 +26,13 @@ class Found(NamedTuple):
     left_out: dict[Path, str]  # path -> reason, with what to do
 
 
-def conversion(path: Path) -> str:
-    """Returns the command that converts a recording to wav."""
-    return f"ffmpeg -i {shlex.quote(str(path))} {shlex.quote(str(path.with_suffix('.wav')))}"
+def conversion(path: Path, options: str = "") -> str:
+    """Returns the command that converts a recording to wav, with options for its reading."""
+    converted = path.with_suffix(".wav")
+    if converted == path:
+        converted = path.with_name(f"{path.stem}_converted.wav")
+    words = ["ffmpeg", *options.split(), "-i", str(path), str(converted)]
+    return shlex.join(words)
 
 
 def search(folder: Path) -> Found:
