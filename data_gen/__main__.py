@@ -2,13 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..command.errors import UsageError, UserError, lookup
 from ..command.run import Command, Flags
 
 if TYPE_CHECKING:
-    from .corpora import Recording
+    from .corpora import Found
+    from .dataset import Dataset
+
+# Names that the summary lists; the manifest lists all.
+_NAMED = 10
 
 
 def define_flags(flags: Flags) -> None:
@@ -66,16 +70,19 @@ def main(flags: Flags, arguments: list[str]) -> None:
     for name, corpus in (("mic", "vctk"), ("subsets", "librispeech")):
         if flags.given(name) and flags.corpus != corpus:
             raise UserError(f"--{name} is for --corpus={corpus} only")
+    for name in ("source", "output"):
+        if flags[name].value == "":
+            raise UsageError(f"--{name}= is empty; name a folder, or . for the working folder")
     if flags.source is None and flags.corpus != "demo":
         raise UsageError("--source is missing: the folder of the corpus")
     from ..audio import quotient
     from . import degrade
     from .plan import Settings
-    from .prepare import prepare
+    from .prepare import is_finished, prepare
 
     ratio = quotient(flags.ratio)
     degrade.get(flags.protocol).check(ratio)
-    recordings, rule = _recordings(flags)
+    corpus, rule = _corpus(flags)
     settings = Settings(
         corpus=flags.corpus,
         split_rule=rule,
@@ -88,34 +95,33 @@ def main(flags: Flags, arguments: list[str]) -> None:
         patch=flags.patch,
     )
     output = Path(flags.output)
-    finished = (output / "manifest.csv").exists()
-    description = prepare(recordings, output, settings, flags.workers, flags.strict)
+    finished = is_finished(output)
+    dataset = prepare(corpus, output, settings, flags.workers, flags.strict)
     if finished:
         print(f"{output} was finished already.")
-    _print_summary(description, output)
+    _print_summary(dataset)
 
 
-def _recordings(flags: Flags) -> "tuple[list[Recording], str]":
+def _corpus(flags: Flags) -> "tuple[Found, str]":
     """Lists the recordings with their splits, and names the rule that split them."""
     from . import corpora, splits
 
     source = Path(flags.source) if flags.source else Path(flags.output) / "recordings"
-    recordings = corpora.recordings(
-        flags.corpus, source, flags.speaker_pattern, flags.mic, flags.subsets
-    )
+    found = corpora.search(flags.corpus, source, flags.speaker_pattern, flags.mic, flags.subsets)
     rule = flags.split_rule or splits.DEFAULT_RULES[flags.corpus]
-    speakers = len({recording.speaker for recording in recordings})
+    speakers = len({recording.speaker for recording in found.recordings})
     if flags.split_rule is None and rule == "speaker" and speakers < 3:
         rule = "recording"
         print(f"Only {speakers} speaker(s): split by recording, so that each is in every split.")
     fractions = flags.valid_fraction, flags.test_fraction
-    return splits.assign(recordings, rule, flags.seed, fractions), rule
+    recordings = splits.assign(found.recordings, rule, flags.seed, fractions)
+    return found._replace(recordings=recordings), rule
 
 
-def _print_summary(description: dict[str, Any], output: Path) -> None:
-    from .survey import describe_left_out
+def _print_summary(dataset: "Dataset") -> None:
+    from .survey import count_by_reason, describe_left_out
 
-    for split, totals in description["totals"].items():
+    for split, totals in dataset.totals.items():
         if not totals["recordings"]:
             print(f"{split:5}  no recordings; try a larger corpus or --{split}_fraction")
             continue
@@ -123,13 +129,19 @@ def _print_summary(description: dict[str, Any], output: Path) -> None:
             f"{split:5}  {totals['recordings']:6} recordings  {totals['seconds'] / 60:8.1f} minutes"
             f"  {totals['speakers']:5} speakers"
         )
-    left_out = describe_left_out(description["left_out"], description["sample_rate"])
-    manifest = output / "manifest.csv"
-    print(
-        f"left out: {left_out}; {manifest} lists each with its reason"
-        if left_out
-        else "left out: none"
-    )
+    if not dataset.left_out:
+        print("left out: none")
+        return
+    left_out = describe_left_out(count_by_reason(dataset.left_out.values()), dataset.sample_rate)
+    print(f"left out: {left_out}; {dataset.folder / 'manifest.csv'} lists each with its reason")
+    # What could not be read is worth a look, unlike recordings that are too short.
+    unread = [
+        f"  {name}: {reason}"
+        for name, reason in dataset.left_out.items()
+        if reason.startswith(("unreadable", "not read"))
+    ]
+    for line in unread[:_NAMED]:
+        print(line)
 
 
 command = Command("wideband-prepare", define_flags, main)

@@ -1,7 +1,8 @@
 """Makes shuffled batches of (low, high) patches from shards, with tf.data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -49,10 +50,11 @@ def patches(
 
     Returns:
         a dataset of pairs of float32 tensors: low (batch, patch, 1), or (batch, patch / ratio, 1)
-        at its own rate, and high (batch, patch, 1).
+        at its own rate, and high (batch, patch, 1). `arrays` iterates over it.
 
     Raises:
-        UserError: the split is empty, or the low side cannot be cut or augmented like this.
+        UserError: the split is empty, a shard is incomplete, or the low side cannot be cut or
+            augmented like this.
     """
     stride = stride or patch
     factor = _factor(dataset, wants, patch, stride)
@@ -83,6 +85,26 @@ def patches(
     if augmentation.gain_db > 0:
         pairs = tf.data.Dataset.zip((pairs, draws)).map(amplify)
     return pairs.batch(batch).prefetch(tf.data.AUTOTUNE)
+
+
+def arrays(batches: tf.data.Dataset, dataset: Dataset, split: str) -> Iterator[Any]:
+    """Yields the batches of `patches`, or of a dataset made from them, as NumPy arrays.
+
+    Args:
+        batches: made from the shards of the split.
+        dataset: the prepared dataset.
+        split: "train", "valid" or "test".
+
+    Raises:
+        UserError: a shard is damaged. TensorFlow's own error does not name it.
+    """
+    try:
+        yield from batches.as_numpy_iterator()
+    except tf.errors.OpError:
+        # Reads the shards one by one, which raises the error that names the damaged one.
+        for _ in dataset.examples(split):
+            pass
+        raise
 
 
 def _factor(dataset: Dataset, wants: str, patch: int, stride: int) -> int:

@@ -163,7 +163,7 @@ def test_an_output_that_cannot_be_written_is_refused(
     (tmp_path / "file").write_text("kept")
     code, _, err = prepare_dataset(small, tmp_path / output)
     assert code == 1
-    assert error_line(err).startswith(f"error: {tmp_path / output}: cannot be written to (")
+    assert error_line(err).startswith(f"error: {tmp_path / output}: cannot be written: ")
     assert (tmp_path / "file").read_text() == "kept"
 
 
@@ -174,7 +174,7 @@ def test_a_read_only_output_is_refused(small, tmp_path, prepare_dataset):
     code, _, err = prepare_dataset(small, output)
     assert code == 1
     assert err == (
-        f"error: {output}: cannot be written to (Permission denied); choose another --output\n"
+        f"error: {output}/dataset.json: cannot be written: Permission denied; choose another path\n"
     )
 
 
@@ -190,17 +190,21 @@ def test_a_folder_with_another_manifest_is_refused(small, tmp_path, prepare_data
     (tmp_path / "manifest.csv").write_text("words")
     code, _, err = prepare_dataset(small, tmp_path)
     assert code == 1
-    assert "which would be overwritten" in error_line(err)
+    assert "belongs to something else and would be overwritten" in error_line(err)
     assert (tmp_path / "manifest.csv").read_text() == "words"
 
 
-def test_a_name_that_is_not_unicode_is_left_out(small, tmp_path, prepare_dataset):
-    strange = os.fsencode(small / "anna") + b"/\xff.wav"
-    Path(os.fsdecode(strange)).write_bytes((small / "anna" / "a.wav").read_bytes())
-    code, _, err = prepare_dataset(small, tmp_path / "out")
-    assert code == 0, err
-    # The manifest lists it, with its name escaped.
-    manifest = (tmp_path / "out" / "manifest.csv").read_text(encoding="utf-8")
-    (line,) = (line for line in manifest.splitlines() if "udcff" in line)
-    assert line.split(",")[1] == "anna/\\udcff.wav"
-    assert line.endswith("unreadable: its name is not in UTF-8")
+def test_shards_without_a_description_are_refused(small, tmp_path, prepare_dataset, error_line):
+    (tmp_path / "train-00000.tfrecord").write_text("kept")
+    code, _, err = prepare_dataset(small, tmp_path)
+    assert code == 1
+    assert "train-00000.tfrecord: belongs to something else" in error_line(err)
+    assert (tmp_path / "train-00000.tfrecord").read_text() == "kept"
+
+
+@pytest.mark.parametrize("content", ["[]", "5", "null", "{", "[" * 100_000])
+def test_a_damaged_description_is_refused(small, tmp_path, prepare_dataset, error_line, content):
+    (tmp_path / "dataset.json").write_text(content)
+    code, _, err = prepare_dataset(small, tmp_path)
+    assert code == 1
+    assert "dataset.json: not the description of a dataset" in error_line(err)

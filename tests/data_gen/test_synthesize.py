@@ -141,7 +141,7 @@ def test_the_manifest_appears_only_when_all_recordings_are_there(tmp_path, monke
     # A folder at the path of the last recording makes the build fail there.
     obstacle = tmp_path / "test" / "leo" / "leo_002.wav"
     obstacle.mkdir(parents=True)
-    with pytest.raises(OSError):
+    with pytest.raises(UserError, match=r"leo_002\.wav: is a folder"):
         synthesize.build(tmp_path)
     assert (tmp_path / "test" / "leo" / "leo_001.wav").is_file()
     assert not (tmp_path / "manifest.csv").exists()
