@@ -70,9 +70,6 @@ def main(flags: Flags, arguments: list[str]) -> None:
     for name, corpus in (("mic", "vctk"), ("subsets", "librispeech")):
         if flags.given(name) and flags.corpus != corpus:
             raise UserError(f"--{name} is for --corpus={corpus} only")
-    for name in ("source", "output"):
-        if flags[name].value == "":
-            raise UsageError(f"--{name}= is empty; name a folder, or . for the working folder")
     if flags.source is None and flags.corpus != "demo":
         raise UsageError("--source is missing: the folder of the corpus")
     from ..audio import quotient

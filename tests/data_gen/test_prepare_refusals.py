@@ -1,7 +1,6 @@
 """wideband-prepare refuses wrong input in one line, before it writes anything."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
