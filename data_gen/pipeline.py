@@ -13,6 +13,8 @@ from .augment import NO_AUGMENTATION, Augmentation
 from .dataset import Dataset
 
 SILENCE_FRAME = 256
+# Samples in the largest batch: 256 MB on each side.
+MAX_BATCH_SAMPLES = 1 << 26
 
 Pair = tuple[tf.Tensor, tf.Tensor]  # (low, high)
 
@@ -53,10 +55,11 @@ def patches(
         at its own rate, and high (batch, patch, 1). `arrays` iterates over it.
 
     Raises:
-        UserError: the split is empty, a shard is incomplete, or the low side cannot be cut or
-            augmented like this.
+        UserError: the split is empty, a shard is incomplete, there are no such patches or batches,
+            or the low side cannot be cut or augmented like this.
     """
-    stride = stride or patch
+    stride = patch if stride is None else stride
+    _check_sizes(dataset, split, patch, stride, batch)
     factor = _factor(dataset, wants, patch, stride)
     if augmentation.random_lowpass:
         degrade.check_whole(dataset.ratio, "random_lowpass")
@@ -85,6 +88,24 @@ def patches(
     if augmentation.gain_db > 0:
         pairs = tf.data.Dataset.zip((pairs, draws)).map(amplify)
     return pairs.batch(batch).prefetch(tf.data.AUTOTUNE)
+
+
+def _check_sizes(dataset: Dataset, split: str, patch: int, stride: int, batch: int) -> None:
+    """Raises a UserError if there are no such patches, or a batch does not fit in memory."""
+    for name, value in {"patch": patch, "stride": stride, "batch": batch}.items():
+        if value < 1:
+            raise UserError(f"{name} {value} must be at least 1")
+    if batch * patch > MAX_BATCH_SAMPLES:
+        raise UserError(
+            f"batch {batch} with patch {patch} is too large; a batch has at most "
+            f"{MAX_BATCH_SAMPLES} samples"
+        )
+    longest = max(dataset.lengths(split), default=patch)
+    if longest < patch:
+        raise UserError(
+            f"{dataset.folder}: patch {patch} is longer than every wave of the {split} split, "
+            f"which have up to {longest} samples; choose a shorter patch"
+        )
 
 
 def arrays(batches: tf.data.Dataset, dataset: Dataset, split: str) -> Iterator[Any]:

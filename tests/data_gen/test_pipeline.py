@@ -91,6 +91,22 @@ def test_a_patch_or_stride_that_the_ratio_does_not_divide_is_refused(ramps, patc
         pipeline.patches(ramps[0], "valid", patch, stride, wants="low")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"patch": 0}, "patch 0 must be at least 1"),
+        ({"stride": 0}, "stride 0 must be at least 1"),
+        ({"batch": -1}, "batch -1 must be at least 1"),
+        ({"batch": 10**9}, "batch 1000000000 with patch 256 is too large"),
+        ({"patch": 10**9}, "patch 1000000000 is too large"),
+        ({"patch": 1513}, "patch 1513 is longer than every wave of the valid split.* 1512 samples"),
+    ],
+)
+def test_sizes_that_make_no_batch_are_refused(ramps, arguments, message):
+    with pytest.raises(UserError, match=message):
+        pipeline.patches(ramps[0], "valid", **arguments)
+
+
 def test_patches_have_256_samples_by_default(ramps):
     low, high = next(iter(pipeline.patches(ramps[0], "valid", batch=5)))
     assert low.shape == high.shape == (5, 256, 1)
