@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..command.errors import UsageError, UserError, lookup
+from ..command.errors import UsageError, UserError, lookup, printable
 from ..command.run import Command, Flags
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _print_summary(dataset: "Dataset") -> None:
         if reason.startswith(("unreadable", "not read"))
     ]
     for line in unread[:_NAMED]:
-        print(line)
+        print(printable(line))
 
 
 command = Command("wideband-prepare", define_flags, main)
