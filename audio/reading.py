@@ -15,10 +15,10 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import soundfile
 
-from ..command import UserError
+from ..command.errors import UserError, explain
 from .account import INCOMPLETE, Account
 from .lengths import account
-from .search import conversion
+from .search import ALLOW, conversion
 from .spliced import Spliced
 
 # Memory and filters grow with the rate, so a damaged header must not set it.
@@ -143,7 +143,7 @@ def _handle(path: Path) -> Iterator[BinaryIO]:
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such file") from error
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        raise UserError(f"{path}: cannot be read: {explain(error, ALLOW)}") from error
 
 
 def _descriptor(handle: BinaryIO) -> int:

@@ -6,7 +6,11 @@ from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
-# What libsndfile reads. `WRITABLE` in `files` has the formats that can be written.
+from ..command.errors import explain
+
+# What to do with a file or folder that the system does not open.
+ALLOW = "allow it to be read"
+# What libsndfile reads.
 SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"),
     *(".opus", ".oga", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".bwf", ".wave", ".mp2"),
@@ -65,7 +69,7 @@ def search(folder: Path) -> Found:
                     else:
                         _sort_in(entry, current / entry.name, found)
         except OSError as error:
-            found.left_out[current] = f"cannot be searched ({error.strerror}); allow it to be read"
+            found.left_out[current] = f"cannot be searched: {explain(error, ALLOW)}"
     return Found(sorted(found.recordings), dict(sorted(found.left_out.items())))
 
 

@@ -86,14 +86,19 @@ def test_folders_and_pipes_are_not_recordings(tmp_path):
 
 
 def test_a_file_that_the_system_does_not_open_is_refused(tmp_path, monkeypatch):
-    assert message_of(tmp_path / ("x" * 300)) == "cannot be read (File name too long)"
+    assert (
+        message_of(tmp_path / ("x" * 300))
+        == "cannot be read: File name too long; choose a shorter name"
+    )
 
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "a.wav").write_bytes(b"RIFF")
     monkeypatch.setattr(Path, "open", refuse)
-    assert message_of(tmp_path / "a.wav") == "cannot be read (Permission denied)"
+    assert (
+        message_of(tmp_path / "a.wav") == "cannot be read: Permission denied; allow it to be read"
+    )
 
 
 def test_a_disk_error_in_the_middle_is_refused(tmp_path, noise, monkeypatch):
@@ -106,7 +111,7 @@ def test_a_disk_error_in_the_middle_is_refused(tmp_path, noise, monkeypatch):
     audio.write(tmp_path / "a.flac", noise(160000), 16000)
     content = (tmp_path / "a.flac").read_bytes()
     monkeypatch.setattr(reading, "Spliced", lambda _, pieces: Spliced(BadDisk(content), pieces))
-    with pytest.raises(UserError, match=r"cannot be read \(Input/output error\)"):
+    with pytest.raises(UserError, match="cannot be read: Input/output error; check the disk"):
         audio.read(tmp_path / "a.flac")
 
 

@@ -100,7 +100,7 @@ def test_a_folder_that_cannot_be_entered_is_left_out(tree, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     assert search(folder) == (
         ["a/1.wav"],
-        {"locked": "cannot be searched (Permission denied); allow it to be read"},
+        {"locked": "cannot be searched: Permission denied; allow it to be read"},
     )
 
 

@@ -1,9 +1,14 @@
 """Writing recordings, compared with soundfile and NumPy."""
 
+import os
+import resource
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import soundfile
 from wideband import audio
+from wideband.audio import writing
 from wideband.command import UserError
 
 
@@ -56,6 +61,87 @@ def test_a_format_that_cannot_be_written_is_refused_and_leaves_no_file(
     with pytest.raises(UserError, match=message):
         audio.write(tmp_path / name, noise(16000), sample_rate)
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", audio.WRITABLE_SUFFIXES)
+def test_a_full_disk_is_noticed_in_the_last_byte(tmp_path, noise, suffix):
+    path = tmp_path / f"a{suffix}"
+    audio.write(path, noise(16000), 16000)
+    whole = path.read_bytes()
+    for limit in (0, 1, 40, 100, 4096, len(whole) // 2, len(whole) - 100, len(whole) - 1):
+        with largest_file(limit), pytest.raises(UserError) as caught:
+            audio.write(path, noise(16000), 16000)
+        assert str(caught.value) == (
+            f"{path}: cannot be written: File too large; choose a folder that allows larger files, "
+            "or raise the limit with ulimit -f"
+        )
+        assert (names(tmp_path), path.read_bytes()) == ([path.name], whole)
+    with largest_file(len(whole)):
+        audio.write(path, noise(16000), 16000)
+
+
+@contextmanager
+def largest_file(size):
+    """Limits the size of the files that this process writes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_file_that_cannot_be_read_back_is_not_kept(tmp_path, noise, monkeypatch):
+    def lose_the_end(path):
+        os.truncate(path, path.stat().st_size - 100)
+        return audio.info(path)
+
+    monkeypatch.setattr(writing, "info", lose_the_end)
+    with pytest.raises(UserError, match=r"cannot be written .*16000 samples cannot be read back"):
+        audio.write(tmp_path / "a.wav", noise(16000), 16000)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
+def test_nan_and_infinity_are_refused(tmp_path, noise, bad, subtype):
+    wave = noise(16000)
+    wave[5000] = bad
+    with pytest.raises(UserError, match=r"a\.wav: the wave contains NaN or infinity; check the"):
+        audio.write(tmp_path / "a.wav", wave, 16000, subtype)
+    assert names(tmp_path) == []
+
+
+def test_huge_samples_are_clipped_in_integers_and_kept_in_floats(tmp_path):
+    wave = np.array([1e38, -1e38, 0.5], np.float32)
+    audio.write(tmp_path / "a.wav", wave, 16000)
+    np.testing.assert_allclose(audio.read(tmp_path / "a.wav")[0][:, 0], [1, -1, 0.5], atol=1e-4)
+    audio.write(tmp_path / "b.wav", wave, 16000, "FLOAT")
+    np.testing.assert_array_equal(audio.read(tmp_path / "b.wav")[0][:, 0], wave)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "subtype", "frames", "container"),
+    [
+        (".wav", None, 2**30, "WAV"),
+        (".wav", None, 2**31, "RF64"),
+        (".wav", "DOUBLE", 2**29, "RF64"),
+        (".flac", None, 2**31, "FLAC"),
+    ],
+)
+def test_a_wav_of_more_than_4_gib_has_another_header(tmp_path, suffix, subtype, frames, container):
+    path = tmp_path / f"a{suffix}"
+    with audio.writer(path, 16000, 1, subtype, frames) as write_chunk:
+        write_chunk(np.zeros(10, np.float32))
+    assert soundfile.info(path).format == container
+
+
+def test_an_aiff_of_more_than_4_gib_is_refused_at_once(tmp_path):
+    with (
+        pytest.raises(UserError, match="AIFF files end at 4 GiB; choose wav or flac"),
+        audio.writer(tmp_path / "a.aif", 16000, 2, "PCM_24", frames=2**30),
+    ):
+        pass
 
 
 def test_a_failed_write_leaves_the_old_file_unchanged(tmp_path, noise):
