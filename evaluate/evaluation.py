@@ -210,8 +210,7 @@ def _facts(
     rows = [row for row in outcome.rows if row.system == record.model]
     keys = ("corpus", "split_rule", "valid_fraction", "test_fraction", "seed")
     keys += ("sample_rate", "ratio", "protocol", "patch")
-    settings = {key: dataset.settings[key] for key in keys if key in dataset.settings}
-    preparation = ["wideband-prepare", *(f"--{key}={value}" for key, value in settings.items())]
+    preparation = ["wideband-prepare", *(f"--{key}={dataset.settings[key]}" for key in keys)]
     ratio = record.ratio if isinstance(record.ratio, int) else str(record.ratio)
     return report.Facts(
         title=f"{record.model} at ratio {ratio}",

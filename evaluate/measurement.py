@@ -13,7 +13,6 @@ from tqdm import tqdm
 from .. import audio
 from ..audio import interpolate
 from ..command import UserError
-from ..command.files import check_relative
 from ..data_gen.dataset import Dataset
 from ..upsample import Upsampler
 from . import metrics, report
@@ -118,7 +117,7 @@ def measure_split(
                 scores.add({example.name: versions}, {example.name: example.text})
             if recordings:
                 for name, wave in waves.items():
-                    _save(recordings / name, example, wave, dataset)
+                    _save(recordings / name, example, wave, dataset.sample_rate)
     if scores:
         outcome.transcripts, outcome.left_out = scores.transcripts, scores.left_out
     return outcome
@@ -167,11 +166,10 @@ def _clip(
     return report.Clip(example.name, dataset.sample_rate, waves, example.text, shown)
 
 
-def _save(folder: Path, example: "Example", wave: np.ndarray, dataset: Dataset) -> None:
-    check_relative(example.name, str(dataset.folder))
+def _save(folder: Path, example: "Example", wave: np.ndarray, sample_rate: int) -> None:
     # Other suffixes are kept: a.wav and a.flac remain two recordings.
     name = example.name.removesuffix(".wav")
     if example.start_seconds:
         name += f"_{example.start_seconds:g}s"
     # Float, because rounding to 16 bits would fill the empty band of an estimate with noise.
-    audio.write(folder / f"{name}.wav", wave, dataset.sample_rate, "FLOAT")
+    audio.write(folder / f"{name}.wav", wave, sample_rate, "FLOAT")

@@ -4,8 +4,9 @@ import os
 import re
 import tempfile
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -44,9 +45,15 @@ class PocketSphinx:
             self.name += f", grammar {Path(grammar).name}"
             _check_grammar(self._search)
 
-    def transcribe(self, waves: Sequence[np.ndarray]) -> Iterable[str]:
+    def transcribe(self, waves: Sequence[np.ndarray]) -> Iterator[str]:
         """Recognizes US English; see `Recognizer.transcribe`."""
-        return self._pool.map(_transcribe, waves)
+        try:
+            yield from self._pool.map(_transcribe, waves)
+        except BrokenProcessPool as error:
+            raise UserError(
+                f"a process of {self.name} was killed, perhaps for lack of memory; close other "
+                "programs and run the command again"
+            ) from error
 
     @cached_property
     def _pool(self) -> ProcessPoolExecutor:

@@ -263,3 +263,32 @@ def test_quality_and_the_low_band_of_the_recording_can_be_measured(
     assert "the recording&#39;s" in (folder / "report.html").read_text()
     assert "the network&#39;s" in (evaluated[0] / "report.html").read_text()
     assert not {"pesq", "stoi"} & set(rows(evaluated[0] / "evaluation.csv")[0])
+
+
+@pytest.mark.parametrize("name", ["../../evil.wav", "{tmp}/evil.wav", "a/../../../evil.wav", ""])
+def test_a_name_that_leads_out_of_the_folder_of_recordings_is_refused(
+    run, data, make_dataset, tmp_path, call, error_line, name
+):
+    [example, _] = Dataset(data).examples("test")
+    example = example._replace(name=name.format(tmp=tmp_path))
+    folder = make_dataset(tmp_path / "data", {"test": [example]})
+    flags = [f"--data={folder}", f"--output={tmp_path / 'out'}"]
+    flags += [f"--save_recordings={tmp_path / 'saved' / 'recordings'}"]
+    code, _, err = call(command, f"--run={run}", *flags)
+    assert code == 1
+    assert "is not a relative path" in error_line(err)
+    assert not list(tmp_path.rglob("evil*"))
+
+
+@pytest.mark.parametrize("kept", [1, 100, -10])
+def test_a_damaged_shard_is_named(run, data, tmp_path, call, error_line, kept):
+    """Cut between two examples, in the first and in the last one."""
+    folder = shutil.copytree(data, tmp_path / "data")
+    shard = folder / "test-00000.tfrecord"
+    whole = shard.read_bytes()
+    # Two examples of one length.
+    shard.write_bytes(whole[: len(whole) // 2] if kept == 1 else whole[:kept])
+    code, _, err = call(command, f"--run={run}", f"--data={folder}", f"--output={tmp_path / 'out'}")
+    assert code == 1
+    assert "test-00000.tfrecord: " in error_line(err)
+    assert not (tmp_path / "out").exists()
