@@ -3,13 +3,14 @@
 import errno
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
 
 # What to do about an error of the system; otherwise another path may help.
-_ADVICE = {
+ADVICE = {
     errno.ENOSPC: "free some space and run the command again",
     errno.EDQUOT: "free some space or ask for a larger quota, and run the command again",
     errno.EFBIG: "choose a folder that allows larger files, or raise the limit with ulimit -f",
@@ -18,6 +19,7 @@ _ADVICE = {
     errno.ENFILE: "close other programs and run the command again",
     errno.ENOMEM: "close other programs, or use a machine with more memory",
     errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EBADF: "redirect it, or leave it open",
 }
 
 
@@ -63,11 +65,25 @@ def explain(error: BaseException, otherwise: str = "choose another path") -> str
         number = _quoted(str(error))
     if number is None:
         return f"{' '.join(str(error).split()) or type(error).__name__}; {otherwise}"
-    return f"{os.strerror(number)}; {_ADVICE.get(number, otherwise)}"
+    return f"{os.strerror(number)}; {ADVICE.get(number, otherwise)}"
 
 
 def _quoted(message: str) -> int | None:
     """Returns the number of the system's error that a message quotes, in digits or words."""
     if digits := re.search(r"errno = ([1-9]\d*)", message):
         return int(digits[1])
-    return next((number for number in _ADVICE if os.strerror(number) in message), None)
+    return next((number for number in ADVICE if os.strerror(number) in message), None)
+
+
+def printable(text: str) -> str:
+    """Escapes what does not belong in a line of text: control characters, bytes that are no text.
+
+    Names of files may contain line breaks, the codes that move a terminal's cursor, and bytes that
+    are not in UTF-8.
+    """
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+        else character
+        for character in text
+    )

@@ -32,8 +32,8 @@ def replacing(path: Path, *errors: type[Exception]) -> Iterator[Path]:
     Raises:
         UserError: nothing can be written there, such as on a full disk.
     """
+    check_writable(path)
     with writing(path, *errors):
-        _check_replaceable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with hidden_folder(path.parent) as folder:
             temporary = folder / path.name
@@ -74,18 +74,6 @@ def _is_elsewhere(error: BaseException, path: Path) -> bool:
     return not related and not any(is_hidden(part) for part in named.parts)
 
 
-def _check_replaceable(path: Path) -> None:
-    """Raises a UserError for folders, devices and pipes, which a file must not replace."""
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; choose another path")
-    # The files in /dev are links to the standard streams, among others.
-    if path.parent == Path("/dev") or (path.exists() and not path.is_file()):
-        raise UserError(f"{path}: is not a regular file; choose another path")
-    for parent in path.parents:
-        if parent.exists() and not parent.is_dir():
-            raise UserError(f"{path}: {parent} is not a folder; choose another path")
-
-
 def _flush(path: Path) -> None:
     """Waits until a file is on the disk: some file systems report only now that it is full."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -97,6 +85,29 @@ def _flush(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def check_writable(path: Path) -> None:
+    """Checks that a file can be written, without making anything: before a long computation.
+
+    Args:
+        path: the file; folders of it may be missing.
+
+    Raises:
+        UserError: it is a folder or a device, its folder is a file, or the user must not write
+            there.
+    """
+    with writing(path):
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; choose another path")
+        # The files in /dev are links to the standard streams, among others.
+        if path.parent == Path("/dev") or (path.exists() and not path.is_file()):
+            raise UserError(f"{path}: is not a regular file; choose another path")
+        folder = next(folder for folder in path.absolute().parents if folder.exists())
+        if not folder.is_dir():
+            raise UserError(f"{path}: {folder} is not a folder; choose another path")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise UserError(f"{path}: {folder} is read-only for this user; choose another path")
 
 
 def write_text(path: Path, text: str) -> None:

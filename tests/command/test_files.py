@@ -12,6 +12,7 @@ from wideband.command import UserError
 from wideband.command.files import (
     check_relative,
     check_suffix,
+    check_writable,
     read_csv,
     replacing,
     write_csv,
@@ -92,6 +93,22 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_work(tmp_path, name
     with pytest.raises(UserError, match=message), replacing(tmp_path / name):
         pytest.fail("must not start")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "pipe"]
+
+
+def test_a_path_is_checked_without_making_anything(tmp_path):
+    check_writable(tmp_path / "new" / "a.csv")
+    (tmp_path / "a.csv").write_text("")
+    check_writable(tmp_path / "a.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    with pytest.raises(UserError, match="is a folder"):
+        check_writable(tmp_path)
+
+
+def test_a_folder_that_must_not_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
+    # The tests may run as root, who may write anywhere but on a read-only file system.
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(UserError, match=f"{tmp_path} is read-only for this user; choose another"):
+        check_writable(tmp_path / "new" / "a.csv")
 
 
 @pytest.fixture

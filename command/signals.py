@@ -1,0 +1,66 @@
+"""Signals end a command: Ctrl-C, `kill`, a terminal that is closed.
+
+Python turns Ctrl-C into an exception wherever the program is at the moment. While libraries load,
+or inside their callbacks, it gets lost, or leaves them in a state in which the process crashes or
+never ends. Here, a signal ends the process without an exception: the main thread waits, while
+another thread removes the unfinished files.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from types import FrameType
+from typing import NoReturn
+
+from . import hidden
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+def end_on_signals() -> None:
+    """Lets signals end this process without leaving unfinished files; more signals are ignored.
+
+    To be called by the main thread, once. A signal that the process was started to ignore, as by
+    nohup, stays ignored.
+    """
+    arrived, wakeup = os.pipe()
+    removed, done = os.pipe()
+    os.set_blocking(wakeup, False)
+    # Standard error may lead elsewhere when the signal arrives; see `quiet_libraries`.
+    messages = os.dup(2)
+
+    def wait_and_end(number: int, _: FrameType | None) -> None:
+        # Unlike a lock, a pipe can be waited for while waiting: the next signal interrupts this.
+        os.read(removed, 1)
+        end(number)
+
+    def remove_files() -> None:
+        number = os.read(arrived, 1)[0]
+        with contextlib.suppress(OSError):
+            os.write(messages, b"stopped\n")
+        hidden.remove_all()
+        os.close(done)
+        # A library that computes keeps the main thread from ending the process.
+        time.sleep(0.5)
+        os._exit(128 + number)
+
+    threading.Thread(target=remove_files, daemon=True).start()
+    # The interpreter writes the number of each signal into this pipe as soon as it arrives.
+    signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+    for name in _NAMES:
+        number = getattr(signal, name)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, wait_and_end)
+
+
+def end(number: int) -> NoReturn:
+    """Ends this process by a signal, so that its parent knows why: a shell ends its loop as well.
+
+    To be called by the main thread. Shells show the exit code 128 + number.
+    """
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    # The first process of a container is not killed by its own signals.
+    os._exit(128 + number)
