@@ -54,6 +54,12 @@ def prepare(
             prepares a dataset in it, no recording of the train split is fit, a recording changes
             meanwhile, or `strict` and a recording is unfit.
     """
+    if settings.patch < settings.ratio.numerator:
+        # A wave is cropped to a multiple of this number of samples (`degrade.crop`).
+        raise UserError(
+            f"patch {settings.patch} is too short for the ratio {settings.ratio}; it needs at "
+            f"least {settings.ratio.numerator} samples"
+        )
     if strict:
         for name, reason in corpus.left_out.items():
             raise UserError(f"{name}: {reason}")

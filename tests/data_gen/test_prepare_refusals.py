@@ -19,6 +19,7 @@ RATE = 16000
         ("--ratio=four", 1, "ratio 'four' is not a number"),
         ("--ratio=5/2", 1, "ratio 5/2: the protocol decimate_spline needs a whole number"),
         ("--patch=0", 2, "--patch=0"),
+        ("--patch=3", 1, "patch 3 is too short for the ratio 4; it needs at least 4 samples"),
         ("--protocol=mp3", 1, "unknown protocol 'mp3'; choose one of decimate_spline"),
         ("--split_rule=half", 1, "unknown split rule 'half'; choose one of given"),
         ("--valid_fraction=0.95", 1, "valid and test fractions 0.95 and 0.1 should be"),
