@@ -12,14 +12,14 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from . import locks
+from . import locks, signals
 
 _NAME = re.compile(r"\.wideband-[0-9a-f]{16}")
 
-# The hidden folders of this process, and the folders in which it has looked for those of others.
-_ours: set[Path] = set()
+# The folders in which this process has looked for abandoned ones.
 _cleared: set[Path] = set()
 
 
@@ -41,36 +41,24 @@ def hidden_folder(parent: Path) -> Iterator[Path]:
     if parent not in _cleared:
         _cleared.add(parent)
         _remove_abandoned(parent)
-    folder, lock = _make(parent)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-        _ours.discard(folder)
+    while True:
+        folder = parent / f".wideband-{secrets.token_hex(8)}"
+        with signals.at_end(partial(shutil.rmtree, folder, ignore_errors=True)):
+            folder.mkdir(0o700)
+            lock = _lock(folder)
+            if lock is None:
+                continue
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
+            return
 
 
 def is_hidden(name: str) -> bool:
     """Returns whether a folder has the name of a hidden folder."""
     return _NAME.fullmatch(name) is not None
-
-
-def remove_all() -> None:
-    """Removes the hidden folders of this process, which is about to end without cleaning up."""
-    for folder in tuple(_ours):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _make(parent: Path) -> tuple[Path, int]:
-    """Makes a hidden folder; returns it with its open lock."""
-    while True:
-        folder = parent / f".wideband-{secrets.token_hex(8)}"
-        _ours.add(folder)
-        folder.mkdir(0o700)
-        lock = _lock(folder)
-        if lock is not None:
-            return folder, lock
-        _ours.discard(folder)
 
 
 def _lock(folder: Path) -> int | None:

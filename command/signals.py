@@ -3,7 +3,7 @@
 Python turns Ctrl-C into an exception wherever the program is at the moment. While libraries load,
 or inside their callbacks, it gets lost, or leaves them in a state in which the process crashes or
 never ends. Here, a signal ends the process without an exception: the main thread waits, while
-another thread removes the unfinished files.
+another thread removes what must not stay.
 """
 
 import contextlib
@@ -11,42 +11,62 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from . import hidden
-
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_at_end: list[Callable[[], None]] = []
+
+
+@contextmanager
+def at_end(function: Callable[[], None]) -> Iterator[None]:
+    """Calls a function if a signal ends the process inside the block, which nothing else notices.
+
+    Args:
+        function: removes files or ends programs. It imports nothing and takes no locks, which the
+            main thread may hold, and raises nothing but an OSError.
+    """
+    _at_end.append(function)
+    try:
+        yield
+    finally:
+        _at_end.remove(function)
 
 
 def end_on_signals() -> None:
-    """Lets signals end this process without leaving unfinished files; more signals are ignored.
+    """Lets signals end this process, after the functions of `at_end`; more signals are ignored.
 
     To be called by the main thread, once. A signal that the process was started to ignore, as by
     nohup, stays ignored.
     """
     arrived, wakeup = os.pipe()
-    removed, done = os.pipe()
+    cleaned, done = os.pipe()
     os.set_blocking(wakeup, False)
     # Standard error may lead elsewhere when the signal arrives; see `quiet_libraries`.
     messages = os.dup(2)
 
     def wait_and_end(number: int, _: FrameType | None) -> None:
-        # Unlike a lock, a pipe can be waited for while waiting: the next signal interrupts this.
-        os.read(removed, 1)
+        # Unlike a lock, a pipe can be waited for twice: another signal may interrupt this.
+        os.read(cleaned, 1)
         end(number)
 
-    def remove_files() -> None:
+    def clean_up() -> None:
         number = os.read(arrived, 1)[0]
-        with contextlib.suppress(OSError):
-            os.write(messages, b"stopped\n")
-        hidden.remove_all()
-        os.close(done)
-        # A library that computes keeps the main thread from ending the process.
-        time.sleep(0.5)
-        os._exit(128 + number)
+        try:
+            with contextlib.suppress(OSError):
+                os.write(messages, b"stopped\n")
+            for function in tuple(_at_end):
+                with contextlib.suppress(OSError):
+                    function()
+        finally:
+            os.close(done)
+            # A library that computes keeps the main thread from ending the process.
+            time.sleep(0.5)
+            os._exit(128 + number)
 
-    threading.Thread(target=remove_files, daemon=True).start()
+    threading.Thread(target=clean_up, daemon=True).start()
     # The interpreter writes the number of each signal into this pipe as soon as it arrives.
     signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
     for name in _NAMES:

@@ -185,12 +185,6 @@ def test_processes_and_threads_that_write_into_one_folder_keep_their_folders(tmp
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_all_folders_of_a_process_can_be_removed_at_once(tmp_path):
-    with hidden_folder(tmp_path), hidden_folder(tmp_path):
-        hidden.remove_all()
-        assert not list(tmp_path.iterdir())
-
-
 def test_one_process_at_a_time_holds_the_lock_of_a_folder(tmp_path):
     refused = pytest.raises(UserError, match="in use")
     with locks.locked(tmp_path, "in use"), refused, locks.locked(tmp_path, "in use"):

@@ -93,3 +93,27 @@ def test_an_ignored_signal_stays_ignored(script, start, tmp_path, number):
     time.sleep(0.05)
     assert process.communicate("go on\n", timeout=20) == ("finished\n", "")
     assert process.returncode == 0
+
+
+def test_functions_are_called_at_the_end_although_one_fails(script, start, folder):
+    lines = (
+        "from wideband.command.signals import at_end",
+        "def touch(name): Path(sys.argv[1], name).touch()",
+        "with at_end(lambda: touch('too early')): pass",
+        "with at_end(lambda: touch('missing/a')), at_end(lambda: touch('b')):",
+        "    print('ready'); time.sleep(100)",
+    )
+    process = start(script(*lines), folder)
+    wait_for_line(process)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20)[1] == "stopped\n"
+    assert [path.name for path in folder.iterdir()] == ["b"]
+
+
+def test_a_function_that_is_wrong_does_not_keep_the_process(script, start):
+    lines = ("from wideband.command.signals import at_end", "with at_end(lambda: 1 / 0):")
+    process = start(script(*lines, "    print('ready'); time.sleep(100)"))
+    wait_for_line(process)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGINT
