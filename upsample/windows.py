@@ -1,6 +1,7 @@
 """The network's stage of a stream: windows on a fixed grid, whose outputs are joined."""
 
 import math
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from ..models.restorer import Restorer
 
 # Samples per window of a network with a limited context, including the context.
 WINDOW = 32768
+# Longer windows would need more memory and no less computation.
+LONGEST_WINDOW = 2**22
 # The largest number of samples in a batch of windows.
 SAMPLES_AT_ONCE = 2**17
 
@@ -53,7 +56,7 @@ class Windows:
     """
 
     def __init__(self, network: Restorer, channels: int, rate: float, window: int = WINDOW) -> None:
-        self._factor = network.factor
+        self._name, self._factor = network.name, network.factor
         self._grid = grid(network, window)
         fade = self._factor * self._grid.fade
         fade_in = np.sin(0.5 * np.pi * (np.arange(fade) + 0.5) / max(1, fade)) ** 2
@@ -127,6 +130,11 @@ class Windows:
         # (channels, count, factor window) to (channels, count, hop + fade)
         output = np.asarray(output, np.float32).reshape(channels, count, -1)
         kept = output[:, :, lead : lead + hop + fade] * self._weights
+        if not np.isfinite(kept).all():
+            raise UserError(
+                f"the output of the network {self._name} contains NaN or infinity; use another "
+                "model, or train or export this one again"
+            )
         kept[:, 0, :fade] += self._tail
         kept[:, 1:, :fade] += kept[:, :-1, hop:]
         self._tail = kept[:, -1, hop:]
@@ -150,9 +158,13 @@ def grid(network: Restorer, window: int) -> Grid:
         assert network.patch is not None
         return Grid(network.patch, network.patch // 8, network.patch // 4)
     window = network.window or window
-    if window % network.multiple or window <= 2 * network.context:
+    if (
+        not isinstance(window, Integral)
+        or window % network.multiple
+        or not 2 * network.context < window <= LONGEST_WINDOW
+    ):
         raise UserError(
             f"window of {window} samples: this network takes multiples of {network.multiple} "
-            f"above {2 * network.context}"
+            f"above {2 * network.context} and up to {LONGEST_WINDOW}"
         )
     return Grid(window, network.context, 0)
