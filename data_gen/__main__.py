@@ -24,7 +24,9 @@ def define_flags(flags: Flags) -> None:
         "source", None, "Folder of the corpus; a public corpus that is not there is downloaded."
     )
     flags.string("output", None, "Folder of the dataset.", required=True)
-    flags.integer("sample_rate", 16000, "The high rate, in Hz.", lower_bound=1000)
+    flags.integer(
+        "sample_rate", 16000, "The high rate, in Hz.", lower_bound=1000, upper_bound=768_000
+    )
     flags.string(
         "ratio", "4", "High rate over low rate: a whole number, or a quotient as in 22050/8000."
     )
@@ -40,8 +42,14 @@ def define_flags(flags: Flags) -> None:
         "given, speaker, recording, vctk_single, vctk_multi, vctk_thesis or vctk_modern; by "
         "default that of the corpus.",
     )
-    flags.number("valid_fraction", 0.05, "Fraction of the speakers for validation.")
-    flags.number("test_fraction", 0.1, "Fraction of the speakers for testing.")
+    for name, default, purpose in (("valid", 0.05, "validation"), ("test", 0.1, "testing")):
+        flags.number(
+            f"{name}_fraction",
+            default,
+            f"Fraction of the speakers for {purpose}.",
+            lower_bound=0,
+            upper_bound=1,
+        )
     flags.integer("seed", 0, "Seed of the split.", lower_bound=0)
     flags.string(
         "speaker_pattern", None, "For corpus folder: a regular expression; group 1 is the speaker."
@@ -51,7 +59,7 @@ def define_flags(flags: Flags) -> None:
         ["train-clean-100", "dev-clean", "test-clean"],
         "For corpus librispeech: its subsets.",
     )
-    flags.integer("mic", 1, "For corpus vctk: microphone 1 or 2.")
+    flags.integer("mic", 1, "For corpus vctk: microphone 1 or 2.", lower_bound=1, upper_bound=2)
     flags.integer(
         "patch",
         256,
@@ -59,7 +67,13 @@ def define_flags(flags: Flags) -> None:
         lower_bound=1,
     )
     flags.boolean("strict", False, "Stop at the first recording that would be left out.")
-    flags.integer("workers", None, "Worker processes; by default one per core.", lower_bound=1)
+    flags.integer(
+        "workers",
+        None,
+        "Worker processes; by default one per core.",
+        lower_bound=1,
+        upper_bound=1000,
+    )
 
 
 def main(flags: Flags, arguments: list[str]) -> None:

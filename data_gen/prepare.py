@@ -50,19 +50,11 @@ def prepare(
         strict: whether to stop at the first recording that would be left out.
 
     Raises:
-        UserError: the folder holds another dataset or cannot be written to, another process
-            prepares a dataset in it, no recording of the train split is fit, a recording changes
-            meanwhile, or `strict` and a recording is unfit.
+        UserError: the settings do not fit together, the folder holds another dataset or cannot be
+            written to, another process prepares a dataset in it, no recording of the train split
+            is fit, a recording changes meanwhile, or `strict` and a recording is unfit.
     """
-    if settings.patch < settings.ratio.numerator:
-        # A wave is cropped to a multiple of this number of samples (`degrade.crop`).
-        raise UserError(
-            f"patch {settings.patch} is too short for the ratio {settings.ratio}; it needs at "
-            f"least {settings.ratio.numerator} samples"
-        )
-    if strict:
-        for name, reason in corpus.left_out.items():
-            raise UserError(f"{name}: {reason}")
+    _check(corpus, settings, strict)
     with writing(output):
         output.mkdir(parents=True, exist_ok=True)
     busy = f"{output}: another wideband-prepare works here; wait for it, or choose another --output"
@@ -86,6 +78,25 @@ def prepare(
             _write_results(measured, corpus.left_out, settings, description, output)
         journal.remove()
         return Dataset(output)
+
+
+def _check(corpus: Found, settings: Settings, strict: bool) -> None:
+    """Raises a UserError for what is wrong before anything is measured."""
+    if strict:
+        for name, reason in corpus.left_out.items():
+            raise UserError(f"{name}: {reason}")
+    if not any(recording.split == "train" for recording in corpus.recordings):
+        raise UserError(
+            "no recording is in the train split; add some, or choose another --split_rule"
+        )
+    # A wave is cropped to a multiple of the ratio (`degrade.crop`).
+    shortest = settings.ratio.numerator
+    longest = layout.PIECE_SECONDS * settings.sample_rate
+    if not shortest <= settings.patch <= longest:
+        raise UserError(
+            f"patch {settings.patch} is not from {shortest} samples, the least for the ratio "
+            f"{settings.ratio}, to {longest}, which are {layout.PIECE_SECONDS} s"
+        )
 
 
 def is_finished(output: Path) -> bool:

@@ -19,11 +19,17 @@ RATE = 16000
         ("--ratio=four", 1, "ratio 'four' is not a number"),
         ("--ratio=5/2", 1, "ratio 5/2: the protocol decimate_spline needs a whole number"),
         ("--patch=0", 2, "--patch=0"),
-        ("--patch=3", 1, "patch 3 is too short for the ratio 4; it needs at least 4 samples"),
+        ("--patch=3", 1, "patch 3 is not from 4 samples, the least for the ratio 4, to 960000"),
+        ("--patch=960001", 1, "patch 960001 is not from 4 samples"),
         ("--protocol=mp3", 1, "unknown protocol 'mp3'; choose one of decimate_spline"),
         ("--split_rule=half", 1, "unknown split rule 'half'; choose one of given"),
         ("--valid_fraction=0.95", 1, "valid and test fractions 0.95 and 0.1 should be"),
-        ("--test_fraction=-1", 1, "valid and test fractions 0.05 and -1 should be"),
+        ("--test_fraction=-1", 2, "--test_fraction=-1"),
+        ("--valid_fraction=nan", 2, "--valid_fraction=nan"),
+        ("--sample_rate=999", 2, "--sample_rate=999"),
+        ("--sample_rate=1000000", 2, "--sample_rate=1000000"),
+        ("--workers=0", 2, "--workers=0"),
+        ("--mic=3", 2, "--mic=3"),
         ("--speaker_pattern=(", 1, "speaker_pattern '(' is not a regular expression"),
         ("--mic=2", 1, "--mic is for --corpus=vctk only"),
         ("--subsets=dev-clean", 1, "--subsets is for --corpus=librispeech only"),
@@ -118,6 +124,18 @@ def test_a_corpus_without_fit_training_recordings_is_refused_with_the_reasons(
     code, _, err = prepare_dataset(small, tmp_path / "out")
     assert code == 0, err
     assert Dataset(tmp_path / "out").settings["left_out"] == {}
+
+
+def test_a_corpus_without_a_train_split_is_refused_before_it_is_measured(
+    tmp_path, prepare_dataset, error_line
+):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.wav").write_text("words")
+    (tmp_path / "in" / "manifest.csv").write_text("split,path,speaker\ntest,a.wav,anna\n")
+    code, _, err = prepare_dataset(tmp_path / "in", tmp_path / "out", corpus="manifest")
+    assert code == 1
+    assert "no recording is in the train split; add some" in error_line(err)
+    assert not (tmp_path / "out").exists()
 
 
 def test_recordings_below_the_rate_of_the_dataset_are_left_out_with_that_rate(

@@ -4,6 +4,7 @@ import filecmp
 import sys
 from collections import defaultdict
 from itertools import combinations, pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -154,3 +155,13 @@ def test_a_missing_synthesiser_is_reported_with_what_to_install(tmp_path, monkey
     with pytest.raises(UserError, match=r"pip install '.\[demo\]'"):
         synthesize.build(tmp_path / "demo")
     assert not (tmp_path / "demo").exists()
+
+
+def test_a_synthesiser_that_cannot_be_loaded_is_reported_with_what_to_do(tmp_path, monkeypatch):
+    library = tmp_path / "libespeak-ng.so"
+    library.write_text("words")
+    loader = SimpleNamespace(get_library_path=lambda: str(library))
+    monkeypatch.setitem(sys.modules, "espeakng_loader", loader)
+    with pytest.raises(UserError, match=r"cannot be loaded .*; install it anew") as caught:
+        synthesize.build(tmp_path / "demo")
+    assert "\n" not in str(caught.value)
