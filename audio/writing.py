@@ -111,7 +111,7 @@ def writer(
             with file:
                 yield write_chunk
             sink.check()
-        if _frames(temporary) != written:
+        if temporary.exists() and _frames(temporary) != written:
             raise cannot_write(f"{written} samples cannot be read back")
 
 

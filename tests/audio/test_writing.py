@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 from contextlib import contextmanager
 
 import numpy as np
@@ -100,6 +101,16 @@ def test_a_file_that_cannot_be_read_back_is_not_kept(tmp_path, noise, monkeypatc
     with pytest.raises(UserError, match=r"cannot be written .*16000 samples cannot be read back"):
         audio.write(tmp_path / "a.wav", noise(16000), 16000)
     assert names(tmp_path) == []
+
+
+def test_a_folder_that_vanishes_is_named_as_the_cause(tmp_path, noise):
+    path = tmp_path / "out" / "a.wav"
+    with (
+        pytest.raises(UserError, match=r"a\.wav: cannot be written: No such file or directory"),
+        audio.writer(path, 16000, 1) as write_chunk,
+    ):
+        write_chunk(noise(16000))
+        shutil.rmtree(tmp_path / "out")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
