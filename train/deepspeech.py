@@ -88,7 +88,8 @@ class DeepSpeechExperiment:
         Raises:
             UserError: the folder holds another run.
         """
-        from .run import Run, new_record
+        from .identity import new_record
+        from .run import Run
 
         record = new_record(
             self._recipe(),
@@ -96,7 +97,7 @@ class DeepSpeechExperiment:
             data=str(self.dataset.folder.absolute()),
             flags=flags or [],
         )
-        return Run(folder, record, self.settings.epochs, select="val_wer")
+        return Run(folder, record, self.settings.epochs, validation=("val_wer",))
 
     def build(self) -> "Training":
         """Builds the network and its objective, and reads the recordings.

@@ -14,8 +14,9 @@ from ..data_gen.dataset import Dataset
 from ..models import pretrained
 from ..models.record import Record
 from ..upsample import find_run
+from .identity import new_record
 from .recipe import Recipe
-from .run import Run, new_record
+from .run import Run
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -207,7 +208,13 @@ class Experiment:
 
     def _batches(self, epoch: int, wants: str) -> Iterator[Any]:
         """Yields the batches (low, high) of an epoch, then those of further passes."""
-        return self._patches(epoch, wants).repeat().as_numpy_iterator()
+        return self._arrays(self._patches(epoch, wants).repeat())
+
+    def _arrays(self, patches: "tf.data.Dataset") -> Iterator[Any]:
+        """Yields patches as NumPy arrays; raises a UserError that names a damaged shard."""
+        from ..data_gen import pipeline
+
+        return pipeline.arrays(patches, self.dataset, "train")
 
     def _patches(self, epoch: int, wants: str) -> "tf.data.Dataset":
         import numpy as np
@@ -233,7 +240,7 @@ class Experiment:
         augmentation = self.recipe.augmentation
         if augmentation.silence_rms or augmentation.speed_perturbation:
             # How much augmentation leaves of a recording depends on its samples.
-            return sum(1 for _ in self._patches(0, wants))
+            return sum(1 for _ in self._arrays(self._patches(0, wants)))
         return -(-self._patches_per_epoch() // self.recipe.batch)
 
     def _patches_per_epoch(self) -> int:
