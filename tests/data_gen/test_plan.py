@@ -25,7 +25,7 @@ def source(path, samples, start_seconds=0, source_rate=RATE, ratio=2, protocol="
 
 def test_the_recordings_that_are_kept_are_distributed_with_their_lengths_at_the_high_rate():
     def measured(name, frames, rate, reason=""):
-        facts = Facts(frames, rate, 1, 0.5, 0.1, 0.0, 0.0, True, rate / 2)
+        facts = Facts(frames, rate, 1, 0.5, 0.1, 0.0, 0.0, True, rate / 2, rate / 2)
         return Measured(Recording(Path(name), name, "anna", split="valid"), facts, reason)
 
     rows = [
