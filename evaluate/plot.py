@@ -35,7 +35,7 @@ def define_flags(flags: Flags) -> None:
     flags.string("output", None, "PNG file to write.", required=True)
     flags.number("cutoff_hz", None, "Highest frequency of the input, to mark.", lower_bound=0)
     flags.number("start_seconds", 0, "Where to begin.", lower_bound=0)
-    flags.number("seconds", 10, "Maximum duration to draw.", lower_bound=0.01)
+    flags.number("seconds", 10, "Maximum duration to draw.", lower_bound=0.01, upper_bound=300)
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
@@ -66,6 +66,7 @@ def _read(
 ) -> "tuple[dict[str, np.ndarray], int]":
     """Reads an excerpt of each recording as mono waves (n,) of one length, and the rate in Hz."""
     from .. import audio
+    from .metrics.base import validate_wave
 
     waves: dict[str, np.ndarray] = {}
     reference_rate, length = audio.info(paths["reference"]).sample_rate, 0
@@ -87,6 +88,10 @@ def _read(
                 f"{'longer' if len(wave) > length else 'shorter'} than the reference; both need "
                 "the same length"
             )
+        try:
+            validate_wave("recording", wave)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
         waves[name] = audio.mono(wave)
     return waves, reference_rate
 
