@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from .training import Training
 
 
+# The patches of a recording are in memory at the same time; in float32, this is half a gigabyte.
+PATCH_SAMPLES = 2**27
+
+
 class Experiment:
     """A recipe with a dataset and initial weights that match it.
 
@@ -63,6 +67,7 @@ class Experiment:
                 f"{dataset.folder}: no recording has a patch of {recipe.patch} samples; prepare "
                 "longer recordings, or set a shorter patch"
             )
+        self._check_overlap()
         if initial_weights is None and recipe.starts_from:
             raise UserError(
                 f"{recipe.name} starts from a run of {recipe.starts_from}; name its folder with "
@@ -242,6 +247,17 @@ class Experiment:
             # How much augmentation leaves of a recording depends on its samples.
             return sum(1 for _ in self._arrays(self._patches(0, wants)))
         return -(-self._patches_per_epoch() // self.recipe.batch)
+
+    def _check_overlap(self) -> None:
+        """Raises a UserError if the patches of a recording would exhaust the memory."""
+        patch, stride = self.recipe.patch, self.recipe.stride
+        longest = max(self.dataset.lengths("train"))
+        most = max(1, PATCH_SAMPLES // patch)
+        if (longest - patch) // stride >= most:
+            raise UserError(
+                f"stride {stride} cuts {longest} samples into more than {most} patches of {patch}; "
+                f"set a stride of at least {(longest - patch) // most + 1}"
+            )
 
     def _patches_per_epoch(self) -> int:
         """Counts the patches of an epoch without augmentation."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import keras
+import tensorflow as tf
 from tqdm import tqdm
 
 from ..command import UserError
@@ -33,15 +34,22 @@ def fit(experiment: Trainable, run: Run) -> Run:
         the finished run.
 
     Raises:
-        UserError: the training cannot be built, has no data, or its loss is not finite.
+        UserError: the training cannot be built, has no data, its loss is not finite, or the disk
+            or the memory is full.
     """
     if run.finished:
         run.remove_leftovers()
         return run
-    with dtype_policy(experiment.precision):
-        training = experiment.build()
-        with run.training():
-            _run_epochs(experiment, training, run)
+    try:
+        with dtype_policy(experiment.precision):
+            training = experiment.build()
+            with run.training():
+                _run_epochs(experiment, training, run)
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise UserError(
+            "the memory does not suffice for this training; choose a smaller batch, patch or "
+            "network in another --run"
+        ) from error
     return run
 
 

@@ -4,7 +4,6 @@ This module does not import Keras, so that mistakes in a recipe are found before
 """
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -27,6 +26,24 @@ SCHEDULES = {
     "polynomial": "falls to 1e-6 over 500,000 steps, with the root of the steps left (TFNet, Bini)",
 }
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+# The lowest and the highest value of each number in a recipe. They leave out what cannot work or
+# would exhaust the machine.
+BOUNDS = {
+    "learning_rate": (1e-30, 1000.0),
+    "epsilon": (1e-30, 1.0),
+    "weight_decay": (0.0, 1000.0),
+    "sample_rate": (1000, 768_000),
+    "patch": (1, 2**20),
+    "stride": (1, 2**20),
+    "batch": (1, 2**16),
+    "epochs": (1, 10**6),
+    "steps_per_epoch": (1, 10**7),
+    "patience": (1, 10**6),
+    "validation_seconds": (0.01, 1e9),
+    "seed": (0, 2**32 - 1),
+}
+HEAVIEST_LOSS = 1e6
 
 
 @dataclass(frozen=True)
@@ -55,12 +72,10 @@ class Adam:
 
     def __post_init__(self) -> None:
         lookup(SCHEDULES, self.schedule, "schedule")
-        _check_positive(self, "learning_rate", "epsilon")
+        _check_bounds(self)
         for key in ("beta_1", "beta_2"):
             if not 0 <= getattr(self, key) < 1:
                 raise UserError(f"{key} {getattr(self, key)} must be at least 0 and below 1")
-        if not 0 <= self.weight_decay < math.inf:
-            raise UserError(f"weight_decay {self.weight_decay} must be at least 0")
 
 
 @dataclass(frozen=True)
@@ -100,15 +115,7 @@ class Recipe:
         lookup(dict.fromkeys(models.names()), self.model, "model")
         lookup(dict.fromkeys(PRECISIONS), self.precision, "precision")
         degrade.get(self.protocol).check(self.ratio)
-        _check_positive(
-            self, "sample_rate", "patch", "stride", "batch", "epochs", "validation_seconds"
-        )
-        for key in ("steps_per_epoch", "patience"):
-            value = getattr(self, key)
-            if value is not None and value < 1:
-                raise UserError(f"{key} {value} must be at least 1, or none")
-        if self.seed < 0:
-            raise UserError(f"seed {self.seed} must be at least 0")
+        _check_bounds(self)
         if self.arguments.get("ratio", self.ratio) != self.ratio:
             raise UserError(
                 f"arguments.ratio {self.arguments['ratio']} differs from the ratio {self.ratio}; "
@@ -123,8 +130,11 @@ class Recipe:
             raise UserError(f"losses is empty; choose from {', '.join(SHORTEST_PATCHES)}")
         for name, weight in self.losses.items():
             shortest = lookup(SHORTEST_PATCHES, name, "loss")
-            if not 0 < weight < math.inf:
-                raise UserError(f"losses.{name} {weight} must be above 0; 0 in --set removes it")
+            if not 0 < weight <= HEAVIEST_LOSS:
+                raise UserError(
+                    f"losses.{name} {weight} must be above 0 and at most {HEAVIEST_LOSS:g}; 0 in "
+                    "--set removes it"
+                )
             if self.patch < shortest:
                 raise UserError(
                     f"patch {self.patch} is too short for the loss {name}, which needs {shortest} "
@@ -167,7 +177,13 @@ def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _check_positive(settings: Adam | Recipe, *keys: str) -> None:
-    for key in keys:
-        if not 0 < getattr(settings, key) < math.inf:
-            raise UserError(f"{key} {getattr(settings, key)} must be above 0")
+def _check_bounds(settings: Adam | Recipe) -> None:
+    """Raises a UserError if a number is not within its `BOUNDS`."""
+    for each in dataclasses.fields(settings):
+        value = getattr(settings, each.name)
+        if each.name in BOUNDS and value is not None:
+            lowest, highest = BOUNDS[each.name]
+            # Not a number is out of all bounds, since comparisons with it are false.
+            if not lowest <= value <= highest:
+                none = ", or none" if each.default is None else ""
+                raise UserError(f"{each.name} {value} must be from {lowest} to {highest}{none}")

@@ -9,6 +9,7 @@ from ..data_gen.dataset import Dataset
 from ..data_gen.shards import Example
 from ..evaluate import metrics
 from ..upsample import Upsampler
+from ..upsample.windows import NotFiniteError
 from .losses import Loss
 
 
@@ -43,8 +44,11 @@ class Validation:
         """
         losses, snrs, lsds = [], [], []
         for example in self.examples:
-            estimate, _ = upsampler.upsample(example.low, upsampler.low_rate, keep_low_band=False)
-            if not np.isfinite(estimate).all():
+            try:
+                estimate, _ = upsampler.upsample(
+                    example.low, upsampler.low_rate, keep_low_band=False
+                )
+            except NotFiniteError:
                 return {"val_loss": math.nan}
             pad = (0, -len(estimate) % self.patch)
             patches = [

@@ -17,6 +17,10 @@ LONGEST_WINDOW = 2**22
 SAMPLES_AT_ONCE = 2**17
 
 
+class NotFiniteError(UserError):
+    """The output of a network contains NaN or infinity."""
+
+
 class Grid(NamedTuple):
     """The windows of a network, in samples of its input."""
 
@@ -131,7 +135,7 @@ class Windows:
         output = np.asarray(output, np.float32).reshape(channels, count, -1)
         kept = output[:, :, lead : lead + hop + fade] * self._weights
         if not np.isfinite(kept).all():
-            raise UserError(
+            raise NotFiniteError(
                 f"the output of the network {self._name} contains NaN or infinity; use another "
                 "model, or train or export this one again"
             )

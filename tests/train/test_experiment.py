@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from wideband.command import UserError
 from wideband.data_gen import pipeline
+from wideband.train import experiment as experiment_module
 from wideband.train.validation import Validation
 from wideband.upsample import load
 
@@ -48,6 +49,16 @@ def test_settings_that_the_network_does_not_accept_are_refused(
         described.build()
     # The folder stays free for another recipe.
     assert not (tmp_path / "run").exists()
+
+
+def test_patches_that_would_exhaust_the_memory_are_refused(experiment, monkeypatch):
+    monkeypatch.setattr(experiment_module, "PATCH_SAMPLES", 2**20)
+    with pytest.raises(UserError) as error:
+        experiment("stride=1")
+    assert str(error.value) == (
+        "stride 1 cuts 8192 samples into more than 4096 patches of 256; set a stride of at least 2"
+    )
+    experiment("stride=2")
 
 
 def test_a_dataset_without_a_valid_split_is_refused(experiment, data, tmp_path):

@@ -5,7 +5,9 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from wideband.command import UserError
+from wideband.train import fit as fit_module
 from wideband.train import run as run_module
 from wideband.train.fit import dtype_policy
 from wideband.train.losses import weighted
@@ -132,11 +134,23 @@ def test_training_stops_once_neither_loss_nor_snr_improves(train, tmp_path):
 def test_a_loss_that_is_not_finite_stops_the_run_with_advice(train, tmp_path, steps):
     """In a training step; or after the only step of an epoch, where only validation finds it."""
     run = tmp_path / "run"
-    settings = ["optimizer.learning_rate=1e30", "epochs=9", f"steps_per_epoch={steps}"]
+    settings = ["optimizer.learning_rate=1000", "epochs=9", f"steps_per_epoch={steps}"]
     with pytest.raises(UserError, match=r"^the loss became ") as error:
         train(run, "optimizer.schedule=constant", *settings)
-    assert "--set=optimizer.learning_rate=3e+29" in str(error.value)
+    assert "--set=optimizer.learning_rate=3e+02" in str(error.value)
     assert not (run / "history.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM")]
+)
+def test_a_full_memory_is_reported_in_one_line(train, tmp_path, monkeypatch, error):
+    def exhaust(*arguments):
+        raise error
+
+    monkeypatch.setattr(fit_module, "compile_step", exhaust)
+    with pytest.raises(UserError, match=r"the memory does not suffice .*; choose a smaller batch"):
+        train(tmp_path / "run")
 
 
 def test_training_data_without_a_batch_is_refused(train, tmp_path):

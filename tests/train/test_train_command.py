@@ -37,7 +37,10 @@ def test_the_list_shows_every_recipe_with_its_source(call):
         (["--recipe=dmeo", "--data=x", "--run=y"], "unknown recipe 'dmeo'"),
         (["--recipe=demo", "--data=x", "--run=y"], "x: no finished dataset"),
         (["--recipe=demo", "--data=x", "--run=y", "--set=losses.mae=1"], "unknown loss 'mae'"),
-        (["--recipe=demo", "--data=x", "--run=y", "--set=epochs=0"], "epochs 0 must be above 0"),
+        (
+            ["--recipe=demo", "--data=x", "--run=y", "--set=epochs=0"],
+            "epochs 0 must be from 1 to 1000000",
+        ),
     ],
 )
 def test_a_mistake_is_reported_in_one_line(call, error_line, flags, message):
