@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ..command import UserError
-from ..command.files import check_suffix, write_csv
+from ..command.files import check_suffix, check_writable, write_csv
 from ..command.named import parse_named_paths
 from ..command.run import Command, Flags
 from .metrics import METRICS
@@ -61,6 +61,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     """Measures the folders, compares them, and writes and prints the results."""
     output = Path(flags.output)
     check_suffix("output", output, ".csv")
+    check_writable(output)
     systems = parse_named_paths(arguments)
     if len(systems) < 2:
         count = f"{len(systems)} {'folder' if len(systems) == 1 else 'folders'}"

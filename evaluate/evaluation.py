@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..audio import Ratio
 from ..command import UserError
-from ..command.files import check_relative, check_suffix
+from ..command.files import check_relative, check_suffix, check_writable
 from ..command.run import quiet_tensorflow
 from ..data_gen.dataset import Dataset
 from ..models import pretrained
@@ -90,6 +90,9 @@ def prepare_evaluation(run: str, options: Options) -> Evaluation:
     for model in [*baselines.values(), *options.tflite.values()]:
         check(model)
     output = options.output or folder
+    check_writable(output / "report.html")
+    if options.recordings:
+        check_writable(options.recordings / "reference.wav")
     return Evaluation(run, record, dataset, baselines, output, folder / "curves.png", options)
 
 

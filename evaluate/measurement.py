@@ -93,7 +93,9 @@ def measure_split(
     scores = Scores(recognizer) if recognizer else None
     total = dataset.count(split)
     shown = {round(k * (total - 1) / max(1, CLIPS - 1)) for k in range(CLIPS)}
-    progress = tqdm(dataset.examples(split), total=total, unit="file", desc=f"{split} split")
+    progress = tqdm(
+        dataset.examples(split), total=total, unit="file", desc=f"{split} split", disable=None
+    )
     with ThreadPoolExecutor() as pool:
         for number, example in enumerate(progress):
             estimates = {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..command import UserError
-from ..command.files import check_suffix, write_bytes
+from ..command.files import check_suffix, check_writable, write_bytes
 from ..command.named import parse_named_paths
 from ..command.run import Command, Flags
 
@@ -42,6 +42,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     """Draws the recordings or runs and writes the figure."""
     output = Path(flags.output)
     check_suffix("output", output, ".png")
+    check_writable(output)
     if bool(flags.reference) != bool(flags.estimate) or bool(flags.reference) == bool(flags.run):
         raise UserError("give either --reference and --estimate, or --run")
     figure = _draw_histories(flags.run) if flags.run else _draw_comparison(flags)

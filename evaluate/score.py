@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..command import UserError
-from ..command.files import check_suffix
+from ..command.files import check_suffix, check_writable
 from ..command.run import Flags
 from .metrics import Metric
 
@@ -67,6 +67,7 @@ class Score:
         """Measures the folder, writes a CSV file and a summary, and prints a table."""
         output = Path(flags.output)
         check_suffix("output", output, ".csv")
+        check_writable(output)
         cutoff_hz = flags.cutoff_hz if self._need_cutoff else None
         names = self._names(flags.metric, flags.given("metric"), cutoff_hz)
 

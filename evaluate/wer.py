@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..command.files import check_suffix
+from ..command.files import check_suffix, check_writable
 from ..command.named import parse_named_paths
 from ..command.run import Command, Flags
 from ..command.tables import text_table
@@ -74,6 +74,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     """Recognizes the recordings, counts the errors, and writes and prints the totals."""
     output, path = Path(flags.output), Path(flags.transcripts)
     check_suffix("output", output, ".csv")
+    check_writable(output)
     transcripts = Transcripts(path, flags.split)
     systems = parse_named_paths(flags.recordings)
     recordings, lost = transcripts.match(systems)

@@ -19,6 +19,7 @@ import numpy as np
 from ... import audio
 from ...command import UserError
 from ...command.hidden import hidden_folder
+from ...command.signals import at_end
 from .base import RecognitionError
 
 
@@ -57,7 +58,7 @@ class Program:
     def transcribe(self, waves: Sequence[np.ndarray]) -> Iterator[str | RecognitionError]:
         """Runs the program on each wave; see `Recognizer.transcribe`."""
         processes = _Processes()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with at_end(processes.kill), ThreadPoolExecutor(os.cpu_count()) as pool:
             try:
                 yield from pool.map(functools.partial(self._transcribe, processes), waves)
             finally:
@@ -130,8 +131,12 @@ class _Processes:
         """Ends all programs, and those that would start from now on."""
         with self._lock:
             self._ended = True
-            for process in tuple(self._running):
-                _kill(process)
+        self.kill()
+
+    def kill(self) -> None:
+        """Kills the programs that run."""
+        for process in tuple(self._running):
+            _kill(process)
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

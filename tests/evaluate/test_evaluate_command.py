@@ -159,6 +159,8 @@ def test_a_shipped_network_and_its_tflite_file_are_measured(data, tmp_path, call
         (["--run={run}", "--baselines=..=spline"], ["'..'", "relative"]),
         (["--run={run}", "--baselines=low=spline"], ["'low'", "--baselines=NAME="]),
         (["--run={run}", "--tflite=a={run}/run.json"], ["run.json", "must end in .tflite"]),
+        (["--run={run}", "--output={run}/run.json"], ["run.json is not a folder"]),
+        (["--run={run}", "--save_recordings={run}/run.json"], ["run.json is not a folder"]),
         (["--run={run}", "--wer"], ["no recording of the test split has a text with words"]),
         (["--run={run}", "--wer", "--recognizer=siri"], ["unknown recognizer 'siri'"]),
     ],

@@ -1,10 +1,13 @@
 """snr, lsd and quality: the commands that measure a folder of estimates."""
 
+import errno
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from wideband import audio
 from wideband.evaluate import lsd, metrics, quality, snr
 
@@ -99,7 +102,12 @@ def replace(folder, name, wave, sample_rate=SAMPLE_RATE):
 
 def not_a_number(folder, wave):
     (folder / "b.flac").unlink()
-    audio.write(folder / "b.wav", wave * np.nan, SAMPLE_RATE, subtype="FLOAT")
+    soundfile.write(folder / "b.wav", wave * np.nan, SAMPLE_RATE, "FLOAT")
+
+
+def no_samples(folder):
+    (folder / "b.flac").unlink()
+    soundfile.write(folder / "b.wav", np.zeros(0), SAMPLE_RATE)
 
 
 # mistake -> a function of (references, estimates, wave) that makes it, the recording that is left
@@ -153,9 +161,9 @@ MISTAKES = {
         ["b.flac", "not readable as audio"],
     ),
     "a file is empty": (
-        lambda references, estimates, wave: replace(estimates, "b.flac", wave[:0]),
+        lambda references, estimates, wave: no_samples(estimates),
         "b",
-        ["empty"],
+        ["0 against 4000"],
     ),
     "a format cannot be read": (
         lambda references, estimates, wave: (estimates / "b.flac").rename(estimates / "b.m4a"),
@@ -219,12 +227,16 @@ def test_folders_without_a_name_in_common_are_refused(tmp_path, noise, run, erro
     assert "(a and a_wideband)" in error_line(err)
 
 
-def test_results_that_cannot_be_written_are_shown(folders, tmp_path, run, error_line):
-    (tmp_path / "snr.csv").mkdir()
+def test_results_that_cannot_be_written_are_shown(folders, tmp_path, run, error_line, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
     code, out, err = run("snr", *folders, tmp_path / "snr.csv", "--metric=snr")
     assert code == 1
     assert "SNR, dB, higher is better" in out
-    assert "snr.csv: is a folder" in error_line(err)
+    assert "snr.csv: cannot be written: No space left on device; free" in error_line(err)
+    assert not list(tmp_path.glob("snr.*"))
 
 
 @pytest.mark.parametrize(
@@ -232,6 +244,8 @@ def test_results_that_cannot_be_written_are_shown(folders, tmp_path, run, error_
     [
         (["--references=nowhere"], ["nowhere", "no such folder"]),
         (["--output=scores.txt"], ["scores.txt", ".csv"]),
+        (["--output={references}/b.wav/lsd.csv"], ["b.wav is not a folder"]),
+        (["--references="], ["--references"]),
         (["--metric=lsd_hf"], ["lsd_hf", "--cutoff_hz"]),
         (["--seed=-1"], ["--seed=-1", "from 0"]),
         (["--cutoff_hz=nan"], ["--cutoff_hz=nan"]),
@@ -240,6 +254,7 @@ def test_results_that_cannot_be_written_are_shown(folders, tmp_path, run, error_
     ],
 )
 def test_a_wrong_flag_is_named(folders, tmp_path, run, error_line, flags, words):
+    flags = [flag.format(references=folders[0]) for flag in flags]
     code, _, err = run("lsd", *folders, tmp_path / "out" / "lsd.csv", *flags)
     assert code != 0
     assert all(word in error_line(err) for word in words), err
