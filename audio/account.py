@@ -6,6 +6,8 @@ from .spliced import Piece
 
 # What to do with a file that is not complete.
 INCOMPLETE = "get the whole file, or convert what there is"
+# Some programs count their own header as samples.
+SLACK_BYTES = 64
 # A program that could not go back to the header leaves 0 in it, or a number near these.
 _UNKNOWN = (range(0x7EFF0000, 0x80010000), range(0xFFFF0000, 1 << 32), range(1 << 62, 1 << 64))
 
@@ -30,9 +32,15 @@ def is_unknown(length: int) -> bool:
     return length == 0 or any(length in unknown for unknown in _UNKNOWN)
 
 
-def shortage(promised: int, present: int) -> Account:
-    """Compares the length in a header with what there is, which may lack one byte of padding."""
-    if present + 1 >= promised:
+def shortage(promised: int, present: int, slack: int) -> Account:
+    """Compares the length in a header with what there is.
+
+    Args:
+        promised: by the header.
+        present: in the file.
+        slack: how much less is accepted, because programs count differently.
+    """
+    if present + slack >= promised:
         return Account()
     share = 100 * present // promised
     return Account(f"breaks off: it has {share} % of its samples; {INCOMPLETE}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Literal, NamedTuple
 
 from . import mpeg
-from .account import Account, is_unknown, shortage
+from .account import SLACK_BYTES, Account, is_unknown, shortage
 from .spliced import Piece
 
 # Some programs append less than this that is not a chunk.
@@ -91,22 +91,30 @@ def account(handle: BinaryIO, start: int, size: int) -> Account | None:
 def _samples(handle: BinaryIO, form: _Form, chunk: _Chunk, size: int) -> Account:
     """Judges the chunk of samples."""
     rest = size - chunk.start
-    if chunk.length > rest:
-        if not is_unknown(chunk.length):
-            return shortage(chunk.length, rest)
-    else:
-        handle.seek(chunk.start + chunk.length + -chunk.length % form.multiple)
-        following = handle.read(8)
-        # What follows is a chunk if it starts with a name.
-        if len(following) < 8 or all(32 <= byte < 127 for byte in following[:4]):
-            return Account()
-        if chunk.length:
-            if rest - chunk.length < _APPENDED_BYTES:
-                return Account()
-            return Account("has more samples than its header says; convert it", "-ignore_length 1")
+    if chunk.length > rest and not is_unknown(chunk.length):
+        return shortage(chunk.length, rest, SLACK_BYTES)
+    if chunk.length <= rest and _is_complete(handle, form, chunk, size):
+        return Account()
     width = chunk.field.end - chunk.field.start
-    length = min(rest + form.counted, (1 << 8 * width) - 1).to_bytes(width, form.order)
-    return Account(pieces=(Piece(0, chunk.field.start), length, Piece(chunk.field.end, size)))
+    length = rest + form.counted
+    if 0 < chunk.length <= rest or length >= 1 << 8 * width:
+        return Account("has more samples than its header says; convert it", "-ignore_length 1")
+    field = length.to_bytes(width, form.order)
+    return Account(pieces=(Piece(0, chunk.field.start), field, Piece(chunk.field.end, size)))
+
+
+def _is_complete(handle: BinaryIO, form: _Form, chunk: _Chunk, size: int) -> bool:
+    """Says whether the samples end with their chunk: with the file, another chunk or some bytes."""
+    end = chunk.start + chunk.length + -chunk.length % form.multiple
+    header_bytes = form.name_bytes + form.length_bytes
+    rest = size - end - header_bytes
+    if rest < 0:
+        return True
+    handle.seek(end)
+    head = handle.read(header_bytes)
+    length = int.from_bytes(head[form.name_bytes :], form.order) - form.counted
+    is_chunk = all(32 <= byte < 127 for byte in head[:4]) and length <= rest + 1
+    return is_chunk or (chunk.length > 0 and rest < _APPENDED_BYTES)
 
 
 def _chunks(handle: BinaryIO, form: _Form, start: int, size: int) -> Iterator[_Chunk]:

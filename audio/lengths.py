@@ -9,7 +9,7 @@ import struct
 from typing import BinaryIO
 
 from . import chunks, mpeg
-from .account import INCOMPLETE, Account, is_unknown, shortage
+from .account import INCOMPLETE, SLACK_BYTES, Account, is_unknown, shortage
 from .spliced import Piece
 
 
@@ -32,7 +32,7 @@ def account(handle: BinaryIO, suffix: str) -> Account:
         return _ogg(handle, size)
     if head[:4] in (b".snd", b"dns."):
         offset, length = struct.unpack_from(">II" if head[:1] == b"." else "<II", head, 4)
-        return Account() if is_unknown(length) else shortage(length, size - offset)
+        return Account() if is_unknown(length) else shortage(length, size - offset, SLACK_BYTES)
     if head[:7] == b"NIST_1A":
         handle.seek(0)
         promised = re.search(rb"sample_count -i (\d+)", handle.read(1024))

@@ -84,7 +84,7 @@ def account(handle: BinaryIO, start: int, end: int) -> Account:
     if stream is None:
         return Account()
     if stream.tagged is not None and stream.tagged > stream.total + 1:
-        return shortage(stream.tagged, stream.total)
+        return shortage(stream.tagged, stream.total, slack=1)
     guessed = stream.tagged is None and (stream.tag or not stream.constant)
     if guessed and stream.first.layer != 3:
         return Account("its length is unknown; convert it")

@@ -177,6 +177,21 @@ def test_a_wav_file_with_more_samples_than_its_header_says_is_refused(make, wave
     )
 
 
+@pytest.mark.parametrize("length", [0, 2**30, 0xFFFFFFFF])
+def test_a_wav_file_of_more_than_4_gib_without_its_length_is_refused(make, length):
+    path = make("a.wav", set_length(b"data", length))
+    # The new part of the file takes no room on the disk.
+    os.truncate(path, 5 * 2**30)
+    with pytest.raises(UserError, match="has more samples than its header says; convert it"):
+        audio.info(path)
+
+
+def test_a_length_that_counts_the_header_is_accepted(make, wave):
+    for extra in (1, 36, 44):
+        path = make("a.wav", set_length(b"data", 2 * len(wave) + extra))
+        np.testing.assert_allclose(all_of(path), wave, atol=1 / 32768)
+
+
 def test_tags_and_little_else_behind_the_samples_are_skipped(make, wave):
     picture = b"id3 " + struct.pack("<I", 100_000) + bytes(100_000)
     for tail in (picture, bytes(1000)):
