@@ -166,6 +166,7 @@ def _load_weights(run: str) -> Upsampler:
         quiet_tensorflow()
         from .. import models
         from ..data_gen import degrade
+        from ..models import weights as weights_files
     except ImportError as error:
         raise UserError(
             f"{run}: needs TensorFlow ({error}); pip install '.[train]' in wideband's folder, or "
@@ -174,12 +175,6 @@ def _load_weights(run: str) -> Upsampler:
     network = models.build(record.model, **record.arguments)
     # XLA's one-dimensional convolutions are slow on CPUs, and compiling them takes seconds.
     network.jit_compile = False
-    try:
-        network.load_weights(weights)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"{weights}: damaged, or not the weights of {record.model} ({error}); train the run "
-            "again"
-        ) from error
+    weights_files.load(network, weights, "train the run again")
     interpolation = degrade.get(record.protocol).interpolation
     return Upsampler(network, record.sample_rate, record.ratio, interpolation, name=run)

@@ -75,7 +75,8 @@ def _restore(
     progress: Callable[[float], None],
     state: _State | None,
 ) -> str:
-    measured = measure.measure(source)
+    # Measuring shows no progress, but can be stopped.
+    measured = measure.measure(source, lambda seconds: progress(0.0))
     if not measured.frames:
         raise UserError("the recording is empty")
     check_peak(measured.peak if measured.finite else np.nan)

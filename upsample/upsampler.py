@@ -107,7 +107,7 @@ class Upsampler:
         check_rate("sample_rate", sample_rate)
         keep_hz = None
         if keep_low_band:
-            keep_hz = measure.wave_bandwidth_hz(audio.mono(wave), round(sample_rate))
+            keep_hz = measure.wave_bandwidth_hz(wave, sample_rate)
         stream = self.stream(sample_rate, wave.shape[1] if wave.ndim == 2 else None, keep_hz)
         # In chunks, so that the windows of a long wave need little memory.
         n = round(CHUNK_SECONDS * sample_rate)

@@ -119,10 +119,10 @@ def test_a_bad_recording_does_not_end_a_batch(recordings, tmp_path, monkeypatch,
     sources[2].mkdir()
     measure = batch.audio.measure.measure
 
-    def fail(path):
+    def fail(path, progress):
         if path == sources[3]:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        return measure(path)
+        return measure(path, progress)
 
     monkeypatch.setattr(batch.audio.measure, "measure", fail)
     refused = batch.restore_files(candidates(["spline"], 16000, 4), recordings, Settings())

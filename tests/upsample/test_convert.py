@@ -8,6 +8,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 from wideband import models
+from wideband.command import UserError
 from wideband.data_gen import degrade
 from wideband.upsample.export.convert import convert, operators
 from wideband.upsample.export.half import SMALLEST
@@ -198,6 +199,16 @@ def test_loud_and_faint_windows_are_finite_in_8_bits(network, pairs):
         convert(network("framenet"), WINDOW, calibration, "int8"), np.concatenate(windows)
     )
     assert np.isfinite(restored).all()
+
+
+def test_an_lstm_that_stays_a_loop_is_not_calibrated():
+    """TensorFlow's calibration would crash."""
+    loop = models.build("tfilm", **models.small("tfilm"), gates="hard_sigmoid")
+    windows = np.zeros((1, WINDOW, 1), np.float32)
+    with pytest.raises(
+        UserError, match="tfilm: a recurrent network with hard-sigmoid gates cannot"
+    ):
+        convert(loop, WINDOW, [{loop.inputs[0].name: windows}], "int8")
 
 
 def test_a_network_is_unchanged_after_its_conversion(network, model):

@@ -33,9 +33,8 @@ def low():
 
 def kept_band_db(source, target):
     """Returns the level of the error below 2.5 kHz relative to the recording, in dB."""
-    wave, rate = audio.read(source)
-    wave = wave[:, 0]
-    found, high_rate = soundfile.read(target)
+    (wave, rate), (found, high_rate) = audio.read(source), audio.read(target)
+    wave, found = wave[:, 0], found[:, 0]
     expected = soxr.resample(wave, rate, high_rate, quality="VHQ")
     assert len(found) == round(len(wave) * high_rate / rate)
     error, reference = np.fft.rfft(found - expected), np.fft.rfft(expected)
@@ -124,6 +123,32 @@ def test_the_default_network_depends_on_the_band_not_on_the_rate(
     assert f"used {model}, trained on English speech\n" in out
 
 
+def test_opposite_channels_have_the_band_of_each(low, call, tmp_path):
+    """Their mean is silent."""
+    soundfile.write(tmp_path / "old.wav", np.stack([low, -low], axis=1), 8000)
+    code, out, err = call(command, tmp_path / "old.wav", "--model=phone-2x", "--model=phone-4x")
+    assert code == 0, err
+    assert re.search(r"has a band up to (29|30)\d\d Hz; used phone-2x", out)
+    assert kept_band_db(tmp_path / "old.wav", tmp_path / "old_wideband.wav") < -55
+    wave, _ = load("spline", 16000, 2).upsample(np.stack([low, -low], axis=1), 8000)
+    np.testing.assert_allclose(
+        wave[:, 0], load("spline", 16000, 2).upsample(low, 8000)[0], atol=1e-6
+    )
+
+
+def test_a_voice_that_is_wide_part_of_the_time_is_refused(noise, call, error_line, tmp_path):
+    """Nine seconds of full band, 21 seconds of telephone, in turns."""
+    telephone = soxr.resample(noise(21 * 8000), 8000, 16000)
+    wave = np.concatenate(
+        [piece for k in range(3) for piece in (noise(48000, k), telephone[k * 112000 :][:112000])]
+    )
+    soundfile.write(tmp_path / "old.wav", wave, 16000)
+    code, _, err = call(command, tmp_path / "old.wav")
+    assert code == 1
+    assert "already has content up to" in error_line(err)
+    assert [path.name for path in tmp_path.iterdir()] == ["old.wav"]
+
+
 @pytest.mark.parametrize("channels", [2, 24, 65])
 def test_many_channels_are_restored(channels, low, restore, tmp_path):
     scales = np.linspace(0.1, 1, channels)
@@ -165,8 +190,8 @@ def test_a_recording_that_changes_between_its_two_readings_is_refused(
     soundfile.write(source, low, 8000)
     original = measure.measure
 
-    def measured(path):
-        facts = original(path)
+    def measured(path, progress):
+        facts = original(path, progress)
         CHANGES[change](path)
         return facts
 
