@@ -3,8 +3,8 @@
 Files are made and read in memory. HDF5 crashes the whole process if it cannot write to a full disk.
 
 The bytes of a file depend on the weights alone: the automatic names of layers, such as "add_2", are
-left out, since they depend on what else the process has built. Each array has a checksum, so that
-damaged numbers are refused.
+left out, since they depend on what else the process has built. Each array that is saved has a checksum,
+so that damaged numbers are refused.
 """
 
 import io
@@ -44,7 +44,7 @@ def save(network: "keras.Model", path: Path) -> None:
     """
     file = _Memory()
     network.save_weights(file)
-    write_bytes(path, rewrite(file.getvalue(), lambda array: (array, {})))
+    write_bytes(path, rewrite(file.getvalue(), _with_checksum))
 
 
 def load(network: "keras.Model", path: Path, advice: str) -> None:
@@ -83,7 +83,7 @@ def load(network: "keras.Model", path: Path, advice: str) -> None:
 def rewrite(
     content: bytes, convert: Callable[[np.ndarray], tuple[np.ndarray, dict[str, Any]]]
 ) -> bytes:
-    """Rewrites a weights file with checksums and without the names of layers.
+    """Rewrites a weights file without the names of layers.
 
     Args:
         content: the file that Keras wrote.
@@ -95,8 +95,6 @@ def rewrite(
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
                 array, options = convert(item[()])
-                if array.ndim and 0 < array.nbytes < _MAX_BLOCK:
-                    options = {"chunks": array.shape, "fletcher32": True, **options}
                 copied = new.create_dataset(name, data=array, **options)
             else:
                 copied = new.require_group(name)
@@ -104,6 +102,12 @@ def rewrite(
 
         old.visititems(copy)
     return target.getvalue()
+
+
+def _with_checksum(array: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    if array.ndim and 0 < array.nbytes < _MAX_BLOCK:
+        return array, {"chunks": array.shape, "fletcher32": True}
+    return array, {}
 
 
 def _count_arrays(file: io.BytesIO) -> int:

@@ -155,13 +155,13 @@ class Recipe:
         Raises:
             UserError: it is not a recipe.
         """
-        values = _nest(content) if "spectral_weight" in content else dict(content)
         try:
+            values = _nest(content) if "spectral_weight" in content else dict(content)
             values["ratio"] = quotient(values["ratio"])
             values["augmentation"] = Augmentation(**values["augmentation"])
             values["optimizer"] = Adam(**values["optimizer"])
             return cls(**values)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise UserError(f"not a recipe: {error}") from error
 
 

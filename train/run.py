@@ -73,6 +73,8 @@ class Run:
     ) -> None:
         self.folder, self.epochs, self.patience = folder, epochs, patience
         self.validation, self.select = validation, validation[0]
+        if record.data and folder.resolve() == Path(record.data).resolve():
+            raise UserError(f"{folder}: the folder of the dataset; choose another --run")
         if folder.is_dir():
             with locked(folder, self._busy()):
                 pass

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from wideband.command import UserError
 from wideband.command.locks import locked
+from wideband.models.record import Record
+from wideband.train.identity import new_record
+from wideband.train.run import Run
 
 ADVICE = "put back a copy of the file, or train the run again in another folder"
 
@@ -282,6 +285,18 @@ def test_a_read_only_folder_is_refused_before_the_training(runs, folder, refusal
     monkeypatch.setattr("os.access", lambda path, mode: False)
     assert f"{folder} is read-only for this user; choose another path" in refusal(folder)
     assert runs.open(folder, epochs=2).finished
+
+
+def test_the_folder_of_the_dataset_is_not_a_run_folder(tmp_path):
+    record = new_record({}, data=str(tmp_path))
+    with pytest.raises(UserError, match="the folder of the dataset; choose another --run"):
+        Run(tmp_path / "x" / "..", record, epochs=1)
+
+
+def test_a_run_continues_on_a_dataset_that_has_moved(runs, folder):
+    run = Run(folder, new_record(runs.recipe, data="/new/place"), epochs=9)
+    runs.fill(run, [2.0])
+    assert Record.read(folder).data == "/new/place"
 
 
 def test_a_run_is_a_folder(runs, tmp_path):
