@@ -3,8 +3,8 @@
 Files are made and read in memory. HDF5 crashes the whole process if it cannot write to a full disk.
 
 The bytes of a file depend on the weights alone: the automatic names of layers, such as "add_2", are
-left out, since they depend on what else the process has built. Each array that is saved has a checksum,
-so that damaged numbers are refused.
+left out, since they depend on what else the process has built. Each array that `save` writes has a
+checksum, so that damaged numbers are refused.
 """
 
 import io
