@@ -46,7 +46,7 @@ def test_a_model_that_fails_is_named_with_the_reason(script, tmp_path):
         benchmark.measure("speech-4x", tmp_path / "noise.wav")
 
 
-@pytest.mark.parametrize("minutes", ["x", "1,", "0", "-1", "nan", "1e9"])
+@pytest.mark.parametrize("minutes", ["x", "1,y", "0", "-1", "nan", "1e9"])
 def test_durations_that_cannot_be_measured_are_refused(script, call, error_line, minutes):
     code, _, err = call(script("upsample").command, "--model=spline", f"--minutes={minutes}")
     assert code == 1
