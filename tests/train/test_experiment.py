@@ -205,6 +205,19 @@ def test_initial_weights_that_are_missing_are_refused(experiment, tmp_path):
         experiment(initial_weights="phone-4x")
 
 
+def test_initial_weights_that_are_damaged_are_refused(experiment, finished, tmp_path):
+    other = shutil.copytree(finished, tmp_path / "other")
+    file = other / "best.weights.h5"
+    file.write_bytes(file.read_bytes()[:100_000])
+    with pytest.raises(UserError, match=r"other/best\.weights\.h5: damaged, or not the weights"):
+        experiment(initial_weights=other).build()
+    with pytest.raises(UserError, match=r"other/history\.csv: damaged, or not the weights"):
+        experiment(initial_weights=other / "history.csv").build()
+    (other / "run.json").write_text("[]")
+    with pytest.raises(UserError, match=r"other/run\.json: damaged \(\[\] is not a JSON object"):
+        experiment(initial_weights=other)
+
+
 def test_validation_takes_every_kth_recording(experiment, data):
     def names(seconds):
         validation = Validation(experiment().dataset, seconds, None, 2048)

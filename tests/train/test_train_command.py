@@ -136,5 +136,7 @@ runpy.run_module("wideband.train", run_name="__main__")
     done = subprocess.run(line, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("3 epochs; the best is epoch ")
+    # Only progress bars, and no warning of a library.
+    assert all("step/s" in line or "s/step" in line for line in done.stderr.splitlines() if line)
     assert history(run) == history(finished)
     assert not list(run.glob(".*"))
