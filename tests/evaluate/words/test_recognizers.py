@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import shlex
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -244,6 +246,21 @@ def test_a_program_that_takes_too_long_is_ended_with_what_it_started(tmp_path):
     path = tmp_path / "child"
     command = program(tmp_path, STARTS_ANOTHER.format(path=str(path)))
     transcribe(command, [np.zeros(10, np.float32)], timeout_seconds=1)
+    wait_until(lambda: not is_running(int(path.read_text())))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_signal_ends_the_programs_of_the_command(tmp_path):
+    path = tmp_path / "child"
+    command = program(tmp_path, STARTS_ANOTHER.format(path=str(path)))
+    audio.write(tmp_path / "recordings" / "a.wav", np.zeros(100), 16000)
+    (tmp_path / "texts.csv").write_text("path,text\na.wav,a\n")
+    flags = [f"--transcripts={tmp_path}/texts.csv", f"--recordings={tmp_path}/recordings"]
+    flags += [f"--recognizer=cmd:{command}", f"--output={tmp_path}/wer.csv"]
+    process = subprocess.Popen([sys.executable, "-m", "wideband.evaluate.wer", *flags])
+    wait_until(lambda: path.is_file() and path.read_text())
+    process.terminate()
+    assert process.wait() == -signal.SIGTERM
     wait_until(lambda: not is_running(int(path.read_text())))
 
 
