@@ -11,6 +11,8 @@ from wideband import audio
 from wideband.command import UserError
 
 RATE = 16000
+# A tag of 256 kB, with bytes that look like frames.
+PICTURE = b"ID3\x03\x00\x00\x00\x10\x00\x00" + b"\xff\xfb" * (1 << 17)
 W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0O\x8e\xdb\x8a"
 
 
@@ -144,11 +146,30 @@ def test_mp3_files_that_were_joined_are_read_to_the_end_of_the_last(make, wave):
     assert 0 <= len(all_of(path)) - 2 * len(wave) < 3 * 1152
 
 
+def test_joined_mp3_files_may_have_pictures(make, wave):
+    plain = all_of(make("a.mp3", lambda content: 2 * content))
+    found = all_of(make("b.mp3", lambda content: content + PICTURE + content))
+    # The decoder starts anew behind the picture.
+    np.testing.assert_allclose(found, plain, atol=1e-3)
+
+
+def test_an_mp3_stream_in_a_wav_file_is_read_to_its_end(make, wave):
+    def wav(content):
+        form = struct.pack("<HHIIHHHHIHHH", 0x55, 1, RATE, 4000, 1, 0, 12, 1, 2, 144, 1, 1393)
+        chunks = b"WAVEfmt " + struct.pack("<I", len(form)) + form
+        chunks += b"data" + struct.pack("<I", len(content)) + content
+        return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
+
+    options = {"container": "MP3", "bitrate_mode": "VARIABLE", "compression_level": 0.5}
+    plain = all_of(make("a.mp3", no_tag, **options))
+    found = all_of(make("a.wav", lambda content: wav(no_tag(content)), **options))
+    np.testing.assert_array_equal(found, plain)
+
+
 def test_a_big_picture_in_front_does_not_count_as_samples(make, wave):
-    picture = b"ID3\x03\x00\x00\x00\x10\x00\x00" + b"\xff\xfb" * (1 << 17)
     options = {"bitrate_mode": "VARIABLE", "compression_level": 0.5}
     plain = all_of(make("a.mp3", no_tag, **options))
-    found = all_of(make("b.mp3", lambda content: picture + no_tag(content), **options))
+    found = all_of(make("b.mp3", lambda content: PICTURE + no_tag(content), **options))
     np.testing.assert_array_equal(found, plain)
 
 
