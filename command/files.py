@@ -33,13 +33,15 @@ def replacing(path: Path, *errors: type[Exception]) -> Iterator[Path]:
         UserError: nothing can be written there, such as on a full disk.
     """
     check_writable(path)
+    # In case the working folder changes.
+    final = path.absolute()
     with writing(path, *errors):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with hidden_folder(path.parent) as folder:
-            temporary = folder / path.name
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with hidden_folder(final.parent) as folder:
+            temporary = folder / final.name
             yield temporary
             _flush(temporary)
-            temporary.replace(path)
+            temporary.replace(final)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Commands in processes of their own."""
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -54,7 +56,9 @@ def start():
 
     yield start
     for process in started:
-        process.kill()
+        # Its workers, too.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
@@ -63,12 +67,10 @@ def shell():
     """Returns a function that runs a line of the shell, where `$program` runs a program."""
 
     def shell(line, path, **environment):
-        program = f"{sys.executable} {path}"
-        return subprocess.run(
-            ["bash", "-c", line],
-            capture_output=True,
-            text=True,
-            env={"PATH": "/usr/bin:/bin", "program": program, **environment},
-        )
+        environment["program"] = f"{sys.executable} {path}"
+        environment["PATH"] = os.defpath
+        environment["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")
+        line = ["bash", "-c", line]
+        return subprocess.run(line, capture_output=True, text=True, env=environment)
 
     return shell

@@ -1,6 +1,7 @@
 """Hidden folders disappear with their process, and take nothing of others with them."""
 
 import multiprocessing
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,6 +46,14 @@ def test_a_hidden_folder_is_removed_with_what_it_holds(tmp_path):
         assert folder.parent == tmp_path
     with pytest.raises(ZeroDivisionError), hidden_folder(tmp_path):
         raise ZeroDivisionError
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_hidden_folder_is_removed_although_the_working_folder_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with hidden_folder(Path()) as folder:
+        assert folder.is_absolute()
+        monkeypatch.chdir("/")
     assert not list(tmp_path.iterdir())
 
 
@@ -106,6 +115,7 @@ def test_files_and_folders_of_the_user_stay(tmp_path):
     lock.symlink_to(target / target.name)
     abandon(mine, 5).rename(mine / ".wideband-settings")
     (mine / ".wideband").mkdir()
+    (mine / ".wideband-backup").mkdir()
     before = sorted(tmp_path.rglob("*"))
     with hidden_folder(mine):
         pass
@@ -155,12 +165,23 @@ def test_a_folder_that_another_process_removes_before_it_is_locked_is_made_again
         assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_a_folder_that_another_process_locks_first_is_given_up(tmp_path, monkeypatch):
-    answers = iter([False, True])
-    monkeypatch.setattr(locks, "acquire", lambda lock: next(answers))
+@pytest.mark.parametrize("has_removed_it", [False, True])
+def test_a_folder_that_another_process_locks_first_is_given_up(
+    tmp_path, monkeypatch, has_removed_it
+):
+    calls = []
+
+    def acquire(lock):
+        calls.append(lock)
+        if len(calls) == 1 and has_removed_it:
+            shutil.rmtree(next(tmp_path.iterdir()))
+            return True
+        return len(calls) > 1
+
+    monkeypatch.setattr(locks, "acquire", acquire)
     with hidden_folder(tmp_path) as folder:
         assert folder.exists()
-    assert next(answers, None) is None
+    assert len(calls) == 2
 
 
 def clear_and_write(parent):

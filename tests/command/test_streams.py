@@ -1,5 +1,6 @@
 """Standard streams that are closed, full, or in an encoding that lacks a character."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -31,6 +32,12 @@ def test_output_that_cannot_be_written_is_an_error(script, shell, error_line, ta
     assert done.returncode == 1
     assert error_line(done.stderr).startswith("error: standard output: ")
     assert ("No space left on device" in done.stderr) == (target == "/dev/full")
+
+
+def test_an_unfinished_line_that_cannot_be_written_is_an_error(script, shell, error_line):
+    done = shell("$program >/dev/full", script("print('result', end='')"))
+    assert done.returncode == 1
+    assert error_line(done.stderr).startswith("error: standard output: No space left on device")
 
 
 def test_raw_output_that_cannot_be_written_is_an_error(script, shell, error_line):
@@ -100,8 +107,8 @@ def test_a_name_that_is_not_in_the_encoding_is_escaped(script, shell):
 
 
 def test_each_line_is_written_at_once(script, start):
-    process = start(script("print('first')", "sys.stdin.readline()"), stdin=subprocess.PIPE)
-    assert process.stdout.readline() == "first\n"
+    process = start(script("print('first'); os._exit(0)"))
+    assert process.communicate() == ("first\n", "")
 
 
 def test_a_process_exits_with_the_code_of_the_command(script, start):
@@ -117,7 +124,7 @@ def test_a_module_of_the_user_in_the_working_folder_is_not_run(script, tmp_path)
     done = subprocess.run(
         [sys.executable, "-m", "program"],
         cwd=tmp_path / "here",
-        env={"PYTHONPATH": str(tmp_path)},
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
         capture_output=True,
         text=True,
     )
