@@ -171,12 +171,13 @@ def test_a_missing_shard_is_refused(folder, number):
     assert f"valid-0000{number}.tfrecord: is missing" in refusal(Dataset(folder).shards, "valid")
 
 
-def test_a_shard_of_a_dataset_with_other_lengths_is_refused(folder):
-    shorter = [
-        each._replace(high=each.high[:500], low=each.low[:125])
+@pytest.mark.parametrize("shorter", ["d", "f", "def"])
+def test_a_shard_of_a_dataset_with_other_lengths_is_refused(folder, shorter):
+    examples = [
+        each._replace(high=each.high[:500], low=each.low[:125]) if each.name in shorter else each
         for each in Dataset(folder).examples("valid")
     ]
-    shards.write(folder / "valid-00001.tfrecord", shorter[:3])
+    shards.write(folder / "valid-00001.tfrecord", examples[3:6])
     assert "has examples of other lengths" in refusal(Dataset(folder).shards, "valid")
 
 
