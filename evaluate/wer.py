@@ -61,6 +61,7 @@ def define_flags(flags: Flags) -> None:
         None,
         "For cmd: the longest time for one recording; default 600.",
         lower_bound=0,
+        upper_bound=86400,
     )
     flags.string(
         "output",

@@ -16,6 +16,7 @@ import numpy as np
 
 from ... import audio
 from ...command import UserError, workers
+from ...command.hidden import hidden_folder
 
 # The decoder of a worker process.
 _decoder: Any = None
@@ -81,8 +82,8 @@ def _check_grammar(search: dict[str, Any]) -> None:
     if not Path(grammar).is_file():
         raise UserError(f"{grammar}: there is no such grammar")
     # PocketSphinx writes the fault of a grammar only to its log.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        log = Path(folder, "log")
+    with hidden_folder(Path(tempfile.gettempdir())) as folder:
+        log = folder / "log"
         try:
             _import_pocketsphinx().Decoder(**search, loglevel="ERROR", logfn=str(log))
         except RuntimeError as error:
