@@ -35,8 +35,9 @@ def conversion(path: Path, options: str = "") -> str:
     converted = path.with_suffix(".wav")
     if converted == path:
         converted = path.with_name(f"{path.stem}_converted.wav")
-    words = ["ffmpeg", *options.split(), "-i", str(path), str(converted)]
-    return shlex.join(words)
+    # ffmpeg takes a name that starts with a dash for an option.
+    names = [f"./{name}" if name[0] == "-" else name for name in (str(path), str(converted))]
+    return shlex.join(["ffmpeg", *options.split(), "-i", *names])
 
 
 def search(folder: Path) -> Found:

@@ -204,15 +204,23 @@ def test_noise_below_24_bits_is_silence(tmp_path):
 
 
 def test_the_moments_of_a_long_recording_are_kept_evenly(monkeypatch):
-    wave = voice(20)
-    wave[: len(wave) // 2] = telephone(wave[: len(wave) // 2])
-    whole = measure.wave_bandwidth_hz(wave, RATE)
     monkeypatch.setattr(bandwidth, "_MOMENTS", 64)
+    n = 20 * RATE
+    # 3 dB louder every second.
+    wave = 10 ** (np.arange(n) / RATE * 3 / 20 - 4) * np.sin(np.arange(n))
     moments = bandwidth._Moments(RATE)
-    for start in range(0, len(wave), 1600):
-        moments.add(wave[start : start + 1600])
-    assert 32 <= len(moments._levels) <= 64
-    assert measure.wave_bandwidth_hz(wave, RATE) == whole == RATE / 2
+    for start in range(0, n, RATE):
+        moments.add(wave[start : start + RATE])
+    steps = np.diff(moments._loudness)
+    assert 32 <= len(steps) + 1 <= 64
+    np.testing.assert_allclose(steps, 60 / len(steps), rtol=0.1)
+
+
+def test_a_long_recording_has_the_band_of_a_short_one(monkeypatch):
+    wave = np.concatenate([telephone(voice(10)), voice(10)])
+    assert measure.wave_bandwidth_hz(wave, RATE) == RATE / 2
+    monkeypatch.setattr(bandwidth, "_MOMENTS", 64)
+    assert measure.wave_bandwidth_hz(wave, RATE) == RATE / 2
 
 
 def test_a_rate_need_not_be_whole():

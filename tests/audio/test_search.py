@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from wideband import audio
+from wideband.audio.search import conversion
 
 
 @pytest.fixture
@@ -49,6 +50,11 @@ def test_a_recording_in_an_unreadable_format_is_left_out_with_its_conversion(tre
         f"ffmpeg -i '{folder}/my talk.m4a' '{folder}/my talk.wav'",
         "b.WMA": f"cannot be read; convert it: ffmpeg -i {folder}/b.WMA {folder}/b.wav",
     }
+
+
+def test_a_conversion_has_names_that_ffmpeg_accepts():
+    assert conversion(Path("-a.m4a")) == "ffmpeg -i ./-a.m4a ./-a.wav"
+    assert conversion(Path("a b.wav")) == "ffmpeg -i 'a b.wav' 'a b_converted.wav'"
 
 
 def test_links_to_files_and_folders_are_followed(tree, tmp_path_factory):

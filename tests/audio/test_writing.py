@@ -81,6 +81,17 @@ def test_a_full_disk_is_noticed_in_the_last_byte(tmp_path, noise, suffix):
         audio.write(path, noise(16000), 16000)
 
 
+def test_a_full_disk_ends_a_long_recording_early(tmp_path, noise):
+    with (
+        largest_file(40000),
+        pytest.raises(UserError, match="File too large"),
+        audio.writer(tmp_path / "a.wav", 16000, 1) as write_chunk,
+    ):
+        write_chunk(noise(16000))
+        write_chunk(noise(16000))
+        raise AssertionError("the second chunk does not fit")
+
+
 @contextmanager
 def largest_file(size):
     """Limits the size of the files that this process writes."""
