@@ -18,6 +18,8 @@ from typing import NoReturn
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _at_end: list[Callable[[], None]] = []
+# Signals that wait for the end of a `held` block; None outside of such blocks.
+_waiting: list[int] | None = None
 
 
 @contextmanager
@@ -35,6 +37,19 @@ def at_end(function: Callable[[], None]) -> Iterator[None]:
         _at_end.remove(function)
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """Lets the main thread finish a short block, such as the start of a worker, before it ends."""
+    global _waiting
+    _waiting = []
+    try:
+        yield
+    finally:
+        arrived, _waiting = _waiting, None
+        for number in arrived:
+            signal.raise_signal(number)
+
+
 def end_on_signals() -> None:
     """Lets signals end this process, after the functions of `at_end`; more signals are ignored.
 
@@ -48,6 +63,9 @@ def end_on_signals() -> None:
     messages = os.dup(2)
 
     def wait_and_end(number: int, _: FrameType | None) -> None:
+        if _waiting is not None:
+            _waiting.append(number)
+            return
         # Unlike a lock, a pipe can be waited for twice: another signal may interrupt this.
         os.read(cleaned, 1)
         end(number)
@@ -63,7 +81,7 @@ def end_on_signals() -> None:
         finally:
             os.close(done)
             # A library that computes keeps the main thread from ending the process.
-            time.sleep(0.5)
+            time.sleep(1)
             os._exit(128 + number)
 
     threading.Thread(target=clean_up, daemon=True).start()

@@ -16,6 +16,7 @@ from typing import Any
 
 from .errors import UserError
 from .run import quiet_libraries
+from .signals import held
 
 # Applies a function to items and yields the results in the order of the items, like `map`.
 OrderedMap = Callable[[Callable[..., Any], Iterable[Any]], Iterator[Any]]
@@ -81,7 +82,7 @@ class _Process(SpawnProcess):
             return
         # Ctrl-C reaches all processes of a terminal. The worker inherits that it is blocked, as it
         # cannot ignore it before its first modules are loaded.
-        with _blocked(signal.SIGINT), _working_in_standard_library():
+        with held(), _blocked(signal.SIGINT), _working_in_standard_library():
             super().start()
 
 

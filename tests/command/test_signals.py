@@ -117,3 +117,17 @@ def test_a_function_that_is_wrong_does_not_keep_the_process(script, start):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
     assert process.returncode == -signal.SIGINT
+
+
+def test_a_short_block_is_finished_before_the_end(script, start):
+    lines = (
+        "import signal",
+        "from wideband.command.signals import held",
+        "with held():",
+        "    signal.raise_signal(signal.SIGTERM)",
+        "    print('finished')",
+        "print('too late')",
+    )
+    process = start(script(*lines))
+    assert process.communicate(timeout=20) == ("finished\n", "stopped\n")
+    assert process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)

@@ -54,7 +54,9 @@ def test_two_quick_ctrl_c_end_the_workers_while_they_start(script, start, delay)
         time.sleep(0.01)
     # The pipes close once the last process has ended.
     _, err = process.communicate(timeout=20)
-    assert (process.returncode, err) == (-signal.SIGINT, "stopped\n")
+    assert err == "stopped\n"
+    # The second code if the main thread had no time to react, on a busy machine.
+    assert process.returncode in (-signal.SIGINT, 128 + signal.SIGINT)
 
 
 def test_workers_end_with_a_killed_process(script, start):
