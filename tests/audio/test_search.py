@@ -74,16 +74,9 @@ def test_a_folder_is_searched_once_under_its_own_name(tree):
         link.symlink_to(folder / "speaker")
     (folder / "speaker" / "circle").symlink_to(folder)
     already = ", which is searched already"
-    assert search(folder) == (
-        ["speaker/1.wav"],
-        {
-            **{
-                link.name: f"a link to {folder}/speaker, which is searched already"
-                for link in links
-            },
-            "speaker/circle": f"a link to {folder}, which is searched already",
-        },
-    )
+    left_out = {link.name: f"a link to {folder}/speaker{already}" for link in links}
+    left_out["speaker/circle"] = f"a link to {folder}{already}"
+    assert search(folder) == (["speaker/1.wav"], left_out)
 
 
 def test_links_to_nothing_and_pipes_are_left_out(tree):
