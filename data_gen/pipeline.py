@@ -1,5 +1,6 @@
 """Makes shuffled batches of (low, high) patches from shards, with tf.data."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,7 @@ def _records(paths: list[Path], seed: int | None) -> tf.data.Dataset:
 
     Consecutive patches come from one recording; those in the shuffle buffer should come from many.
     """
-    names = [str(path) for path in paths]
+    names = [os.fsencode(path) for path in paths]
     if seed is None:
         return tf.data.TFRecordDataset(names)
     files = tf.data.Dataset.from_tensor_slices(names).shuffle(len(names), seed)

@@ -5,6 +5,7 @@ is stored in float32 at the low rate: rounding would put a noise floor below the
 have to restore, and low-passed waves may exceed 1.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,7 +73,7 @@ def write(path: Path, examples: Iterable[Example]) -> None:
     """
     with (
         replacing(path, tf.errors.OpError) as temporary,
-        tf.io.TFRecordWriter(str(temporary)) as writer,
+        tf.io.TFRecordWriter(os.fsencode(temporary)) as writer,
     ):
         for example in examples:
             writer.write(_serialize(example))
@@ -99,7 +100,7 @@ def read(path: Path, pieces: Sequence[Piece], ratio: Ratio) -> Iterator[Example]
     """
     records.check(path, pieces, ratio)
     expected = {(piece.row.name, piece.start_seconds) for piece in pieces}
-    dataset: Any = tf.data.TFRecordDataset([str(path)]).map(parse)
+    dataset: Any = tf.data.TFRecordDataset([os.fsencode(path)]).map(parse)
     try:
         for record in dataset.as_numpy_iterator():
             example = Example(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from wideband.command.locks import locked
-from wideband.data_gen import corpora, journal, plan, prepare
+from wideband.data_gen import corpora, journal, pipeline, plan, prepare
 from wideband.data_gen.__main__ import command
 from wideband.data_gen.dataset import Dataset
 
@@ -61,6 +61,15 @@ def test_the_source_itself_may_have_such_a_name(small, tmp_path, prepare_dataset
     assert code == 0, err
     (example,) = Dataset(tmp_path / "out").examples("valid")
     assert example.speaker == "\\xff"
+
+
+def test_the_output_may_have_such_a_name(small, tmp_path, prepare_dataset):
+    output = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe4ta"))
+    code, _, err = prepare_dataset(small, output)
+    assert code == 0, err
+    dataset = Dataset(output)
+    assert len(list(dataset.examples("train"))) == 1
+    assert len(list(pipeline.arrays(pipeline.patches(dataset, batch=99), dataset, "train"))) == 1
 
 
 def test_a_name_that_would_lead_elsewhere_on_another_system_is_left_out(
