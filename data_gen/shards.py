@@ -71,12 +71,12 @@ def write(path: Path, examples: Iterable[Example]) -> None:
     Raises:
         UserError: it cannot be written, such as on a full disk.
     """
-    with (
-        replacing(path, tf.errors.OpError) as temporary,
-        tf.io.TFRecordWriter(os.fsencode(temporary)) as writer,
-    ):
-        for example in examples:
-            writer.write(_serialize(example))
+    with replacing(path, tf.errors.OpError) as temporary:
+        # TensorFlow takes text and bytes; only bytes can name every file.
+        name: Any = os.fsencode(temporary)
+        with tf.io.TFRecordWriter(name) as writer:
+            for example in examples:
+                writer.write(_serialize(example))
 
 
 def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
