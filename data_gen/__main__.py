@@ -145,11 +145,13 @@ def _print_summary(dataset: "Dataset") -> None:
         return
     left_out = describe_left_out(count_by_reason(dataset.left_out.values()), dataset.sample_rate)
     print(f"left out: {left_out}; {dataset.folder / 'manifest.csv'} lists each with its reason")
-    # What could not be read is worth a look, unlike recordings that are too short.
+    # What could not be read is worth a look, unlike recordings that are too short. A folder comes
+    # first: all of its recordings are missing.
     unread = [
         f"  {name}: {reason}"
+        for kind in ("not read", "unreadable")
         for name, reason in dataset.left_out.items()
-        if reason.startswith(("unreadable", "not read"))
+        if reason.startswith(kind)
     ]
     for line in unread[:_NAMED]:
         print(printable(line))

@@ -107,10 +107,12 @@ def test_what_is_not_read_is_named_in_the_summary_and_the_manifest(
 
 def test_the_summary_names_ten_files_at_most(small, tmp_path, prepare_dataset):
     for number in range(12):
-        (small / "anna" / f"{number:02d}.m4a").touch()
+        (small / "anna" / f"{number:02d}.wav").touch()
+    (small / "beth" / "x.m4a").touch()
     _, out, _ = prepare_dataset(small, tmp_path / "out")
-    assert "left out: 12 not read" in out
-    assert out.count("\n  anna/") == 10
+    assert "left out: 1 not read, 12 unreadable" in out
+    named = [line.split(":")[0] for line in out.splitlines() if line.startswith("  ")]
+    assert named == ["  beth/x.m4a", *(f"  anna/{number:02d}.wav" for number in range(9))]
 
 
 def test_strict_stops_at_what_is_not_read(small, tmp_path, prepare_dataset, error_line):
