@@ -3,28 +3,21 @@
 A wave is float32 in [-1, 1], of shape `(n, channels)` as read from a file and `(n,)` when mono.
 """
 
-from .files import (
-    SUFFIXES,
-    Info,
-    blocks,
-    find,
-    from_int16,
-    info,
-    mono,
-    read,
-    subtype,
-    to_int16,
-    write,
-    writer,
-)
+from .reading import HIGHEST_RATE, LOWEST_RATE, Info, blocks, info, read, subtype
 from .resample import Ratio, fit_length, quotient, resample, resampled_length
+from .samples import from_int16, mono, to_int16
+from .search import SUFFIXES, Found, search
+from .writing import WRITABLE_SUFFIXES, write, writer
 
 __all__ = [
+    "HIGHEST_RATE",
+    "LOWEST_RATE",
     "SUFFIXES",
+    "WRITABLE_SUFFIXES",
+    "Found",
     "Info",
     "Ratio",
     "blocks",
-    "find",
     "fit_length",
     "from_int16",
     "info",
@@ -33,6 +26,7 @@ __all__ = [
     "read",
     "resample",
     "resampled_length",
+    "search",
     "subtype",
     "to_int16",
     "write",

@@ -34,6 +34,7 @@ def delay(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> int:
         a delay of at most `MAX_SECONDS`, negative for an estimate that is early; 0 if no shift
         makes the waves fit clearly better, for instance if less than a fifth of them overlaps.
     """
+    reference, estimate = _scaled(reference), _scaled(estimate)
     energy = np.sqrt(float(np.vdot(reference, reference)) * float(np.vdot(estimate, estimate)))
     if energy == 0:
         return 0
@@ -43,6 +44,12 @@ def delay(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> int:
     best = int(np.argmin(error))
     clear = 10 * np.log10(error[max_lag] / error[best]) > _CLEAR_DB
     return best - max_lag if clear else 0
+
+
+def _scaled(wave: np.ndarray) -> np.ndarray:
+    """Scales huge and tiny samples, whose squares do not fit into float32, to a peak of 1."""
+    peak = max(wave.max(initial=0), -wave.min(initial=0))
+    return wave if peak == 0 or 1e-9 < peak < 1e9 else wave / peak
 
 
 def align(reference: np.ndarray, estimate: np.ndarray, delay: int) -> tuple[np.ndarray, np.ndarray]:

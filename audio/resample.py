@@ -1,6 +1,7 @@
 """Resampling between any two rates, and the ratio of two rates."""
 
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -11,12 +12,17 @@ from ..command import UserError
 # The high rate over the low rate: a whole number, or a quotient such as 22050/8000.
 Ratio = int | Fraction
 
+# Longer numbers, such as 1e999999999, would fill the memory.
+_RATIO_TEXT = re.compile(r"\s*[-+]?\d{1,9}(\.\d{1,9})?(/\d{1,9})?\s*")
+# The highest rate of a recording over the lowest.
+HIGHEST_RATIO = 768
+
 
 def quotient(value: str | float | Fraction) -> Ratio:
     """Parses a ratio of rates.
 
     Args:
-        value: a number above 0, or text such as "4" and "22050/8000".
+        value: a number from 1/768 to 768, or text such as "4" and "22050/8000".
 
     Returns:
         an int if the ratio is whole, otherwise a reduced fraction.
@@ -25,13 +31,15 @@ def quotient(value: str | float | Fraction) -> Ratio:
         UserError: it is neither.
     """
     try:
+        if isinstance(value, str) and not _RATIO_TEXT.fullmatch(value):
+            raise ValueError
         ratio = Fraction(value)
-    except (ValueError, ZeroDivisionError, OverflowError) as error:
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
         raise UserError(
             f"ratio {value!r} is not a number or a quotient such as 22050/8000"
         ) from error
-    if ratio <= 0:
-        raise UserError(f"ratio {value} must be above 0")
+    if not 1 <= HIGHEST_RATIO * ratio <= HIGHEST_RATIO**2:
+        raise UserError(f"ratio {value} must be between 1/{HIGHEST_RATIO} and {HIGHEST_RATIO}")
     return ratio.numerator if ratio.denominator == 1 else ratio
 
 

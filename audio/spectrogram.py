@@ -8,13 +8,14 @@ from matplotlib.figure import Figure
 from .. import audio
 from ..command.drawing import add_level_bar, draw_spectrogram, png
 from ..command.files import write_bytes
-from .measure import BLOCK_SECONDS, Facts, power_spectra, window_length
+from .bandwidth import power_spectra, window_length
+from .measure import BLOCK_SECONDS, Facts
 
 COLUMNS = 1000
 
 
 def levels_db(path: Path, facts: Facts) -> np.ndarray:
-    """Measures the mean levels of the mono mix over time and frequency.
+    """Measures the mean levels of all channels over time and frequency.
 
     Args:
         path: the recording.
@@ -30,8 +31,8 @@ def levels_db(path: Path, facts: Facts) -> np.ndarray:
     windows = np.zeros((columns, 1))
     start = 0
     for block in audio.blocks(path, BLOCK_SECONDS):
-        wave = np.nan_to_num(audio.mono(block), posinf=0, neginf=0)
-        powers = power_spectra(wave, facts.sample_rate)
+        channels = np.nan_to_num(block.astype(np.float64), posinf=0, neginf=0).T
+        powers = np.mean([power_spectra(each, facts.sample_rate) for each in channels], axis=0)
         instants = start + hop * np.arange(len(powers))
         column = np.minimum(instants * columns // facts.frames, columns - 1)
         np.add.at(power, column, powers)

@@ -45,24 +45,40 @@ def lay_out(runs: Sequence[Path]) -> tuple[list[str], list[list[str]]]:
 
     evaluations = [_read(run, "evaluation.json", f"wideband-evaluate --run={run}") for run in runs]
     speeds = [_read(run, "speed.json", f"python benchmarks/speed.py --run={run}") for run in runs]
-    first = evaluations[0]
-    for run, evaluation in zip(runs, evaluations, strict=True):
-        for key in SHARED:
-            here, there = evaluation["facts"][key], first["facts"][key]
-            if here != there:
-                raise UserError(f"{run}: {key} is {here}, and {there} in {runs[0]}; not comparable")
     header = ["system", *map(results.metric_header, METRICS)]
     header += ["parameters", "seconds per step", "real-time factor"]
-    rows = [
-        [name, *_cells(means), "", "", ""]
-        for name, means in first["systems"].items()
-        if name != first["facts"]["model"]
-    ]
+    rows = []
     for run, evaluation, speed in zip(runs, evaluations, speeds, strict=True):
-        means = evaluation["systems"][evaluation["facts"]["model"]]
-        timings = [f"{speed['seconds_per_step']:.2f}", f"{speed['real_time_factor']:.3f}"]
-        rows.append([run.name, *_cells(means), f"{speed['parameters']:,}", *timings])
+        try:
+            _check_shared(run, evaluation, runs[0], evaluations[0])
+            model = evaluation["facts"]["model"]
+            if not rows:
+                rows += [
+                    [name, *_cells(means), "", "", ""]
+                    for name, means in evaluation["systems"].items()
+                    if name != model
+                ]
+            timings = [f"{speed['seconds_per_step']:.2f}", f"{speed['real_time_factor']:.3f}"]
+            parameters = f"{speed['parameters']:,}"
+            rows.append([run.name, *_cells(evaluation["systems"][model]), parameters, *timings])
+        except UserError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"{run}: evaluation.json or speed.json is damaged, or made by another version; "
+                "make them again with wideband-evaluate and benchmarks/speed.py"
+            ) from error
     return header, rows
+
+
+def _check_shared(
+    run: Path, here: Mapping[str, Any], first: Path, there: Mapping[str, Any]
+) -> None:
+    """Raises a UserError if two runs were not evaluated on the same recordings."""
+    for key in SHARED:
+        one, other = here["facts"][key], there["facts"][key]
+        if one != other:
+            raise UserError(f"{run}: {key} is {one}, and {other} in {first}; not comparable")
 
 
 def _cells(means: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -78,7 +94,10 @@ def _cells(means: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _read(run: Path, name: str, command: str) -> dict[str, Any]:
     if not (run / name).is_file():
         raise UserError(f"{run / name} is missing; make it with: {command}")
-    return json.loads((run / name).read_text(encoding="utf-8"))
+    try:
+        return json.loads((run / name).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{run / name}: damaged; make it again with: {command}") from error
 
 
 def main(flags: Flags, arguments: list[str]) -> None:

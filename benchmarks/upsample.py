@@ -22,6 +22,8 @@ from wideband.command.named import parse_named_paths
 from wideband.command.run import Command, Flags, machine
 from wideband.command.tables import markdown_table, text_table
 
+LONGEST_MINUTES = 1440
+
 
 def define_flags(flags: Flags) -> None:
     """Defines the flags."""
@@ -108,6 +110,19 @@ def lay_out(results: Sequence[Result], minutes: Sequence[str]) -> tuple[list[str
     return header, list(rows.values())
 
 
+def _duration(text: str) -> float:
+    """Parses one of --minutes."""
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes <= LONGEST_MINUTES:
+        raise UserError(
+            f"--minutes={text}: must be numbers from 0 to {LONGEST_MINUTES}, with commas"
+        )
+    return minutes
+
+
 def main(flags: Flags, arguments: list[str]) -> None:
     """Measures all models on all durations and writes the table."""
     from tqdm import tqdm
@@ -116,13 +131,14 @@ def main(flags: Flags, arguments: list[str]) -> None:
     models = parse_named_paths(flags.model)
     for model in models.values():
         loading.check(model)
+    durations = [_duration(text) for text in flags.minutes]
     results: list[Result] = []
     total = len(models) * len(flags.minutes)
     with (
         tempfile.TemporaryDirectory() as folder,
         tqdm(total=total, unit="run", disable=None) as bar,
     ):
-        for minutes in map(float, flags.minutes):
+        for minutes in durations:
             recording = Path(folder) / f"{minutes:g}.wav"
             write_noise(recording, minutes, flags.sample_rate)
             for name, model in models.items():

@@ -1,5 +1,5 @@
 """Code that all commands share: flags, errors, tables, and the files that they write."""
 
-from .errors import UserError
+from .errors import UserError, printable
 
-__all__ = ["UserError"]
+__all__ = ["UserError", "printable"]

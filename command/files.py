@@ -1,51 +1,120 @@
 """Writes files under a temporary name and renames them when complete; reads CSV files."""
 
 import csv
+import errno
 import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from .errors import UserError
+from .errors import UserError, explain
+from .hidden import hidden_folder, is_hidden
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary path next to `path`, which becomes `path` if the block succeeds.
+def replacing(path: Path, *errors: type[Exception]) -> Iterator[Path]:
+    """Yields a temporary path of the same name, which becomes `path` if the block succeeds.
 
-    The temporary name keeps the suffix, since some writers choose the format from it.
+    The temporary file is in a hidden folder next to `path`, which is removed in any case; if the
+    process is killed, the next one that writes there removes it. A symbolic link is replaced, and
+    what it points to stays as it is.
 
     Args:
-        path: the final name; missing folders are created.
+        path: the final path; missing folders are created.
+        *errors: as in `writing`.
 
     Yields:
-        the temporary path; it is removed if the block fails.
+        the temporary path, where the block writes the file.
 
     Raises:
-        UserError: nothing can be written there.
+        UserError: nothing can be written there, such as on a full disk.
     """
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    check_writable(path)
+    # In case the working folder changes.
+    final = path.absolute()
+    with writing(path, *errors):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with hidden_folder(final.parent) as folder:
+            temporary = folder / final.name
+            yield temporary
+            _flush(temporary)
+            temporary.replace(final)
+
+
+@contextmanager
+def writing(path: Path, *errors: type[Exception]) -> Iterator[None]:
+    """Turns an error of the system while a file or folder is written into a UserError.
+
+    Args:
+        path: what is written, as the user knows it.
+        *errors: what the library that writes raises in place of an OSError, such as
+            `tensorflow.errors.OpError`.
+
+    Raises:
+        UserError: it names the path, the cause and what to do.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
+        yield
+    except UserError:
+        raise
+    except (OSError, *errors) as error:
+        if isinstance(error, BrokenPipeError) or _is_elsewhere(error, path):
+            raise
+        raise UserError(f"{path}: cannot be written: {explain(error)}") from error
+
+
+def _is_elsewhere(error: BaseException, path: Path) -> bool:
+    """Returns whether an error names a file that has nothing to do with writing `path`."""
+    name = error.filename if isinstance(error, OSError) else None
+    if not isinstance(name, str | bytes):
+        return False
+    named, path = Path(os.fsdecode(name)).absolute(), path.absolute()
+    related = named == path or named in path.parents or path in named.parents
+    return not related and not any(is_hidden(part) for part in named.parts)
+
+
+def _flush(path: Path) -> None:
+    """Waits until a file is on the disk: some file systems report only now that it is full."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror}); choose another path"
-        ) from error
-    try:
-        yield temporary
-        temporary.replace(path)
+        # Some file systems, and Windows for files opened like this, do not support it.
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def check_writable(path: Path) -> None:
+    """Checks that a file can be written, without making anything: before a long computation.
+
+    Args:
+        path: the file; folders of it may be missing.
+
+    Raises:
+        UserError: it is a folder or a device, its folder is a file, or the user must not write
+            there.
+    """
+    with writing(path):
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; choose another path")
+        # The files in /dev are links to the standard streams, among others.
+        if path.parent == Path("/dev") or (path.exists() and not path.is_file()):
+            raise UserError(f"{path}: is not a regular file; choose another path")
+        folder = next(folder for folder in path.absolute().parents if folder.exists())
+        if not folder.is_dir():
+            raise UserError(f"{path}: {folder} is not a folder; choose another path")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise UserError(f"{path}: {folder} is read-only for this user; choose another path")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file in UTF-8."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Writes a text file in UTF-8; names that are not in UTF-8 are escaped."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -98,3 +167,27 @@ def check_suffix(flag: str, path: Path, suffix: str) -> None:
     """Raises a UserError if the file that a flag names does not have the suffix."""
     if path.suffix.lower() != suffix:
         raise UserError(f"--{flag}={path}: must end in {suffix}")
+
+
+def check_relative(name: str, where: str) -> None:
+    """Checks a name that comes from data, such as that of an example of a dataset.
+
+    Args:
+        name: a path with slashes; joined with a folder, it must stay in it on every system.
+        where: what holds the name, for the message.
+
+    Raises:
+        UserError: the name is absolute, or has a drive, "..", a NUL, or an empty or "." part.
+    """
+    # Windows's rules know drives, and take both kinds of slashes.
+    windows = PureWindowsPath(name)
+    if (
+        windows.anchor
+        or ".." in windows.parts
+        or "\0" in name
+        or not {"", ".", ".."}.isdisjoint(name.split("/"))
+    ):
+        raise UserError(
+            f"{where}: the name {name!r} is not a relative path such as speaker/a.wav, without "
+            "'..', '.' or a drive; correct it"
+        )

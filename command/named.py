@@ -13,11 +13,13 @@ def parse_named_paths(arguments: Iterable[str]) -> dict[str, Path]:
         name -> path, in the order given.
 
     Raises:
-        UserError: two have the same name.
+        UserError: two have the same name, or NAME= has no path.
     """
     paths: dict[str, Path] = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")
+        if equals and not text and not Path(argument).exists():
+            raise UserError(f"{argument}: the path is missing; write NAME=PATH")
         # A path may itself contain an equals sign.
         if not (equals and name and text) or "/" in name or Path(argument).exists():
             text = argument

@@ -14,72 +14,19 @@ command several times, in one process: `command(["--recipe=list"])`.
 import importlib.metadata
 import os
 import platform
-import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
-from absl import flags as absl_flags
-
-from .errors import UsageError, UserError
+from . import process
+from .errors import ADVICE, UsageError, UserError, explain, printable
+from .flags import Flags
+from .streams import OUTPUT
 
 # What a light install lacks; setup.cfg lists them under the extra `train`.
-EXTRA_PACKAGES = ("tensorflow", "keras", "scipy", "h5py", "pooch", "requests", "matplotlib")
+EXTRA_PACKAGES = ("tensorflow", "keras", "scipy", "h5py", "requests", "matplotlib")
 EXTRA_PACKAGES += ("PIL", "jinja2")
-
-
-class Flags(absl_flags.FlagValues):
-    """The flags of one command: `flags.integer("seed", 0, "Random seed.")`, then `flags.seed`.
-
-    The methods take absl's arguments: name, default, help, and options such as `required=True` and
-    `lower_bound=0`. `given` returns whether the user set a flag.
-    """
-
-    def string(self, name: str, default: str | None, help: str, **options: Any) -> None:
-        """Defines a flag that takes a string."""
-        absl_flags.DEFINE_string(name, default, help, flag_values=self, **options)
-
-    def integer(self, name: str, default: int | None, help: str, **options: Any) -> None:
-        """Defines a flag that takes a whole number."""
-        absl_flags.DEFINE_integer(name, default, help, flag_values=self, **options)
-
-    def number(self, name: str, default: float | None, help: str, **options: Any) -> None:
-        """Defines a flag that takes a float."""
-        absl_flags.DEFINE_float(name, default, help, flag_values=self, **options)
-
-    def boolean(self, name: str, default: bool | None, help: str, **options: Any) -> None:
-        """Defines a flag `--name` with its opposite `--noname`."""
-        absl_flags.DEFINE_bool(name, default, help, flag_values=self, **options)
-
-    def choice(
-        self, name: str, default: str | None, choices: Sequence[str], help: str, **options: Any
-    ) -> None:
-        """Defines a flag that takes one of several strings."""
-        absl_flags.DEFINE_enum(name, default, choices, help, flag_values=self, **options)
-
-    def choices(
-        self,
-        name: str,
-        default: list[str] | None,
-        choices: Sequence[str],
-        help: str,
-        **options: Any,
-    ) -> None:
-        """Defines a repeatable flag that takes one of several strings."""
-        absl_flags.DEFINE_multi_enum(name, default, choices, help, flag_values=self, **options)
-
-    def strings(self, name: str, default: list[str] | None, help: str, **options: Any) -> None:
-        """Defines a repeatable flag that takes a string."""
-        absl_flags.DEFINE_multi_string(name, default, help, flag_values=self, **options)
-
-    def comma_list(self, name: str, default: Sequence[str], help: str, **options: Any) -> None:
-        """Defines a flag that takes strings separated by commas."""
-        absl_flags.DEFINE_list(name, default, help, flag_values=self, **options)
-
-    def given(self, name: str) -> bool:
-        """Returns whether the command line sets this flag."""
-        return bool(self[name].present)
 
 
 class Command:
@@ -117,42 +64,50 @@ class Command:
             arguments: the command line without the program; by default the process's own.
 
         Returns:
-            the exit code: 0, 1 for an error in the input, 2 for a wrong command line.
+            the exit code: 0, 1 for an error in the input, 2 for a wrong command line, 130 after
+            Ctrl-C, 141 if nobody reads the output any more.
         """
+        if arguments is not None:
+            return self._run(list(arguments))
+        process.prepare()
+        return process.finish(self._run(sys.argv[1:]))
+
+    def _run(self, arguments: list[str]) -> int:
         # Otherwise TensorFlow's C++ code logs its start-up.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        self._arguments = sys.argv[1:] if arguments is None else list(arguments)
-        if information := self._information(self._arguments):
-            print(information)
-            return 0
-        flags = self._flags()
+        self._arguments = arguments
         try:
-            self._main(flags, self._parse(flags, self._arguments))
+            if information := self._information(arguments):
+                print(information)
+            else:
+                flags = self._flags()
+                self._main(flags, self._parse(flags, arguments))
+            sys.stdout.flush()
         except UsageError as error:
-            print(f"error: {error}; see {self.name} --help", file=sys.stderr)
-            return 2
+            return _fail(f"{error}; see {self.name} --help", code=2)
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
+            return _fail(str(error))
         except OSError as error:
-            # Errors that name a file are about the user's files; others are bugs.
-            if error.filename is None:
+            if isinstance(error, BrokenPipeError) and error.filename == OUTPUT:
+                return 128 + signal.SIGPIPE
+            # Errors that name no file and have no remedy are bugs.
+            if error.filename is None and error.errno not in ADVICE:
                 raise
-            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-            return 1
+            name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+            return _fail(f"{name}{explain(error, 'check the path and its permissions')}")
+        except MemoryError:
+            return _fail("not enough memory; use shorter recordings, or close other programs")
         except ModuleNotFoundError as error:
             package = str(error.name).partition(".")[0]
             if package not in EXTRA_PACKAGES:
                 raise
-            print(
-                f"error: {self.name} needs {package}, which is not installed; "
-                "pip install '.[train]' in wideband's folder",
-                file=sys.stderr,
+            return _fail(
+                f"{self.name} needs {package}, which is not installed; "
+                "pip install '.[train]' in wideband's folder"
             )
-            return 1
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
-            return 1
+            return 128 + signal.SIGINT
         return 0
 
     def line(self) -> list[str]:
@@ -176,10 +131,7 @@ class Command:
 
     def _parse(self, flags: Flags, arguments: list[str]) -> list[str]:
         """Parses the command line into the flags; returns the positional arguments."""
-        try:
-            rest = flags([self.name, *arguments])[1:]
-        except absl_flags.Error as error:
-            raise UsageError(_one_line(str(error))) from error
+        rest = flags.parse(arguments)
         if rest and not self.positional:
             raise UsageError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
         return rest
@@ -193,12 +145,9 @@ class Command:
         return f"{self._help.strip()}\n\n{usage}\n\n{flags}"
 
 
-def _one_line(message: str) -> str:
-    """Rewrites a message of absl as one line in our form."""
-    if missing := re.search(r"Flag --(\w+) must have a value other than None", message):
-        return f"--{missing[1]} is missing"
-    message = " ".join(message.split()).rstrip(".")
-    return re.sub(r"^Unknown command line flag '(\w+)'", r"unknown flag --\1", message)
+def _fail(message: str, code: int = 1) -> int:
+    print(f"error: {printable(message)}", file=sys.stderr)
+    return code
 
 
 @contextmanager

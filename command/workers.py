@@ -9,9 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
 from typing import Any
 
 from .errors import UserError
+from .run import quiet_libraries
+from .signals import held
 
 # Applies a function to items and yields the results in the order of the items, like `map`.
 OrderedMap = Callable[[Callable[..., Any], Iterable[Any]], Iterator[Any]]
@@ -59,14 +64,68 @@ def pool(
         initializer: a function of a module, which each process calls first.
         *arguments: arguments of the initializer.
     """
-    # Spawned, not forked: a fork breaks the threads of the parent's TensorFlow.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, context, _start_worker, (initializer, arguments))
+    if os.name == "posix":
+        # Python's tracker of semaphores, which reports those that a killed process could not free.
+        with _working_in_standard_library(), quiet_libraries():
+            resource_tracker.ensure_running()
+    return ProcessPoolExecutor(
+        workers, _Context(), _start_worker, (Path.cwd(), initializer, arguments)
+    )
 
 
-def _start_worker(initializer: Callable[..., None] | None, arguments: tuple) -> None:
+class _Process(SpawnProcess):
+    """A worker process: spawned, since a fork breaks the threads of the parent's TensorFlow."""
+
+    def start(self) -> None:
+        if os.name != "posix":
+            super().start()
+            return
+        # Ctrl-C reaches all processes of a terminal. The worker inherits that it is blocked, as it
+        # cannot ignore it before its first modules are loaded.
+        with held(), _blocked(signal.SIGINT), _working_in_standard_library():
+            super().start()
+
+
+class _Context(SpawnContext):
+    Process = _Process
+
+
+@contextmanager
+def _blocked(number: int) -> Iterator[None]:
+    """Blocks a signal in this thread and the processes that it starts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _working_in_standard_library() -> Iterator[None]:
+    """Changes the working folder to that of Python's standard library.
+
+    A spawned process looks for its first modules in its working folder. There, a user's file may be
+    named random.py or socket.py, and would be run. From Python 3.11 on, there is a setting for
+    this, which would however be inherited by all programs that a worker starts.
+    """
+    # Also where the folder cannot be listed, or does not exist any more.
+    here = os.open(os.curdir, getattr(os, "O_PATH", os.O_RDONLY))
+    try:
+        os.chdir(Path(os.__file__).parent)
+        try:
+            yield
+        finally:
+            os.fchdir(here)
+    finally:
+        os.close(here)
+
+
+def _start_worker(
+    folder: Path, initializer: Callable[..., None] | None, arguments: tuple[Any, ...]
+) -> None:
     # The parent handles Ctrl-C and shuts the workers down.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.chdir(folder)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

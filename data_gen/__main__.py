@@ -2,13 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..command.errors import UsageError, UserError, lookup
+from ..command.errors import UsageError, UserError, lookup, printable
 from ..command.run import Command, Flags
 
 if TYPE_CHECKING:
-    from .corpora import Recording
+    from .corpora import Found
+    from .dataset import Dataset
+
+# Names that the summary lists; the manifest lists all.
+_NAMED = 10
 
 
 def define_flags(flags: Flags) -> None:
@@ -20,7 +24,9 @@ def define_flags(flags: Flags) -> None:
         "source", None, "Folder of the corpus; a public corpus that is not there is downloaded."
     )
     flags.string("output", None, "Folder of the dataset.", required=True)
-    flags.integer("sample_rate", 16000, "The high rate, in Hz.", lower_bound=1000)
+    flags.integer(
+        "sample_rate", 16000, "The high rate, in Hz.", lower_bound=1000, upper_bound=768_000
+    )
     flags.string(
         "ratio", "4", "High rate over low rate: a whole number, or a quotient as in 22050/8000."
     )
@@ -36,8 +42,14 @@ def define_flags(flags: Flags) -> None:
         "given, speaker, recording, vctk_single, vctk_multi, vctk_thesis or vctk_modern; by "
         "default that of the corpus.",
     )
-    flags.number("valid_fraction", 0.05, "Fraction of the speakers for validation.")
-    flags.number("test_fraction", 0.1, "Fraction of the speakers for testing.")
+    for name, default, purpose in (("valid", 0.05, "validation"), ("test", 0.1, "testing")):
+        flags.number(
+            f"{name}_fraction",
+            default,
+            f"Fraction of the speakers for {purpose}.",
+            lower_bound=0,
+            upper_bound=1,
+        )
     flags.integer("seed", 0, "Seed of the split.", lower_bound=0)
     flags.string(
         "speaker_pattern", None, "For corpus folder: a regular expression; group 1 is the speaker."
@@ -47,7 +59,7 @@ def define_flags(flags: Flags) -> None:
         ["train-clean-100", "dev-clean", "test-clean"],
         "For corpus librispeech: its subsets.",
     )
-    flags.integer("mic", 1, "For corpus vctk: microphone 1 or 2.")
+    flags.integer("mic", 1, "For corpus vctk: microphone 1 or 2.", lower_bound=1, upper_bound=2)
     flags.integer(
         "patch",
         256,
@@ -55,7 +67,13 @@ def define_flags(flags: Flags) -> None:
         lower_bound=1,
     )
     flags.boolean("strict", False, "Stop at the first recording that would be left out.")
-    flags.integer("workers", None, "Worker processes; by default one per core.", lower_bound=1)
+    flags.integer(
+        "workers",
+        None,
+        "Worker processes; by default one per core.",
+        lower_bound=1,
+        upper_bound=1000,
+    )
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
@@ -71,11 +89,11 @@ def main(flags: Flags, arguments: list[str]) -> None:
     from ..audio import quotient
     from . import degrade
     from .plan import Settings
-    from .prepare import prepare
+    from .prepare import is_finished, prepare
 
     ratio = quotient(flags.ratio)
     degrade.get(flags.protocol).check(ratio)
-    recordings, rule = _recordings(flags)
+    corpus, rule = _corpus(flags)
     settings = Settings(
         corpus=flags.corpus,
         split_rule=rule,
@@ -88,34 +106,33 @@ def main(flags: Flags, arguments: list[str]) -> None:
         patch=flags.patch,
     )
     output = Path(flags.output)
-    finished = (output / "manifest.csv").exists()
-    description = prepare(recordings, output, settings, flags.workers, flags.strict)
+    finished = is_finished(output)
+    dataset = prepare(corpus, output, settings, flags.workers, flags.strict)
     if finished:
         print(f"{output} was finished already.")
-    _print_summary(description, output)
+    _print_summary(dataset)
 
 
-def _recordings(flags: Flags) -> "tuple[list[Recording], str]":
+def _corpus(flags: Flags) -> "tuple[Found, str]":
     """Lists the recordings with their splits, and names the rule that split them."""
     from . import corpora, splits
 
     source = Path(flags.source) if flags.source else Path(flags.output) / "recordings"
-    recordings = corpora.recordings(
-        flags.corpus, source, flags.speaker_pattern, flags.mic, flags.subsets
-    )
+    found = corpora.search(flags.corpus, source, flags.speaker_pattern, flags.mic, flags.subsets)
     rule = flags.split_rule or splits.DEFAULT_RULES[flags.corpus]
-    speakers = len({recording.speaker for recording in recordings})
+    speakers = len({recording.speaker for recording in found.recordings})
     if flags.split_rule is None and rule == "speaker" and speakers < 3:
         rule = "recording"
         print(f"Only {speakers} speaker(s): split by recording, so that each is in every split.")
     fractions = flags.valid_fraction, flags.test_fraction
-    return splits.assign(recordings, rule, flags.seed, fractions), rule
+    recordings = splits.assign(found.recordings, rule, flags.seed, fractions)
+    return found._replace(recordings=recordings), rule
 
 
-def _print_summary(description: dict[str, Any], output: Path) -> None:
-    from .survey import describe_left_out
+def _print_summary(dataset: "Dataset") -> None:
+    from .survey import count_by_reason, describe_left_out
 
-    for split, totals in description["totals"].items():
+    for split, totals in dataset.totals.items():
         if not totals["recordings"]:
             print(f"{split:5}  no recordings; try a larger corpus or --{split}_fraction")
             continue
@@ -123,13 +140,21 @@ def _print_summary(description: dict[str, Any], output: Path) -> None:
             f"{split:5}  {totals['recordings']:6} recordings  {totals['seconds'] / 60:8.1f} minutes"
             f"  {totals['speakers']:5} speakers"
         )
-    left_out = describe_left_out(description["left_out"], description["sample_rate"])
-    manifest = output / "manifest.csv"
-    print(
-        f"left out: {left_out}; {manifest} lists each with its reason"
-        if left_out
-        else "left out: none"
-    )
+    if not dataset.left_out:
+        print("left out: none")
+        return
+    left_out = describe_left_out(count_by_reason(dataset.left_out.values()), dataset.sample_rate)
+    print(f"left out: {left_out}; {dataset.folder / 'manifest.csv'} lists each with its reason")
+    # What could not be read is worth a look, unlike recordings that are too short. A folder comes
+    # first: all of its recordings are missing.
+    unread = [
+        f"  {name}: {reason}"
+        for kind in ("not read", "unreadable")
+        for name, reason in dataset.left_out.items()
+        if reason.startswith(kind)
+    ]
+    for line in unread[:_NAMED]:
+        print(printable(line))
 
 
 command = Command("wideband-prepare", define_flags, main)

@@ -12,6 +12,8 @@ from . import degrade
 
 SPEED_STEP = 0.05
 MAX_SPEED_PERTURBATION = 0.5
+# Twice this is more than the range of 24 bits.
+MAX_GAIN_DB = 100
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Augmentation:
     Args:
         silence_rms: frames of 256 samples with a lower RMS are dropped (`pipeline.drop_silence`);
             0 keeps all. The only change that is not random.
-        gain_db: each patch is amplified or attenuated by at most this many dB.
+        gain_db: each patch is amplified or attenuated by at most this many dB, from 0 to 100.
         random_lowpass: fraction of the recordings whose low side is made again with a random filter
             (`decimate_randomly`), from 0 to 1.
         random_band: whether all low sides are made again, at the high rate, as random recordings
@@ -42,8 +44,8 @@ class Augmentation:
     def __post_init__(self) -> None:
         if not 0 <= self.silence_rms < 1:
             raise UserError(f"silence_rms {self.silence_rms} is not from 0 to below 1")
-        if not 0 <= self.gain_db < np.inf:
-            raise UserError(f"gain_db {self.gain_db} must be at least 0")
+        if not 0 <= self.gain_db <= MAX_GAIN_DB:
+            raise UserError(f"gain_db {self.gain_db} is not from 0 to {MAX_GAIN_DB}")
         if not 0 <= self.random_lowpass <= 1:
             raise UserError(f"random_lowpass {self.random_lowpass} is not from 0 to 1")
         in_range = 0 <= self.speed_perturbation <= MAX_SPEED_PERTURBATION

@@ -10,15 +10,16 @@
 | librispeech | LibriSpeech, or where to download its subsets | folder | by subset |
 """
 
-import csv
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from .. import audio
 from ..command.errors import UserError, lookup
-from ..command.files import read_csv
+from ..command.files import check_relative, read_csv
 
 NAMES = ("folder", "manifest", "demo", "vctk", "ljspeech", "librispeech")
 SPLITS = ("train", "valid", "test")
@@ -35,11 +36,12 @@ LIBRISPEECH_SUBSETS = {
 
 @dataclass(frozen=True)
 class Recording:
-    """One audio file of a corpus and what the corpus knows about it.
+    r"""One audio file of a corpus and what the corpus knows about it.
 
     Args:
         path: the file.
         name: unique within the corpus: the path relative to its source, with forward slashes.
+            Bytes that are not UTF-8 are escaped, as in "caf\xe9.wav".
         speaker: name of the speaker.
         text: the transcript, "" if there is none.
         split: "train", "valid" or "test", set by the corpus or by a rule; "" before that.
@@ -52,13 +54,20 @@ class Recording:
     split: str = ""
 
 
-def recordings(
+class Found(NamedTuple):
+    """The content of a corpus."""
+
+    recordings: list[Recording]  # sorted by name
+    left_out: dict[str, str]  # the names of other files and of folders -> why they are not read
+
+
+def search(
     corpus: str,
     source: Path,
     speaker_pattern: str | None = None,
     mic: int = 1,
     subsets: Sequence[str] = ("train-clean-100", "dev-clean", "test-clean"),
-) -> list[Recording]:
+) -> Found:
     """Lists the recordings of a corpus.
 
     A public corpus that is not in `source` is downloaded there first; the demo corpus is
@@ -72,46 +81,79 @@ def recordings(
         mic: for `vctk`: the microphone, 1 or 2.
         subsets: for `librispeech`: keys of `LIBRISPEECH_SUBSETS`.
 
-    Returns:
-        the recordings, sorted by name.
-
     Raises:
         UserError: the corpus is unknown, incomplete or empty, or an argument is wrong.
     """
     source = Path(source)
+    folders = _Folders(source)
     readers: dict[str, Callable[[], Iterable[Recording]]] = {
-        "folder": lambda: _folder(source, speaker_pattern),
+        "folder": lambda: _folder(folders, speaker_pattern),
         "manifest": lambda: _manifest(source),
         "demo": lambda: _demo(source),
-        "vctk": lambda: _vctk(source, mic),
-        "ljspeech": lambda: _ljspeech(source),
-        "librispeech": lambda: _librispeech(source, subsets),
+        "vctk": lambda: _vctk(folders, mic),
+        "ljspeech": lambda: _ljspeech(folders),
+        "librispeech": lambda: _librispeech(folders, subsets),
     }
     read = lookup(readers, corpus, "corpus")
     if speaker_pattern is not None and corpus != "folder":
         raise UserError(
             f"speaker_pattern is for the corpus 'folder'; '{corpus}' names its own speakers"
         )
-    found = sorted(read(), key=lambda recording: recording.name)
-    if not found:
-        raise UserError(f"{source}: no recordings found; looked for {', '.join(audio.SUFFIXES)}")
-    return found
+    recordings = sorted(read(), key=lambda recording: recording.name)
+    if not recordings:
+        first = next((f"; {name}: {why}" for name, why in folders.left_out.items()), "")
+        raise UserError(
+            f"{source}: no recordings found; looked for {', '.join(audio.SUFFIXES)}{first}"
+        )
+    return Found(recordings, folders.left_out)
 
 
-def _folder(source: Path, speaker_pattern: str | None) -> Iterator[Recording]:
+class _Folders:
+    """The folders of a corpus.
+
+    Args:
+        source: the folder of the corpus.
+
+    Attributes:
+        source: as given.
+        left_out: the names of what the searches so far found and cannot read -> the reason.
+    """
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+        self.left_out: dict[str, str] = {}
+
+    def search(self, folder: Path) -> Iterator[tuple[Path, str]]:
+        """Yields the recordings in a folder and its subfolders, each with its name."""
+        found = audio.search(folder)
+        self.left_out |= {
+            self._name(path): f"not read: {why}" for path, why in found.left_out.items()
+        }
+        for path in found.recordings:
+            yield path, self._name(path)
+
+    def _name(self, path: Path) -> str:
+        return _escape(path.relative_to(self.source).as_posix())
+
+
+def _escape(name: str) -> str:
+    """Escapes the bytes of a name that are not UTF-8."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _folder(folders: _Folders, speaker_pattern: str | None) -> Iterator[Recording]:
     try:
         pattern = re.compile(speaker_pattern) if speaker_pattern is not None else None
     except re.error as error:
         raise UserError(
             f"speaker_pattern '{speaker_pattern}' is not a regular expression: {error}"
         ) from error
-    if not source.is_dir():
-        raise UserError(f"{source}: no such folder")
-    for path in audio.find(source):
-        relative = path.relative_to(source)
-        name = relative.as_posix()
+    if not folders.source.is_dir():
+        raise UserError(f"{folders.source}: no such folder")
+    for path, name in folders.search(folders.source):
         if pattern is None:
-            speaker = relative.parts[0] if len(relative.parts) > 1 else source.resolve().name
+            folder, slash, _ = name.partition("/")
+            speaker = folder if slash else _escape(folders.source.resolve().name)
         elif match := pattern.search(name):
             speaker = match.group(1) if pattern.groups else match.group()
         else:
@@ -141,13 +183,14 @@ def _manifest_row(row: dict[str, str], folder: Path, where: str) -> Recording:
             raise UserError(f"{where}: fill in the {column}")
     if row["split"] not in SPLITS:
         raise UserError(f"{where}: split '{row['split']}' should be one of {', '.join(SPLITS)}")
-    name = PurePosixPath(row["path"])
+    # Without empty and "." parts, as in "./a//1.wav".
+    name = str(PurePosixPath(row["path"]))
+    check_relative(name, where)
     path = folder / name
-    if Path(name).is_absolute() or ".." in name.parts:
-        raise UserError(f"{where}: '{name}' should be a path below the folder of the manifest")
-    if not path.is_file():
+    # Unlike Path.is_file, this raises nothing, such as for a name that is too long.
+    if not os.path.isfile(path):  # noqa: PTH113
         raise UserError(f"{where}: '{name}' does not exist; correct the path or remove the row")
-    return Recording(path, str(name), row["speaker"], row.get("text", ""), row["split"])
+    return Recording(path, name, row["speaker"], row.get("text", ""), row["split"])
 
 
 def _demo(source: Path) -> list[Recording]:
@@ -158,66 +201,75 @@ def _demo(source: Path) -> list[Recording]:
     return _manifest(source)
 
 
-def _vctk(source: Path, mic: int) -> Iterator[Recording]:
+def _vctk(folders: _Folders, mic: int) -> Iterator[Recording]:
     if mic not in (1, 2):
         raise UserError(f"mic {mic} does not exist; VCTK 0.92 has microphones 1 and 2")
+    source = folders.source
     roots = (source, source / "VCTK-Corpus-0.92", source / "VCTK-Corpus")
-    folders = ("wav48_silence_trimmed", "wav48")
-    found = (root for root in roots if any((root / name).is_dir() for name in folders))
+    names = ("wav48_silence_trimmed", "wav48")
+    found = (root for root in roots if any((root / name).is_dir() for name in names))
     root = next(found, None) or _fetch("vctk", source)
     if (root / "wav48_silence_trimmed").is_dir():
-        paths = (root / "wav48_silence_trimmed").glob(f"*/*_mic{mic}.flac")
+        waves, ending = root / "wav48_silence_trimmed", f"_mic{mic}.flac"
     elif mic == 1:
         # VCTK 0.80, used in the papers up to 2021, has one microphone.
-        paths = (root / "wav48").glob("*/*.wav")
+        waves, ending = root / "wav48", ".wav"
     else:
         raise UserError(f"{root}: VCTK 0.80 has no microphone 2; use mic 1 or VCTK 0.92")
-    for path in paths:
-        speaker = path.parent.name
+    for path, name in folders.search(waves):
+        if not path.name.endswith(ending) or path.parent.parent != waves:
+            continue
+        speaker = name.split("/")[-2]
         # The publishers lost the texts of speaker p315.
-        text = root / "txt" / speaker / f"{path.stem.removesuffix(f'_mic{mic}')}.txt"
-        yield Recording(
-            path,
-            path.relative_to(source).as_posix(),
-            speaker,
-            text.read_text(encoding="utf-8").strip() if text.is_file() else "",
-        )
+        text = root / "txt" / path.parent.name / f"{path.name.removesuffix(ending)}.txt"
+        yield Recording(path, name, speaker, _read(text).strip() if text.is_file() else "")
 
 
-def _ljspeech(source: Path) -> Iterator[Recording]:
-    roots = (source, source / "LJSpeech-1.1")
+def _ljspeech(folders: _Folders) -> Iterator[Recording]:
+    roots = (folders.source, folders.source / "LJSpeech-1.1")
     found = (root for root in roots if (root / "metadata.csv").is_file())
-    root = next(found, None) or _fetch("ljspeech", source)
-    with (root / "metadata.csv").open(newline="", encoding="utf-8") as lines:
-        # Fields: id, text as printed, text with numbers and abbreviations spelled out.
-        rows = csv.reader(lines, delimiter="|", quoting=csv.QUOTE_NONE)
-        texts = {row[0]: row[-1] for row in rows if row}
-    for path in (root / "wavs").glob("*.wav"):
-        yield Recording(
-            path, path.relative_to(source).as_posix(), "lj", texts.get(path.stem, "").strip()
-        )
+    root = next(found, None) or _fetch("ljspeech", folders.source)
+    # Fields: id, text as printed, text with numbers and abbreviations spelled out.
+    rows = [line.split("|") for line in _read(root / "metadata.csv").split("\n")]
+    texts = {row[0]: row[-1].strip() for row in rows}
+    for path, name in folders.search(root / "wavs"):
+        if path.suffix == ".wav":
+            yield Recording(path, name, "lj", texts.get(path.stem, ""))
 
 
-def _librispeech(source: Path, subsets: Sequence[str]) -> Iterator[Recording]:
+def _librispeech(folders: _Folders, subsets: Sequence[str]) -> Iterator[Recording]:
     for subset in subsets:
         lookup(LIBRISPEECH_SUBSETS, subset, "LibriSpeech subset")
     for subset in dict.fromkeys(subsets):
-        roots = (source / subset, source / "LibriSpeech" / subset)
-        root = next(filter(Path.is_dir, roots), None) or _fetch(subset, source)
-        for chapter in root.glob("*/*"):
-            texts = {}
-            for file in chapter.glob("*.trans.txt"):
-                for line in file.read_text(encoding="utf-8").splitlines():
-                    utterance, _, text = line.partition(" ")
-                    texts[utterance] = text.strip()
-            for path in chapter.glob("*.flac"):
-                yield Recording(
-                    path,
-                    path.relative_to(source).as_posix(),
-                    chapter.parent.name,
-                    texts.get(path.stem, ""),
-                    LIBRISPEECH_SUBSETS[subset],
-                )
+        roots = (folders.source / subset, folders.source / "LibriSpeech" / subset)
+        root = next(filter(Path.is_dir, roots), None) or _fetch(subset, folders.source)
+        texts: dict[Path, dict[str, str]] = {}
+        for path, name in folders.search(root):
+            chapter = path.parent
+            if path.suffix != ".flac" or chapter.parent.parent != root:
+                continue
+            if chapter not in texts:
+                texts[chapter] = _transcripts(chapter)
+            text = texts[chapter].get(path.stem, "")
+            speaker = name.split("/")[-3]
+            yield Recording(path, name, speaker, text, LIBRISPEECH_SUBSETS[subset])
+
+
+def _transcripts(chapter: Path) -> dict[str, str]:
+    """Reads the texts of a chapter of LibriSpeech by the names of its recordings."""
+    texts = {}
+    for file in chapter.glob("*.trans.txt"):
+        for line in _read(file).splitlines():
+            utterance, _, text = line.partition(" ")
+            texts[utterance] = text.strip()
+    return texts
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not in UTF-8 ({error}); save it as UTF-8") from error
 
 
 def _fetch(name: str, source: Path) -> Path:

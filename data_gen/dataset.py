@@ -3,13 +3,14 @@
 - dataset.json: the settings, a digest of the recordings, and totals.
 - manifest.csv: one row per recording of the corpus. It is written last, so a folder without it is
   unfinished.
-- SPLIT-NUMBER.tfrecord: the waves (see `shards`).
+- SPLIT-NUMBER.tfrecord: the waves (see `shards`). The manifest and the settings say what each one
+  contains (see `layout`).
 
 Only `Dataset.examples` needs TensorFlow.
 """
 
-import csv
 import functools
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +18,29 @@ from typing import TYPE_CHECKING, Any
 
 from ..audio import Ratio, quotient
 from ..command import UserError
+from ..command.files import check_relative, read_csv
+from . import layout, records
+from .corpora import SPLITS
 
 if TYPE_CHECKING:
     from .shards import Example
 
-# Longer recordings are stored in pieces of this length.
-PIECE_SECONDS = 60
 # Keys of dataset.json that do not belong to the identity of the dataset.
 _RESULTS = ("totals", "left_out", "version")
+# The settings of dataset.json (see `plan.Settings`).
+_TYPES: dict[str, tuple[type, ...]] = {
+    "corpus": (str,),
+    "split_rule": (str,),
+    "valid_fraction": (int, float),
+    "test_fraction": (int, float),
+    "seed": (int,),
+    "sample_rate": (int,),
+    "ratio": (int, str),
+    "protocol": (str,),
+    "patch": (int,),
+}
+# The columns of manifest.csv that are read.
+_COLUMNS = {"split", "path", "speaker", "samples", "text", "reason"}
 
 
 class Dataset:
@@ -52,16 +68,12 @@ class Dataset:
                 f"wideband-prepare --corpus=... --output={folder}"
             )
         self.folder = folder
-        try:
-            self.settings: dict[str, Any] = json.loads((folder / "dataset.json").read_text())
-            self.sample_rate: int = self.settings["sample_rate"]
-            self.ratio: Ratio = quotient(self.settings["ratio"])
-            self.protocol: str = self.settings["protocol"]
-            self.corpus: str = self.settings["corpus"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{folder / 'dataset.json'}: damaged ({error}); prepare the dataset again"
-            ) from error
+        self.settings = _read_settings(folder / "dataset.json")
+        self.sample_rate: int = self.settings["sample_rate"]
+        self.ratio: Ratio = quotient(self.settings["ratio"])
+        self.protocol: str = self.settings["protocol"]
+        self.corpus: str = self.settings["corpus"]
+        self._checked: set[str] = set()
 
     @property
     def low_rate(self) -> float:
@@ -74,17 +86,25 @@ class Dataset:
         return {key: value for key, value in self.settings.items() if key not in _RESULTS}
 
     @property
+    def left_out(self) -> dict[str, str]:
+        """What was left out, by name, with the reason."""
+        return {row["path"]: row["reason"] for _, row in self._manifest if row["reason"]}
+
+    @property
     def totals(self) -> dict[str, dict[str, Any]]:
         """By split: the number of `recordings`, their `seconds` and the number of `speakers`."""
-        return self.settings["totals"]
+        return layout.totals(self._kept, self.sample_rate)
 
     def shards(self, split: str) -> list[Path]:
         """Lists the shards of a split in order.
 
         Raises:
-            UserError: there are none.
+            UserError: there are none, or one is missing or damaged.
         """
-        paths = sorted(self.folder.glob(f"{split}-*.tfrecord"))
+        if split not in self._checked:
+            self.check(split)
+            self._checked.add(split)
+        paths = [self.folder / name for name in self._shards(split)]
         if not paths:
             hint = "" if split == "train" else f" or with a larger --{split}_fraction"
             raise UserError(
@@ -93,28 +113,45 @@ class Dataset:
             )
         return paths
 
+    def check(self, split: str) -> None:
+        """Checks that the shards of a split are complete, without reading their waves.
+
+        Raises:
+            UserError: one is missing, or has other examples than the manifest lists; or the
+                manifest is incomplete.
+        """
+        listed, counted = len(self._rows(split)), self._counted(split)
+        if counted not in (None, listed):
+            raise self._damaged(f"{listed} recordings in the {split} split instead of {counted}")
+        for name, pieces in self._shards(split).items():
+            records.check(self.folder / name, pieces, self.ratio)
+
     def examples(self, split: str) -> "Iterator[Example]":
         """Reads the examples of a split.
 
         Raises:
-            UserError: there are none.
+            UserError: there are none, or a shard is missing or damaged.
         """
         from . import shards
 
-        return shards.read(self.shards(split))
+        # Checked now, not when the first example is read.
+        self.shards(split)
+        return itertools.chain.from_iterable(
+            shards.read(self.folder / name, pieces, self.ratio)
+            for name, pieces in self._shards(split).items()
+        )
 
     def lengths(self, split: str) -> list[int]:
         """Lists the samples of each example of a split at the high rate, without reading shards.
 
-        The order is that of the manifest. Shards of valid and test keep it; those of train are
-        shuffled.
+        The order is that of the shards.
         """
         # Waves are cropped to a multiple of the ratio (`degrade.crop`).
         step = self.ratio.numerator
         return [
-            length - length % step
-            for row in self._rows(split)
-            for length in piece_lengths(_samples(row), self.sample_rate, self.settings["patch"])
+            piece.samples - piece.samples % step
+            for pieces in self._shards(split).values()
+            for piece in pieces
         ]
 
     def count(self, split: str) -> int:
@@ -127,44 +164,85 @@ class Dataset:
 
     def texts(self, split: str) -> list[str]:
         """Lists the transcripts of a split, of recordings that are stored whole and have one."""
-        return [
-            row["text"]
-            for row in self._rows(split)
-            if row["text"] and self._is_one_piece(_samples(row))
-        ]
+        rows = self._rows(split)
+        return [row.text for row in rows if row.text and self._is_one_piece(row.samples)]
 
     def _is_one_piece(self, samples: int) -> bool:
-        return samples <= PIECE_SECONDS * self.sample_rate
+        return samples <= layout.PIECE_SECONDS * self.sample_rate
 
     @functools.cached_property
-    def _manifest(self) -> list[dict[str, str]]:
-        """The rows of the recordings that were not left out."""
-        path = self.folder / "manifest.csv"
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        if rows and "samples" not in rows[0]:
-            raise UserError(f"{path}: made by an older version; prepare the dataset again")
-        return [row for row in rows if not row["reason"]]
+    def _manifest(self) -> list[tuple[int, dict[str, str]]]:
+        """The rows of the manifest, with their line numbers."""
+        try:
+            return read_csv(self.folder / "manifest.csv", _COLUMNS)
+        except UserError as error:
+            raise self._damaged("not CSV in UTF-8, or without some columns") from error
+
+    @functools.cached_property
+    def _kept(self) -> list[layout.Row]:
+        """The recordings that were not left out."""
+        return [self._row(line, cells) for line, cells in self._manifest if not cells["reason"]]
+
+    def _row(self, line: int, cells: dict[str, str]) -> layout.Row:
+        if cells["split"] not in SPLITS:
+            raise self._damaged(f"line {line} has the split {cells['split']!r}")
+        if not cells["samples"].isdecimal():
+            raise self._damaged(f"line {line} has {cells['samples']!r} samples")
+        check_relative(cells["path"], f"{self.folder / 'manifest.csv'}, line {line}")
+        return layout.Row(
+            cells["split"], cells["path"], cells["speaker"], cells["text"], int(cells["samples"])
+        )
+
+    def _damaged(self, fault: str) -> UserError:
+        return UserError(
+            f"{self.folder / 'manifest.csv'}: damaged ({fault}); run the same wideband-prepare "
+            "command again, which repairs the dataset"
+        )
+
+    @functools.cached_property
+    def _layout(self) -> dict[str, list[layout.Piece]]:
+        """The pieces that each shard contains."""
+        settings = self.settings
+        return layout.distribute(self._kept, self.sample_rate, settings["patch"], settings["seed"])
+
+    def _shards(self, split: str) -> dict[str, list[layout.Piece]]:
+        return {
+            name: pieces for name, pieces in self._layout.items() if name.startswith(f"{split}-")
+        }
 
     @functools.cached_property
     def _samples_by_name(self) -> dict[str, int]:
-        return {row["path"]: _samples(row) for row in self._manifest}
+        return {row.name: row.samples for row in self._kept}
 
-    def _rows(self, split: str) -> list[dict[str, str]]:
-        return [row for row in self._manifest if row["split"] == split]
+    def _counted(self, split: str) -> int | None:
+        """Returns how many recordings dataset.json counts in a split, if it does."""
+        try:
+            return self.settings["totals"][split]["recordings"]
+        except (KeyError, TypeError):
+            return None
+
+    def _rows(self, split: str) -> list[layout.Row]:
+        return [row for row in self._kept if row.split == split]
 
 
-def _samples(row: dict[str, str]) -> int:
-    return int(row["samples"])
+def _read_settings(path: Path) -> dict[str, Any]:
+    """Reads and checks a dataset.json.
 
-
-def piece_lengths(samples: int, sample_rate: int, patch: int) -> list[int]:
-    """Lists the samples of the pieces that a recording is stored in.
-
-    Args:
-        samples: of the recording.
-        sample_rate: in Hz.
-        patch: a last piece with fewer samples is dropped.
+    Raises:
+        UserError: it is not JSON, a setting is missing or it has a wrong type.
     """
-    piece = PIECE_SECONDS * sample_rate
-    return [min(samples - start, piece) for start in range(0, samples - patch + 1, piece)]
+    try:
+        settings = json.loads(path.read_bytes())
+        if not isinstance(settings, dict):
+            raise TypeError("not an object")
+        for name, types in _TYPES.items():
+            if not isinstance(settings.get(name), types):
+                raise TypeError(f"{name} is {settings.get(name)!r}")
+        if min(settings["sample_rate"], settings["patch"]) < 1 or settings["seed"] < 0:
+            raise ValueError("sample_rate, patch or seed is too small")
+        quotient(settings["ratio"])
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(
+            f"{path}: damaged ({error}); prepare the dataset again in another folder"
+        ) from error
+    return settings

@@ -109,7 +109,11 @@ def decimate(wave: np.ndarray, ratio: int) -> np.ndarray:
 
     The filter has order 8, ripple 0.05 dB and cutoff 0.8 / r.
 
-    Source: Kuleshov et al. 2017, with today's `scipy.signal.decimate`.
+    Source: Kuleshov et al. 2017, with today's `scipy.signal.decimate`. SciPy 1.6 to 1.9, and so the
+    published script with the SciPy 1.6.0 that its README has asked for since April 2021, rounds the
+    filter's coefficients to the float32 of the wave. On speech, the root mean square of the error
+    is then 0.2 % of the wave's at ratio 4, 6 % at ratio 6 and 36 % at ratio 8. Other versions of
+    SciPy, and this function, differ by less than 1e-5.
     """
     return _decimate(wave, ratio, zero_phase=True)
 

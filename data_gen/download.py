@@ -4,19 +4,19 @@ Each archive's SHA-256 was compared between two independent public sources: the 
 TensorFlow Datasets and the datasets of torchaudio (vctk.py, ljspeech.py, librispeech.py).
 """
 
-import shutil
-import tarfile
-import zipfile
+import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
-from typing import IO
+from pathlib import Path
 
-import pooch
 import requests
 from tqdm import tqdm
 
 from ..command import UserError
+from ..command.files import writing
+from ..command.locks import locked
+from .unpack import unpack
 
 _TIMEOUT_SECONDS = 60
 
@@ -87,121 +87,94 @@ def fetch(name: str, source: Path) -> Path:
 
     Raises:
         UserError: the download was interrupted (the next call continues it), the file is not the
-            published one (it is removed), or it cannot be unpacked safely; or the folder of the
-            corpus exists already.
+            published one, it cannot be unpacked safely, or there is no space for it; the folder of
+            the corpus exists already, or another process downloads to `source`.
     """
     archive = ARCHIVES[name]
     folder = source / archive.folder
     if folder.exists():
         raise UserError(f"{folder}: exists but is incomplete; remove it and run the command again")
-    source.mkdir(parents=True, exist_ok=True)
-    _unpack(_download(archive, source), archive.inside, folder)
+    with writing(source):
+        source.mkdir(parents=True, exist_ok=True)
+    with locked(
+        source, f"{source}: another wideband-prepare downloads to this folder; wait for it"
+    ):
+        unpack(_download(archive, source), archive.inside, folder)
     return folder
 
 
 def _download(archive: Archive, folder: Path) -> Path:
-    file = archive.url.rpartition("/")[2]
-    by_hand = f"or put the file into {folder} by hand"
-    try:
-        return Path(
-            pooch.retrieve(
-                archive.url,
-                known_hash=f"sha256:{archive.sha256}",
-                fname=file,
-                path=folder,
-                # pooch's type for downloaders has other argument names.
-                downloader=_continue_download,  # pyright: ignore[reportArgumentType]
+    """Downloads an archive, or continues an interrupted download; returns the verified file."""
+    path = folder / archive.url.rpartition("/")[2]
+    if path.exists():
+        if _sha256(path) != archive.sha256:
+            raise UserError(
+                f"{path}: damaged or not the file published at {archive.url} (its SHA-256 "
+                "differs); remove it and run the command again"
             )
+        return path
+    part = path.with_name(f"{path.name}.part")
+    by_hand = f"or put the file into {folder} by hand"
+    with writing(part), _network_errors(archive.url, by_hand):
+        _continue_download(archive.url, part)
+    if _sha256(part) != archive.sha256:
+        part.unlink()
+        raise UserError(
+            f"{archive.url}: the downloaded file is damaged or not the published one (its SHA-256 "
+            f"differs) and was removed; run the command again, {by_hand}"
         )
+    part.replace(path)
+    return path
+
+
+@contextmanager
+def _network_errors(url: str, by_hand: str) -> Iterator[None]:
+    """Turns errors of a download into UserErrors."""
+    try:
+        yield
     except requests.HTTPError as error:
         raise UserError(f"{error}; try later, {by_hand}") from error
     except requests.RequestException as error:
         raise UserError(
-            f"{archive.url}: the download was interrupted ({type(error).__name__}); "
-            f"run the command again to continue it, {by_hand}"
-        ) from error
-    except ValueError as error:
-        raise UserError(
-            f"{archive.url}: the downloaded file is damaged or not the published one (its SHA-256 "
-            f"differs) and was removed; run the command again, {by_hand}"
-        ) from error
-    except OSError as error:
-        raise UserError(
-            f"{folder / file}: cannot be written ({error.strerror}); choose another folder"
+            f"{url}: the download was interrupted ({type(error).__name__}); run the command again "
+            f"to continue it, {by_hand}"
         ) from error
 
 
-def _continue_download(url: str, output_file: str, _: object) -> None:
-    """A pooch downloader that keeps the bytes of a broken connection and requests the rest."""
-    file = url.rpartition("/")[2]
-    part = Path(output_file).with_name(f"{file}.part")
+def _continue_download(url: str, part: Path) -> None:
+    """Requests the bytes that are missing, and appends them."""
     start = part.stat().st_size if part.exists() else 0
     # A compressed transfer would count bytes differently.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     with requests.get(url, stream=True, timeout=_TIMEOUT_SECONDS, headers=headers) as response:
         # 416: there is nothing beyond what we have. The checksum shows whether it is complete.
-        if response.status_code != requests.codes.requested_range_not_satisfiable:
-            response.raise_for_status()
-            if response.status_code != requests.codes.partial_content:
-                start = 0
-            length = response.headers.get("Content-Length")
-            total = start + int(length) if length else None
-            with (
-                part.open("ab" if start else "wb") as output,
-                tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=file) as bar,
-            ):
-                # Small chunks: a broken connection loses the unfinished one.
-                for chunk in response.iter_content(chunk_size=1 << 14):
-                    output.write(chunk)
-                    bar.update(len(chunk))
-    part.replace(output_file)
-
-
-def _unpack(archive: Path, inside: str, folder: Path) -> None:
-    """Unpacks into a temporary folder and renames it, so that the folder is complete or absent."""
-    unpacking = archive.with_name(f".{archive.name}.unpacking")
-    shutil.rmtree(unpacking, ignore_errors=True)
-    extract = _extract_zip if archive.suffix == ".zip" else _extract_tar
-    size = archive.stat().st_size
-    try:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            return
+        response.raise_for_status()
+        if response.status_code != requests.codes.partial_content:
+            start = 0
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdecimal() else None
         with (
-            archive.open("rb") as raw,
-            tqdm(total=size, unit="B", unit_scale=True, desc=f"unpack {folder.name}") as bar,
+            part.open("ab" if start else "wb") as output,
+            tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem) as bar,
         ):
-            for _ in extract(raw, unpacking):
-                bar.update(raw.tell() - bar.n)
-        if not (unpacking / inside).is_dir():
-            raise UserError(f"{archive}: has no folder {inside}; remove this archive")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        (unpacking / inside).rename(folder)
-    finally:
-        shutil.rmtree(unpacking, ignore_errors=True)
+            # Small chunks: a broken connection loses the unfinished one.
+            for chunk in response.iter_content(chunk_size=1 << 14):
+                output.write(chunk)
+                bar.update(len(chunk))
+        if total is not None and part.stat().st_size < total:
+            raise requests.ConnectionError("the connection was closed")
 
 
-def _extract_zip(raw: IO[bytes], folder: Path) -> Iterator[None]:
-    """Extracts a zip file; yields after each member."""
-    with zipfile.ZipFile(raw) as archive:
-        for member in archive.infolist():
-            # zipfile would drop the drive and each "..". Windows's rules know drives and both
-            # kinds of slashes, so they cover every system.
-            path = PureWindowsPath(member.filename)
-            if path.anchor or ".." in path.parts:
-                raise UserError(
-                    f"{raw.name}: refused, '{member.filename}' would be unpacked outside its "
-                    "folder; remove this archive"
-                )
-            archive.extract(member, folder)
-            yield
-
-
-def _extract_tar(raw: IO[bytes], folder: Path) -> Iterator[None]:
-    """Extracts a tar file; yields after each member."""
-    with tarfile.open(fileobj=raw) as archive:
-        for member in archive:
-            try:
-                # The filter refuses paths and links to the outside, and devices. It is in Python
-                # from 3.10.12, 3.11.4 and 3.12 on.
-                archive.extract(member, folder, filter="data")
-            except tarfile.FilterError as error:
-                raise UserError(f"{raw.name}: refused, {error}; remove this archive") from error
-            yield
+def _sha256(path: Path) -> str:
+    """Computes the SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with (
+        path.open("rb") as file,
+        tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc="verify") as bar,
+    ):
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+            bar.update(len(chunk))
+    return digest.hexdigest()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..command.errors import UsageError, UserError
+from ..command.errors import UsageError, UserError, printable
 from ..command.run import Command, Flags
 
 if TYPE_CHECKING:
@@ -27,29 +27,36 @@ def define_flags(flags: Flags) -> None:
 
 def main(flags: Flags, arguments: list[str]) -> None:
     """Prints a line per recording, and continues after one that cannot be read."""
-    from ..audio.measure import measure
-
-    paths = _paths(arguments)
+    paths, left_out = _paths(arguments)
     pictures = _pictures(paths, flags.spectrogram)
-    width = max(len(str(path)) for path in paths)
+    names = [printable(str(path)) for path in (*paths, *left_out)]
+    width = max(map(len, names))
     print(f"{'':{width}}{HEADER}")
-    failed = 0
-    for path in paths:
+    failed = len(left_out)
+    for path, name in zip(paths, names, strict=False):
         try:
-            facts = measure(path)
-            if path in pictures and facts.frames:
-                # Imported here, since Matplotlib takes half a second.
-                from ..audio import spectrogram
-
-                spectrogram.save(path, facts, pictures[path])
+            line = _inspect(path, pictures.get(path))
         except UserError as error:
             failed += 1
-            line = "  " + str(error).removeprefix(f"{path}: ")
-        else:
-            line = _describe(facts)
-        print(f"{path!s:{width}}{line}", flush=True)
+            line = "  " + printable(str(error).removeprefix(f"{path}: "))
+        print(f"{name:{width}}{line}", flush=True)
+    for name, reason in zip(names[len(paths) :], left_out.values(), strict=True):
+        print(f"{name:{width}}  {printable(reason)}")
     if failed:
-        raise UserError(f"{failed} of {len(paths)} recordings could not be read; see their lines")
+        raise UserError(f"{failed} of {len(names)} recordings could not be read; see their lines")
+
+
+def _inspect(path: Path, picture: Path | None) -> str:
+    """Measures a recording and describes it; draws its spectrogram if asked to."""
+    from ..audio.measure import measure
+
+    facts = measure(path)
+    if picture and facts.frames:
+        # Imported here, since Matplotlib takes half a second.
+        from ..audio import spectrogram
+
+        spectrogram.save(path, facts, picture)
+    return _describe(facts)
 
 
 def _describe(facts: "Facts") -> str:
@@ -64,23 +71,25 @@ def _describe(facts: "Facts") -> str:
     ).rstrip()
 
 
-def _paths(arguments: Sequence[str]) -> list[Path]:
-    """Lists the recordings named by the arguments, each once."""
+def _paths(arguments: Sequence[str]) -> tuple[list[Path], dict[Path, str]]:
+    """Lists the recordings named by the arguments, each once, and what folders leave out."""
     if not arguments:
         raise UsageError("name recordings, or folders with recordings")
     from .. import audio
 
-    paths = []
+    paths, left_out = [], {}
     for argument in arguments:
-        if Path(argument).is_dir():
-            paths += audio.find(Path(argument))
+        if os.path.isdir(argument):  # noqa: PTH112 - unlike Path.is_dir, it never raises
+            found = audio.search(Path(argument))
+            paths += found.recordings
+            left_out |= found.left_out
         else:
             paths.append(Path(argument))
-    if not paths:
+    if not paths and not left_out:
         raise UserError(
             f"{arguments[0]}: no recordings here; readable are {', '.join(audio.SUFFIXES)}"
         )
-    return list(dict.fromkeys(paths))
+    return list(dict.fromkeys(paths)), left_out
 
 
 def _pictures(paths: Sequence[Path], target: str | None) -> dict[Path, Path]:
@@ -91,7 +100,7 @@ def _pictures(paths: Sequence[Path], target: str | None) -> dict[Path, Path]:
         target: a .png for a single recording, a folder in which the tree of the recordings is
             repeated, or None for no pictures.
     """
-    if target is None:
+    if target is None or not paths:
         return {}
     if target.lower().endswith(".png"):
         if len(paths) > 1:
@@ -99,10 +108,12 @@ def _pictures(paths: Sequence[Path], target: str | None) -> dict[Path, Path]:
                 f"--spectrogram={target} is one picture for {len(paths)} recordings; name a folder"
             )
         return {paths[0]: Path(target)}
-    root = os.path.commonpath([path.resolve().parent for path in paths])
+    # Unlike Path.resolve, this accepts links in circles, which are reported when they are read.
+    real = {path: Path(os.path.realpath(path)) for path in paths}
+    root = os.path.commonpath([each.parent for each in real.values()])
     return {
-        path: Path(target) / path.resolve().relative_to(root).with_name(f"{path.name}.png")
-        for path in paths
+        path: Path(target) / each.relative_to(root).with_name(f"{path.name}.png")
+        for path, each in real.items()
     }
 
 

@@ -1,7 +1,9 @@
 """Makes shuffled batches of (low, high) patches from shards, with tf.data."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +15,8 @@ from .band_limit import limit_band
 from .dataset import Dataset
 
 SILENCE_FRAME = 256
+# Samples in the largest batch: 256 MB on each side.
+MAX_BATCH_SAMPLES = 1 << 26
 
 Pair = tuple[tf.Tensor, tf.Tensor]  # (low, high)
 
@@ -50,12 +54,14 @@ def patches(
 
     Returns:
         a dataset of pairs of float32 tensors: low (batch, patch, 1), or (batch, patch / ratio, 1)
-        at its own rate, and high (batch, patch, 1).
+        at its own rate, and high (batch, patch, 1). `arrays` iterates over it.
 
     Raises:
-        UserError: the split is empty, or the low side cannot be cut or augmented like this.
+        UserError: the split is empty, a shard is incomplete, there are no such patches or batches,
+            or the low side cannot be cut or augmented like this.
     """
-    stride = stride or patch
+    stride = patch if stride is None else stride
+    _check_sizes(dataset, split, patch, stride, batch)
     factor = _factor(dataset, wants, patch, stride)
     if augmentation.random_lowpass:
         degrade.check_whole(dataset.ratio, "random_lowpass")
@@ -88,6 +94,44 @@ def patches(
     return pairs.batch(batch).prefetch(tf.data.AUTOTUNE)
 
 
+def _check_sizes(dataset: Dataset, split: str, patch: int, stride: int, batch: int) -> None:
+    """Raises a UserError if there are no such patches, or a batch does not fit in memory."""
+    for name, value in {"patch": patch, "stride": stride, "batch": batch}.items():
+        if value < 1:
+            raise UserError(f"{name} {value} must be at least 1")
+    if batch * patch > MAX_BATCH_SAMPLES:
+        raise UserError(
+            f"batch {batch} with patch {patch} is too large; a batch has at most "
+            f"{MAX_BATCH_SAMPLES} samples"
+        )
+    longest = max(dataset.lengths(split), default=patch)
+    if longest < patch:
+        raise UserError(
+            f"{dataset.folder}: patch {patch} is longer than every wave of the {split} split, "
+            f"which have up to {longest} samples; choose a shorter patch"
+        )
+
+
+def arrays(batches: tf.data.Dataset, dataset: Dataset, split: str) -> Iterator[Any]:
+    """Yields the batches of `patches`, or of a dataset made from them, as NumPy arrays.
+
+    Args:
+        batches: made from the shards of the split.
+        dataset: the prepared dataset.
+        split: "train", "valid" or "test".
+
+    Raises:
+        UserError: a shard is damaged. TensorFlow's own error does not name it.
+    """
+    try:
+        yield from batches.as_numpy_iterator()
+    except tf.errors.OpError:
+        # Reads the shards one by one, which raises the error that names the damaged one.
+        for _ in dataset.examples(split):
+            pass
+        raise
+
+
 def _factor(dataset: Dataset, wants: str, patch: int, stride: int) -> int:
     """Returns the high rate over the rate of the network's input."""
     if wants != "low":
@@ -109,7 +153,7 @@ def _records(paths: list[Path], seed: int | None) -> tf.data.Dataset:
 
     Consecutive patches come from one recording; those in the shuffle buffer should come from many.
     """
-    names = [str(path) for path in paths]
+    names = [os.fsencode(path) for path in paths]
     if seed is None:
         return tf.data.TFRecordDataset(names)
     files = tf.data.Dataset.from_tensor_slices(names).shuffle(len(names), seed)

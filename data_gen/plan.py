@@ -5,21 +5,19 @@ process can make a piece.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import audio
 from ..audio import Ratio
-from ..audio.measure import Facts
+from ..command import UserError
 from . import degrade
-from .corpora import SPLITS, Recording
-from .dataset import PIECE_SECONDS, piece_lengths
+from .layout import PIECE_SECONDS, Piece, distribute
 from .survey import Measured
 
-# Ten minutes at 16 kHz: a small corpus still fills several shards, a large one not too many.
-SHARD_SAMPLES = 600 * 16000
 # Read before and after a piece, so that resampling has no edges in it. soxr's longest filter
 # spans 0.1 s at these rates. Whole seconds are whole samples at both rates.
 MARGIN_SECONDS = 1
@@ -57,80 +55,77 @@ class Settings:
         return dataclasses.asdict(self) | {"ratio": ratio}
 
 
-class Piece(NamedTuple):
-    """A minute of a recording, or all of a shorter one, and how to make its two sides."""
+class Source(NamedTuple):
+    """Where a piece comes from, and how to make its two sides."""
 
-    recording: Recording
+    piece: Piece
+    path: Path
     source_rate: int
-    start_seconds: int
     sample_rate: int
     ratio: Ratio
     protocol: str
 
 
-def plan(kept: Iterable[Measured], settings: Settings) -> dict[str, list[Piece]]:
-    """Distributes the pieces of recordings over shards.
-
-    Pieces of the train split are shuffled with the seed of the settings. `pipeline.patches` reads
-    all shards in parallel; a shard of long recordings only would be exhausted before the others.
+def plan(measured: Iterable[Measured], settings: Settings) -> dict[str, list[Source]]:
+    """Distributes the pieces of the recordings that are not left out over shards.
 
     Args:
-        kept: the recordings that are not left out.
+        measured: all recordings of the corpus.
         settings: of the dataset.
 
     Returns:
-        the file name of each shard and its pieces.
+        the file name of each shard and the sources of its pieces.
     """
-    shards: dict[str, list[Piece]] = {}
-    for split in SPLITS:
-        pieces = [
-            piece_and_length
-            for recording, facts, _ in kept
-            if recording.split == split and facts is not None
-            for piece_and_length in _cut(recording, facts, settings)
-        ]
-        if split == "train":
-            np.random.default_rng(settings.seed).shuffle(pieces)
-        # The first piece opens shard 0.
-        number, room = -1, 0
-        for piece, length in pieces:
-            if length > room:
-                number, room = number + 1, SHARD_SAMPLES
-            room -= length
-            shards.setdefault(f"{split}-{number:05d}.tfrecord", []).append(piece)
-    return shards
+    kept_by_name = {each.recording.name: each for each in measured if not each.reason}
+    rows = [each.row(settings.sample_rate) for each in kept_by_name.values()]
+
+    def source(piece: Piece) -> Source:
+        recording, facts, _ = kept_by_name[piece.row.name]
+        assert facts is not None
+        rates = facts.sample_rate, settings.sample_rate
+        return Source(piece, recording.path, *rates, settings.ratio, settings.protocol)
+
+    shards = distribute(rows, settings.sample_rate, settings.patch, settings.seed)
+    return {name: [source(piece) for piece in pieces] for name, pieces in shards.items()}
 
 
-def _cut(recording: Recording, facts: Facts, settings: Settings) -> Iterator[tuple[Piece, int]]:
-    """Cuts a recording into pieces; yields each with its number of samples."""
-    n = audio.resampled_length(facts.frames, facts.sample_rate, settings.sample_rate)
-    for number, length in enumerate(piece_lengths(n, settings.sample_rate, settings.patch)):
-        piece = Piece(
-            recording,
-            facts.sample_rate,
-            number * PIECE_SECONDS,
-            settings.sample_rate,
-            settings.ratio,
-            settings.protocol,
-        )
-        yield piece, length
-
-
-def waves(piece: Piece) -> tuple[np.ndarray, np.ndarray]:
+def waves(source: Source) -> tuple[np.ndarray, np.ndarray]:
     """Reads a piece and makes its low side.
 
     Returns:
         high (n,) int16, n a multiple of the ratio, and low (n / ratio,) float32. The low side is
         made from the rounded high side, so that the two agree.
+
+    Raises:
+        UserError: the recording is not the one that was measured.
     """
-    first_second = max(0, piece.start_seconds - MARGIN_SECONDS)
-    last_second = piece.start_seconds + PIECE_SECONDS + MARGIN_SECONDS
-    wave, _ = audio.read(
-        piece.recording.path, first_second * piece.source_rate, last_second * piece.source_rate
-    )
-    wave = audio.resample(audio.mono(wave), piece.source_rate, piece.sample_rate)
-    start = (piece.start_seconds - first_second) * piece.sample_rate
-    wave = wave[start : start + PIECE_SECONDS * piece.sample_rate]
-    high = audio.to_int16(degrade.crop(wave, piece.ratio))
-    low = degrade.get(piece.protocol).down(audio.from_int16(high), piece.ratio)
+    start_seconds = source.piece.start_seconds
+    first_second = max(0, start_seconds - MARGIN_SECONDS)
+    last_second = start_seconds + PIECE_SECONDS + MARGIN_SECONDS
+    try:
+        wave, source_rate = audio.read(
+            source.path, first_second * source.source_rate, last_second * source.source_rate
+        )
+    except UserError as error:
+        raise _changed(source.path, str(error).removeprefix(f"{source.path}: ")) from error
+    if source_rate != source.source_rate:
+        raise _changed(source.path, f"{source_rate} Hz, not {source.source_rate} Hz")
+    wave = audio.resample(audio.mono(wave), source.source_rate, source.sample_rate)
+    start = (start_seconds - first_second) * source.sample_rate
+    wave = wave[start : start + PIECE_SECONDS * source.sample_rate]
+    if len(wave) != source.piece.samples:
+        raise _changed(
+            source.path,
+            f"{len(wave)} samples at {source.sample_rate} Hz from {start_seconds} s on, not "
+            f"{source.piece.samples}",
+        )
+    high = audio.to_int16(degrade.crop(wave, source.ratio))
+    low = degrade.get(source.protocol).down(audio.from_int16(high), source.ratio)
     return high, low
+
+
+def _changed(path: Path, difference: str) -> UserError:
+    return UserError(
+        f"{path}: has changed since it was measured ({difference}); restore it and run the same "
+        "command again, or choose another --output"
+    )

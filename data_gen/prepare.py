@@ -3,128 +3,150 @@
 Three steps: every recording is measured (`survey`), those that are fit are distributed over shards
 (`plan`), and the shards are written. Memory holds the facts of all recordings, but waves only in
 pieces of a minute. The bytes depend on the recordings and the settings alone, so the same command
-continues a run that was killed: it reads earlier measurements from the journal, and a shard has a
-temporary name until it is complete.
+continues a run that was killed, and repairs a dataset that was damaged: it reads earlier
+measurements from the journal, and keeps the shards that are complete.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from .. import audio
 from ..command import UserError
-from ..command.files import write_csv, write_json
+from ..command.files import write_csv, write_json, writing
+from ..command.locks import locked
 from ..command.run import quiet_tensorflow
 from ..command.workers import OrderedMap, map_in_order
-from .corpora import Recording
-from .plan import Piece, Settings, plan, waves
-from .survey import Measured, count_left_out, describe_left_out, measure_all, totals
+from . import layout
+from .corpora import SPLITS, Found, Recording
+from .dataset import Dataset
+from .journal import Journal
+from .plan import Settings, Source, plan, waves
+from .survey import Measured, count_by_reason, describe_left_out, measure_all
 
 if TYPE_CHECKING:
     from .shards import Example
 
-# Files that a killed run may leave behind.
-_LEFTOVERS = (".*.dataset.json", ".*.manifest.csv", ".*.*-?????.tfrecord")
-
 
 def prepare(
-    recordings: Sequence[Recording],
+    corpus: Found,
     output: Path,
     settings: Settings,
     workers: int | None = None,
     strict: bool = False,
-) -> dict[str, Any]:
+) -> Dataset:
     """Writes the dataset of a corpus, or continues where an earlier run was stopped.
 
     Args:
-        recordings: with their splits set, sorted by name.
+        corpus: its recordings have their splits, and are sorted by name.
         output: the folder of the dataset.
         settings: how to make it.
         workers: number of worker processes; by default one per core.
         strict: whether to stop at the first recording that would be left out.
 
-    Returns:
-        the content of dataset.json: the settings, `totals` by split, and how many recordings
-        were `left_out` for which reason.
-
     Raises:
-        UserError: the folder holds another dataset, no recording of the train split is fit, or
-            `strict` and a recording is unfit.
+        UserError: the settings do not fit together, the folder holds another dataset or cannot be
+            written to, another process prepares a dataset in it, no recording of the train split
+            is fit, a recording changes meanwhile, or `strict` and a recording is unfit.
     """
-    description = settings.to_json() | {"recordings_sha256": _digest(recordings)}
-    _start(output, description)
-    journal = output / "measured.jsonl"
-    if (output / "manifest.csv").exists():
-        journal.unlink(missing_ok=True)
-        return json.loads((output / "dataset.json").read_text())
-    with map_in_order(workers or os.cpu_count() or 1) as in_order:
-        measured = measure_all(
-            in_order, recordings, journal, settings.sample_rate, settings.patch, strict
+    _check(corpus, settings, strict)
+    with writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+    busy = f"{output}: another wideband-prepare works here; wait for it, or choose another --output"
+    with locked(output, busy):
+        description = settings.to_json() | {"recordings_sha256": _digest(corpus.recordings)}
+        _start(output, description)
+        journal = Journal(output / "measured.jsonl")
+        if not is_finished(output):
+            processes = min(workers or os.cpu_count() or 1, len(corpus.recordings))
+            with map_in_order(processes) as in_order:
+                measured = measure_all(
+                    in_order,
+                    corpus.recordings,
+                    journal,
+                    settings.sample_rate,
+                    settings.patch,
+                    strict,
+                )
+                _check_trainable(measured, settings, output, journal)
+                _write_shards(in_order, plan(measured, settings), output)
+            _write_results(measured, corpus.left_out, settings, description, output)
+        journal.remove()
+        return Dataset(output)
+
+
+def _check(corpus: Found, settings: Settings, strict: bool) -> None:
+    """Raises a UserError for what is wrong before anything is measured."""
+    if strict:
+        for name, reason in corpus.left_out.items():
+            raise UserError(f"{name}: {reason}")
+    if not any(recording.split == "train" for recording in corpus.recordings):
+        raise UserError(
+            "no recording is in the train split; add some, or choose another --split_rule"
         )
-        kept = [row for row in measured if not row.reason]
-        left_out = count_left_out(measured)
-        if not any(row.recording.split == "train" for row in kept):
-            # A repaired corpus has another digest; these files would make its preparation fail.
-            for path in (journal, output / "dataset.json"):
-                path.unlink()
-            raise UserError(
-                f"no recording is fit for training; left out of {len(recordings)}: "
-                f"{describe_left_out(left_out, settings.sample_rate)}"
-            )
-        _write_shards(in_order, plan(kept, settings), output)
-    results = {"totals": totals(kept), "left_out": left_out, "version": version("wideband")}
-    write_json(output / "dataset.json", description | results)
-    rows = [_manifest_row(row, settings.sample_rate) for row in measured]
-    write_csv(output / "manifest.csv", rows)
-    journal.unlink()
-    return description | results
+    # A wave is cropped to a multiple of the ratio (`degrade.crop`).
+    shortest = settings.ratio.numerator
+    longest = layout.PIECE_SECONDS * settings.sample_rate
+    if not shortest <= settings.patch <= longest:
+        raise UserError(
+            f"patch {settings.patch} is not from {shortest} samples, the least for the ratio "
+            f"{settings.ratio}, to {longest}, which are {layout.PIECE_SECONDS} s"
+        )
+
+
+def is_finished(output: Path) -> bool:
+    """Whether a folder holds a dataset with complete shards."""
+    try:
+        dataset = Dataset(output)
+        for split in SPLITS:
+            dataset.check(split)
+    except UserError:
+        return False
+    return True
 
 
 def _digest(recordings: Sequence[Recording]) -> str:
     """Returns a SHA-256 of the list of recordings, with the sizes of the files."""
     digest = hashlib.sha256()
     for each in recordings:
-        size = each.path.stat().st_size if each.path.exists() else None
-        row = (each.name, size, each.speaker, each.text, each.split)
+        row = (each.name, _size(each.path), each.speaker, each.text, each.split)
         digest.update(json.dumps(row).encode())
     return digest.hexdigest()
+
+
+def _size(path: Path) -> int | None:
+    """Returns the size of a file, None for one that is left out because it cannot be read."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _start(output: Path, description: dict[str, Any]) -> None:
     """Prepares the folder for a new run, or for one that continues the same dataset."""
     path = output / "dataset.json"
-    if (output / "manifest.csv").exists() and not path.exists():
-        raise UserError(
-            f"{output}: has a manifest.csv of something else, which would be overwritten; "
-            f"choose another --output"
-        )
+    if not path.exists():
+        for pattern in ("manifest.csv", "*-?????.tfrecord"):
+            for other in output.glob(pattern):
+                raise UserError(
+                    f"{other}: belongs to something else and would be overwritten; choose another "
+                    "--output"
+                )
+        write_json(path, description)
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            write_json(path, description)
-        _remove_leftovers(output)
-        found = json.loads(path.read_text())
-    except OSError as error:
-        raise UserError(
-            f"{output}: cannot be written to ({error.strerror}); choose another --output"
-        ) from error
-    except json.JSONDecodeError as error:
+        found = json.loads(path.read_bytes())
+        if not isinstance(found, dict):
+            raise TypeError("not an object")
+    except (ValueError, TypeError, RecursionError) as error:
         raise UserError(
             f"{path}: not the description of a dataset ({error}); choose another --output"
         ) from error
     _check_same_dataset(output, found, description)
-
-
-def _remove_leftovers(output: Path) -> None:
-    for pattern in _LEFTOVERS:
-        for leftover in output.glob(pattern):
-            leftover.unlink()
 
 
 def _check_same_dataset(output: Path, found: dict[str, Any], description: dict[str, Any]) -> None:
@@ -140,29 +162,73 @@ def _check_same_dataset(output: Path, found: dict[str, Any], description: dict[s
             )
 
 
-def _write_shards(in_order: OrderedMap, shards: dict[str, list[Piece]], output: Path) -> None:
-    """Writes the shards that are not there yet."""
+def _check_trainable(
+    measured: Sequence[Measured], settings: Settings, output: Path, journal: Journal
+) -> None:
+    """Raises a UserError if no recording of the train split is fit."""
+    if any(row.recording.split == "train" and not row.reason for row in measured):
+        return
+    # A repaired corpus has another digest; these files would make its preparation fail.
+    journal.remove()
+    (output / "dataset.json").unlink()
+    left_out = count_by_reason(row.reason for row in measured if row.reason)
+    raise UserError(
+        f"no recording is fit for training; left out of {len(measured)}: "
+        f"{describe_left_out(left_out, settings.sample_rate)}"
+    )
+
+
+def _write_shards(in_order: OrderedMap, shards: dict[str, list[Source]], output: Path) -> None:
+    """Writes the shards that are not there yet, or are damaged."""
     # Workers run without TensorFlow; only this process writes shards.
     quiet_tensorflow()
-    from .shards import Example, write
+    from .shards import Example, is_intact, write
 
-    missing = {name: pieces for name, pieces in shards.items() if not (output / name).exists()}
-    pieces = [piece for shard in missing.values() for piece in shard]
-    results = in_order(waves, pieces)
-    with tqdm(total=len(pieces), desc="writing", unit=" waves", dynamic_ncols=True) as bar:
+    missing = {
+        name: sources
+        for name, sources in shards.items()
+        if not is_intact(output / name, [each.piece for each in sources], sources[0].ratio)
+    }
+    sources = [source for shard in missing.values() for source in shard]
+    results = in_order(waves, sources)
+    with tqdm(total=len(sources), desc="writing", unit=" waves", dynamic_ncols=True) as bar:
 
-        def examples(shard: Iterable[Piece]) -> "Iterator[Example]":
-            for piece in shard:
+        def examples(shard: Iterable[Source]) -> "Iterator[Example]":
+            for source in shard:
                 high, low = next(results)
-                recording, start = piece.recording, piece.start_seconds
-                yield Example(recording.name, recording.speaker, recording.text, start, high, low)
+                row, start = source.piece.row, source.piece.start_seconds
+                yield Example(row.name, row.speaker, row.text, start, high, low)
                 bar.update()
 
         for name, shard in missing.items():
             write(output / name, examples(shard))
 
 
-def _manifest_row(measured: Measured, sample_rate: int) -> dict[str, Any]:
+def _write_results(
+    measured: Sequence[Measured],
+    left_out: Mapping[str, str],
+    settings: Settings,
+    description: Mapping[str, Any],
+    output: Path,
+) -> None:
+    """Writes dataset.json with the totals, and then the manifest."""
+    kept = [row.row(settings.sample_rate) for row in measured if not row.reason]
+    reasons = [row.reason for row in measured if row.reason] + list(left_out.values())
+    results = {
+        "totals": layout.totals(kept, settings.sample_rate),
+        "left_out": count_by_reason(reasons),
+        "version": version("wideband"),
+    }
+    write_json(output / "dataset.json", {**description, **results})
+    rows = [_manifest_row(row, settings.sample_rate) for row in measured]
+    rows += [
+        {**dict.fromkeys(rows[0], ""), "path": name, "reason": reason}
+        for name, reason in left_out.items()
+    ]
+    write_csv(output / "manifest.csv", rows)
+
+
+def _manifest_row(measured: Measured, sample_rate: int) -> dict[str, str]:
     """Makes a row of manifest.csv; `samples` are at the dataset's rate."""
     recording, facts, reason = measured
     row = {
@@ -179,9 +245,8 @@ def _manifest_row(measured: Measured, sample_rate: int) -> dict[str, Any]:
     }
     if facts is not None:
         row["seconds"] = f"{facts.seconds:.3f}"
-        row["samples"] = str(audio.resampled_length(facts.frames, facts.sample_rate, sample_rate))
+        row["samples"] = str(measured.row(sample_rate).samples)
         row["peak"] = f"{facts.peak:.5f}"
         row["rms"] = f"{facts.rms:.5f}"
         row["bandwidth_hz"] = f"{facts.bandwidth_hz:.0f}"
-    # Escapes names that are not in UTF-8.
-    return {key: value.encode("utf-8", "backslashreplace").decode() for key, value in row.items()}
+    return row

@@ -5,15 +5,19 @@ is stored in float32 at the low rate: rounding would put a noise floor below the
 have to restore, and low-passed waves may exceed 1.
 """
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from ..audio import to_int16
+from ..audio import Ratio, to_int16
+from ..command import UserError
 from ..command.files import replacing
+from . import records
+from .layout import Piece
 
 
 class Example(NamedTuple):
@@ -62,10 +66,17 @@ def _serialize(example: Example) -> bytes:
 
 
 def write(path: Path, examples: Iterable[Example]) -> None:
-    """Writes a shard, one example at a time, and renames it when it is complete."""
-    with replacing(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
-        for example in examples:
-            writer.write(_serialize(example))
+    """Writes a shard, one example at a time, and renames it when it is complete.
+
+    Raises:
+        UserError: it cannot be written, such as on a full disk.
+    """
+    with replacing(path, tf.errors.OpError) as temporary:
+        # TensorFlow takes text and bytes; only bytes can name every file.
+        name: Any = os.fsencode(temporary)
+        with tf.io.TFRecordWriter(name) as writer:
+            for example in examples:
+                writer.write(_serialize(example))
 
 
 def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -76,16 +87,48 @@ def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
     return {**example, "high": high, "low": low}
 
 
-def read(paths: Iterable[Path]) -> Iterator[Example]:
-    """Reads the examples of shards one by one, in the order in which they were written."""
-    dataset = tf.data.TFRecordDataset([str(path) for path in paths]).map(parse)
-    records: Any = dataset.as_numpy_iterator()
-    for example in records:
-        yield Example(
-            example["name"].decode(),
-            example["speaker"].decode(),
-            example["text"].decode(),
-            float(example["start_seconds"]),
-            example["high"],
-            example["low"],
-        )
+def read(path: Path, pieces: Sequence[Piece], ratio: Ratio) -> Iterator[Example]:
+    """Reads the examples of a shard one by one, in the order in which they were written.
+
+    Args:
+        path: the shard.
+        pieces: the examples that it should contain, in any order.
+        ratio: the high rate over the low rate.
+
+    Raises:
+        UserError: the shard is missing, damaged or another one.
+    """
+    records.check(path, pieces, ratio)
+    expected = {(piece.row.name, piece.start_seconds) for piece in pieces}
+    dataset: Any = tf.data.TFRecordDataset([os.fsencode(path)]).map(parse)
+    try:
+        for record in dataset.as_numpy_iterator():
+            example = Example(
+                record["name"].decode(),
+                record["speaker"].decode(),
+                record["text"].decode(),
+                float(record["start_seconds"]),
+                record["high"],
+                record["low"],
+            )
+            if (example.name, example.start_seconds) not in expected:
+                raise _damaged(path, f"has '{example.name}', which manifest.csv does not list here")
+            yield example
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+        raise _damaged(path, "is damaged") from error
+
+
+def is_intact(path: Path, pieces: Sequence[Piece], ratio: Ratio) -> bool:
+    """Whether a shard can be read and contains these examples."""
+    try:
+        return sum(1 for _ in read(path, pieces, ratio)) == len(pieces)
+    except UserError:
+        return False
+
+
+def _damaged(path: Path, fault: str) -> UserError:
+    # Only a complete reading finds this damage, and wideband-prepare reads no finished dataset.
+    return UserError(
+        f"{path}: {fault}; delete it and run the same wideband-prepare command again, which makes "
+        "it anew"
+    )

@@ -1,20 +1,22 @@
 """The survey of a corpus: every recording is measured once, on all cores.
 
-A journal, `measured.jsonl`, keeps the measurements, so that an interrupted run continues.
+A journal keeps the measurements, so that an interrupted run continues.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
+from .. import audio
 from ..audio.measure import Facts, measure, reason_to_skip
 from ..command import UserError
+from ..command.files import check_relative
 from ..command.workers import OrderedMap
-from .corpora import SPLITS, Recording
+from .corpora import Recording
+from .journal import Journal
+from .layout import Row
 
 
 class Measured(NamedTuple):
@@ -24,11 +26,18 @@ class Measured(NamedTuple):
     facts: Facts | None
     reason: str
 
+    def row(self, sample_rate: int) -> Row:
+        """Returns what the layout of a dataset with this rate needs to know of the recording."""
+        assert self.facts is not None
+        each = self.recording
+        samples = audio.resampled_length(self.facts.frames, self.facts.sample_rate, sample_rate)
+        return Row(each.split, each.name, each.speaker, each.text, samples)
+
 
 def measure_all(
     in_order: OrderedMap,
     recordings: Sequence[Recording],
-    journal: Path,
+    journal: Journal,
     sample_rate: int,
     patch: int,
     strict: bool = False,
@@ -38,7 +47,7 @@ def measure_all(
     Args:
         in_order: a map over worker processes (`workers.map_in_order`).
         recordings: of the corpus.
-        journal: the file of the journal.
+        journal: the earlier measurements.
         sample_rate: of the dataset, in Hz.
         patch: samples in a patch at that rate; shorter recordings are left out.
         strict: whether to stop at the first recording that would be left out.
@@ -47,20 +56,17 @@ def measure_all(
         a row per recording.
 
     Raises:
-        UserError: `strict`, and a recording would be left out.
+        UserError: `strict`, and a recording would be left out; or the journal cannot be written.
     """
-    known = _read(journal)
+    known = journal.read()
     fresh = in_order(_measure, (each for each in recordings if each.name not in known))
     measured = []
-    with journal.open("a") as file:
-        # Ends the line that an earlier run may have been killed in.
-        file.write("\n")
+    with journal.open() as add:
         for each in tqdm(recordings, "measuring", unit=" recordings", dynamic_ncols=True):
             facts = known.get(each.name)
             if facts is None:
                 facts = next(fresh)
-                file.write(json.dumps([each.name, facts]) + "\n")
-                file.flush()
+                add(each.name, facts)
             if isinstance(facts, str):
                 row = Measured(each, None, f"unreadable: {facts}")
             else:
@@ -71,37 +77,22 @@ def measure_all(
     return measured
 
 
-def _read(journal: Path) -> dict[str, Facts | str]:
-    """Reads the facts of recordings by name; a string is the reason why one is unreadable."""
-    known: dict[str, Facts | str] = {}
-    if journal.exists():
-        for line in journal.read_text().splitlines():
-            try:
-                name, facts = json.loads(line)
-            except ValueError:
-                continue  # the run was killed while it wrote this line
-            known[name] = facts if isinstance(facts, str) else Facts(*facts)
-    return known
-
-
 def _measure(recording: Recording) -> Facts | str:
-    """Measures a recording; returns the error's message if it cannot be read."""
+    """Measures a recording; returns the error's message if it cannot be used."""
     try:
-        recording.name.encode()
+        check_relative(recording.name, str(recording.path))
         return measure(recording.path)
-    except UnicodeEncodeError:
-        return "its name is not in UTF-8"
     except UserError as error:
         return str(error).removeprefix(f"{recording.path}: ")
 
 
-def count_left_out(measured: Iterable[Measured]) -> dict[str, int]:
-    """Counts the recordings that are left out, by reason."""
-    return dict(sorted(Counter(row.reason.split(":")[0] for row in measured if row.reason).items()))
+def count_by_reason(reasons: Iterable[str]) -> dict[str, int]:
+    """Counts what is left out by the kind of reason, which is what precedes the colon."""
+    return dict(sorted(Counter(reason.split(":")[0] for reason in reasons).items()))
 
 
 def describe_left_out(left_out: dict[str, int], sample_rate: int) -> str:
-    """Describes the result of `count_left_out` in words.
+    """Describes the result of `count_by_reason` in words.
 
     Args:
         left_out: reason -> number of recordings.
@@ -109,16 +100,3 @@ def describe_left_out(left_out: dict[str, int], sample_rate: int) -> str:
     """
     details = {"low rate": f" (below {sample_rate} Hz)"}
     return ", ".join(f"{n} {reason}{details.get(reason, '')}" for reason, n in left_out.items())
-
-
-def totals(kept: Sequence[Measured]) -> dict[str, dict[str, Any]]:
-    """Counts the kept recordings, their seconds and their speakers, by split."""
-    result = {}
-    for split in SPLITS:
-        rows = [row for row in kept if row.recording.split == split]
-        result[split] = {
-            "recordings": len(rows),
-            "seconds": round(sum(row.facts.seconds for row in rows if row.facts), 3),
-            "speakers": len({row.recording.speaker for row in rows}),
-        }
-    return result

@@ -12,6 +12,7 @@ between 4 and 8 kHz, and 0.1 to 0.2 % above.
 
 import ctypes
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from tqdm import tqdm
 from .. import audio
 from ..command import UserError
 from ..command.files import write_csv
+from ..command.hidden import hidden_folder
 
 
 class Voice(NamedTuple):
@@ -111,7 +113,8 @@ def build(folder: Path) -> Path:
         one is complete.
 
     Raises:
-        UserError: the extra `demo` is not installed.
+        UserError: the extra `demo` is not installed or does not work, or the folder cannot be
+            written to.
     """
     texts = _sentences()
     lines = [(voice, n) for voice in VOICES for n in range(1, SENTENCES_EACH[voice.split] + 1)]
@@ -161,7 +164,13 @@ def start_espeak() -> Iterator[Callable[[Voice, str], tuple[np.ndarray, int]]]:
             "the demo corpus needs the speech synthesiser espeak-ng; "
             "pip install '.[demo]' in wideband's folder"
         ) from error
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    try:
+        library = ctypes.CDLL(espeakng_loader.get_library_path())
+    except OSError as error:
+        raise UserError(
+            f"espeak-ng cannot be loaded ({error}); install it anew: "
+            "pip install --force-reinstall espeakng-loader"
+        ) from error
     library.espeak_Synth.argtypes = [
         ctypes.c_char_p,
         ctypes.c_size_t,
@@ -180,12 +189,11 @@ def start_espeak() -> Iterator[Callable[[Voice, str], tuple[np.ndarray, int]]]:
             pieces.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
 
-    with tempfile.TemporaryDirectory() as temporary:
-        # espeak-ng reads voices from its data folder only, hence this one with our voices.
-        data = Path(temporary)
+    # espeak-ng reads voices from its data folder only, hence this one with our voices.
+    with hidden_folder(Path(tempfile.gettempdir())) as data:
         _copy_language(Path(espeakng_loader.get_data_path()), data)
         _write_voices(data / "voices" / "!v")
-        sample_rate = library.espeak_Initialize(_SYNCHRONOUS, 0, str(data).encode(), 0)
+        sample_rate = library.espeak_Initialize(_SYNCHRONOUS, 0, os.fsencode(data), 0)
         if sample_rate <= 0:
             raise RuntimeError(f"espeak-ng does not start with the data in {data}")
         library.espeak_SetSynthCallback(collect)

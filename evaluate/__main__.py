@@ -28,7 +28,8 @@ def define_flags(flags: Flags) -> None:
     flags.comma_list(
         "baselines",
         ["spline", "sinc"],
-        "Models to compare with: interpolations, shipped networks, run folders, TFLite files.",
+        "Models to compare with, as MODEL or NAME=MODEL: interpolations, shipped networks, run "
+        "folders, TFLite files.",
     )
     flags.strings(
         "tflite", [], "TFLite file of the run, or NAME=FILE, to measure as well; repeatable."
@@ -57,7 +58,7 @@ def define_flags(flags: Flags) -> None:
 
 def main(flags: Flags, arguments: list[str]) -> None:
     """Evaluates the run and prints the means."""
-    from . import words
+    from . import left_out, words
     from .evaluation import METRICS, QUALITY, Options, evaluate_run
     from .metrics import require
 
@@ -71,7 +72,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     options = Options(
         data=Path(flags.data) if flags.data else None,
         split=flags.split,
-        baselines=flags.baselines if flags.given("baselines") else None,
+        baselines=parse_named_paths(flags.baselines) if flags.given("baselines") else None,
         tflite=parse_named_paths(flags.tflite),
         output=Path(flags.output) if flags.output else None,
         recordings=Path(flags.save_recordings) if flags.save_recordings else None,
@@ -79,8 +80,15 @@ def main(flags: Flags, arguments: list[str]) -> None:
         keep_low_band=flags.low_band == "recording",
         recognizer=recognizer,
     )
-    tables, report = evaluate_run(flags.run, options, shlex.join(command.line()))
-    print(f"{tables}\nlook and listen: {report}")
+    evaluated = evaluate_run(flags.run, options, shlex.join(command.line()))
+    try:
+        report = evaluated.write()
+    # The results are shown even if they cannot be written.
+    finally:
+        print(evaluated.text())
+        left_out.show(evaluated.left_out)
+    print(f"look and listen: {report}")
+    left_out.finish(evaluated.left_out)
 
 
 command = Command("wideband-evaluate", define_flags, main)

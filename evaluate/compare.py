@@ -3,9 +3,9 @@
     python -m wideband.evaluate.compare spline net=runs/a/net --references=clean
 
 Each folder holds the estimates of one system, with the names of the references. All systems are
-compared with the first one on the same files (paired bootstrap). A difference is called real if its
-95 % interval excludes zero. Among twenty comparisons of equal systems, one on average is called
-real by chance.
+compared with the first one on the same files (paired bootstrap); a file that cannot be measured for
+one system is left out for all. A difference is called real if its 95 % interval excludes zero.
+Among twenty comparisons of equal systems, one on average is called real by chance.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ..command import UserError
-from ..command.files import check_suffix, write_csv
+from ..command.files import check_suffix, check_writable, write_csv
 from ..command.named import parse_named_paths
 from ..command.run import Command, Flags
 from .metrics import METRICS
@@ -51,26 +51,28 @@ def define_flags(flags: Flags) -> None:
     flags.boolean(
         "align",
         False,
-        "Undo delays and cut each pair to its common length, instead of refusing such pairs.",
+        "Undo delays and cut each pair to its common length, instead of leaving such pairs out.",
     )
     flags.boolean("all_pairs", False, "Compare every system with every other.")
-    flags.integer("seed", 0, "Seed of the bootstrap.")
+    flags.integer("seed", 0, "Seed of the bootstrap.", lower_bound=0)
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
     """Measures the folders, compares them, and writes and prints the results."""
     output = Path(flags.output)
     check_suffix("output", output, ".csv")
+    check_writable(output)
     systems = parse_named_paths(arguments)
     if len(systems) < 2:
-        folders = "folder" if len(systems) == 1 else "folders"
-        raise UserError(
-            f"{len(systems)} {folders} of estimates; give two or more, as FOLDER or NAME=FOLDER"
-        )
+        count = f"{len(systems)} {'folder' if len(systems) == 1 else 'folders'}"
+        raise UserError(f"{count} of estimates; give two or more, as FOLDER or NAME=FOLDER")
     names = _metrics(flags.metric, flags.cutoff_hz)
-    from . import results
+    from . import folders, left_out, metrics, results
 
-    measured = _measure(systems, names, flags)
+    metrics.require(names)
+    measured, lost = folders.measure_folders(
+        Path(flags.references), systems, names, flags.cutoff_hz, flags.align
+    )
     first = measured[next(iter(systems))]
     groups = None
     if flags.resample == "folder":
@@ -79,20 +81,26 @@ def main(flags: Flags, arguments: list[str]) -> None:
     if not flags.all_pairs:
         pairs = pairs[: len(systems) - 1]
     means, differences = _compare(measured, names, pairs, flags.seed, groups)
-    write_csv(output, _rows(measured, names))
-    results.write_comparison(
-        output.with_suffix(".json"),
-        means,
-        differences,
-        references=flags.references,
-        estimates={system: str(path) for system, path in systems.items()},
-        files=len(first),
-        resampled=flags.resample,
-        groups=len(set(groups)) if groups else None,
-        cutoff_hz=flags.cutoff_hz,
-        seed=flags.seed,
-    )
-    _print(means, differences)
+    try:
+        write_csv(output, _rows(measured, names))
+        results.write_comparison(
+            output.with_suffix(".json"),
+            means,
+            differences,
+            references=flags.references,
+            estimates={system: str(path) for system, path in systems.items()},
+            files=len(first),
+            left_out=lost,
+            resampled=flags.resample,
+            groups=len(set(groups)) if groups else None,
+            cutoff_hz=flags.cutoff_hz,
+            seed=flags.seed,
+        )
+    # The results are shown even if they cannot be written.
+    finally:
+        _print(means, differences)
+        left_out.show(lost)
+    left_out.finish(lost)
 
 
 def _metrics(names: list[str] | None, cutoff_hz: float | None) -> list[str]:
@@ -102,20 +110,6 @@ def _metrics(names: list[str] | None, cutoff_hz: float | None) -> list[str]:
         if "cutoff_hz" in METRICS[name].needs and cutoff_hz is None:
             raise UserError(f"--metric={name} needs --cutoff_hz, half the input's rate")
     return names
-
-
-def _measure(
-    systems: dict[str, Path], names: Sequence[str], flags: Flags
-) -> "dict[str, list[Measured]]":
-    """Measures every system on every reference: system -> one entry per file, in one order."""
-    from . import folders, metrics
-
-    metrics.require(names)
-    pairs = [folders.pair(Path(flags.references), path) for path in systems.values()]
-    # All systems of one file in a row, while the operating system still caches the reference.
-    jobs = list(itertools.chain.from_iterable(zip(*pairs, strict=True)))
-    measured = list(folders.measure_all(jobs, names, flags.cutoff_hz, flags.align))
-    return {system: measured[k :: len(systems)] for k, system in enumerate(systems)}
 
 
 def _compare(

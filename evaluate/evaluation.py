@@ -1,4 +1,4 @@
-"""Evaluates a run next to baselines and writes the results and the report."""
+"""Evaluates a run next to baselines."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -8,18 +8,16 @@ from typing import Protocol
 
 from ..audio import Ratio
 from ..command import UserError
-from ..command.drawing import png
-from ..command.files import check_suffix, write_bytes, write_csv, write_text
+from ..command.files import check_relative, check_suffix, check_writable
 from ..command.run import quiet_tensorflow
-from ..command.tables import markdown_table, text_table
 from ..data_gen.dataset import Dataset
 from ..models import pretrained
 from ..models.record import Record
 from ..upsample import Upsampler, load
 from ..upsample.loading import check, find_record
-from . import figures, metrics, report, results
+from . import metrics, report
+from .evaluated import Evaluated
 from .measurement import Outcome, measure_split
-from .metrics import statistics
 from .words import Recognizer, word_errors
 
 # The metrics of the report: SNR and LSD, both also in Kuleshov's form, and the LSD of each band.
@@ -35,8 +33,8 @@ class Options:
     Attributes:
         data: folder of the dataset; by default the one the run was trained on.
         split: "train", "valid" or "test".
-        baselines: models to compare with, as for `upsample.load`; by default the interpolations
-            spline (for whole ratios) and sinc.
+        baselines: name -> model to compare with, as for `upsample.load`; by default the
+            interpolations spline (for whole ratios) and sinc.
         tflite: name -> TFLite file of the run to measure as a further system.
         output: folder for the results; by default the run folder.
         recordings: folder for references and estimates, see `measure_split`.
@@ -47,7 +45,7 @@ class Options:
 
     data: Path | None = None
     split: str = "test"
-    baselines: Sequence[str] | None = None
+    baselines: Mapping[str, Path] | None = None
     tflite: Mapping[str, Path] = field(default_factory=dict)
     output: Path | None = None
     recordings: Path | None = None
@@ -63,7 +61,7 @@ class Evaluation:
     run: str
     record: Record
     dataset: Dataset
-    baselines: Sequence[str]
+    baselines: Mapping[str, Path]
     output: Path
     curves: Path  # the training curves of the run, if there are any
     options: Options
@@ -86,30 +84,28 @@ def prepare_evaluation(run: str, options: Options) -> Evaluation:
     baselines = options.baselines
     if baselines is None:
         # The spline needs a whole ratio.
-        baselines = ("spline", "sinc") if isinstance(record.ratio, int) else ("sinc",)
+        names = ("spline", "sinc") if isinstance(record.ratio, int) else ("sinc",)
+        baselines = {name: Path(name) for name in names}
     _check_names(record.model, baselines, options.tflite)
-    for name in [*baselines, *options.tflite.values()]:
-        check(name)
+    for model in [*baselines.values(), *options.tflite.values()]:
+        check(model)
     output = options.output or folder
+    check_writable(output / "report.html")
+    if options.recordings:
+        check_writable(options.recordings / "reference.wav")
     return Evaluation(run, record, dataset, baselines, output, folder / "curves.png", options)
 
 
-def evaluate_run(run: str, options: Options, command: str) -> tuple[str, Path]:
-    """Measures a run next to baselines and writes the results.
-
-    Writes report.html, evaluation.csv with every recording, evaluation.json and evaluation.md with
-    the means, spectrograms.png of one recording, and with a recognizer wer.csv.
+def evaluate_run(run: str, options: Options, command: str) -> Evaluated:
+    """Measures a run next to baselines.
 
     Args:
         run: a run folder, a weights file in one, or the name of a shipped network.
         options: what to evaluate it on, and how.
         command: the command line, for the report.
 
-    Returns:
-        tables of the means for a terminal, and the path of report.html.
-
     Raises:
-        UserError: as in `prepare_evaluation`.
+        UserError: as in `prepare_evaluation`, or a system or the recognizer fails.
     """
     evaluation = prepare_evaluation(run, options)
     systems = _load(evaluation)
@@ -124,9 +120,10 @@ def evaluate_run(run: str, options: Options, command: str) -> tuple[str, Path]:
         recognizer=options.recognizer,
         recordings=options.recordings,
     )
-    network = systems[evaluation.record.model]
-    facts = _facts(evaluation, outcome, network, command)
-    return _write(evaluation, outcome, list(systems), facts), evaluation.output / "report.html"
+    facts = _facts(evaluation, outcome, systems[evaluation.record.model], command)
+    recognizer = options.recognizer.name if options.recognizer else ""
+    output, curves = evaluation.output, evaluation.curves
+    return Evaluated(outcome, list(systems), facts, recognizer, output, curves)
 
 
 def _check_folders(run: str, folder: Path, record: Record, options: Options) -> None:
@@ -156,17 +153,21 @@ def _find_dataset(run: str, record: Record, options: Options) -> Dataset:
     return dataset
 
 
-def _check_names(model: str, baselines: Sequence[str], tflite: Mapping[str, Path]) -> None:
-    """Raises a UserError if two systems share a name, or a TFLite file has another suffix."""
-    if model in baselines:
-        raise UserError(f"--baselines={model}: the name of the run's network; write it as a path")
-    for name, path in tflite.items():
+def _check_names(model: str, baselines: Mapping[str, Path], tflite: Mapping[str, Path]) -> None:
+    """Raises a UserError if two rows share a name, or a name or a suffix cannot be used."""
+    taken = {"reference", "low", model}
+    for flag, paths in (("baselines", baselines), ("tflite", tflite)):
+        for name, path in paths.items():
+            # The recordings of a system go into a folder of this name.
+            check_relative(name, f"--{flag}={path}")
+            if name in taken:
+                raise UserError(
+                    f"--{flag}={path}: {name!r} is the name of another row; give it another name: "
+                    f"--{flag}=NAME={path}"
+                )
+            taken.add(name)
+    for path in tflite.values():
         check_suffix("tflite", path, ".tflite")
-        if name in (*baselines, model, "reference", "low"):
-            raise UserError(
-                f"{path}: {name!r} is the name of another row; rename the file, or write "
-                f"--tflite=NAME=FILE"
-            )
 
 
 class _HasRates(Protocol):
@@ -195,52 +196,14 @@ def _load(evaluation: Evaluation) -> dict[str, Upsampler]:
     """Loads the systems by name: baselines, TFLite files, the run."""
     run, record = evaluation.run, evaluation.record
     systems = {}
-    for name in evaluation.baselines:
-        systems[name] = load(name, record.sample_rate, record.ratio)
-        _check_rates(systems[name], name, run, record, "choose other --baselines")
+    for name, path in evaluation.baselines.items():
+        systems[name] = load(path, record.sample_rate, record.ratio)
+        _check_rates(systems[name], str(path), run, record, "choose other --baselines")
     for name, path in evaluation.options.tflite.items():
         systems[name] = load(path)
         _check_rates(systems[name], str(path), run, record, "export it from this run")
     systems[record.model] = load(run)
     return systems
-
-
-def _write(
-    evaluation: Evaluation, outcome: Outcome, systems: Sequence[str], facts: report.Facts
-) -> str:
-    """Writes the results and the report; returns tables for a terminal."""
-    output, recognizer = evaluation.output, evaluation.options.recognizer
-    means = {
-        system: statistics.summarize_rows(
-            [row.values for row in outcome.rows if row.system == system]
-        )
-        for system in systems
-    }
-    tables = [results.systems_table(means)]
-    write_csv(output / "evaluation.csv", [row.cells() for row in outcome.rows])
-    words = None
-    if recognizer and outcome.words:
-        by_system = {name: word_errors.total(each) for name, each in outcome.words.items()}
-        words = word_errors.Transcribed(recognizer.name, by_system)
-        tables.append(word_errors.table(words.totals))
-        rows = [
-            {"system": system, **each.row()}
-            for system, transcripts in outcome.words.items()
-            for each in transcripts
-        ]
-        write_csv(output / "wer.csv", rows)
-    results.write_systems(
-        output / "evaluation.json", means, facts, word_errors=words and words.entries()
-    )
-    pages = [markdown_table(*each) for each in tables]
-    write_text(output / "evaluation.md", "\n\n".join(pages) + "\n")
-    clip = outcome.clips[-1]
-    cutoff_hz = evaluation.record.low_rate / 2
-    figure = figures.spectrograms(clip.waves, clip.sample_rate, cutoff_hz=cutoff_hz)
-    write_bytes(output / "spectrograms.png", png(figure, dpi=160))
-    curves = evaluation.curves.read_bytes() if evaluation.curves.is_file() else None
-    report.write(output / "report.html", facts, means, curves, outcome.clips, words)
-    return "\n\n".join(text_table(*each) for each in tables)
 
 
 def _facts(

@@ -31,8 +31,8 @@ def levels(wave: np.ndarray, sample_rate: int) -> np.ndarray:
     window = 2 * round(0.016 * sample_rate)
     wave = np.pad(wave, (0, max(0, window - len(wave))))
     # A Hann window sums to half its length, and a sine of amplitude 1 has half of that at its bin.
-    magnitudes = np.abs(spectra.stft(wave, window, window // 4)).T * 4 / window
-    return 20 * np.log10(np.maximum(magnitudes, 1e-10))
+    blocks = (np.abs(each) * 4 / window for each in spectra.stft_blocks(wave, window, window // 4))
+    return np.concatenate([20 * np.log10(np.maximum(each, 1e-10)) for each in blocks]).T
 
 
 def top_level(waves: Iterable[np.ndarray], sample_rate: int) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..command import UserError
-from ..command.files import check_suffix, write_bytes, write_csv
+from ..command.files import check_suffix, check_writable, write_bytes, write_csv
 from ..command.named import parse_named_paths
 from ..command.run import Command, Flags, quiet_tensorflow
 from ..command.tables import text_table
@@ -39,6 +39,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     """Reads the weights of the runs, draws and writes them, and prints their means."""
     output = Path(flags.output)
     check_suffix("output", output, ".png")
+    check_writable(output)
     runs = parse_named_paths(flags.run)
     from ..upsample import find_run, load
 

@@ -12,10 +12,13 @@ from tqdm import tqdm
 
 from .. import audio
 from ..audio import interpolate
+from ..command import UserError
 from ..data_gen.dataset import Dataset
 from ..upsample import Upsampler
 from . import metrics, report
+from .metrics.base import validate_wave
 from .words import Recognizer, word_errors
+from .words.scores import Scores
 
 if TYPE_CHECKING:
     from ..data_gen.shards import Example
@@ -53,7 +56,8 @@ class Outcome:
 
     rows: list[Row] = field(default_factory=list)
     clips: list[report.Clip] = field(default_factory=list)
-    words: dict[str, list[word_errors.Transcript]] = field(default_factory=dict)  # by system
+    transcripts: dict[str, list[word_errors.Transcript]] = field(default_factory=dict)  # by system
+    left_out: dict[str, str] = field(default_factory=dict)  # without word errors: name -> reason
 
 
 def measure_split(
@@ -80,15 +84,22 @@ def measure_split(
 
     Returns:
         the metrics of each recording and system, a few clips, and the transcripts.
+
+    Raises:
+        UserError: the dataset is damaged, a system cannot restore a recording, or the recognizer
+            fails for another reason than a recording.
     """
     outcome = Outcome()
+    scores = Scores(recognizer) if recognizer else None
     total = dataset.count(split)
     shown = {round(k * (total - 1) / max(1, CLIPS - 1)) for k in range(CLIPS)}
-    progress = tqdm(dataset.examples(split), total=total, unit="file", desc=f"{split} split")
+    progress = tqdm(
+        dataset.examples(split), total=total, unit="file", desc=f"{split} split", disable=None
+    )
     with ThreadPoolExecutor() as pool:
         for number, example in enumerate(progress):
             estimates = {
-                name: system.upsample(example.low, dataset.low_rate, keep_low_band)[0]
+                name: _upsample(name, system, example, dataset, keep_low_band)
                 for name, system in systems.items()
             }
             measure = partial(
@@ -98,18 +109,32 @@ def measure_split(
                 cutoff_hz=dataset.low_rate / 2,
                 names=names,
             )
-            scores = dict(zip(estimates, pool.map(measure, estimates.values()), strict=True))
-            outcome.rows += _rows(example, scores, dataset.sample_rate)
+            values = dict(zip(estimates, pool.map(measure, estimates.values()), strict=True))
+            outcome.rows += _rows(example, values, dataset.sample_rate)
             if number in shown:
-                outcome.clips.append(_clip(example, estimates, scores, dataset))
+                outcome.clips.append(_clip(example, estimates, values, dataset))
             waves = {"reference": example.high, **estimates}
-            if recognizer and _has_words(example, dataset):
-                for system, transcripts in _recognize(waves, example, dataset, recognizer).items():
-                    outcome.words.setdefault(system, []).extend(transcripts)
+            if scores and _has_words(example, dataset):
+                versions = {system: (wave, dataset.sample_rate) for system, wave in waves.items()}
+                scores.add({example.name: versions}, {example.name: example.text})
             if recordings:
                 for name, wave in waves.items():
                     _save(recordings / name, example, wave, dataset.sample_rate)
+    if scores:
+        outcome.transcripts, outcome.left_out = scores.transcripts, scores.left_out
     return outcome
+
+
+def _upsample(
+    name: str, system: Upsampler, example: "Example", dataset: Dataset, keep_low_band: bool
+) -> np.ndarray:
+    """Restores the high band of an example, (n,); an error names the system and the recording."""
+    try:
+        wave, _ = system.upsample(example.low, dataset.low_rate, keep_low_band)
+        validate_wave("restored wave", wave)
+    except UserError as error:
+        raise UserError(f"{name} on {example.name}: {error}") from error
+    return wave
 
 
 def _has_words(example: "Example", dataset: Dataset) -> bool:
@@ -125,18 +150,6 @@ def _rows(
         Row(example.name, example.start_seconds, example.speaker, seconds, system, values)
         for system, values in scores.items()
     ]
-
-
-def _recognize(
-    waves: Mapping[str, np.ndarray], example: "Example", dataset: Dataset, recognizer: Recognizer
-) -> dict[str, list[word_errors.Transcript]]:
-    """Transcribes all versions of one recording: system -> the transcript, in a list."""
-    recordings = {system: (wave, float(dataset.sample_rate)) for system, wave in waves.items()}
-    scored = word_errors.score(recordings, dict.fromkeys(waves, example.text), recognizer)
-    return {
-        system: [word_errors.Transcript(example.name, each.reference, each.hypothesis, each.errors)]
-        for system, each in zip(waves, scored, strict=True)
-    }
 
 
 def _clip(

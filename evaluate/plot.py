@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..command import UserError
-from ..command.files import check_suffix, write_bytes
+from ..command.files import check_suffix, check_writable, write_bytes
 from ..command.named import parse_named_paths
 from ..command.run import Command, Flags
 
@@ -35,13 +35,14 @@ def define_flags(flags: Flags) -> None:
     flags.string("output", None, "PNG file to write.", required=True)
     flags.number("cutoff_hz", None, "Highest frequency of the input, to mark.", lower_bound=0)
     flags.number("start_seconds", 0, "Where to begin.", lower_bound=0)
-    flags.number("seconds", 10, "Maximum duration to draw.", lower_bound=0.01)
+    flags.number("seconds", 10, "Maximum duration to draw.", lower_bound=0.01, upper_bound=300)
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
     """Draws the recordings or runs and writes the figure."""
     output = Path(flags.output)
     check_suffix("output", output, ".png")
+    check_writable(output)
     if bool(flags.reference) != bool(flags.estimate) or bool(flags.reference) == bool(flags.run):
         raise UserError("give either --reference and --estimate, or --run")
     figure = _draw_histories(flags.run) if flags.run else _draw_comparison(flags)
@@ -66,6 +67,7 @@ def _read(
 ) -> "tuple[dict[str, np.ndarray], int]":
     """Reads an excerpt of each recording as mono waves (n,) of one length, and the rate in Hz."""
     from .. import audio
+    from .metrics.base import validate_wave
 
     waves: dict[str, np.ndarray] = {}
     reference_rate, length = audio.info(paths["reference"]).sample_rate, 0
@@ -87,6 +89,10 @@ def _read(
                 f"{'longer' if len(wave) > length else 'shorter'} than the reference; both need "
                 "the same length"
             )
+        try:
+            validate_wave("recording", wave)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
         waves[name] = audio.mono(wave)
     return waves, reference_rate
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..command import UserError
-from ..command.files import check_suffix
+from ..command.files import check_suffix, check_writable
 from ..command.run import Flags
 from .metrics import Metric
 
@@ -59,43 +59,38 @@ class Score:
             "align",
             False,
             "Undo the delay of an estimate, found by cross-correlation, and cut both waves to "
-            "their common length; otherwise such pairs are an error.",
+            "their common length; otherwise such pairs are left out.",
         )
-        flags.integer("seed", 0, "Seed of the bootstrap.")
+        flags.integer("seed", 0, "Seed of the bootstrap.", lower_bound=0)
 
     def main(self, flags: Flags, arguments: list[str]) -> None:
         """Measures the folder, writes a CSV file and a summary, and prints a table."""
         output = Path(flags.output)
         check_suffix("output", output, ".csv")
+        check_writable(output)
         cutoff_hz = flags.cutoff_hz if self._need_cutoff else None
         names = self._names(flags.metric, flags.given("metric"), cutoff_hz)
 
-        from ..command.files import write_csv
-        from . import folders, metrics, results
+        from . import folders, left_out, metrics
         from .metrics import statistics
 
         metrics.require(names)
-        pairs = folders.pair(Path(flags.references), Path(flags.estimates))
-        measured = list(folders.measure_all(pairs, names, cutoff_hz, flags.align))
+        systems = {flags.estimates: Path(flags.estimates)}
+        by_system, lost = folders.measure_folders(
+            Path(flags.references), systems, names, cutoff_hz, flags.align
+        )
+        measured = by_system[flags.estimates]
         means = statistics.summarize_rows([each.values for each in measured], flags.seed)
         not_applicable = _count_reasons(measured)
-        write_csv(output, [each.row() for each in measured])
-        results.write_summary(
-            output.with_suffix(".json"),
-            means,
-            references=flags.references,
-            estimates=flags.estimates,
-            files=len(measured),
-            seconds=round(sum(each.seconds for each in measured), 3),
-            sample_rates=sorted({each.sample_rate for each in measured}),
-            cutoff_hz=cutoff_hz,
-            align=flags.align,
-            not_applicable=not_applicable,
-            seed=flags.seed,
-        )
-        _print(means, not_applicable, len(measured))
-        if flags.align:
-            _print_delays([each.delay_samples or 0 for each in measured])
+        try:
+            _write(output, flags, cutoff_hz, means, measured, not_applicable, lost)
+        # The results are shown even if they cannot be written.
+        finally:
+            _print(means, not_applicable, len(measured))
+            if flags.align:
+                _print_delays([each.delay_samples or 0 for each in measured])
+            left_out.show(lost)
+        left_out.finish(lost)
 
     def _names(self, names: list[str], given: bool, cutoff_hz: float | None) -> list[str]:
         """Returns the metrics to compute; the default omits those that need a missing cutoff."""
@@ -104,6 +99,35 @@ class Score:
         if given and (undefined := set(names) & set(self._need_cutoff)):
             raise UserError(f"--metric={min(undefined)} needs --cutoff_hz, half the input's rate")
         return [name for name in names if name not in self._need_cutoff]
+
+
+def _write(
+    output: Path,
+    flags: Flags,
+    cutoff_hz: float | None,
+    means: "Mapping[str, Mean]",
+    measured: "Sequence[Measured]",
+    not_applicable: Mapping[str, Counter[str]],
+    lost: Mapping[str, str],
+) -> None:
+    from ..command.files import write_csv
+    from . import results
+
+    write_csv(output, [each.row() for each in measured])
+    results.write_summary(
+        output.with_suffix(".json"),
+        means,
+        references=flags.references,
+        estimates=flags.estimates,
+        files=len(measured),
+        left_out=lost,
+        seconds=round(sum(each.seconds for each in measured), 3),
+        sample_rates=sorted({each.sample_rate for each in measured}),
+        cutoff_hz=cutoff_hz,
+        align=flags.align,
+        not_applicable=not_applicable,
+        seed=flags.seed,
+    )
 
 
 def _count_reasons(measured: "Sequence[Measured]") -> dict[str, Counter[str]]:

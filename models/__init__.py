@@ -7,9 +7,10 @@ network that can run as a stream returns a model of a single step.
 To add a paper, write its file and add a row to `_NETWORKS`.
 """
 
+import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from fractions import Fraction
 from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -54,14 +55,8 @@ _NETWORKS = {
 }
 
 
-# The types of arguments -> the types of their values, and what to call them. Overrides of a recipe
-# are parsed as numbers where possible.
-_TYPES = {
-    bool: ((bool,), "true or false"),
-    int: ((int,), "a whole number"),
-    float: ((int, float), "a number"),
-    str: ((str, int, float), "a string"),
-}
+# The weights of such a network take 4 GB, and its training 16 GB.
+MOST_PARAMETERS = 10**9
 
 
 def names() -> list[str]:
@@ -77,21 +72,31 @@ def build(name: str, /, **overrides: Any) -> "Network":
         **overrides: arguments of the network's constructor.
 
     Raises:
-        UserError: there is no such network, it takes no such argument, or it does not take the
-            value of one.
+        UserError: there is no such network, it takes no such argument, it does not take the value
+            of one, or it would have more than `MOST_PARAMETERS`.
     """
-    known = arguments(name)
-    for argument in overrides:
-        if argument not in known:
-            raise UserError(
-                f"{name}: unknown argument {argument!r}; choose one of {', '.join(known)}"
-            )
-    _check_types(name, overrides)
+    _check_size(name, overrides)
+    return _construct(name, overrides)
+
+
+def count_parameters(name: str, /, **overrides: Any) -> int:
+    """Counts the parameters of a network in less than a second, without creating its weights.
+
+    Args:
+        name: one of `names()`.
+        **overrides: arguments of the network's constructor.
+
+    Raises:
+        UserError: as in `build`, but any size is allowed.
+    """
+    # Initializers draw seeds, and these must not change the weights of other networks.
+    state = random.getstate()
     try:
-        return _builder(name)(**overrides)
-    except (TypeError, ValueError) as error:
-        # The constructor or Keras refuses the value, such as a dropout rate of 2.
-        raise UserError(f"{name}: {' '.join(str(error).split())}") from error
+        # Keras keeps a list of the weights that it still has to create, one for each thread.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(_outline, name, overrides).result().count_params()
+    finally:
+        random.setstate(state)
 
 
 def arguments(name: str) -> dict[str, Any]:
@@ -109,18 +114,44 @@ def paper(name: str) -> str:
     return lookup(_NETWORKS, name, "network").paper
 
 
-def _check_types(name: str, values: dict[str, Any]) -> None:
-    """Raises a UserError if a value does not have the type of its argument."""
-    parameters = signature(_builder(name)).parameters
-    for argument, value in values.items():
-        kind = parameters[argument].annotation
-        if kind not in _TYPES:
-            continue
-        accepted, description = _TYPES[kind]
-        # In Python a bool is an int.
-        if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-            shown = value if isinstance(value, Fraction) else repr(value)
-            raise UserError(f"{name}: {argument} {shown} must be {description}")
+def _construct(name: str, overrides: dict[str, Any]) -> "Network":
+    """Calls the constructor of a network."""
+    known = arguments(name)
+    for argument in overrides:
+        if argument not in known:
+            raise UserError(
+                f"{name}: unknown argument {argument!r}; choose one of {', '.join(known)}"
+            )
+    try:
+        return _builder(name)(**overrides)
+    except ValueError as error:
+        # The constructor or Keras refuses a value.
+        raise UserError(f"{name}: {' '.join(str(error).split())}") from error
+
+
+def _outline(name: str, overrides: dict[str, Any]) -> "Network":
+    """Builds a network without weights."""
+    import keras
+
+    with keras.StatelessScope(initialize_variables=False):
+        return _construct(name, overrides)
+
+
+def _check_size(name: str, overrides: dict[str, Any]) -> None:
+    """Raises a UserError if a network has too many parameters. With the defaults, it has not."""
+    defaults = arguments(name)
+    larger = [
+        argument
+        for argument, value in overrides.items()
+        if isinstance(value, int | float)
+        and isinstance(defaults.get(argument), int | float)
+        and value > defaults[argument]
+    ]
+    if larger and (count := count_parameters(name, **overrides)) > MOST_PARAMETERS:
+        raise UserError(
+            f"{name}: {count:,} parameters are more than {MOST_PARAMETERS:,}; choose a smaller "
+            f"{' or '.join(larger)}"
+        )
 
 
 def _builder(name: str) -> Callable[..., "Network"]:

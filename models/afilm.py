@@ -24,7 +24,8 @@ import keras
 from keras import layers, ops
 
 from ..command import UserError
-from .layers import TFiLM, add_wave, widen
+from .layers import Modulation, add_wave, widen
+from .limits import DEEPEST, check_range
 from .system import Network
 from .tfilm import BOTTLENECK_FILTERS, FILTERS, KERNELS
 from .unets import film_unet, first_block
@@ -166,7 +167,7 @@ def _positions(n, channels: int):
 
 
 @keras.saving.register_keras_serializable("wideband")
-class AFiLM(TFiLM):
+class AFiLM(Modulation):
     """Scales each block of a sequence by the output of a transformer over all blocks.
 
     It is a `TFiLM` with attention over the maxima of the blocks in place of the LSTM.
@@ -222,7 +223,7 @@ class AFiLMNet(Network):
         blocks: "paper" or "published", as in `tfilm.TFiLMNet`.
         patch: samples of the training patches, which determine the blocks as in `tfilm.TFiLMNet`;
             n is a multiple of a block.
-        depth: number of layers of every transformer; 4 as published.
+        depth: number of layers of every transformer, from 1 to 32; 4 as published.
         width: multiplies every number of filters and hidden units, rounded to multiples of the
             8 heads, for networks that train on a laptop.
         dropout: dropout rate in the U-Net's bottleneck and on its way up; active in training only.
@@ -230,7 +231,7 @@ class AFiLMNet(Network):
         name: the name of the Keras model.
 
     Raises:
-        UserError: as in `tfilm.TFiLMNet`.
+        UserError: as in `tfilm.TFiLMNet`, or the depth is out of range.
 
     Example:
         >>> AFiLMNet(width=0.25)(keras.ops.zeros((1, 8192, 1))).shape
@@ -251,6 +252,7 @@ class AFiLMNet(Network):
         attention_dropout: float = 0.1,
         name: str = "afilm",
     ) -> None:
+        check_range("depth", depth, 1, DEEPEST)
         *filters, bottleneck, feed_forward = widen(
             (*FILTERS, BOTTLENECK_FILTERS, FEED_FORWARD), width, HEADS
         )

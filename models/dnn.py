@@ -14,13 +14,17 @@ Where the code and its effect differ, and what is implemented here:
   be fractions; here they are rounded down, as in Python 2.
 - Dense layers start with a standard deviation of 1e-7. Batch normalization precedes the activation.
   The last layer has both, too, which scales its negative outputs by the slope of the activation.
+- The statistics of the batch normalization follow the training batches here. In the code they keep
+  their initial values, a mean of 0 and a variance of 1, because the training runs only the
+  optimizer's updates, not those of Keras's layers. Layers are thus normalized in training, but not
+  at inference. `moving_statistics=False` does the same.
 """
 
 import keras
 from keras import layers
 
-from ..command import UserError
 from .layers import add_wave, widen
+from .limits import DEEPEST, LONGEST_PATCH, check_range
 from .system import Network
 
 
@@ -34,13 +38,16 @@ class DNN(Network):
 
     Args:
         patch: samples of a frame; 8192 as published.
-        depth: number of dense layers, at least 2; 4 as published.
+        depth: number of dense layers, from 2 to 32; 4 as published.
         skips: whether a hidden layer adds its input to its output if their shapes agree.
+        moving_statistics: whether the statistics that inference normalizes with follow those of the
+            training batches.
         width: multiplies the units of the hidden layers, for networks that train on a laptop.
         name: the name of the Keras model.
 
     Raises:
-        UserError: there are fewer than 2 layers, or patch and width leave a layer without units.
+        UserError: the depth or the patch is out of range, or the width leaves a layer without
+            units.
 
     Example:
         >>> DNN(patch=256)(keras.ops.zeros((1, 8192, 1))).shape
@@ -57,10 +64,12 @@ class DNN(Network):
         depth: int = 4,
         skips: bool = True,
         width: float = 1.0,
+        moving_statistics: bool = True,
         name: str = "dnn",
     ) -> None:
-        if depth < 2:
-            raise UserError(f"depth {depth} must be at least 2")
+        check_range("depth", depth, 2, DEEPEST)
+        # Shorter patches would leave the first layer without units.
+        check_range("patch", patch, 6, LONGEST_PATCH)
         units = widen([patch // 6, *[patch // 2] * (depth - 2)], width)
 
         # === Functional Model ===
@@ -70,7 +79,7 @@ class DNN(Network):
             y = layers.Dense(
                 count, kernel_initializer=keras.initializers.RandomNormal(stddev=1e-7)
             )(x)
-            y = layers.BatchNormalization()(y)
+            y = layers.BatchNormalization(momentum=0.99 if moving_statistics else 1.0)(y)
             y = layers.LeakyReLU(negative_slope=0.2)(y)
             x = layers.Add()([y, x]) if skips and x.shape == y.shape else y
         x = layers.Reshape((-1, 1))(x)  # (batch, n, 1)
@@ -78,4 +87,5 @@ class DNN(Network):
 
         # === Config ===
         self.patch, self.depth, self.skips, self.width = patch, depth, skips, width
+        self.moving_statistics = moving_statistics
         self.multiple = patch

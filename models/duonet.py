@@ -14,8 +14,6 @@ one network restores bands of all widths. What differs from AP-BWE:
 - Frames have 400 samples every 100 and 257 bins, so the network takes an eighth of the operations.
 """
 
-import math
-
 import keras
 from keras import layers, ops
 

@@ -26,6 +26,7 @@ import numpy as np
 from keras import layers, ops
 
 from .layers import FixedConv, add_wave, check_choice, sinc_kernel, widen
+from .limits import check_range
 from .spectral import inverse_rfft
 from .system import Network
 
@@ -63,11 +64,12 @@ class FrameNet(Network):
         ratio: the high rate over the low rate: 2, 4, 8 or 16.
         width: multiplies the channels.
         noise: standard deviation of the noise that training adds to the input levels, in units of
-            17 dB. It keeps the network from memorizing recordings by their levels.
+            17 dB, from 0 to 1. It keeps the network from memorizing recordings by their levels.
         name: the name of the Keras model.
 
     Raises:
-        UserError: the ratio is not supported, or the width leaves a layer without channels.
+        UserError: the ratio is not supported, the noise is out of range, or the width leaves a
+            layer without channels.
 
     Example:
         >>> FrameNet(ratio=4)(keras.ops.zeros((1, 1024, 1))).shape
@@ -80,6 +82,7 @@ class FrameNet(Network):
         self, ratio: int = 4, width: float = 1.0, noise: float = 0.5, name: str = "framenet"
     ) -> None:
         check_choice("ratio", ratio, (2, 4, 8, 16))
+        check_range("noise", noise, 0, 1)
         (channels,) = widen((CHANNELS,), width)
         hop, window = HOP // ratio, WINDOW // ratio
         # The cutoff is the highest band of the low wave and the lowest band of the high band.

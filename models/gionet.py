@@ -23,6 +23,10 @@ Where the thesis, its code and the papers before it differ, and what is implemen
   and 16 bins after the levels. On the way up the code keeps the bottleneck's block of 16, as the
   published TFiLM does: 64, 128 and 256 blocks in time, 32, 64 and 128 in the spectrum.
   `blocks="published"` follows the code; "paper" is the text and the default.
+- The gates of the LSTM are the default of Keras. The code ran on Google Colab in February 2021 with
+  TensorFlow 1.15.2. Its version of Keras, below 2.4, is not recorded. Most likely it was 2.3.1,
+  whose gates are sigmoids; up to version 2.2 they were hard sigmoids. `gates` selects one;
+  "sigmoid" is the default.
 - The figures of the text show "slim" nets of half the size; the trained sizes are those above.
 - The text modulates with a scale and a shift; the code and the layer here with a scale only.
 - The last convolution starts orthogonal in the U-Nets and with a standard deviation of 0.05 in the
@@ -36,10 +40,11 @@ from functools import partial
 
 import keras
 
-from .layers import add_wave, check_choice, check_patch, widen
-from .spectral import time_frequency
+from .layers import GATES, TFiLM, add_wave, check_choice, check_patch, widen
+from .limits import check_range
+from .spectral import FUSIONS, HIGHEST_RATIO, time_frequency
 from .system import Network
-from .unets import film_unet, first_block, unet
+from .unets import BLOCKS, film_unet, first_block, unet
 
 # name: (kind and filters of the time branch, the same of the spectral branch)
 VARIANTS = {
@@ -72,11 +77,12 @@ class GioNet(Network):
             bottleneck.
         width: multiplies every number of filters, for networks that train on a laptop.
         dropout: dropout rate in the bottlenecks and on the way up; active in training only.
+        gates: "sigmoid" or "hard_sigmoid", the activation of the gates of the modulations' LSTMs.
         name: the name of the Keras model; by default the variant.
 
     Raises:
-        UserError: the variant, the fusion or the blocks are unknown, the ratio is below 1, the
-            network does not take the patch, or the width leaves a layer without filters.
+        UserError: the variant, the fusion, the blocks or the gates are unknown, the ratio is out of
+            range, the network does not take the patch, or the width leaves a layer without filters.
 
     Example:
         >>> GioNet(width=0.25)(keras.ops.zeros((1, 8192, 1))).shape
@@ -96,19 +102,21 @@ class GioNet(Network):
         patch: int = 8192,
         width: float = 1.0,
         dropout: float = 0.5,
+        gates: str = "sigmoid",
         name: str = "",
     ) -> None:
         check_choice("variant", variant, VARIANTS)
+        check_choice("fusion", fusion, FUSIONS)
+        check_choice("blocks", blocks, BLOCKS)
+        check_choice("gates", gates, GATES)
+        check_range("ratio", ratio, 1, HIGHEST_RATIO)
         time, spectral = VARIANTS[variant]
-        time_block = first_block(patch, len(KERNELS))
-        spectral_block = first_block(patch // 2, len(KERNELS)) if blocks == "paper" else time_block
-        multiple = _multiple(time[0], time_block)
-        if spectral is not None:
-            multiple = math.lcm(multiple, 2 * _multiple(spectral[0], spectral_block))
+        time_block, spectral_block = _first_blocks(variant, patch, blocks)
+        multiple = math.lcm(2 * time_block, 4 * spectral_block) if spectral else 2 * time_block
         check_patch(patch, multiple)
 
         # === Functional Model ===
-        branch = partial(_branch, blocks=blocks, width=width, dropout=dropout)
+        branch = partial(_branch, blocks=blocks, width=width, dropout=dropout, gates=gates)
         time_net = partial(branch, *time, first_block=time_block)
         wave = keras.Input((None, 1), name="interpolated")  # (batch, n, 1)
         if spectral is None:
@@ -126,7 +134,7 @@ class GioNet(Network):
 
         # === Config ===
         self.variant, self.ratio, self.fusion, self.blocks = variant, ratio, fusion, blocks
-        self.patch, self.width, self.dropout = patch, width, dropout
+        self.patch, self.width, self.dropout, self.gates = patch, width, dropout, gates
         self.multiple = multiple
 
 
@@ -143,15 +151,29 @@ def _branch(
     blocks: str,
     width: float,
     dropout: float,
+    gates: str,
 ) -> keras.KerasTensor:
     """Builds a branch, (batch, n, 1) to the same, which adds its input to its output."""
     filters = widen(filters, width)
     net = unet
     if kind == "tfilm":
-        net = partial(film_unet, first_block=first_block, blocks=blocks, last_stddev=0.05)
+        film = partial(TFiLM, gates=gates)
+        net = partial(
+            film_unet, film=film, first_block=first_block, blocks=blocks, last_stddev=0.05
+        )
     return add_wave(net(x, filters, KERNELS, filters[-1], dropout=dropout), x)
 
 
-def _multiple(kind: str, first_block: int) -> int:
-    """Returns the divisor of the lengths that a branch takes."""
-    return 2 * first_block if kind == "tfilm" else COARSEST
+def _first_blocks(variant: str, patch: int, blocks: str) -> tuple[int, int]:
+    """Returns the `first_block` of the time branch and of the spectral branch.
+
+    A branch takes multiples of twice that many samples. For a U-Net, they are its coarsest step.
+    """
+    kinds = [branch and branch[0] for branch in VARIANTS[variant]]
+    time = spectral = COARSEST // 2
+    # The spectral branch comes first, because its patches are multiples of more samples.
+    if kinds[1] == "tfilm" and blocks == "paper":
+        spectral = first_block(patch, len(KERNELS), parts=2)
+    if kinds[0] == "tfilm":
+        time = first_block(patch, len(KERNELS))
+    return time, time if kinds[1] == "tfilm" and blocks == "published" else spectral

@@ -8,8 +8,10 @@ Which of the networks is implemented here, and how it differs:
   second stage on (4800 samples, then 4096) it takes the wave at the low rate, a quarter of the
   chunk, and reaches the high rate with two more upsampling blocks. This is the network of the last
   stages: 64, 128 and 256 filters, kernels of 32, batch normalization on the way down.
-- The project also ran it with 4 and 5 levels, and without dropout in the last two blocks, where
-  dropout adds noise to the wave: see `levels` and `last_dropout`. The stage with separable
+- The project ran it with 3, 4 and 5 levels: Project/model-3-layers.py, model-4-layers.py and
+  model-5-layers.py. Project/model.py, which the scripts import, is the last one in the latest
+  commit. Files that end in -no-dropout-at-the-end.py have no dropout in the last two blocks, where
+  dropout adds noise to the wave. See `levels` and `last_dropout`. The stage with separable
   convolutions and the inception blocks are left out.
 - The project's ratio is 4. Here it is any power of 2, with one block for each factor of 2.
 - The input is added to all 32 channels where the network has returned to the low rate, not to the
@@ -41,7 +43,8 @@ class KerasUNet(Network):
 
     n is a multiple of 2 ** (levels + 1). `multiple` and `context` count samples at the low rate.
 
-    Source: Project/model.py of sutgeorge/Audio-Super-Resolution.
+    Source: Project/model-3-layers.py, model-4-layers.py and model-5-layers.py of
+    sutgeorge/Audio-Super-Resolution, one for each number of levels.
 
     Args:
         ratio: the high rate over the low rate, a power of 2; 4 as published.

@@ -1,6 +1,16 @@
-"""Functions and layers that several papers share."""
+"""Functions and layers that several papers share.
 
+Layers of Keras have had several defaults. Kuleshov's code ran on Keras 1.2.1 up to March 2021; all
+other published codes here ran on Keras 2, or on the Keras of TensorFlow.
+
+- Initial weights: those of Keras 1 differ from all later ones; see `TapOrthogonal` and
+  `_lstm_initializers`. Ours are the later ones by default, `initializer="keras1"` the others.
+- The gates of an LSTM: hard sigmoids up to Keras 2.2, sigmoids since; see `GATES`.
+"""
+
+import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -28,7 +38,7 @@ def check_choice(what: str, value: str | int, choices: Iterable[str | int]) -> N
 def check_patch(patch: int, multiple: int) -> None:
     """Raises a UserError if a patch is not a multiple of `multiple` samples."""
     if patch < 1 or patch % multiple:
-        raise UserError(f"patch of {patch} samples must be a multiple of {multiple}")
+        raise UserError(f"patch {patch} must be a multiple of {multiple}")
 
 
 def widen(counts: Sequence[int], width: float, divisor: int = 1) -> list[int]:
@@ -106,13 +116,53 @@ class Subpixel(layers.Layer):
         return batch, None if n is None else 2 * n, channels // 2
 
 
+def hard_sigmoid(x):
+    """Returns 0.2 x + 0.5, bounded to [0, 1]: the hard sigmoid of Keras 1 and 2.
+
+    The function of this name in Keras 3 is another one, with a slope of 1/6.
+    """
+    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
 @keras.saving.register_keras_serializable("wideband")
-class TFiLM(layers.Layer):
-    """Scales each block of a sequence by the output of an LSTM that runs over the blocks.
+class TapOrthogonal(keras.initializers.Initializer):
+    """The orthogonal initializer of Keras 1, for kernels (taps, c, filters).
+
+    The taps, each with c * filters weights, are orthogonal to each other and have a norm of 1.1. In
+    later versions of Keras, the filters are orthogonal and have a norm of 1, which makes the
+    weights of large layers much larger: seven times at 9 taps and 512 channels.
+    """
+
+    def __call__(self, shape, dtype=None):
+        """Draws a kernel."""
+        flat = keras.initializers.Orthogonal(gain=1.1)((shape[0], math.prod(shape[1:])), dtype)
+        return ops.reshape(flat, shape)
+
+
+# The activations of an LSTM's gates.
+GATES = ("sigmoid", "hard_sigmoid")
+# A version of Keras -> its orthogonal initializer of convolutions.
+INITIALIZERS = {"keras2": keras.initializers.Orthogonal, "keras1": TapOrthogonal}
+
+
+def _lstm_initializers(initializer: str, channels: int) -> dict[str, Any]:
+    """Returns the initializers of an LSTM from c channels to c units, as arguments of the layer.
+
+    Keras 1 draws each of the eight matrices (c, c) from Glorot's uniform distribution. Later
+    versions draw the four of the input as one matrix (c, 4 c), and those of the states orthogonal.
+    """
+    if initializer == "keras2":
+        return {}
+    bound = math.sqrt(3 / channels)
+    names = ("kernel_initializer", "recurrent_initializer")
+    return {name: keras.initializers.RandomUniform(-bound, bound) for name in names}
+
+
+class Modulation(layers.Layer):
+    """Scales each block of a sequence by the output of a layer that runs over the blocks.
 
     (batch, n, c) is cut into n / block blocks. The maximum of each block, (batch, n / block, c),
-    goes through an LSTM of c units, whose output multiplies all samples of the block, channel by
-    channel. The layer works in any Keras model, after any layer with an output (batch, n, c).
+    goes through that layer, whose output multiplies all samples of the block, channel by channel.
 
     Source: Birnbaum et al. 2019. The paper has a scale and a shift for each block; the published
     code and this layer have only the scale.
@@ -123,10 +173,6 @@ class TFiLM(layers.Layer):
 
     Raises:
         UserError: the block has no samples, or the length is not a multiple of the block.
-
-    Example:
-        >>> TFiLM(block=128)(keras.ops.ones((2, 4096, 16))).shape
-        TensorShape([2, 4096, 16])
     """
 
     def __init__(self, block: int, **kwargs) -> None:
@@ -144,7 +190,7 @@ class TFiLM(layers.Layer):
 
     def make_sequence(self, channels: int) -> layers.Layer:
         """Creates the layer (batch, blocks, c) to (batch, blocks, c) that computes the scales."""
-        return layers.LSTM(channels, return_sequences=True, dtype=self.dtype_policy)
+        raise NotImplementedError
 
     def call(self, x, training=None):
         """Scales x (batch, n, c) block by block."""
@@ -164,3 +210,53 @@ class TFiLM(layers.Layer):
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
         return {**super().get_config(), "block": self.block}
+
+
+@keras.saving.register_keras_serializable("wideband")
+class TFiLM(Modulation):
+    """Scales each block of a sequence by the output of an LSTM that runs over the blocks.
+
+    A `Modulation` by an LSTM of c units. The layer works in any Keras model, after any layer with
+    an output (batch, n, c).
+
+    Source: Birnbaum et al. 2019.
+
+    Args:
+        block: samples per block, at least 1. The length n must be a multiple of the block.
+        gates: "sigmoid" or "hard_sigmoid", the activation of the LSTM's gates. Both take the same
+            weights.
+        initializer: "keras2" or "keras1", the version of Keras whose initial weights the LSTM has.
+        **kwargs: arguments of a Keras layer, such as `name` and `dtype`.
+
+    Raises:
+        UserError: `gates` or `initializer` is unknown, the block has no samples, or the length is
+            not a multiple of the block.
+
+    Example:
+        >>> TFiLM(block=128)(keras.ops.ones((2, 4096, 16))).shape
+        TensorShape([2, 4096, 16])
+    """
+
+    def __init__(
+        self, block: int, gates: str = "sigmoid", initializer: str = "keras2", **kwargs
+    ) -> None:
+        check_choice("gates", gates, GATES)
+        check_choice("initializer", initializer, INITIALIZERS)
+        super().__init__(block, **kwargs)
+        self.gates, self.initializer = gates, initializer
+
+    def make_sequence(self, channels: int) -> layers.Layer:
+        """Creates the LSTM."""
+        dtype = self.dtype_policy
+        initializers = _lstm_initializers(self.initializer, channels)
+        if self.gates == "sigmoid":
+            return layers.LSTM(channels, return_sequences=True, dtype=dtype, **initializers)
+        # TFLite's LSTM, with which the export replaces that layer, has sigmoid gates only.
+        cell = layers.LSTMCell(
+            channels, recurrent_activation=hard_sigmoid, dtype=dtype, **initializers
+        )
+        return layers.RNN(cell, return_sequences=True, dtype=dtype)
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments."""
+        return {**super().get_config(), "gates": self.gates, "initializer": self.initializer}

@@ -7,6 +7,7 @@ trained and what it is good for. `python -m wideband.train.ship` adds a network.
 """
 
 import hashlib
+import re
 from pathlib import Path
 
 from ..command import UserError
@@ -46,7 +47,17 @@ def checksum(path: Path) -> str:
 
 
 def read_sums() -> dict[str, str]:
-    """Reads the checksum of each file. `sha256sum --check` reads the same file."""
+    """Reads the checksum of each file. `sha256sum --check` reads the same file.
+
+    Raises:
+        UserError: the file with the checksums is damaged.
+    """
     path = WEIGHTS / SUMS
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return {file: expected for expected, _, file in (line.partition("  ") for line in lines)}
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    sums = {}
+    for line in text.splitlines():
+        match = re.fullmatch(r"([0-9a-f]{64})  (\S+)", line)
+        if match is None:
+            raise UserError(f"{path}: damaged; install wideband again")
+        sums[match[2]] = match[1]
+    return sums

@@ -3,6 +3,10 @@
 import csv
 import dataclasses
 import json
+import re
+import reprlib
+import typing
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +16,18 @@ from ..command import UserError
 from ..command.files import write_json
 
 RECORD, HISTORY = "run.json", "history.csv"
-# Fields of the recipe that every record has.
-RECIPE_FIELDS = ("name", "source", "model", "arguments", "sample_rate", "ratio", "protocol")
+# Fields of the recipe that every record has, with their types.
+RECIPE_FIELDS = {
+    "name": str,
+    "source": str,
+    "model": str,
+    "arguments": dict[str, Any],
+    "sample_rate": int,
+    "ratio": int | str,
+    "protocol": str,
+}
+# Larger values are not those of a run; the arithmetic with them could overflow.
+MAX_SAMPLE_RATE, MAX_RATIO = 10**6, 1000
 
 
 @dataclass
@@ -54,14 +68,13 @@ class Record:
             )
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            timings = Timings(**content.pop("timings", {}))
-            record = cls(**content, timings=timings)
-            missing = {*RECIPE_FIELDS} - {*record.recipe}
-        except (ValueError, TypeError, AttributeError) as error:
-            raise _damaged(path) from error
-        if missing:
-            raise _damaged(path)
-        return record
+            _check_types(content, typing.get_type_hints(cls), ["recipe"])
+            _check_recipe(content["recipe"])
+            timings = content.pop("timings", {})
+            _check_types(timings, typing.get_type_hints(Timings))
+            return cls(**content, timings=Timings(**timings))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise damaged(path, error) from error
 
     def write(self, folder: Path) -> None:
         """Writes the record into a run folder."""
@@ -122,20 +135,81 @@ def read_history(folder: Path) -> list[dict[str, float]]:
         one row per finished epoch, column -> value; no rows if there is no history yet.
 
     Raises:
-        UserError: the history is damaged.
+        UserError: the history is damaged: a cell is no number, or a row or a part of it is missing.
     """
     path = folder / HISTORY
     if not path.is_file():
         return []
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [
-                {key: int(text) if text.isdigit() else float(text) for key, text in row.items()}
-                for row in csv.DictReader(file)
-            ]
-    except (ValueError, TypeError, AttributeError) as error:
-        raise _damaged(path) from error
+        text = path.read_text(encoding="utf-8-sig")
+        rows = csv.DictReader(text.splitlines())
+        history = [_parse_row(epoch, row) for epoch, row in enumerate(rows, 1)]
+        if text and not text.endswith("\n"):
+            raise ValueError("its last line is cut")
+    except (ValueError, csv.Error) as error:
+        raise damaged(path, error) from error
+    return history
 
 
-def _damaged(path: Path) -> UserError:
-    return UserError(f"{path}: damaged; delete the folder and train the run again")
+def damaged(path: Path, cause: object) -> UserError:
+    """Returns the error for a damaged file of a run folder."""
+    return UserError(
+        f"{path}: damaged ({' '.join(str(cause).split())}); put back a copy of the file, or train "
+        "the run again in another folder"
+    )
+
+
+def _parse_row(epoch: int, row: Mapping[str, str]) -> dict[str, float]:
+    """Parses a row of the history; raises ValueError if it is not that of the epoch."""
+    # DictReader collects cells without a column under None, and sets missing cells to None.
+    if None in row or None in row.values():
+        raise ValueError(f"the row of epoch {epoch} does not have one cell for each column")
+    if row.get("epoch") != str(epoch):
+        raise ValueError(f"the row of epoch {epoch} is missing, or not in its place")
+    return {key: int(text) if text.isdecimal() else float(text) for key, text in row.items()}
+
+
+def _check_recipe(recipe: Mapping[str, Any]) -> None:
+    """Raises ValueError if a recipe lacks a field of `RECIPE_FIELDS`, or has a wrong value."""
+    _check_types(recipe, RECIPE_FIELDS, RECIPE_FIELDS)
+    ratio = str(recipe["ratio"])
+    # Fraction("1e999999999") would not return.
+    whole_or_quotient = re.fullmatch(r"\d{1,9}(/0*[1-9]\d{,8})?", ratio)
+    if not whole_or_quotient or not 1 < Fraction(ratio) <= MAX_RATIO:
+        raise ValueError(f"ratio is {reprlib.repr(ratio)}")
+    if not 0 < recipe["sample_rate"] <= MAX_SAMPLE_RATE:
+        raise ValueError(f"sample_rate is {reprlib.repr(recipe['sample_rate'])}")
+
+
+def _check_types(content: Any, types: Mapping[str, Any], required: Iterable[str] = ()) -> None:
+    """Raises ValueError if a JSON value is not an object with entries of these types.
+
+    Args:
+        content: the value.
+        types: key -> type.
+        required: keys that must be there.
+    """
+    if not isinstance(content, dict):
+        raise ValueError(f"{reprlib.repr(content)} is not a JSON object")
+    for key in required:
+        if key not in content:
+            raise ValueError(f"{key} is missing")
+    for key, kind in types.items():
+        if key in content and not _has_type(content[key], kind):
+            raise ValueError(f"{key} is {reprlib.repr(content[key])}")
+
+
+def _has_type(value: Any, kind: Any) -> bool:
+    """Returns whether a JSON value has a type, such as `dict[str, float] | None`."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is dict:
+        return isinstance(value, dict) and all(_has_type(each, inner[1]) for each in value.values())
+    if origin is list:
+        return isinstance(value, list) and all(_has_type(each, inner[0]) for each in value)
+    if inner:  # a union
+        return any(_has_type(value, each) for each in inner)
+    if dataclasses.is_dataclass(kind):
+        kind = dict
+    elif kind is float:
+        kind = int | float
+    return kind is Any or (isinstance(value, kind) and not isinstance(value, bool))

@@ -9,10 +9,12 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from ..command import UserError
 from .layers import check_choice
+from .limits import check_range
 
 FUSIONS = ("paper", "published")
+# The shortest waves of the networks have 16 bins above DC, at least one for each copy.
+HIGHEST_RATIO = 16
 # The lower bound of magnitudes that are divisors. The rounding noise of 16-bit audio alone has
 # magnitudes of about 8e-4 in a patch of 8192 samples, so a bin below the floor is inaudible.
 FLOOR = 1e-4
@@ -57,11 +59,11 @@ class Replicator(layers.Layer):
     takes only ratios that divide the bins.
 
     Args:
-        ratio: the high rate over the low rate, at least 1; a ratio of 1 only removes DC.
+        ratio: the high rate over the low rate, from 1 to 16; a ratio of 1 only removes DC.
         **kwargs: arguments of a Keras layer, such as `name` and `dtype`.
 
     Raises:
-        UserError: the ratio is below 1.
+        UserError: the ratio is out of range.
 
     Example:
         >>> Replicator(2)(keras.ops.reshape(keras.ops.arange(5.0), (1, 5, 1)))[0, :, 0]
@@ -69,8 +71,7 @@ class Replicator(layers.Layer):
     """
 
     def __init__(self, ratio: int, **kwargs) -> None:
-        if ratio < 1:
-            raise UserError(f"ratio {ratio} must be at least 1")
+        check_range("ratio", ratio, 1, HIGHEST_RATIO)
         super().__init__(**kwargs)
         self.ratio = ratio
 

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from .limits import check_arguments, check_wave
+
 # Predictions by name. Each is a tensor, or several tensors by name.
 Outputs = dict[str, Any]
 
@@ -77,7 +79,22 @@ class Network(keras.Model, System):
 
     The constructor of a paper's network calls that of keras.Model, then stores each of its own
     arguments as an attribute of the same name.
+
+    Raises:
+        UserError: an argument has the wrong type or is out of range, or, in a call, the input has
+            the wrong shape.
     """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Network":
+        """Checks the arguments of the constructor."""
+        check_arguments(cls.__init__, args, kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Restores waves (batch, n, 1), to (batch, factor n, 1)."""
+        if args and hasattr(args[0], "shape"):
+            check_wave(self.name, args[0].shape, self.multiple)
+        return super().__call__(*args, **kwargs)
 
     def networks(self) -> dict[str, keras.Model]:
         """Returns the network itself."""
@@ -93,6 +110,7 @@ class Network(keras.Model, System):
 
     def restore(self, windows: np.ndarray) -> np.ndarray:
         """Restores windows (batch, n, 1), to (batch, factor n, 1)."""
+        check_wave(self.name, windows.shape, self.multiple)
         return self.predict_on_batch(windows)
 
     def step(self) -> keras.Model | None:

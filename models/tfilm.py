@@ -10,17 +10,25 @@ Where the paper and the published code differ, and what is implemented here:
   the default. The code keeps the bottleneck's block length of 8 on the way up, so its modulations
   run over 64, 128, 256 and 512 blocks there; `blocks="published"` does the same. Both have the same
   parameters: weights fit either one, but the outputs differ.
+- The gates of the LSTM were hard sigmoids in the code of 2019, which ran on Keras 1.2.1. Since it
+  moved to Keras 2.4, in April 2021, they have been sigmoids. Both take the same weights, but the
+  outputs differ. `gates` selects one; "sigmoid" is the default, because it is the LSTM of the
+  literature, of the code as it runs today, and of its copy in ncarraz/AFILM.
+- The initial weights of the code of 2019 are those of Keras 1: see `layers.TapOrthogonal`.
+  `initializer` selects one; "keras2", as in the code since 2021, is the default.
 - Convolutions have stride 1 and dilation 2, and max-pooling halves the sequence. The code has
-  arguments for pool and stride but never uses them; their default of 4 would not fit its subpixel
-  step.
+  arguments for the size and the stride of the pooling. It ignored them until April 2021. Since then
+  it uses them, and their default of 4 does not fit its subpixel step: only 2 works.
 - The order in the bottleneck is that of the code: pooling, dropout, activation, modulation.
-- A copy of this network (tfilm.py in ncarraz/AFILM) initializes the last convolution with a
+- The copy of this network (tfilm.py in ncarraz/AFILM) initializes the last convolution with a
   standard deviation of 0.05 in place of 0.001, and repeats the block lengths of the code.
 """
 
+from functools import partial
+
 import keras
 
-from .layers import add_wave, widen
+from .layers import TFiLM, add_wave, widen
 from .system import Network
 from .unets import film_unet, first_block
 
@@ -45,11 +53,13 @@ class TFiLMNet(Network):
             for 32 blocks in the bottleneck: 256 samples make 8.
         width: multiplies every number of filters, for networks that train on a laptop.
         dropout: dropout rate in the bottleneck and on the way up; active in training only.
+        gates: "sigmoid", or "hard_sigmoid" for the LSTM of the published code in 2019.
+        initializer: "keras2", or "keras1" for the initial weights of the published code in 2019.
         name: the name of the Keras model.
 
     Raises:
-        UserError: `blocks` is unknown, the patch cannot be halved often enough, or the width
-            leaves a layer without filters.
+        UserError: `blocks`, `gates` or `initializer` is unknown, the network does not take the
+            patch, or the width leaves a layer without filters.
 
     Example:
         >>> TFiLMNet(width=0.25)(keras.ops.zeros((1, 8192, 1))).shape
@@ -66,6 +76,8 @@ class TFiLMNet(Network):
         patch: int = 8192,
         width: float = 1.0,
         dropout: float = 0.5,
+        gates: str = "sigmoid",
+        initializer: str = "keras2",
         name: str = "tfilm",
     ) -> None:
         *filters, bottleneck = widen((*FILTERS, BOTTLENECK_FILTERS), width)
@@ -78,12 +90,15 @@ class TFiLMNet(Network):
             filters,
             KERNELS,
             bottleneck,
+            film=partial(TFiLM, gates=gates, initializer=initializer),
             first_block=block,
             blocks=blocks,
             dropout=dropout,
+            initializer=initializer,
         )
         super().__init__(wave, add_wave(x, wave), name=name)
 
         # === Config ===
         self.blocks, self.patch, self.width, self.dropout = blocks, patch, width, dropout
+        self.gates, self.initializer = gates, initializer
         self.multiple = 2 * block

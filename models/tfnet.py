@@ -9,8 +9,10 @@ Where the paper, the published code and its copies differ, and what is implement
   and copies. `fusion` selects one; "paper" is the default. Negating v turns one into the other.
 - The clamp w = (tanh(v) + 1) / 2 is in the code only. Here both variants have it.
 - The code takes the phase with atan2. Here the spectrum is scaled instead (see `Fusion`): the
-  numbers are the same, but there are no NaN gradients, of which the code's README warns. Only empty
-  bins differ: the code sets their phase to 0, here they stay empty.
+  numbers are the same, but there are no NaN gradients, of which the code's README warns. Bins
+  differ in which the magnitude of the time branch is below a floor of 1e-4: the spectral branch's
+  share is multiplied by that magnitude over 1e-4 here, but added as it is in the code. Empty bins
+  stay empty here; in the code they get the spectral branch's share with a phase of 0.
 - The convolutions on the way down and up have no bias; the bottleneck and the last one have one. No
   branch adds its input to its output. The thesis has both biases and additions.
 - The code has dropout after the activations, AudioUNet before them. The function is the same,
@@ -30,7 +32,8 @@ from functools import partial
 import keras
 
 from .layers import check_choice, check_patch, widen
-from .spectral import time_frequency
+from .limits import check_range
+from .spectral import FUSIONS, HIGHEST_RATIO, time_frequency
 from .system import Network
 from .unets import unet
 
@@ -55,8 +58,8 @@ class TFNet(Network):
         name: the name of the Keras model.
 
     Raises:
-        UserError: the variant or the fusion is unknown, the ratio is below 1, the patch is not a
-            multiple of 64, or the width leaves a layer without filters.
+        UserError: the variant or the fusion is unknown, the ratio is out of range, the patch is not
+            a multiple of 64, or the width leaves a layer without filters.
 
     Example:
         >>> TFNet(width=0.25)(keras.ops.zeros((1, 8192, 1))).shape
@@ -78,6 +81,8 @@ class TFNet(Network):
         name: str = "tfnet",
     ) -> None:
         check_choice("variant", variant, FILTERS)
+        check_choice("fusion", fusion, FUSIONS)
+        check_range("ratio", ratio, 1, HIGHEST_RATIO)
         filters = widen(FILTERS[variant], width)
         # The spectrum is half as long as the wave, and its branch halves levels + 1 times.
         multiple = 2 * 2 ** (len(filters) + 1)

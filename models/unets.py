@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
 from keras import layers
 
 from ..command import UserError
-from .layers import Subpixel, TFiLM, check_choice
+from .layers import INITIALIZERS, Subpixel, TFiLM, check_choice
 
 LAST_KERNEL = 9
 BLOCKS = ("paper", "published")
@@ -25,6 +26,7 @@ def unet(
     *,
     use_bias: bool = True,
     dropout: float = 0.5,
+    initializer: str = "keras2",
     last_initializer: str | keras.initializers.Initializer = "orthogonal",
 ) -> keras.KerasTensor:
     """Builds the U-Net of AudioUNet, without the skip connection from input to output.
@@ -40,33 +42,35 @@ def unet(
         use_bias: whether the convolutions on the way down and up have a bias; the bottleneck and
             the last convolution always have one.
         dropout: dropout rate in the bottleneck and on the way up.
+        initializer: "keras2" or "keras1", the orthogonal initializer of the other convolutions.
         last_initializer: initializer of the last convolution.
 
     Returns:
         (batch, n, 1).
     """
+    conv = partial(_conv, initializer=initializer)
     skips = []
     for count, kernel in zip(filters, kernels, strict=True):
         # (batch, m, c) to (batch, m / 2, count)
-        x = _conv(count, kernel, strides=2, use_bias=use_bias)(x)
+        x = conv(count, kernel, strides=2, use_bias=use_bias)(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
         skips.append(x)
 
     # (batch, m, c) to (batch, m / 2, bottleneck_filters)
-    x = _conv(bottleneck_filters, bottleneck_kernel, strides=2)(x)
+    x = conv(bottleneck_filters, bottleneck_kernel, strides=2)(x)
     x = layers.Dropout(dropout)(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
 
     for count, kernel, skip in reversed(list(zip(filters, kernels, skips, strict=True))):
         # (batch, m, c) to (batch, 2 m, count), then the channels of the skip
-        x = _conv(2 * count, kernel, use_bias=use_bias)(x)
+        x = conv(2 * count, kernel, use_bias=use_bias)(x)
         x = layers.Dropout(dropout)(x)
         x = layers.ReLU()(x)
         x = Subpixel()(x)
         x = layers.Concatenate()([x, skip])
 
     # (batch, n / 2, 2 * filters[0]) to (batch, n / 2, 2) to (batch, n, 1)
-    x = _conv(2, LAST_KERNEL, kernel_initializer=last_initializer)(x)
+    x = conv(2, LAST_KERNEL, kernel_initializer=last_initializer)(x)
     return Subpixel()(x)
 
 
@@ -89,20 +93,32 @@ def unet_context(kernels: Sequence[int], levels: int, ratio: int = 1) -> int:
     return math.ceil(reach / coarsest) * coarsest + coarsest
 
 
-def first_block(length: int, levels: int) -> int:
+def first_block(patch: int, levels: int, parts: int = 1) -> int:
     """Returns the `first_block` of a `film_unet` with which each modulation runs over 32 blocks.
 
     Source: Birnbaum et al. 2019: 32 blocks in patches of 8192 samples.
 
     Args:
-        length: length of the U-Net's input.
+        patch: samples of the training patches.
         levels: number of levels of the U-Net.
+        parts: the length of a patch divided by that of the U-Net's input.
 
     Returns:
-        samples. If the length is too short for 32 blocks of one sample in the bottleneck, there are
+        samples. If the patch is too short for 32 blocks of one sample in the bottleneck, there are
         fewer blocks.
+
+    Raises:
+        UserError: the patch does not have a whole number of blocks at every level.
     """
-    return max(length // (2 * BLOCKS_PER_PATCH), 2**levels)
+    shortest = 2**levels
+    block = max(patch // parts // (2 * BLOCKS_PER_PATCH), shortest)
+    if block % shortest or patch % (2 * block * parts):
+        enough = 2 * BLOCKS_PER_PATCH * shortest * parts
+        raise UserError(
+            f"patch {patch} must be a multiple of {enough}, or of {2 * shortest * parts} below "
+            f"{enough}"
+        )
+    return block
 
 
 def film_unet(
@@ -116,6 +132,7 @@ def film_unet(
     first_block: int = 128,
     blocks: str = "paper",
     dropout: float = 0.5,
+    initializer: str = "keras2",
     last_stddev: float = 1e-3,
 ) -> keras.KerasTensor:
     """Builds a U-Net of dilated convolutions with a modulation after each, but no skip from x.
@@ -135,26 +152,29 @@ def film_unet(
         blocks: "paper" mirrors the block lengths on the way up, which keeps the number of blocks;
             "published" keeps the bottleneck's length, as audiotfilm.py does by an oversight.
         dropout: dropout rate in the bottleneck and on the way up.
+        initializer: "keras2" or "keras1", the orthogonal initializer of the dilated convolutions.
         last_stddev: standard deviation of the last convolution's initial weights.
 
     Returns:
         (batch, n, 1).
 
     Raises:
-        UserError: `blocks` is unknown, or the first block is too short for so many levels.
+        UserError: `blocks` or `initializer` is unknown, or the first block is too short for so many
+            levels.
     """
+    conv = partial(_conv, dilation_rate=2, initializer=initializer)
     down, bottleneck, up = _block_lengths(first_block, len(filters), blocks)
     skips = []
     for count, kernel, block in zip(filters, kernels, down, strict=True):
         # (batch, m, c) to (batch, m / 2, count)
-        x = _dilated(count, kernel)(x)
+        x = conv(count, kernel)(x)
         x = layers.MaxPooling1D(2)(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
         x = film(block)(x)
         skips.append(x)
 
     # (batch, m, c) to (batch, m / 2, bottleneck_filters)
-    x = _dilated(bottleneck_filters, bottleneck_kernel)(x)
+    x = conv(bottleneck_filters, bottleneck_kernel)(x)
     x = layers.MaxPooling1D(2)(x)
     x = layers.Dropout(dropout)(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
@@ -162,7 +182,7 @@ def film_unet(
 
     for count, kernel, block in zip(filters[::-1], kernels[::-1], up, strict=True):
         # (batch, m, c) to (batch, 2 m, count), then the channels of the skip
-        x = _dilated(2 * count, kernel)(x)
+        x = conv(2 * count, kernel)(x)
         x = layers.Dropout(dropout)(x)
         x = layers.ReLU()(x)
         x = Subpixel()(x)
@@ -180,20 +200,16 @@ def _block_lengths(first: int, levels: int, blocks: str) -> tuple[list[int], int
     check_choice("blocks", blocks, BLOCKS)
     if first % 2**levels:
         raise UserError(
-            f"first block of {first} samples must be a multiple of {2**levels} to halve {levels} "
-            "times; choose another patch"
+            f"first block of {first} samples must be a multiple of {2**levels}, for {levels} levels"
         )
     down = [first >> level for level in range(levels)]
     bottleneck = first >> levels
     return down, bottleneck, down[::-1] if blocks == "paper" else [bottleneck] * levels
 
 
-def _dilated(filters: int, kernel: int) -> layers.Conv1D:
-    return _conv(filters, kernel, dilation_rate=2)
-
-
-def _conv(filters: int, kernel: int, **options: Any) -> layers.Conv1D:
+def _conv(filters: int, kernel: int, *, initializer: str, **options: Any) -> layers.Conv1D:
+    check_choice("initializer", initializer, INITIALIZERS)
     # Creating an initializer draws a seed. If it were not created where another one replaces it,
     # later layers would get other initial weights.
-    options = {"kernel_initializer": keras.initializers.Orthogonal(), **options}
+    options = {"kernel_initializer": INITIALIZERS[initializer](), **options}
     return layers.Conv1D(filters, kernel, padding="same", **options)

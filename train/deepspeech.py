@@ -88,7 +88,8 @@ class DeepSpeechExperiment:
         Raises:
             UserError: the folder holds another run.
         """
-        from .run import Run, new_record
+        from .identity import new_record
+        from .run import Run
 
         record = new_record(
             self._recipe(),
@@ -96,7 +97,7 @@ class DeepSpeechExperiment:
             data=str(self.dataset.folder.absolute()),
             flags=flags or [],
         )
-        return Run(folder, record, self.settings.epochs, select="val_wer")
+        return Run(folder, record, self.settings.epochs, validation=("val_wer",))
 
     def build(self) -> "Training":
         """Builds the network and its objective, and reads the recordings.
@@ -165,15 +166,23 @@ def define_flags(flags: Flags) -> None:
     default = Settings()
     flags.string("data", None, "Folder of a dataset made by wideband-prepare.", required=True)
     flags.string("run", None, "Run folder to create or to continue.", required=True)
-    flags.integer("hidden", default.hidden, "Width of the layers.", lower_bound=1)
-    flags.integer("epochs", default.epochs, "Passes over the train split.", lower_bound=1)
-    flags.integer("batch", default.batch, "Recordings per step.", lower_bound=1)
-    flags.number("learning_rate", default.learning_rate, "Peak for Adam.", lower_bound=0)
+    flags.integer("hidden", default.hidden, "Width of the layers.", lower_bound=1, upper_bound=4096)
+    flags.integer(
+        "epochs", default.epochs, "Passes over the train split.", lower_bound=1, upper_bound=10**6
+    )
+    flags.integer("batch", default.batch, "Recordings per step.", lower_bound=1, upper_bound=4096)
+    flags.number(
+        "learning_rate", default.learning_rate, "Peak for Adam.", lower_bound=1e-30, upper_bound=1e3
+    )
     flags.number(
         "dropout", default.dropout, "Rate in the dense layers.", lower_bound=0, upper_bound=0.9
     )
     flags.number(
-        "noise", default.noise, "Standard deviation of the noise on the features.", lower_bound=0
+        "noise",
+        default.noise,
+        "Standard deviation of the noise on the features.",
+        lower_bound=0,
+        upper_bound=100,
     )
     flags.number(
         "stretch",
@@ -182,7 +191,7 @@ def define_flags(flags: Flags) -> None:
         lower_bound=0,
         upper_bound=0.5,
     )
-    flags.integer("seed", default.seed, "Seed of weights, batches and dropout.", lower_bound=0)
+    flags.integer("seed", default.seed, "Seed of weights, batches and dropout.")
 
 
 def main(flags: Flags, arguments: list[str]) -> None:

@@ -15,8 +15,9 @@ from ..evaluate.metrics import METRICS
 from ..models import pretrained
 from ..models.record import Record
 from ..upsample import find_run
+from .identity import new_record
 from .recipe import Recipe
-from .run import Run, new_record
+from .run import VALIDATION, Run
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from ..models.system import Network
     from .objective import Objective
     from .training import Training
+
+
+# The patches of a recording are in memory at the same time; in float32, this is half a gigabyte.
+PATCH_SAMPLES = 2**27
 
 
 class Experiment:
@@ -65,6 +70,7 @@ class Experiment:
                 f"{dataset.folder}: no recording has a patch of {recipe.patch} samples; prepare "
                 "longer recordings, or set a shorter patch"
             )
+        self._check_overlap()
         if initial_weights is None and recipe.starts_from:
             raise UserError(
                 f"{recipe.name} starts from a run of {recipe.starts_from}; name its folder with "
@@ -97,14 +103,9 @@ class Experiment:
             flags=flags or [],
         )
         recipe = self.recipe
-        return Run(
-            folder,
-            record,
-            recipe.epochs,
-            recipe.patience,
-            f"val_{recipe.select}",
-            recipe.select != "loss" and METRICS[recipe.select].higher_is_better,
-        )
+        columns = dict.fromkeys([f"val_{recipe.select}", *VALIDATION])
+        highest = recipe.select != "loss" and METRICS[recipe.select].higher_is_better
+        return Run(folder, record, recipe.epochs, recipe.patience, [*columns], highest)
 
     def build(self) -> "Training":
         """Builds the network and its objectives, and opens the data.
@@ -230,7 +231,13 @@ class Experiment:
 
     def _batches(self, epoch: int, wants: str) -> Iterator[Any]:
         """Yields the batches (low, high) of an epoch, then those of further passes."""
-        return self._patches(epoch, wants).repeat().as_numpy_iterator()
+        return self._arrays(self._patches(epoch, wants).repeat())
+
+    def _arrays(self, patches: "tf.data.Dataset") -> Iterator[Any]:
+        """Yields patches as NumPy arrays; raises a UserError that names a damaged shard."""
+        from ..data_gen import pipeline
+
+        return pipeline.arrays(patches, self.dataset, "train")
 
     def _patches(self, epoch: int, wants: str) -> "tf.data.Dataset":
         import numpy as np
@@ -256,8 +263,19 @@ class Experiment:
         augmentation = self.recipe.augmentation
         if augmentation.silence_rms or augmentation.speed_perturbation:
             # How much augmentation leaves of a recording depends on its samples.
-            return sum(1 for _ in self._patches(0, wants))
+            return sum(1 for _ in self._arrays(self._patches(0, wants)))
         return -(-self._patches_per_epoch() // self.recipe.batch)
+
+    def _check_overlap(self) -> None:
+        """Raises a UserError if the patches of a recording would exhaust the memory."""
+        patch, stride = self.recipe.patch, self.recipe.stride
+        longest = max(self.dataset.lengths("train"))
+        most = max(1, PATCH_SAMPLES // patch)
+        if (longest - patch) // stride >= most:
+            raise UserError(
+                f"stride {stride} cuts {longest} samples into more than {most} patches of {patch}; "
+                f"set a stride of at least {(longest - patch) // most + 1}"
+            )
 
     def _patches_per_epoch(self) -> int:
         """Counts the patches of an epoch without augmentation."""

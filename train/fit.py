@@ -16,6 +16,7 @@ from ..command.files import write_bytes, write_json
 from ..evaluate import curves
 from .run import Run
 from .steps import Step, averaged, compile_step, reseed, unsaved_variables
+from .tensorboard import TensorBoard
 from .training import Trainable, Training
 
 
@@ -33,28 +34,46 @@ def fit(experiment: Trainable, run: Run) -> Run:
         the finished run.
 
     Raises:
-        UserError: the training cannot be built, has no data, or its loss is not finite.
+        UserError: the training cannot be built, has no data, its loss is not finite, or the disk
+            or the memory is full.
     """
     if run.finished:
+        run.remove_leftovers()
         return run
-    with dtype_policy(experiment.precision):
-        training = experiment.build()
-        state = unsaved_variables(training.objectives, training.networks)
-        steps = [compile_step(objective) for objective in training.objectives]
-        if run.epoch:
-            run.restore(training.networks, state)
-        else:
-            _start(run, training)
-        total, done = training.steps * run.epochs, training.steps * run.epoch
-        with (
-            tqdm(total=total, initial=done, unit="step", desc=run.folder.name) as bar,
-            tf.summary.create_file_writer(str(run.folder / "events")).as_default(),
-        ):
-            while not run.finished:
-                row = _run_epoch(experiment, training, steps, run, bar)
-                run.finish_epoch(row, training.networks, state, averaged(training.objectives))
-                _publish(run, bar)
+    try:
+        with dtype_policy(experiment.precision):
+            training = experiment.build()
+            with run.training():
+                _run_epochs(experiment, training, run)
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise UserError(
+            "the memory does not suffice for this training; choose a smaller batch, patch or "
+            "network in another --run"
+        ) from error
     return run
+
+
+def _run_epochs(experiment: Trainable, training: Training, run: Run) -> None:
+    """Trains from the last epoch of the history to the end."""
+    state = unsaved_variables(training.objectives, training.networks)
+    steps = [compile_step(objective) for objective in training.objectives]
+    if run.epoch:
+        run.restore(training.networks, state)
+    else:
+        _start(run, training)
+    total, done = training.steps * run.epochs, training.steps * run.epoch
+    board = TensorBoard(run.folder / "events")
+    with tqdm(total=total, initial=done, unit="step", desc=run.folder.name) as bar:
+        while not run.finished:
+            row = _run_epoch(experiment, training, steps, run, bar)
+            rows = run.save(row, training.networks, state, averaged(training.objectives))
+            # Before the history, so that a killed run does not end without its last epoch here.
+            board.write(row)
+            figure = curves.training_curves(rows, run.record.baselines)
+            write_bytes(run.folder / "curves.png", png(figure))
+            run.finish_epoch(rows)
+            validation = {key: row[key] for key in run.validation}
+            bar.set_postfix({key: f"{value:.4g}" for key, value in validation.items()})
 
 
 @contextmanager
@@ -118,14 +137,3 @@ def _merge(logs: Sequence[Mapping[str, float]]) -> dict[str, float]:
     named = {name: value for log in logs for name, value in log.items() if name != "loss"}
     total = {"loss": sum(log["loss"] for log in logs)}
     return total | named if len(named) > 1 else total
-
-
-def _publish(run: Run, bar: tqdm) -> None:
-    """Shows the last epoch in TensorBoard, curves.png and the progress bar."""
-    row = run.rows[-1]
-    for key, value in row.items():
-        tf.summary.scalar(key, value, step=int(row["epoch"]))
-    figure = curves.training_curves(run.rows, run.record.baselines)
-    write_bytes(run.folder / "curves.png", png(figure))
-    validation = {key: f"{value:.4g}" for key, value in row.items() if key.startswith("val_")}
-    bar.set_postfix(validation)

@@ -4,7 +4,6 @@ This module does not import Keras, so that mistakes in a recipe are found before
 """
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -47,6 +46,27 @@ SCHEDULES = {
 }
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
+# The lowest and the highest value of each number in a recipe. They leave out what cannot work or
+# would exhaust the machine.
+BOUNDS = {
+    "learning_rate": (1e-30, 1000.0),
+    "epsilon": (1e-30, 1.0),
+    "weight_decay": (0.0, 1000.0),
+    "clip_norm": (1e-30, 1e30),
+    "critic_width": (1e-3, 16.0),
+    "feature_matching": (0.0, 1e6),
+    "sample_rate": (1000, 768_000),
+    "patch": (1, 2**20),
+    "stride": (1, 2**20),
+    "batch": (1, 2**16),
+    "epochs": (1, 10**6),
+    "steps_per_epoch": (1, 10**7),
+    "patience": (1, 10**6),
+    "validation_seconds": (0.01, 1e9),
+    "seed": (0, 2**32 - 1),
+}
+HEAVIEST = 1e6  # weight of a loss or critic
+
 
 @dataclass(frozen=True)
 class Adam:
@@ -79,14 +99,10 @@ class Adam:
 
     def __post_init__(self) -> None:
         lookup(SCHEDULES, self.schedule, "schedule")
-        _check_positive(self, "learning_rate", "epsilon")
-        if self.clip_norm is not None:
-            _check_positive(self, "clip_norm")
+        _check_bounds(self)
         for key in ("beta_1", "beta_2", "average"):
             if not 0 <= getattr(self, key) < 1:
                 raise UserError(f"{key} {getattr(self, key)} must be at least 0 and below 1")
-        if not 0 <= self.weight_decay < math.inf:
-            raise UserError(f"weight_decay {self.weight_decay} must be at least 0")
 
 
 @dataclass(frozen=True)
@@ -108,7 +124,7 @@ class Adversarial:
 
     def __post_init__(self) -> None:
         lookup(dict.fromkeys(ADVERSARIAL_LOSSES), self.loss, "adversarial loss")
-        _check_positive(self, "critic_width", "feature_matching")
+        _check_bounds(self)
 
 
 @dataclass(frozen=True)
@@ -153,25 +169,16 @@ class Recipe:
     def __post_init__(self) -> None:
         lookup(dict.fromkeys(models.names()), self.model, "model")
         lookup(dict.fromkeys(PRECISIONS), self.precision, "precision")
-        if self.any_band:
-            if self.ratio != 1:
-                raise UserError(
-                    f"ratio {self.ratio}: augmentation.random_band makes all waves at the high "
-                    "rate, which is a ratio of 1"
-                )
-        else:
+        if not self.any_band:
             degrade.get(self.protocol).check(self.ratio)
-        _check_positive(
-            self, "sample_rate", "patch", "stride", "batch", "epochs", "validation_seconds"
-        )
+        elif self.ratio != 1:
+            raise UserError(
+                f"ratio {self.ratio}: augmentation.random_band makes all waves at the high rate, "
+                "which is a ratio of 1"
+            )
         if self.select != "loss":
             lookup(METRICS, self.select, "metric in select")
-        for key in ("steps_per_epoch", "patience"):
-            value = getattr(self, key)
-            if value is not None and value < 1:
-                raise UserError(f"{key} {value} must be at least 1, or none")
-        if self.seed < 0:
-            raise UserError(f"seed {self.seed} must be at least 0")
+        _check_bounds(self)
         if self.arguments.get("ratio", self.ratio) != self.ratio:
             raise UserError(
                 f"arguments.ratio {self.arguments['ratio']} differs from the ratio {self.ratio}; "
@@ -193,8 +200,11 @@ class Recipe:
         """Checks the names and weights of the losses or the critics."""
         for name, weight in getattr(self, key).items():
             needed = lookup(shortest, name, {"losses": "loss", "critics": "critic"}[key])
-            if not 0 < weight < math.inf:
-                raise UserError(f"{key}.{name} {weight} must be above 0; 0 in --set removes it")
+            if not 0 < weight <= HEAVIEST:
+                raise UserError(
+                    f"{key}.{name} {weight} must be above 0 and at most {HEAVIEST:g}; 0 in --set "
+                    "removes it"
+                )
             if self.patch < needed:
                 raise UserError(
                     f"patch {self.patch} is too short for {key}.{name}, which needs {needed} "
@@ -215,14 +225,14 @@ class Recipe:
         Raises:
             UserError: it is not a recipe.
         """
-        values = _nest(content) if "spectral_weight" in content else dict(content)
         try:
+            values = _nest(content) if "spectral_weight" in content else dict(content)
             values["ratio"] = quotient(values["ratio"])
             values["augmentation"] = Augmentation(**values["augmentation"])
             values["optimizer"] = Adam(**values["optimizer"])
             values["adversarial"] = Adversarial(**values.get("adversarial", {}))
             return cls(**values)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise UserError(f"not a recipe: {error}") from error
 
 
@@ -238,7 +248,13 @@ def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _check_positive(settings: Adam | Adversarial | Recipe, *keys: str) -> None:
-    for key in keys:
-        if not 0 < getattr(settings, key) < math.inf:
-            raise UserError(f"{key} {getattr(settings, key)} must be above 0")
+def _check_bounds(settings: Adam | Adversarial | Recipe) -> None:
+    """Raises a UserError if a number is not within its `BOUNDS`."""
+    for each in dataclasses.fields(settings):
+        value = getattr(settings, each.name)
+        if each.name in BOUNDS and value is not None:
+            lowest, highest = BOUNDS[each.name]
+            # Not a number is out of all bounds, since comparisons with it are false.
+            if not lowest <= value <= highest:
+                none = ", or none" if each.default is None else ""
+                raise UserError(f"{each.name} {value} must be from {lowest} to {highest}{none}")

@@ -10,48 +10,60 @@ curves.png, events/   the history as a figure and for TensorBoard
 A system with several networks has one weights file for each: best.NAME.weights.h5.
 """
 
-import importlib.metadata
-import json
-import platform
+import io
 import re
-import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..command import UserError
-from ..command.files import replacing, write_csv
-from ..command.run import machine
-from ..models.record import HISTORY, Record, Timings, read_history
+from ..command.files import check_writable, write_bytes, write_csv, writing
+from ..command.locks import locked
+from ..models import pretrained
+from ..models.record import HISTORY, Record, Timings, damaged, read_history
+from .identity import check_same
 
 if TYPE_CHECKING:
     import keras
 
-PACKAGES = ("wideband", "keras", "tensorflow", "numpy")
+# The columns that validation adds to the history of a system.
+VALIDATION = ("val_loss", "val_snr", "val_lsd")
+
+Rows = list[dict[str, float]]
+
+_CHECKPOINT = re.compile(r"last-(\d{4,})(\.\w+)?\.(weights\.h5|state\.npz)")
+# What NumPy raises for a damaged file.
+_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError)
+_ERRORS += (RuntimeError, zipfile.BadZipFile, zlib.error)
+
+AS_TRAINED = nullcontext()
 
 
 class Run:
     """A run folder, new or continued.
 
     Args:
-        folder: created when the first file is written.
+        folder: created when the training starts.
         record: identifies the run by recipe, dataset and initial weights. A folder with epochs of
             another run is refused.
         epochs: the training ends after this many.
-        patience: it also ends after this many epochs in which neither `select` nor val_snr
-            improved.
-        select: the column of the history that decides which epoch is the best.
-        highest: whether its highest value is the best, not its lowest.
+        patience: it also ends after this many epochs in which neither the first column of
+            validation nor val_snr improved.
+        validation: the columns that validation adds to the history. The epoch with the lowest
+            value in the first is the best.
+        highest: the epoch with the highest value in the first column is the best instead.
 
     Attributes:
         rows: the history.
         record: as given, or that of the run's start if it continues.
 
     Raises:
-        UserError: the folder holds another run, or is damaged.
+        UserError: the folder holds another run, is damaged, or another process trains in it.
     """
 
     def __init__(
@@ -60,18 +72,28 @@ class Run:
         record: Record,
         epochs: int,
         patience: int | None = None,
-        select: str = "val_loss",
+        validation: Sequence[str] = VALIDATION,
         highest: bool = False,
     ) -> None:
         self.folder, self.epochs, self.patience = folder, epochs, patience
-        self.select, self._sign = select, -1 if highest else 1
+        self._sign = -1 if highest else 1
+        self.validation, self.select = validation, validation[0]
+        if record.data and folder.resolve() == Path(record.data).resolve():
+            raise UserError(f"{folder}: the folder of the dataset; choose another --run")
+        if folder.is_dir():
+            with locked(folder, self._busy()):
+                pass
         self.rows = read_history(folder)
+        self.record = record
         if self.rows:
             self.record = Record.read(folder)
-            _check_same(folder, self.record, record)
-        else:
-            self.record = record
-        self.remove_leftovers()
+            check_same(folder, self.record, record)
+            self.record.data = record.data  # the dataset may have moved
+            if missing := {"loss", *validation, "seconds"} - self.rows[0].keys():
+                raise damaged(folder / HISTORY, f"it has no {', '.join(sorted(missing))}")
+        if not self.finished:
+            check_writable(folder / HISTORY)
+            self._check_checkpoints()
 
     @property
     def epoch(self) -> int:
@@ -81,11 +103,7 @@ class Run:
     @property
     def best(self) -> dict[str, float]:
         """The history's row with the best value of `select`, the last one among equals."""
-        return min(reversed(self.rows), key=self._rank)
-
-    def _rank(self, row: dict[str, float]) -> float:
-        """Returns the value of `select`, negated if the highest is the best."""
-        return self._sign * row[self.select]
+        return self._best(self.rows)
 
     @property
     def finished(self) -> bool:
@@ -98,17 +116,34 @@ class Run:
         by_snr = max(self.rows, key=lambda row: row["val_snr"])
         return self.epoch - max(first["epoch"], by_snr["epoch"]) >= self.patience
 
-    def finish_epoch(
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Holds the lock of the folder, which it creates, while this process trains in it.
+
+        Raises:
+            UserError: another process trains in the folder, or has done so since it was opened.
+        """
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with locked(self.folder, self._busy()):
+            if len(read_history(self.folder)) != self.epoch:
+                raise UserError(
+                    f"{self.folder}: another process has trained this run in the meantime; run "
+                    "the command again, and it continues"
+                )
+            yield
+
+    def save(
         self,
         row: dict[str, float],
         networks: "Mapping[str, keras.Model]",
         state: "Sequence[keras.Variable]",
-        averaged: AbstractContextManager[None] | None = None,
-    ) -> None:
-        """Saves an epoch.
+        averaged: AbstractContextManager[None] = AS_TRAINED,
+    ) -> Rows:
+        """Saves the checkpoint of an epoch, and the weights if it is the best.
 
-        The history is written after the weights. If the run is killed before that, the checkpoint
-        of the previous epoch is still there, and the run continues from it.
+        If the run is killed before `finish_epoch`, the checkpoint of the epoch before is still
+        there, and the run continues from it.
 
         Args:
             row: the epoch's row of the history, column -> value.
@@ -116,116 +151,120 @@ class Run:
             state: all other variables that a continued training needs.
             averaged: within it, the networks have the weights that were validated; by default they
                 always have.
+
+        Returns:
+            the history with this row.
         """
-        self.rows.append(row)
-        self._save_weights(self._last, networks)
-        with replacing(self._state_file) as temporary:
-            np.savez(temporary, *[np.asarray(variable) for variable in state])
-        if self.best is row:
-            with averaged or nullcontext():
+        if self.rows and row.keys() != self.rows[0].keys():
+            raise damaged(self.folder / HISTORY, f"its columns are not {', '.join(row)}")
+        rows = [*self.rows, row]
+        stem = _stem(len(rows))
+        self._save_weights(stem, networks)
+        content = io.BytesIO()
+        np.savez(content, *[np.asarray(variable) for variable in state])
+        write_bytes(self._state_file(stem), content.getvalue())
+        if self._best(rows) is row:
+            with averaged:
                 self._save_weights("best", networks)
-        write_csv(self.folder / HISTORY, self.rows)
-        self.remove_leftovers()
-        seconds = sum(row["seconds"] for row in self.rows)
-        self.record.timings = Timings(self.epoch, round(seconds, 1))
+        return rows
+
+    def finish_epoch(self, rows: Rows) -> None:
+        """Writes the history that `save` returned, from which the run then continues."""
+        seconds = sum(row["seconds"] for row in rows)
+        self.record.timings = Timings(len(rows), round(seconds, 1))
         self.record.write(self.folder)
+        write_csv(self.folder / HISTORY, rows)
+        self.rows = rows
+        self.remove_leftovers()
 
     def restore(
         self, networks: "Mapping[str, keras.Model]", state: "Sequence[keras.Variable]"
     ) -> None:
-        """Loads networks and variables as `finish_epoch` saved them after the last epoch.
+        """Loads networks and variables as `save` saved them after the last epoch.
 
         Raises:
             UserError: the checkpoint is missing or damaged.
         """
+        from ..models import weights
+
+        advice = "put back a copy of the file, or train the run again in another folder"
+        stem = _stem(self.epoch)
+        for name, network in networks.items():
+            weights.load(network, self._weights_file(stem, name), advice)
+        path = self._state_file(stem)
         try:
-            for name, network in networks.items():
-                network.load_weights(self._weights_file(self._last, name))
-            with np.load(self._state_file) as saved:
-                for variable, key in zip(state, saved.files, strict=True):
-                    variable.assign(saved[key])
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(
-                f"{self.folder}: the checkpoint {self._last} is missing or damaged; delete the "
-                "folder and train the run again"
-            ) from error
+            with np.load(io.BytesIO(path.read_bytes())) as saved:
+                arrays = [saved[key] for key in saved.files]
+            for variable, array in zip(state, arrays, strict=True):
+                variable.assign(array)
+        except _ERRORS as error:
+            raise UserError(f"{path}: damaged, or that of another run; {advice}") from error
+        self.remove_leftovers()
 
     def remove_leftovers(self) -> None:
-        """Removes what a killed run leaves: half-written files, checkpoints of other epochs."""
-        for path in self.folder.glob("*"):
-            temporary = re.fullmatch(r"\.\d+\..+", path.name)
-            checkpoint = path.name.startswith("last-")
-            if temporary or (checkpoint and not path.name.startswith(f"{self._last}.")):
-                path.unlink()
+        """Removes checkpoints of earlier epochs, of which a killed run can leave one.
 
-    @property
-    def _last(self) -> str:
-        return f"last-{self.epoch:04d}"
+        Each file is removed only if the last epoch has one of the same kind.
+        """
+        for path, epoch in self._checkpoints():
+            later = path.name.replace(_stem(epoch), _stem(self.epoch), 1)
+            if epoch < self.epoch and (self.folder / later).is_file():
+                path.unlink(missing_ok=True)
 
-    @property
-    def _state_file(self) -> Path:
-        return self.folder / f"{self._last}.state.npz"
+    def _check_checkpoints(self) -> None:
+        """Refuses a folder whose files are not those of its history, before any is replaced.
+
+        A run that was killed can have the checkpoint of the epoch after the last row.
+        """
+        found = sorted({_stem(epoch) for _, epoch in self._checkpoints()})
+        stem = _stem(self.epoch)
+        if self.rows and stem not in found:
+            others = f", which has {', '.join(found)}" if found else ""
+            raise UserError(
+                f"{self.folder}: {HISTORY} ends with epoch {self.epoch}, and its checkpoint {stem} "
+                f"is missing in the folder{others}; put back a copy of {HISTORY} or of the "
+                "checkpoint, or train the run again in another folder"
+            )
+        best = [path.name for path in self.folder.glob("best*.weights.h5")]
+        tflite = self.folder / pretrained.TFLITE_FILE
+        if not self.rows and (set(found) - {_stem(1)} or (best and not found) or tflite.exists()):
+            raise UserError(
+                f"{self.folder}: has weights and no {HISTORY}; put back a copy of {HISTORY}, or "
+                "choose another --run"
+            )
+
+    def _checkpoints(self) -> list[tuple[Path, int]]:
+        """Lists the files of checkpoints with their epochs."""
+        matches = [(path, _CHECKPOINT.fullmatch(path.name)) for path in self.folder.glob("last-*")]
+        numbered = [(path, int(match[1])) for path, match in matches if match]
+        # Other numbers of digits are not ours.
+        return [each for each in numbered if each[0].name.startswith(f"{_stem(each[1])}.")]
+
+    def _best(self, rows: Rows) -> dict[str, float]:
+        return min(reversed(rows), key=self._rank)
+
+    def _rank(self, row: dict[str, float]) -> float:
+        return self._sign * row[self.select]
+
+    def _busy(self) -> str:
+        return (
+            f"{self.folder}: another process trains this run; wait until it ends, or choose "
+            "another --run"
+        )
+
+    def _state_file(self, stem: str) -> Path:
+        return self.folder / f"{stem}.state.npz"
 
     def _weights_file(self, stem: str, network: str) -> Path:
         suffix = "" if network == "network" else f".{network}"
         return self.folder / f"{stem}{suffix}.weights.h5"
 
     def _save_weights(self, stem: str, networks: "Mapping[str, keras.Model]") -> None:
+        from ..models import weights
+
         for name, network in networks.items():
-            with replacing(self._weights_file(stem, name)) as temporary:
-                network.save_weights(temporary)
+            weights.save(network, self._weights_file(stem, name))
 
 
-def new_record(recipe: Mapping[str, Any], **fields: Any) -> Record:
-    """Returns the record of a run that starts now, on this machine.
-
-    Args:
-        recipe: as JSON.
-        **fields: further fields of `Record`.
-    """
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return Record(
-        dict(recipe),
-        versions={"python": platform.python_version(), **versions},
-        commit=_commit(),
-        machine=machine(),
-        **fields,
-    )
-
-
-def _check_same(folder: Path, found: Record, expected: Record) -> None:
-    """Refuses a folder whose record is that of another run."""
-    for section in ("recipe", "dataset", "initial_weights"):
-        has, needs = (_comparable(getattr(record, section)) for record in (found, expected))
-        for key in sorted(has.keys() | needs):
-            if has.get(key) != needs.get(key):
-                raise UserError(
-                    f"{folder} holds a run whose {section} has {key}={has.get(key)}, not "
-                    f"{needs.get(key)}; choose another --run, or delete that folder"
-                )
-
-
-def _comparable(section: dict[str, Any]) -> dict[str, Any]:
-    """Returns a section with dotted keys, without arguments that repeat a field of the recipe.
-
-    run.json has such arguments of the network, a recipe that was not built yet has not.
-    """
-    flat = {}
-    for key, value in json.loads(json.dumps(section)).items():
-        if isinstance(value, dict):
-            flat |= {f"{key}.{name}": inner for name, inner in value.items()}
-        else:
-            flat[key] = value
-    for key in ("ratio", "patch"):
-        if flat.get(f"arguments.{key}") == flat.get(key):
-            flat.pop(f"arguments.{key}", None)
-    return flat
-
-
-def _commit() -> str | None:
-    """Returns the commit of the source tree, if there is one."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
+def _stem(epoch: int) -> str:
+    return f"last-{epoch:04d}"

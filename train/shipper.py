@@ -5,14 +5,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 
 from ..command import UserError
-from ..command.files import write_text
+from ..command.files import write_bytes, write_text, writing
+from ..command.hidden import hidden_folder
 from ..models import pretrained
-from ..models.record import Record
+from ..models.record import RECORD, Record, damaged
 from ..upsample import Upsampler, find_run, load
 from ..upsample.tflite import read
 from .recipe import Recipe
@@ -27,12 +28,13 @@ def check(run: str | Path, name: str, tflite: Path | None = None) -> None:
     """Checks the arguments of `ship`, without TensorFlow.
 
     Raises:
-        UserError: the name is malformed, the run or the file is missing, or the file was exported
-            from other weights.
+        UserError: the name is malformed, the run or the file is missing or damaged, or the file
+            was exported from other weights.
     """
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
         raise UserError(f"--name={name}: use lower-case letters, digits, and dashes between them")
-    _, weights = find_run(run)
+    folder, weights = find_run(run)
+    _read_record(folder)
     if tflite and read(tflite)[1].weights_sha256 != pretrained.checksum(weights):
         raise UserError(f"{tflite}: not exported from {weights}; export it again")
 
@@ -50,11 +52,13 @@ def ship(run: str | Path, name: str, tflite: Path | None = None, weights: bool =
         the folder of the network in the package.
 
     Raises:
-        UserError: as `check`; or the network cannot be exported.
+        UserError: as `check`; or the weights are damaged, the network cannot be exported, or the
+            disk is full.
     """
     check(run, name, tflite)
     folder, source = find_run(run)
     record = _read_record(folder)
+    load(source)  # refuses damaged weights
     target = pretrained.WEIGHTS / name
     with _replacing_folder(target) as new:
         record.write(new)
@@ -91,27 +95,24 @@ def answer(upsampler: Upsampler) -> np.ndarray:
 
 def to_float16(source: Path, target: Path) -> None:
     """Copies a Keras weights file, compressed and with 16-bit floats; Keras can load the copy."""
-    with h5py.File(source) as old, h5py.File(target, "w") as new:
+    from ..models import weights
 
-        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
-            if isinstance(item, h5py.Dataset):
-                kind = "float16" if item.dtype.kind == "f" else item.dtype
-                # Shuffling puts the bytes with the exponents next to each other. This reduces
-                # large arrays by 5 %.
-                options = {"shuffle": True, "compression": "gzip"} if item.size > 4096 else {}
-                copied = new.create_dataset(name, data=item[()].astype(kind), **options)
-            else:
-                copied = new.require_group(name)
-            copied.attrs.update(item.attrs)
+    def convert(array: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+        # Shuffling puts the bytes with the exponents next to each other. This reduces large arrays
+        # by 5 %.
+        options = {"shuffle": True, "compression": "gzip"} if array.size > 4096 else {}
+        return array.astype("float16") if array.dtype.kind == "f" else array, options
 
-        new.attrs.update(old.attrs)
-        old.visititems(copy)
+    write_bytes(target, weights.rewrite(source.read_bytes(), convert))
 
 
 def _read_record(folder: Path) -> Record:
     """Reads the record of a run, without the paths of its machine."""
     record = Record.read(folder)
-    record.recipe = Recipe.from_json(record.recipe).to_json()
+    try:
+        record.recipe = Recipe.from_json(record.recipe).to_json()
+    except UserError as error:
+        raise damaged(folder / RECORD, error) from error
     record.data = record.answer = None
     record.flags = [flag for flag in record.flags if flag.partition("=")[0] not in PATH_FLAGS]
     return record
@@ -130,20 +131,19 @@ def _replacing_folder(target: Path) -> Iterator[Path]:
 
     The new folder is outside the folder of shipped networks, where it would count as a network.
     """
-    new, old = (target.parent.with_name(f".{kind}-{target.name}") for kind in ("new", "old"))
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    try:
+    with writing(target), hidden_folder(target.parent.parent) as hidden:
+        new, old = hidden / target.name, hidden / "old"
+        new.mkdir()
         yield new
         target.parent.mkdir(exist_ok=True)
         if target.exists():
             target.rename(old)
-        new.rename(target)
-    finally:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        for leftover in (new, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        try:
+            new.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)
+            raise
 
 
 def _write_sums() -> None:

@@ -12,6 +12,7 @@ from ..data_gen.dataset import Dataset
 from ..data_gen.shards import Example
 from ..evaluate import metrics
 from ..upsample import Upsampler
+from ..upsample.windows import NotFiniteError
 
 
 class Validation:
@@ -68,8 +69,9 @@ class Validation:
         """
         losses, values = [], []
         for example, low in zip(self.examples, self.lows, strict=True):
-            estimate, _ = upsampler.upsample(low, self.low_rate, keep_low_band=False)
-            if not np.isfinite(estimate).all():
+            try:
+                estimate, _ = upsampler.upsample(low, self.low_rate, keep_low_band=False)
+            except NotFiniteError:
                 return {"val_loss": math.nan}
             pad = (0, -len(estimate) % self.patch)
             patches = [

@@ -8,10 +8,15 @@ wideband-upsample - --model=phone-4x --input_rate=4000 --output=- <raw.pcm >rest
 import sys
 from io import BufferedReader
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..command import UserError
+from ..command.errors import printable
 from ..command.run import Command, Flags
 from .settings import PEAKS, RATIO, SAMPLE_RATE, Settings
+
+if TYPE_CHECKING:
+    from .files import Work
 
 
 def define_flags(flags: Flags) -> None:
@@ -53,7 +58,9 @@ def define_flags(flags: Flags) -> None:
         "What to do with peaks above 1: clip them, make the recording quieter, or write floats, "
         "which can hold them.",
     )
-    flags.integer("workers", 2, "How many recordings to restore at once.", lower_bound=1)
+    flags.integer(
+        "workers", 2, "How many recordings to restore at once.", lower_bound=1, upper_bound=64
+    )
     flags.boolean("skip_existing", False, "Skip recordings whose output exists.")
     flags.integer(
         "sample_rate",
@@ -80,7 +87,7 @@ def define_flags(flags: Flags) -> None:
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
-    """Restores every input; those that cannot be restored are named at the end."""
+    """Restores every input; those that cannot be restored are named."""
     if not arguments:
         raise UserError("name at least one recording or folder; see wideband-upsample --help")
     from . import files
@@ -95,11 +102,13 @@ def main(flags: Flags, arguments: list[str]) -> None:
         raise UserError("--input_rate is for raw samples; files have their rate in the header")
     suffix = f".{flags.format}" if flags.format else None
     output = Path(flags.output) if flags.output else files.default_output(arguments, suffix)
-    pairs = files.pair_inputs(arguments, output, suffix)
-    if settings.subtype is not None:
-        files.check_subtype(settings.subtype, pairs)
+    work = files.pair_inputs(arguments, output, suffix)
+    if settings.peak == "float":
+        files.check_subtype("--peak=float", "FLOAT", work.pairs)
+    elif settings.subtype is not None:
+        files.check_subtype(f"--subtype={settings.subtype}", settings.subtype, work.pairs)
     _check_rates(flags)
-    _restore_files(flags, settings, pairs, output)
+    _restore_files(flags, settings, work, output)
 
 
 def _check_raw(flags: Flags, arguments: list[str]) -> None:
@@ -142,21 +151,25 @@ def _restore_raw(flags: Flags, settings: Settings) -> None:
     print(message, file=sys.stderr)
 
 
-def _restore_files(
-    flags: Flags, settings: Settings, pairs: list[tuple[Path, Path]], output: Path
-) -> None:
+def _restore_files(flags: Flags, settings: Settings, work: "Work", output: Path) -> None:
     from .batch import restore_files
+    from .files import is_complete
     from .picking import candidates
+    from .pipes import spooled
 
     models = candidates(flags.model or [], flags.sample_rate, flags.ratio)
+    pairs, left_out = work
     if flags.skip_existing:
         count = len(pairs)
-        pairs = [(source, target) for source, target in pairs if not target.exists()]
+        pairs = [(source, target) for source, target in pairs if not is_complete(target)]
         print(f"{count - len(pairs)} of {count} exist already")
-    refused = restore_files(models, pairs, settings, flags.workers)
-    if refused and len(pairs) == 1:
+    errors = [UserError(f"{path}: {reason}") for path, reason in left_out.items()]
+    with spooled(pairs) as readable:
+        refused = restore_files(models, readable, settings, flags.workers, errors)
+    count = len(pairs) + len(left_out)
+    if refused and count == 1:
         raise refused[0]
-    print(f"{len(pairs) - len(refused)} of {len(pairs)} restored in {output}")
+    print(printable(f"{count - len(refused)} of {count} restored in {output}"))
     if refused:
         raise UserError(f"{len(refused)} left out, the first: {refused[0]}")
 

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from .. import audio
 from ..command import UserError
+from ..command.errors import printable
 from .picking import Candidate
 from .restore import restore_file
 from .settings import Settings
@@ -25,6 +26,7 @@ def restore_files(
     pairs: Sequence[tuple[Path, Path]],
     settings: Settings,
     workers: int = 2,
+    left_out: Sequence[UserError] = (),
 ) -> list[UserError]:
     """Restores recordings in parallel and prints a line for each when it is complete.
 
@@ -33,11 +35,14 @@ def restore_files(
         pairs: each recording and its output file.
         settings: how to restore them.
         workers: number of recordings that are restored at once.
+        left_out: errors of recordings that are not among the pairs.
 
     Returns:
-        an error for each recording that was left out.
+        an error for each recording that was left out, those given first.
     """
-    refused = []
+    refused = list(left_out)
+    # The caller reports the error of a single recording.
+    report_errors = len(pairs) + len(left_out) > 1
     stop = Event()
     total = sum(_seconds(source) for source, _ in pairs)
     # Threads are enough: NumPy, soxr, libsndfile and the networks release the interpreter lock.
@@ -61,13 +66,15 @@ def restore_files(
             for source, target in pairs
         ]
         try:
+            for error in left_out if report_errors else ():
+                bar.write(printable(f"left out: {error}"))
             for future in as_completed(futures):
                 try:
-                    bar.write(future.result())
+                    bar.write(printable(future.result()))
                 except UserError as error:
                     refused.append(error)
-                    if len(pairs) > 1:
-                        bar.write(f"left out: {error}")
+                    if report_errors:
+                        bar.write(printable(f"left out: {error}"))
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)

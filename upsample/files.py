@@ -1,13 +1,17 @@
 """Pairs recordings with their output files."""
 
 import glob
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import soundfile
 
 from .. import audio
 from ..command import UserError
+from ..command.errors import explain
 
 # Formats that are kept; recordings in other formats become wav.
 KEPT_SUFFIXES = (".wav", ".flac", ".ogg")
@@ -15,66 +19,103 @@ KEPT_SUFFIXES = (".wav", ".flac", ".ogg")
 STANDARD = "-"
 
 
-def pair_inputs(
-    inputs: Sequence[str], output: Path, suffix: str | None = None
-) -> list[tuple[Path, Path]]:
+class Work(NamedTuple):
+    """What a command has to do."""
+
+    pairs: list[tuple[Path, Path]]  # each recording and its output file
+    left_out: dict[Path, str]  # what cannot be restored -> reason, with what to do
+
+
+def pair_inputs(inputs: Sequence[str], output: Path, suffix: str | None = None) -> Work:
     """Pairs each recording with its output file.
 
     Args:
         inputs: files, folders that are searched for recordings, and patterns such as `*.wav`.
         output: a file if there is one input file and the name has a suffix; otherwise a folder,
-            in which the subfolders of the inputs are kept.
+            in which the subfolders of the inputs are kept. Recordings in that folder are outputs
+            of an earlier call, and are ignored.
         suffix: suffix of the files in that folder; by default that of the recording, or .wav if
             that would lose quality.
 
     Raises:
-        UserError: an input is missing, a folder has no recordings, two inputs would become one
-            file, an input would be overwritten, or the output cannot be written.
+        UserError: there is no recording, two recordings would become one file, a recording would
+            be overwritten, or the output cannot be written.
     """
     paths = [path for each in inputs for path in _expand(each)]
-    if len(paths) == 1 and paths[0].is_file() and output.suffix and not output.is_dir():
-        if output.suffix.lower() not in audio.SUFFIXES:
-            raise UserError(
-                f"{output}: cannot write this format; writable are {', '.join(audio.SUFFIXES)}"
-            )
-        if suffix and output.suffix.lower() != suffix:
-            raise UserError(f"{output}: not a {suffix} file; drop --format or change --output")
-        pairs = [(paths[0], output)]
-    elif output.exists() and not output.is_dir():
-        raise UserError(f"{output}: a file, not a folder; choose another --output")
-    else:
-        pairs = [
-            (source, _target(output / name, suffix))
-            for each in paths
-            for source, name in _recordings(each)
-        ]
-    _check_targets(pairs)
-    return pairs
+    work = Work([], {})
+    for path in paths:
+        recordings, left_out = _find(path, output)
+        work.left_out.update(left_out)
+        for source, name in recordings:
+            work.pairs.append((source, _target(output / name, suffix)))
+    if not work.pairs:
+        path, reason = next(iter(work.left_out.items()))
+        more = len(work.left_out) - 1
+        raise UserError(f"{path}: {reason}" + (f"; {more} more are left out" if more else ""))
+    if len(paths) == 1 and not _is_folder(paths[0]) and output.suffix and not _is_folder(output):
+        _check_suffix(output, suffix)
+        work.pairs[0] = (work.pairs[0][0], output)
+    elif os.path.lexists(output) and not _is_folder(output):
+        kind = "a file, not a folder" if output.is_file() else "neither a file nor a folder"
+        raise UserError(f"{output}: {kind}; choose another --output")
+    return Work(_check_targets(work.pairs), work.left_out)
 
 
-def _check_targets(pairs: Sequence[tuple[Path, Path]]) -> None:
-    """Raises a UserError if a target is also a source or another recording's target."""
+def _check_suffix(output: Path, suffix: str | None) -> None:
+    """Raises a UserError if an output file does not have the suffix, or one of a known format."""
+    if output.suffix.lower() not in audio.WRITABLE_SUFFIXES:
+        raise UserError(
+            f"{output}: cannot write this format; writable are {', '.join(audio.WRITABLE_SUFFIXES)}"
+        )
+    if suffix and output.suffix.lower() != suffix:
+        raise UserError(f"{output}: not a {suffix} file; drop --format or change --output")
+    if os.path.exists(output) and not os.path.isfile(output):  # noqa: PTH110, PTH113 (long names)
+        raise UserError(f"{output}: not a regular file; choose another --output")
+
+
+def _check_targets(pairs: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """Returns the pairs without repetitions.
+
+    Raises:
+        UserError: a target is also a source or another recording's target.
+    """
+    resolved = {source.resolve(): source for source, _ in pairs}
     sources: dict[Path, Path] = {}
     for source, target in pairs:
-        if target in sources:
+        other = sources.setdefault(target, source)
+        if other.resolve() != source.resolve():
             raise UserError(
-                f"{sources[target]} and {source} would both become {target}; restore them into "
-                "different folders"
+                f"{other} and {source} would both become {target}; restore them into different "
+                "folders"
             )
-        if target.resolve() == source.resolve():
-            raise UserError(f"{source} would be overwritten; choose another --output")
-        sources[target] = source
+        if overwritten := resolved.get(target.resolve()):
+            raise UserError(f"{overwritten} would be overwritten; choose another --output")
+    return [(source, target) for target, source in sources.items()]
 
 
-def check_subtype(subtype: str, pairs: Sequence[tuple[Path, Path]]) -> None:
-    """Raises a UserError if an output's format does not have a sample format."""
-    for suffix in sorted({target.suffix.lower() for _, target in pairs}):
-        container = "AIFF" if suffix == ".aif" else suffix.removeprefix(".").upper()
-        possible = soundfile.available_subtypes(container)
+def is_complete(target: Path) -> bool:
+    """Whether an output file exists and is audio; a damaged one is restored again."""
+    try:
+        return audio.info(target).frames > 0
+    except UserError:
+        return False
+
+
+def possible_subtypes(path: Path) -> list[str]:
+    """Lists the sample formats that a file to write can have, by its suffix."""
+    suffix = path.suffix.lower()
+    container = "AIFF" if suffix == ".aif" else suffix.removeprefix(".").upper()
+    return list(soundfile.available_subtypes(container))
+
+
+def check_subtype(flag: str, subtype: str, pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Raises a UserError if an output's format does not have the sample format of a flag."""
+    for suffix, target in sorted({target.suffix.lower(): target for _, target in pairs}.items()):
+        possible = possible_subtypes(target)
         if subtype.upper() not in possible:
             raise UserError(
-                f"--subtype={subtype}: {suffix} files have {', '.join(possible)}; choose another "
-                "subtype"
+                f"{flag}: {suffix} files have {', '.join(possible)}, not {subtype}; choose another "
+                "sample format or --format"
             )
 
 
@@ -86,40 +127,86 @@ def default_output(inputs: Sequence[str], suffix: str | None = None) -> Path:
         suffix: as in `pair_inputs`.
 
     Raises:
-        UserError: there are several inputs.
+        UserError: there are several inputs, or the input is a pipe or a standard stream.
     """
     paths = [path for each in inputs for path in _expand(each)]
     if len(paths) != 1:
         raise UserError("several inputs become files in a folder; name it with --output")
+    if is_pipe(paths[0]) or paths[0].parts[:2] == ("/", "dev"):
+        raise UserError(f"{paths[0]}: not a file with a name; name the output with --output")
     # A path such as .. has no name of its own.
     path = paths[0] if paths[0].name.strip(".") else paths[0].resolve()
     named = path.with_name(f"{path.stem}_wideband{path.suffix}")
-    return named if path.is_dir() else _target(named, suffix)
+    return named if _is_folder(path) else _target(named, suffix)
 
 
 def _expand(path: str) -> list[Path]:
     """Lists the files that match a pattern; some shells leave patterns to the program."""
-    if Path(path).exists() or not glob.has_magic(path):
+    if os.path.lexists(path) or not glob.has_magic(path):
         return [Path(path)]
-    found = [Path(each) for each in sorted(glob.glob(path, recursive=True))]  # noqa: PTH207 (absolute patterns)
-    if not found:
-        raise UserError(f"{path}: no file or folder matches this pattern")
-    return found
+    # glob, unlike Path.glob, takes absolute patterns.
+    return [Path(each) for each in sorted(glob.glob(path, recursive=True))] or [Path(path)]  # noqa: PTH207
 
 
-def _recordings(path: Path) -> list[tuple[Path, Path]]:
-    """Lists a file, or the recordings in a folder, each with its name relative to the folder."""
-    if path.is_dir():
-        found = audio.find(path)
-        if not found:
-            raise UserError(f"{path}: no recordings ({', '.join(audio.SUFFIXES)}) in this folder")
-        return [(each, each.relative_to(path)) for each in found]
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder")
-    return [(path, Path(path.name))]
+def is_pipe(path: Path) -> bool:
+    """Whether a path is a pipe, such as `<(sox ...)` of a shell."""
+    try:
+        return stat.S_ISFIFO(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _find(path: Path, output: Path) -> tuple[list[tuple[Path, Path]], dict[Path, str]]:
+    """Finds the recordings of one input.
+
+    Returns:
+        the file, or the recordings in the folder, each with its name relative to the folder; and
+        what is left out, with the reason.
+    """
+    if not _is_folder(path):
+        reason = _reason_to_leave_out(path)
+        return ([], {path: reason}) if reason else ([(path, Path(path.name))], {})
+    outputs = output.resolve()
+    if outputs == path.resolve():
+        raise UserError(
+            f"--output={output}: the folder of the recordings; choose another one, since the next "
+            "call would take its files as recordings"
+        )
+
+    def is_input(each: Path) -> bool:
+        # A folder of outputs may be in the folder of the recordings, but not the other way round.
+        return outputs in path.resolve().parents or outputs not in each.resolve().parents
+
+    found = audio.search(path)
+    recordings = [(each, each.relative_to(path)) for each in found.recordings if is_input(each)]
+    left_out = {each: why for each, why in found.left_out.items() if is_input(each)}
+    if not recordings and not left_out:
+        left_out[path] = f"no recordings ({', '.join(audio.SUFFIXES)}) in this folder"
+    return recordings, left_out
+
+
+def _reason_to_leave_out(path: Path) -> str:
+    """Returns why an input that is not a folder cannot be a recording; "" if it can."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        pattern = glob.has_magic(str(path))
+        return "no file or folder matches this pattern" if pattern else "no such file or folder"
+    except OSError as error:
+        return f"cannot be read: {explain(error)}"
+    regular = stat.S_ISREG(mode) or stat.S_ISFIFO(mode)
+    return "" if regular else "not a file; name a recording or a folder"
+
+
+def _is_folder(path: Path) -> bool:
+    # Path.is_dir raises an error for a name that is too long.
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _target(path: Path, suffix: str | None) -> Path:
-    if suffix is None and path.suffix.lower() in KEPT_SUFFIXES:
+    known = path.suffix.lower()
+    if suffix is None and known in KEPT_SUFFIXES:
         return path
-    return path.with_suffix(suffix or ".wav")
+    suffix = suffix or ".wav"
+    # The end of a name such as talk.2024 is no suffix.
+    return path.with_suffix(suffix) if known in audio.SUFFIXES else Path(f"{path}{suffix}")

@@ -1,5 +1,6 @@
 """Loads models by name or path."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,6 +61,14 @@ def is_interpolation(model: str) -> bool:
     return model in interpolate.METHODS
 
 
+def trained_on(model: str) -> str:
+    """Returns what to add to the name of a shipped network in a message: its training data.
+
+    The model cards say more; "" for a model of the user.
+    """
+    return ", trained on English speech" if _is_shipped(model) else ""
+
+
 def find_record(run: str | Path) -> tuple[Path, Record]:
     """Finds a run and reads its record.
 
@@ -77,14 +86,14 @@ def find_record(run: str | Path) -> tuple[Path, Record]:
         folder = pretrained.find(name)
     elif path.suffix == ".tflite":
         raise UserError(f"{name}: a TFLite file is not a run; name a run folder")
-    elif not path.exists() and is_interpolation(name):
+    elif not _exists(name) and is_interpolation(name):
         raise UserError(
             f"{name} is an interpolation, not a run; name it with --baselines or --model"
         )
-    elif not path.exists():
+    elif not _exists(name):
         raise UserError(
-            f"{name}: no such run folder or weights file, and no shipped network; choose one of "
-            f"{', '.join(pretrained.names())}"
+            f"{name or 'an empty name'}: no such run folder or weights file, and no shipped "
+            f"network; choose one of {', '.join(pretrained.names())}"
         )
     elif path.is_file() and not (path.parent / RECORD).is_file():
         raise UserError(
@@ -120,7 +129,13 @@ def find_run(run: str | Path) -> tuple[Path, Path]:
 
 
 def _is_shipped(name: str) -> bool:
-    return not Path(name).exists() and name in pretrained.names()
+    return not _exists(name) and name in pretrained.names()
+
+
+def _exists(name: str) -> bool:
+    """Whether a path exists; "" is none, although Path("") is the working folder."""
+    # Path.exists raises an error for a name that is too long.
+    return os.path.exists(name)  # noqa: PTH110
 
 
 def _find_tflite(name: str) -> Path | None:
@@ -129,10 +144,10 @@ def _find_tflite(name: str) -> Path | None:
         file = pretrained.find(name) / pretrained.TFLITE_FILE
         return file if file.is_file() else None
     path = Path(name)
-    if not path.exists():
+    if not _exists(name):
         raise UserError(
-            f"{name}: no such run folder, weights file or TFLite file, no shipped network "
-            f"({', '.join(pretrained.names())}) and no interpolation "
+            f"{name or 'an empty name'}: no such run folder, weights file or TFLite file, no "
+            f"shipped network ({', '.join(pretrained.names())}) and no interpolation "
             f"({', '.join(interpolate.METHODS)})"
         )
     if path.suffix != ".tflite":
@@ -151,6 +166,7 @@ def _load_weights(run: str) -> Upsampler:
         quiet_tensorflow()
         from .. import models
         from ..data_gen import degrade
+        from ..models import weights as weights_files
     except ImportError as error:
         raise UserError(
             f"{run}: needs TensorFlow ({error}); pip install '.[train]' in wideband's folder, or "
@@ -159,12 +175,6 @@ def _load_weights(run: str) -> Upsampler:
     network = models.build(record.model, **record.arguments)
     # XLA's one-dimensional convolutions are slow on CPUs, and compiling them takes seconds.
     network.jit_compile = False
-    try:
-        network.load_weights(weights)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"{weights}: damaged, or not the weights of {record.model} ({error}); train the run "
-            "again"
-        ) from error
+    weights_files.load(network, weights, "train the run again")
     interpolation = degrade.get(record.protocol).interpolation
     return Upsampler(network, record.sample_rate, record.ratio, interpolation, name=run)

@@ -8,7 +8,7 @@ from ..command import UserError
 from ..models import pretrained
 from ..models.record import Record
 from .loading import check, load
-from .upsampler import Upsampler, check_rate
+from .upsampler import Upsampler
 
 # The models if the user names none: speech up to 4 kHz and up to 2 kHz.
 DEFAULTS = ("speech-2x", "speech-4x")
@@ -49,6 +49,10 @@ class Candidate:
                 self._upsampler = self._load()
             return self._upsampler
 
+    def fits(self, band_hz: float) -> bool:
+        """Whether the model's low band ends where the content of a recording ends."""
+        return NARROWEST <= band_hz / (self.low_rate / 2) <= WIDEST
+
 
 def candidates(
     models: Sequence[str], sample_rate: int, ratio: str | float | Fraction
@@ -75,43 +79,46 @@ def candidates(
     ]
 
 
-def pick(
-    models: Sequence[Candidate], sample_rate: int, band_hz: float, force: bool = False
-) -> Upsampler:
+def pick(models: Sequence[Candidate], band_hz: float, force: bool = False) -> Upsampler:
     """Picks the model whose low band ends where the recording's band ends.
+
+    The rate of the recording does not matter: the band of a recording at 6 kHz and of the same
+    recording at 8 kHz ends at 3 kHz.
 
     Args:
         models: the models to pick from.
-        sample_rate: rate of the recording in Hz.
-        band_hz: the frequency where its content ends; 0 for silence.
+        band_hz: the frequency where the recording's content ends; 0 for silence.
         force: pick the nearest model even if none fits.
 
     Raises:
         UserError: no model fits.
     """
-    check_rate(sample_rate, min(each.low_rate for each in models))
-    possible = [each for each in models if each.low_rate <= sample_rate]
-    nearest = min(possible, key=lambda each: abs(each.low_rate / 2 - band_hz))
+    nearest = min(models, key=lambda each: abs(each.low_rate / 2 - band_hz))
     # Silence has no band: any model will do.
     if force or not band_hz:
         return nearest.upsampler
-    fitting = [each for each in possible if NARROWEST <= band_hz / (each.low_rate / 2) <= WIDEST]
-    if fitting:
+    if fitting := [each for each in models if each.fits(band_hz)]:
         return min(fitting, key=lambda each: each.low_rate).upsampler
     low_band_hz = nearest.low_rate / 2
-    if band_hz >= COMPLETE * nearest.sample_rate / 2:
+    shipped = next((name for name in DEFAULTS[::-1] if _shipped(name).fits(band_hz)), None)
+    if not shipped and band_hz >= COMPLETE * nearest.sample_rate / 2:
         raise UserError(
             f"already has content up to {band_hz:.0f} Hz; there is nothing for {nearest.name} to "
             "restore"
         )
+    advice = (
+        f"use --model={shipped}"
+        if shipped
+        else f"no shipped network fits; train one with a low rate near {2 * band_hz:.0f} Hz"
+    )
     if band_hz > low_band_hz:
         raise UserError(
             f"has content up to {band_hz:.0f} Hz, and {nearest.name} replaces everything above "
-            f"{low_band_hz:.0f} Hz; use a model with a higher low rate, or --force"
+            f"{low_band_hz:.0f} Hz; {advice}, or --force"
         )
     raise UserError(
         f"its content ends at {band_hz:.0f} Hz, and {nearest.name} restores only what is above "
-        f"{low_band_hz:.0f} Hz, which leaves a hole; use a model with a lower low rate, or --force"
+        f"{low_band_hz:.0f} Hz, which leaves a hole; {advice}, or --force"
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import audio
 from ..command import UserError
+from .checks import check_rate
 from .picking import Candidate, pick
 from .restore import write_chunk
 from .settings import Settings
@@ -45,7 +46,12 @@ def restore_raw(
     Raises:
         UserError: no model fits, or the source ends within a sample.
     """
-    upsampler = pick(models, sample_rate, sample_rate / 2, settings.force)
+    check_rate("--input_rate", sample_rate)
+    try:
+        upsampler = pick(models, sample_rate / 2, settings.force)
+    except UserError as error:
+        found = f"raw samples at {sample_rate} Hz, taken to fill their band"
+        raise UserError(f"{found}: {error}") from error
     stream = upsampler.stream(sample_rate, channels, 0.0 if settings.keep_low_band else None)
     dtype = np.dtype(FORMATS[pcm])
     frame = dtype.itemsize * channels  # bytes

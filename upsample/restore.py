@@ -9,12 +9,23 @@ import numpy as np
 from .. import audio
 from ..audio import measure
 from ..command import UserError
+from ..command.errors import explain
+from .checks import check_peak
+from .files import possible_subtypes
+from .loading import trained_on
 from .picking import Candidate, pick
 from .settings import Settings
 from .upsampler import CHUNK_SECONDS, Upsampler
 
+# Sample formats that a restored recording keeps; others, such as mu-law, would damage it.
+KEPT_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+# The most samples of a chunk, of all channels: 20 seconds of stereo at 48 kHz.
+CHUNK_SAMPLES = 20 * 48000 * 2
 # The peak of a recording that is made quieter.
 NORMALIZED_PEAK = 0.999
+
+# What changes if a file is replaced, cut or written to.
+_State = tuple[int, int, int]
 
 
 def restore_file(
@@ -26,7 +37,7 @@ def restore_file(
 ) -> str:
     """Restores one recording. The file appears when it is complete; memory use is constant.
 
-    The sample format (16 bits, 24 bits, float) is kept if the container stays the same.
+    The sample format (16 bits, 24 bits, float) is kept if the output can have it.
 
     Args:
         models: the models to pick from.
@@ -39,21 +50,42 @@ def restore_file(
         a line that says what was found and done.
 
     Raises:
-        UserError: the recording cannot be read, is not audio, or fits no model.
+        UserError: the recording cannot be read, is not audio, changes while it is read, or fits no
+            model; the network's output is not finite; or the target cannot be written.
     """
-    measured = measure.measure(source)
-    if not measured.finite:
-        raise UserError(f"{source}: the recording contains NaN or infinity; repair it first")
-    if not measured.frames:
-        raise UserError(f"{source}: the recording is empty")
-    band_hz = measured.bandwidth_hz
+    state = _state(source)
     try:
-        upsampler = pick(models, measured.sample_rate, band_hz, settings.force)
+        return _restore(models, source, target, settings, progress, state)
     except UserError as error:
+        # A change of the file may be the cause of any other error.
+        if _state(source) != state:
+            raise _changed(source) from error
+        if str(error).startswith((f"{source}: ", f"{target}: ")):
+            raise
         raise UserError(f"{source}: {error}") from error
+    except OSError as error:
+        raise UserError(f"{source}: cannot be read: {explain(error)}") from error
+
+
+def _restore(
+    models: Sequence[Candidate],
+    source: Path,
+    target: Path,
+    settings: Settings,
+    progress: Callable[[float], None],
+    state: _State | None,
+) -> str:
+    # Measuring shows no progress, but can be stopped.
+    measured = measure.measure(source, lambda seconds: progress(0.0))
+    if not measured.frames:
+        raise UserError("the recording is empty")
+    check_peak(measured.peak if measured.finite else np.nan)
+    band_hz = measured.bandwidth_hz
+    upsampler = pick(models, band_hz, settings.force)
     recording = _Recording(
         source,
         target,
+        state,
         sample_rate=measured.sample_rate,
         channels=measured.channels,
         frames=measured.frames,
@@ -63,7 +95,7 @@ def restore_file(
     )
     peak = recording.restore(progress)
     found = f"has a band up to {band_hz:.0f} Hz" if band_hz else "is silent"
-    message = f"{target}: {source} {found}; used {upsampler.name}"
+    message = f"{target}: {source} {found}; used {upsampler.name}{trained_on(upsampler.name)}"
     if peak <= 1 or recording.subtype in ("FLOAT", "DOUBLE"):
         return message
     if settings.peak == "clip":
@@ -78,9 +110,23 @@ def _subtype(source: Path, target: Path, settings: Settings) -> str | None:
     """Returns the sample format to write, or None for the default of the container."""
     if settings.peak == "float":
         return "FLOAT"
-    if settings.subtype is None and source.suffix.lower() == target.suffix.lower():
-        return audio.subtype(source)
-    return settings.subtype
+    if settings.subtype is not None:
+        return settings.subtype
+    subtype = audio.subtype(source)
+    return subtype if subtype in {*KEPT_SUBTYPES} & {*possible_subtypes(target)} else None
+
+
+def _state(source: Path) -> _State | None:
+    """Returns what changes with a file; None if there is none."""
+    try:
+        status = source.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _changed(source: Path) -> UserError:
+    return UserError(f"{source}: changed while it was read; restore it again when it is complete")
 
 
 @dataclass(frozen=True)
@@ -89,6 +135,7 @@ class _Recording:
 
     source: Path
     target: Path
+    state: _State | None  # of the file before it was measured
     sample_rate: int
     channels: int
     frames: int
@@ -101,12 +148,17 @@ class _Recording:
         to_hz = self.upsampler.sample_rate
         frames = audio.resampled_length(self.frames, self.sample_rate, to_hz)
         stream = self.upsampler.stream(self.sample_rate, self.channels, self.keep_hz)
+        seconds = min(CHUNK_SECONDS, CHUNK_SAMPLES / (self.sample_rate * self.channels))
         with audio.writer(self.target, to_hz, self.channels, self.subtype, frames) as write:
-            peak = 0.0
-            for chunk in audio.blocks(self.source, CHUNK_SECONDS):
+            peak, taken = 0.0, 0
+            for chunk in audio.blocks(self.source, seconds):
                 peak = max(peak, write_chunk(write, stream.push(chunk), gain))
+                taken += len(chunk)
                 progress(len(chunk) / self.sample_rate)
-            return max(peak, write_chunk(write, stream.flush(), gain))
+            peak = max(peak, write_chunk(write, stream.flush(), gain))
+            if taken != self.frames or _state(self.source) != self.state:
+                raise _changed(self.source)
+            return peak
 
 
 def write_chunk(write: Callable[[np.ndarray], None], wave: np.ndarray, gain: float = 1.0) -> float:

@@ -8,6 +8,7 @@ from .. import audio
 from ..audio import Ratio
 from ..command import UserError
 from ..models.restorer import Restorer
+from .checks import check_band, check_channels, check_samples
 from .stages import Crossover, Interpolator, Resampler
 from .windows import Windows
 
@@ -51,6 +52,8 @@ class Stream:
         keep_hz: float | None,
         window: int | None,
     ) -> None:
+        check_channels(channels)
+        check_band(keep_hz)
         sample_rate, low_rate, high_rate = rates
         count = channels or 1
         self._rates, self._ratio, self._channels = (sample_rate, high_rate), ratio, channels
@@ -62,12 +65,13 @@ class Stream:
             rate = float(high_rate)
         self._windows = Windows(network, count, rate, window)
         if keep_hz is not None:
-            # Both paths to the high rate roll off just below half the low rate.
-            keep_hz = min(keep_hz or math.inf, 0.95 * low_rate / 2)
+            # Both paths to the high rate roll off just below half the lower rate.
+            keep_hz = min(keep_hz or math.inf, 0.95 * min(sample_rate, low_rate) / 2)
             self._direct = Resampler(count, sample_rate, high_rate)
             self._crossover = Crossover(count, high_rate, keep_hz, low_rate / 2)
         self._first, self._last_low = (np.zeros((count, 0), np.float32) for _ in range(2))
         self._taken = self._low_count = 0
+        self._ended = False
 
     @property
     def latency(self) -> float:
@@ -92,9 +96,11 @@ class Stream:
             float32 (m,) or (m, channels), at the model's high rate.
 
         Raises:
-            UserError: the samples contain integers, NaN or infinity, or have another number of
-                channels.
+            UserError: the samples contain integers, NaN, infinity or values far above 1, or have
+                another number of channels; the stream has ended; or the network's output is not
+                finite.
         """
+        self._check_open()
         wave = self._check(samples)
         if self._taken == 0:
             self._first = wave[:, :1]
@@ -108,7 +114,12 @@ class Stream:
         """Ends the stream and returns the rest.
 
         The concatenated outputs last exactly as long as the input.
+
+        Raises:
+            UserError: the stream has ended already, or the network's output is not finite.
         """
+        self._check_open()
+        self._ended = True
         n = audio.resampled_length(self._taken, *self._rates)
         if n == 0:
             return self._shaped_like_input(np.zeros((len(self._first), 0), np.float32))
@@ -121,14 +132,17 @@ class Stream:
             restored = np.concatenate([joined, self._crossover.flush()], axis=1)
         return self._shaped_like_input(restored)
 
+    def _check_open(self) -> None:
+        if self._ended:
+            raise UserError("this stream has ended with flush(); start another one")
+
     def _check(self, samples: np.ndarray) -> np.ndarray:
         """Checks samples and returns them as (channels, n)."""
-        samples = np.asarray(samples)
+        samples = check_samples(samples)
         channels = () if self._channels is None else (self._channels,)
         if samples.ndim == 0 or samples.shape[1:] != channels:
             expected = "(n,)" if self._channels is None else f"(n, {self._channels})"
             raise UserError(f"this stream takes samples of shape {expected}, not {samples.shape}")
-        check_samples(samples)
         wave = samples.astype(np.float32, copy=False)
         return wave[np.newaxis] if self._channels is None else wave.T
 
@@ -162,18 +176,3 @@ class Stream:
         missing = n - self._windows.emitted
         chunks = [self._windows.push(wave), self._windows.flush()]
         return np.concatenate(chunks, axis=1)[:, :missing]
-
-
-def check_samples(wave: np.ndarray) -> None:
-    """Raises a UserError if a wave contains NaN, infinity, or anything but floats."""
-    if wave.dtype.kind in "iu":
-        example = ", e.g. wave / 32768" if wave.dtype == np.int16 else ""
-        raise UserError(
-            f"the wave has integers ({wave.dtype}); convert it to floats in [-1, 1]{example}"
-        )
-    if wave.dtype.kind != "f":
-        raise UserError(
-            f"the wave has values of type {wave.dtype}; convert it to floats in [-1, 1]"
-        )
-    if not np.isfinite(wave).all():
-        raise UserError("the recording contains NaN or infinity; repair it first")

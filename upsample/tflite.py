@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MEMBER = "wideband.json"
 # Every TFLite model has this after its first four bytes.
 MAGIC = b"TFL3"
+MAX_THREADS = 64
 # Held while an interpreter starts: only one thread at a time can silence the standard error.
 _STARTING = Lock()
 
@@ -103,6 +104,9 @@ def _parse(content: Any) -> Metadata:
     for name, kind in get_type_hints(Metadata).items():
         if not isinstance(content[name], kind):
             raise TypeError(f"{name} is {content[name]!r}")
+    for name in ("ratio", "multiple", "window", "hop"):
+        if content[name] < 1:
+            raise ValueError(f"{name} is {content[name]}")
     return metadata
 
 
@@ -145,12 +149,13 @@ class TFLiteNetwork(_Described):
         super().__init__(self.metadata)
         if threads is None:
             threads = 1 if self.streaming else min(4, os.cpu_count() or 1)
+        if not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
+            raise UserError(f"threads={threads!r}: must be a whole number from 1 to {MAX_THREADS}")
         self._interpreter = _start_interpreter(Path(path), model, threads)
         self._lock = Lock()
         signature = self._interpreter.get_signature_runner()
         inputs, outputs = signature.get_input_details(), signature.get_output_details()
-        if self.wants not in inputs:
-            raise UserError(f"{path}: has no input {self.wants!r}; export it again")
+        _check_tensors(Path(path), self.metadata, inputs, outputs)
         self._input = inputs.pop(self.wants)["index"]
         self._output = outputs.pop("restored")["index"]
         # For each state: its shape, and its tensors before and after a window.
@@ -188,6 +193,22 @@ class TFLiteNetwork(_Described):
             self._interpreter.invoke()
             states = [self._interpreter.get_tensor(after) for _, _, after in self._states]
             return self._interpreter.get_tensor(self._output), states
+
+
+def _check_tensors(
+    path: Path, metadata: Metadata, inputs: dict[str, Any], outputs: dict[str, Any]
+) -> None:
+    """Raises a UserError if the tensors of a model are not those that its metadata describe."""
+    states = {name: _shape(tensor) for name, tensor in inputs.items() if name != metadata.wants}
+    window, n = metadata.window, metadata.factor * metadata.window
+    expected = {metadata.wants: (1, window, 1)} | states, {"restored": (1, n, 1)} | states
+    found = [{name: _shape(tensor) for name, tensor in each.items()} for each in (inputs, outputs)]
+    if [*expected] != found or bool(states) != metadata.streaming:
+        raise UserError(f"{path}: its metadata describe another model; export it again")
+
+
+def _shape(tensor: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(map(int, tensor["shape"]))
 
 
 def _start_interpreter(path: Path, model: bytes, threads: int) -> "Interpreter":

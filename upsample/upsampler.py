@@ -6,13 +6,12 @@ from .. import audio
 from ..audio import Ratio, interpolate, measure
 from ..command import UserError
 from ..models.restorer import Restorer
+from .checks import MAX_CHANNELS, check_model, check_rate, check_samples
 from .settings import Settings
-from .stream import Stream, check_samples
+from .stream import Stream
 
 # Long waves are restored in chunks of this length.
 CHUNK_SECONDS = 20
-# Refuses waves (channels, n), which would take hours as n channels.
-MAX_CHANNELS = 64
 
 
 class Upsampler:
@@ -37,7 +36,8 @@ class Upsampler:
     The arguments are also attributes.
 
     Raises:
-        UserError: there is no such interpolation, or the ratio must be whole.
+        UserError: there is no such interpolation, the rate or the ratio is out of range, or the
+            ratio must be whole.
 
     Example:
         >>> restored, sample_rate = load("speech-4x").upsample(wave, 4000)
@@ -52,13 +52,15 @@ class Upsampler:
         name: str | None = None,
     ) -> None:
         interpolate.get(interpolation)
+        ratio = audio.quotient(ratio)
+        check_model(sample_rate, ratio)
         if ratio.denominator != 1:
             if network.wants == "low":
                 raise UserError(f"ratio {ratio}: {network.name} needs a whole number")
             if interpolation not in interpolate.QUOTIENTS:
                 raise UserError(
                     f"ratio {ratio}: the interpolation {interpolation} needs a whole number; "
-                    f"{', '.join(interpolate.QUOTIENTS)} take quotients"
+                    f"{' and '.join(interpolate.QUOTIENTS)} take quotients"
                 )
         self.network, self.interpolation = network, interpolation
         self.sample_rate, self.ratio = sample_rate, ratio
@@ -79,8 +81,8 @@ class Upsampler:
 
         Args:
             wave: float in [-1, 1], shape (n,) or (n, channels).
-            sample_rate: rate of the wave in Hz; at least the model's low rate. Content above half
-                the low rate is replaced.
+            sample_rate: rate of the wave in Hz. Content above half the model's low rate is
+                replaced.
             keep_low_band: keep the wave's own band unchanged, through a linear-phase crossover,
                 instead of taking it from the network.
 
@@ -89,22 +91,22 @@ class Upsampler:
             and the model's high rate in Hz.
 
         Raises:
-            UserError: the wave is empty, has another shape, contains integers, NaN or infinity, or
-                its rate is too low.
+            UserError: the wave is empty, has another shape, contains integers, NaN, infinity or
+                samples far above 1, its rate is out of range, or the network's output is not
+                finite.
         """
-        wave = np.asarray(wave)
-        if wave.ndim not in (1, 2) or (wave.ndim == 2 and wave.shape[1] > MAX_CHANNELS):
+        wave = check_samples(wave)
+        if wave.ndim not in (1, 2) or (wave.ndim == 2 and not 1 <= wave.shape[1] <= MAX_CHANNELS):
             raise UserError(
-                f"wave of shape {wave.shape}: must be (n,) or (n, channels) with at most "
+                f"wave of shape {wave.shape}: must be (n,) or (n, channels) with 1 to "
                 f"{MAX_CHANNELS} channels; reshape or transpose it"
             )
         if len(wave) == 0:
             raise UserError("the recording is empty")
-        check_samples(wave)
-        check_rate(sample_rate, self.low_rate)
+        check_rate("sample_rate", sample_rate)
         keep_hz = None
         if keep_low_band:
-            keep_hz = measure.wave_bandwidth_hz(audio.mono(wave), round(sample_rate))
+            keep_hz = measure.wave_bandwidth_hz(wave, sample_rate)
         stream = self.stream(sample_rate, wave.shape[1] if wave.ndim == 2 else None, keep_hz)
         # In chunks, so that the windows of a long wave need little memory.
         n = round(CHUNK_SECONDS * sample_rate)
@@ -126,21 +128,23 @@ class Upsampler:
 
         Args:
             sample_rate: rate of the wave in Hz.
-            channels: number of channels of chunks (n, channels); None for chunks (n,).
+            channels: number of channels of chunks (n, channels), up to 64; None for chunks (n,).
             keep_hz: where the band of the wave ends, in Hz. A crossover takes everything below
-                from the wave itself, but at most 95 % of the model's low band, above which both
-                paths roll off. 0 means these 95 %. None takes everything from the network. The
-                crossover adds 50 / low_rate seconds to the latency: 12.5 ms at 4 kHz.
+                from the wave itself, but at most 95 % of half the wave's rate or of half the
+                model's low rate, above which both paths roll off. 0 means these 95 %. None takes
+                everything from the network. The crossover adds 50 / low_rate seconds to the
+                latency: 12.5 ms at 4 kHz.
             window: samples per window of a network with a limited context, by default about 32768.
                 The network waits for a whole window less its context. Shorter windows reduce this
                 latency and cost more computation, since the context of every window is computed
-                again; the output is the same.
+                again; the output is the
+                same.
 
         Raises:
-            UserError: the rate is below the model's low rate, or the network cannot take such a
+            UserError: one of the arguments is out of range, or the network cannot take such a
                 window.
         """
-        check_rate(sample_rate, self.low_rate)
+        check_rate("sample_rate", sample_rate)
         return Stream(
             self.network,
             self.interpolation,
@@ -149,13 +153,4 @@ class Upsampler:
             channels=channels,
             keep_hz=keep_hz,
             window=window,
-        )
-
-
-def check_rate(sample_rate: float, low_rate: float) -> None:
-    """Raises a UserError for a recording's rate below a model's low rate, both in Hz."""
-    if sample_rate < low_rate:
-        raise UserError(
-            f"the recording's rate of {sample_rate:g} Hz is below the {low_rate:g} Hz that this "
-            f"model takes; use a model with a lower rate"
         )

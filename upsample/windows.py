@@ -1,6 +1,7 @@
 """The network's stage of a stream: windows on a fixed grid, whose outputs are joined."""
 
 import math
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,14 @@ from ..models.restorer import Restorer
 # Samples per window of a network with a limited context, including the context; a network whose
 # multiple does not divide them takes a few less.
 WINDOW = 32768
+# Longer windows would need more memory and no less computation.
+LONGEST_WINDOW = 2**22
 # The largest number of samples in a batch of windows.
 SAMPLES_AT_ONCE = 2**17
+
+
+class NotFiniteError(UserError):
+    """The output of a network contains NaN or infinity."""
 
 
 class Grid(NamedTuple):
@@ -56,7 +63,7 @@ class Windows:
     def __init__(
         self, network: Restorer, channels: int, rate: float, window: int | None = None
     ) -> None:
-        self._factor = network.factor
+        self._name, self._factor = network.name, network.factor
         self._grid = grid(network, window)
         fade = self._factor * self._grid.fade
         fade_in = np.sin(0.5 * np.pi * (np.arange(fade) + 0.5) / max(1, fade)) ** 2
@@ -130,6 +137,11 @@ class Windows:
         # (channels, count, factor window) to (channels, count, hop + fade)
         output = np.asarray(output, np.float32).reshape(channels, count, -1)
         kept = output[:, :, lead : lead + hop + fade] * self._weights
+        if not np.isfinite(kept).all():
+            raise NotFiniteError(
+                f"the output of the network {self._name} contains NaN or infinity; use another "
+                "model, or train or export this one again"
+            )
         kept[:, 0, :fade] += self._tail
         kept[:, 1:, :fade] += kept[:, :-1, hop:]
         self._tail = kept[:, -1, hop:]
@@ -156,9 +168,13 @@ def grid(network: Restorer, window: int | None = None) -> Grid:
     if window is None:
         window = WINDOW - WINDOW % network.multiple
     window = network.window or window
-    if window % network.multiple or window <= 2 * network.context:
+    if (
+        not isinstance(window, Integral)
+        or window % network.multiple
+        or not 2 * network.context < window <= LONGEST_WINDOW
+    ):
         raise UserError(
             f"window of {window} samples: this network takes multiples of {network.multiple} "
-            f"above {2 * network.context}"
+            f"above {2 * network.context} and up to {LONGEST_WINDOW}"
         )
     return Grid(window, network.context, 0)

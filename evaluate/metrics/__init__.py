@@ -42,7 +42,7 @@ from .spectral import (
     lsd_ssr_eval,
     lsd_tfnet,
 )
-from .wave import mse, nrmse, segmental_snr, si_snr, snr
+from .wave import mse, nmae_iqr, nrmse, segmental_snr, si_snr, snr, snr_ln
 
 __all__ = [
     "METRICS",
@@ -62,12 +62,14 @@ __all__ = [
     "lsd_tfnet",
     "measure",
     "mse",
+    "nmae_iqr",
     "nrmse",
     "pesq",
     "require",
     "segmental_snr",
     "si_snr",
     "snr",
+    "snr_ln",
     "stoi",
     "validate",
     "visqol_audio",

@@ -4,10 +4,12 @@ The spectra are those of the modern LSD (`metrics.lsd`): window 2048, hop 512, f
 multiples of the hop, power floored at 1e-8.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from .base import validate
-from .spectral import log10_ratio, power_spectra
+from .spectral import WINDOW, log10_ratio, power_spectra
 
 # Lower and upper end in Hz, and what the band mostly contains in speech. Sounds spread over several
 # bands, and speakers differ: these are bands, not phonemes.
@@ -23,11 +25,12 @@ BANDS = (
 )
 
 
-def _log_ratios(reference: np.ndarray, estimate: np.ndarray) -> np.ndarray:
-    """Returns log10 of the estimate's power over the reference's, shape (frames, 1025)."""
+def _log_ratios(reference: np.ndarray, estimate: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields log10 of the estimate's power over the reference's, in blocks (frames, 1025)."""
     validate(reference, estimate)
     powers = power_spectra(np.asarray(reference, np.float64), np.asarray(estimate, np.float64))
-    return np.concatenate([log10_ratio(p, y) for y, p in powers])
+    for y, p in powers:
+        yield log10_ratio(p, y)
 
 
 def level_differences(reference: np.ndarray, estimate: np.ndarray) -> np.ndarray:
@@ -43,7 +46,11 @@ def level_differences(reference: np.ndarray, estimate: np.ndarray) -> np.ndarray
     Raises:
         UserError: the waves cannot be compared.
     """
-    return 10 * _log_ratios(reference, estimate).mean(axis=0)
+    frames, total = 0, np.zeros(WINDOW // 2 + 1)
+    for block in _log_ratios(reference, estimate):
+        frames += len(block)
+        total += block.sum(axis=0)
+    return 10 * total / frames
 
 
 def lsd_by_band(
@@ -64,12 +71,14 @@ def lsd_by_band(
     Raises:
         UserError: the waves cannot be compared.
     """
-    squares = _log_ratios(reference, estimate) ** 2
-    hz = np.linspace(0, sample_rate / 2, squares.shape[1])
-    distances = {}
-    for band in BANDS:
-        low, high, _ = band
-        if low < hz[-1]:
-            inside = (hz >= low) & ((hz < high) | (hz[-1] <= high) & (hz == hz[-1]))
-            distances[band] = float(np.mean(np.sqrt(squares[:, inside].mean(axis=1))))
-    return distances
+    hz = np.linspace(0, sample_rate / 2, WINDOW // 2 + 1)
+    inside = {
+        (low, high, name): (hz >= low) & ((hz < high) | (hz[-1] <= high) & (hz == hz[-1]))
+        for low, high, name in BANDS
+        if low < hz[-1]
+    }
+    roots = {band: [] for band in inside}
+    for block in _log_ratios(reference, estimate):
+        for band, bins in inside.items():
+            roots[band].append(np.sqrt(np.mean(block[:, bins] ** 2, axis=1)))
+    return {band: float(np.mean(np.concatenate(each))) for band, each in roots.items()}

@@ -36,6 +36,7 @@ from .base import Metric, NotApplicableError, mean_over_channels
 
 # The packages are not thread-safe: PESQ's C code has globals, ViSQOL's loops start threads.
 _ONE_AT_A_TIME = threading.Lock()
+_TOO_SHORT = "it has less than about 0.4 seconds of sound"
 
 
 def require(names: Iterable[str]) -> None:
@@ -104,6 +105,9 @@ def stoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float
         raise NotApplicableError(f"it needs at least 8000 Hz, not {sample_rate} Hz")
     if not reference.any():
         raise NotApplicableError("the reference is silent")
+    # pystoi cannot handle waves shorter than its windows of 26 ms.
+    if len(reference) < sample_rate / 10:
+        raise NotApplicableError(_TOO_SHORT)
     require(["stoi"])
     import pystoi
 
@@ -112,7 +116,7 @@ def stoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float
         try:
             return float(pystoi.stoi(reference, estimate, sample_rate))
         except RuntimeWarning as error:
-            raise NotApplicableError("it has less than about 0.4 seconds of sound") from error
+            raise NotApplicableError(_TOO_SHORT) from error
 
 
 @mean_over_channels

@@ -12,11 +12,13 @@ Metrics
 - `apd_gd`: group delay, the phase's difference along frequency.
 - `apd_iaf`: instantaneous angular frequency, the phase's difference along time.
 
-Each is the root mean square over frequency, averaged over time.
+`apd_ip` and `apd_iaf` are the root mean square over frequency, averaged over time. `apd_gd` is the
+root mean square over *time*, averaged over frequency. The order of the means changes the numbers.
 
 Source
 ------
-yxlu-0102/AP-BWE (cal_metrics.py) on GitHub, which made the paper's numbers. There and here the
+yxlu-0102/AP-BWE (cal_metrics.py) on GitHub, which made the paper's numbers. Its three lines take
+the mean over the same axis number, but the group delay's matrix is transposed. There and here the
 differences have as many entries as the phase: the first bin (or frame) is kept without
 differencing.
 """
@@ -26,7 +28,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from .base import Metric, mean_over_channels
-from .spectral import spectra
+from .spectral import WINDOW, spectra
+
+_FRAMES_LAST = "root mean square over frequency, then mean over time"
 
 
 @mean_over_channels
@@ -36,20 +40,24 @@ def apd_ip(reference: np.ndarray, estimate: np.ndarray) -> float:
     Returns:
         0 for a perfect estimate, also of silence.
     """
-    return _distance(_phase_differences(reference, estimate))
+    return _frame_distance(_phase_differences(reference, estimate))
 
 
 @mean_over_channels
 def apd_gd(reference: np.ndarray, estimate: np.ndarray) -> float:
     """Computes the anti-wrapped distance of the group delay, in radians per bin, at most pi.
 
-    A pure delay of d samples yields about 2 pi d / 2048.
+    The root mean square over time, then the mean over frequency. A pure delay of d samples yields
+    about 2 pi d / 2048.
 
     Returns:
         0 for a perfect estimate, also of silence.
     """
-    differences = _phase_differences(reference, estimate)
-    return _distance(np.diff(block, axis=1, prepend=0) for block in differences)
+    frames, squares = 0, np.zeros(WINDOW // 2 + 1)
+    for block in _phase_differences(reference, estimate):
+        squares += np.sum(_wrap(np.diff(block, axis=1, prepend=0)) ** 2, axis=0)
+        frames += len(block)
+    return float(np.mean(np.sqrt(squares / frames)))
 
 
 @mean_over_channels
@@ -66,7 +74,7 @@ def apd_iaf(reference: np.ndarray, estimate: np.ndarray) -> float:
             yield block - np.vstack([np.broadcast_to(before, block[:1].shape), block[:-1]])
             before = block[-1:]
 
-    return _distance(along_time())
+    return _frame_distance(along_time())
 
 
 def _phase_differences(reference: np.ndarray, estimate: np.ndarray) -> Iterator[np.ndarray]:
@@ -75,11 +83,13 @@ def _phase_differences(reference: np.ndarray, estimate: np.ndarray) -> Iterator[
         yield np.angle(y) - np.angle(p)
 
 
-def _distance(differences: Iterator[np.ndarray]) -> float:
-    roots = []
-    for block in differences:
-        wrapped = block - 2 * np.pi * np.round(block / (2 * np.pi))
-        roots.append(np.sqrt(np.mean(wrapped**2, axis=1)))
+def _wrap(angles: np.ndarray) -> np.ndarray:
+    return angles - 2 * np.pi * np.round(angles / (2 * np.pi))
+
+
+def _frame_distance(differences: Iterator[np.ndarray]) -> float:
+    """Returns the root mean square over frequency, averaged over time."""
+    roots = [np.sqrt(np.mean(_wrap(block) ** 2, axis=1)) for block in differences]
     return float(np.mean(np.concatenate(roots)))
 
 
@@ -90,12 +100,21 @@ METRICS: dict[str, Metric] = {
         "rad",
         False,
         3,
-        f"Anti-wrapped distance of {quantity}, window 2048, hop 512; root mean square over "
-        "frequency, then mean over time.",
+        f"Anti-wrapped distance of {quantity}, window 2048, hop 512; {order}.",
     )
-    for name, function, quantity in (
-        ("apd_ip", apd_ip, "phases"),
-        ("apd_gd", apd_gd, "the phases' differences along frequency (group delay)"),
-        ("apd_iaf", apd_iaf, "the phases' differences along time (instantaneous frequency)"),
+    for name, function, quantity, order in (
+        ("apd_ip", apd_ip, "phases", _FRAMES_LAST),
+        (
+            "apd_gd",
+            apd_gd,
+            "the phases' differences along frequency (group delay)",
+            "root mean square over time, then mean over frequency",
+        ),
+        (
+            "apd_iaf",
+            apd_iaf,
+            "the phases' differences along time (instantaneous frequency)",
+            _FRAMES_LAST,
+        ),
     )
 }

@@ -8,9 +8,12 @@ Those of `metrics`. A delay of a single sample changes these metrics; so does an
 Metrics
 -------
 - `snr`, `segmental_snr`, `si_snr`: decibels, higher is better.
+- `snr_ln`: ten times the natural log of the ratio of amplitudes, 1.151 times the decibels; higher
+  is better.
 - `mse`: for waves with full scale 1, lower is better.
 - `nrmse`: the root of `mse`, divided by the reference's mean, standard deviation, range or
   interquartile range; lower is better.
+- `nmae_iqr`: the mean *absolute* error, divided by the interquartile range; lower is better.
 
 Sources
 -------
@@ -40,6 +43,22 @@ def snr(reference: np.ndarray, estimate: np.ndarray) -> float:
         0 for a silent estimate.
     """
     return _decibels(np.sum(reference**2), np.sum((reference - estimate) ** 2))
+
+
+@mean_over_channels
+def snr_ln(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """Computes the "SNR" of the Keras project: 10 ln(rms(y) / rms(y - p)), not decibels.
+
+    It is ln(10) / 2 = 1.151 times the SNR in dB. The numbers that sutgeorge/Audio-Super-Resolution
+    prints have this form.
+
+    Deviation: the project takes the ratio over each batch of 16 chunks, and the mean over batches.
+
+    Returns:
+        as `snr`.
+    """
+    decibels = _decibels(np.sum(reference**2), np.sum((reference - estimate) ** 2))
+    return decibels * math.log(10) / 2
 
 
 @mean_over_channels
@@ -113,16 +132,16 @@ _SPREADS = {
 def nrmse(reference: np.ndarray, estimate: np.ndarray, norm: str = "range") -> float:
     """Computes the root mean square error relative to a norm of the reference.
 
-    The Keras project sutgeorge/Audio-Super-Resolution divides by the mean, the standard deviation
-    (of the population) or the range of a chunk, or by the interquartile range.
+    The Keras project sutgeorge/Audio-Super-Resolution defines it with the mean, the standard
+    deviation (of the population) or the range of a chunk, and with the interquartile range. Its
+    figures of single chunks show such numbers; what its trainings print under this name is
+    `nmae_iqr`.
 
-    The mean of audio is near 0 and says nothing about its level. That norm is included to
-    reproduce published numbers, like the interquartile range, which depends on the fraction of
-    silence.
+    The mean of audio is near 0 and says nothing about its level. That norm is included for
+    comparison, like the interquartile range, which depends on the fraction of silence.
 
     Deviations: the project's mean keeps its sign, which makes errors negative; here its magnitude
-    is used. The project's interquartile range is one constant per split, over all its samples; here
-    it is that of the recording, with quantiles interpolated between samples.
+    is used. The interquartile range is as in `nmae_iqr`.
 
     Args:
         reference: shape (n,) or (n, channels).
@@ -136,7 +155,29 @@ def nrmse(reference: np.ndarray, estimate: np.ndarray, norm: str = "range") -> f
         UserError: there is no such norm.
     """
     error = math.sqrt(np.mean((reference - estimate) ** 2))
-    spread = float(lookup(_SPREADS, norm, "norm")(reference))
+    return _relative(error, float(lookup(_SPREADS, norm, "norm")(reference)))
+
+
+@mean_over_channels
+def nmae_iqr(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """Computes the mean absolute error relative to the reference's interquartile range.
+
+    What the trainings of the Keras project print as "normalised root mean squared error": their
+    error is the root of a mean over the last axis, which has one entry, so that only the absolute
+    value is left.
+
+    Deviation: the project's interquartile range is one constant per split, over all its samples;
+    here it is that of the recording, with quantiles interpolated between samples.
+
+    Returns:
+        as `nrmse`.
+    """
+    return _relative(
+        float(np.mean(np.abs(reference - estimate))), float(_SPREADS["iqr"](reference))
+    )
+
+
+def _relative(error: float, spread: float) -> float:
     if error == 0:
         return 0.0
     return error / spread if spread > 0 else math.inf
@@ -148,47 +189,69 @@ def _decibels(signal: float, error: float) -> float:
     return 10 * math.log10(signal / error) if signal > 0 else -math.inf
 
 
-METRICS: dict[str, Metric] = {
-    "snr": Metric(
-        snr,
-        "SNR",
-        "dB",
-        True,
-        2,
-        "Energy of the reference over that of the error, whole file.",
-    ),
-    "segmental_snr": Metric(
-        segmental_snr,
-        "SNR, segmental (Kuleshov)",
-        "dB",
-        True,
-        2,
-        "Mean SNR of patches of 8192 samples, with 1e-6 added to the mean square of the error.",
-    ),
-    "si_snr": Metric(
-        si_snr,
-        "SI-SNR",
-        "dB",
-        True,
-        2,
-        "SNR after the means are removed and the reference is scaled to fit the estimate.",
-    ),
-    "mse": Metric(
-        mse, "MSE", "full scale^2", False, 6, "Mean square error of waves with full scale 1."
-    ),
-} | {
-    f"nrmse_{norm}": Metric(
-        functools.partial(nrmse, norm=norm),
-        f"NRMSE ({norm})",
-        "ratio",
-        False,
-        4,
-        f"Root mean square error divided by the reference's {norm_name}. The Keras project.",
-    )
-    for norm, norm_name in {
-        "mean": "mean, without its sign",
-        "sd": "standard deviation",
-        "range": "range",
-        "iqr": "interquartile range",
-    }.items()
-}
+METRICS: dict[str, Metric] = (
+    {
+        "snr": Metric(
+            snr,
+            "SNR",
+            "dB",
+            True,
+            2,
+            "Energy of the reference over that of the error, whole file.",
+        ),
+        "snr_ln": Metric(
+            snr_ln,
+            "SNR, 10 ln (Keras project)",
+            "10 ln",
+            True,
+            2,
+            "Ten times the natural log of the ratio of amplitudes, 1.151 times the SNR in dB.",
+        ),
+        "segmental_snr": Metric(
+            segmental_snr,
+            "SNR, segmental (Kuleshov)",
+            "dB",
+            True,
+            2,
+            "Mean SNR of patches of 8192 samples, with 1e-6 added to the mean square of the error.",
+        ),
+        "si_snr": Metric(
+            si_snr,
+            "SI-SNR",
+            "dB",
+            True,
+            2,
+            "SNR after the means are removed and the reference is scaled to fit the estimate.",
+        ),
+        "mse": Metric(
+            mse, "MSE", "full scale^2", False, 6, "Mean square error of waves with full scale 1."
+        ),
+    }
+    | {
+        f"nrmse_{norm}": Metric(
+            functools.partial(nrmse, norm=norm),
+            f"NRMSE ({norm})",
+            "ratio",
+            False,
+            4,
+            f"Root mean square error divided by the reference's {norm_name}.",
+        )
+        for norm, norm_name in {
+            "mean": "mean, without its sign",
+            "sd": "standard deviation",
+            "range": "range",
+            "iqr": "interquartile range",
+        }.items()
+    }
+    | {
+        "nmae_iqr": Metric(
+            nmae_iqr,
+            "NMAE (iqr, Keras project)",
+            "ratio",
+            False,
+            4,
+            "Mean absolute error divided by the reference's interquartile range, which the Keras "
+            "project prints as its NRMSE.",
+        )
+    }
+)

@@ -5,7 +5,7 @@
 - `program`: any program, as `cmd:...`.
 - `deepspeech`: features, network and checkpoint of Mozilla's DeepSpeech 0.9.3; `ctc` has its
   alphabet, loss and beam search. `python -m wideband.train.deepspeech` trains a small one.
-- `word_errors`: compares recognized texts with transcripts.
+- `word_errors`: compares recognized texts with transcripts; `scores` does so for recordings.
 
 `create` makes a recognizer from its name.
 """

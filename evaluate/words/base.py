@@ -5,6 +5,12 @@ from typing import Protocol
 
 import numpy as np
 
+from ...command import UserError
+
+
+class RecognitionError(UserError):
+    """A recognizer fails on one recording, and perhaps not on others."""
+
 
 class Recognizer(Protocol):
     """Turns speech into text."""
@@ -12,17 +18,17 @@ class Recognizer(Protocol):
     name: str  # with version and settings, for reports
     sample_rate: int  # of the waves it takes, in Hz
 
-    def transcribe(self, waves: Sequence[np.ndarray]) -> Iterable[str]:
+    def transcribe(self, waves: Sequence[np.ndarray]) -> Iterable[str | RecognitionError]:
         """Recognizes what is said in recordings.
 
         Args:
             waves: float32 in [-1, 1] of shape (n,), at `sample_rate`.
 
         Returns:
-            one text per wave, in the same order; empty if nothing is understood.
+            one text per wave, in the same order; empty if nothing is understood, an error if the
+            recognizer fails on the wave.
 
         Raises:
-            UserError: it fails. A recognizer that yields texts one by one fails at the text of the
-                wave that caused it.
+            UserError: it fails for another reason.
         """
         ...

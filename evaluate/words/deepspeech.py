@@ -10,7 +10,6 @@ frames on either side, is a convolution; the network ends with the logarithm of 
 """
 
 import json
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...command import UserError
+from ...models import weights
 from . import ctc
 
 SAMPLE_RATE = 16000
@@ -28,6 +28,7 @@ STEP = 320  # samples, 20 ms
 COEFFICIENTS = 26
 CONTEXT = 9  # frames on either side
 RELEASED_HIDDEN = 2048
+_LARGEST_HIDDEN = 8192
 BATCH = 16  # recordings per batch
 WEIGHTS = "best.weights.h5"
 SIZES = "deepspeech.json"
@@ -248,21 +249,21 @@ class DeepSpeech:
         Raises:
             UserError: the folder has no such network, or a damaged one.
         """
+        path = folder / SIZES
+        advice = "give another run folder of python -m wideband.train.deepspeech"
         try:
-            network = build(json.loads((folder / SIZES).read_text())["hidden"])
-            with warnings.catch_warnings():
-                # Keras warns before it refuses weights of another shape.
-                warnings.filterwarnings("error", "Skipping nested container", UserWarning)
-                network.load_weights(folder / WEIGHTS)
-        except FileNotFoundError as error:
+            hidden = json.loads(path.read_text(encoding="utf-8"))["hidden"]
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror}); {advice}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: damaged; {advice}") from error
+        if not (type(hidden) is int and 0 < hidden <= _LARGEST_HIDDEN):
             raise UserError(
-                f"{folder}: there is no {error.filename or WEIGHTS}; give a run folder "
-                "of python -m wideband.train.deepspeech"
-            ) from error
-        except (OSError, ValueError, KeyError, TypeError, UserWarning) as error:
-            raise UserError(
-                f"{folder}: the weights are damaged ({error}); give another run folder"
-            ) from error
+                f"{path}: hidden must be a number from 1 to {_LARGEST_HIDDEN}, not {hidden}; "
+                f"{advice}"
+            )
+        network = build(hidden)
+        weights.load(network, folder / WEIGHTS, advice)
         return cls(network, scorer)
 
     def log_probabilities(self, waves: Sequence[np.ndarray]) -> list[np.ndarray]:

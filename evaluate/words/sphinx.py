@@ -4,8 +4,9 @@ import os
 import re
 import tempfile
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from ... import audio
 from ...command import UserError, workers
+from ...command.hidden import hidden_folder
 
 # The decoder of a worker process.
 _decoder: Any = None
@@ -44,9 +46,15 @@ class PocketSphinx:
             self.name += f", grammar {Path(grammar).name}"
             _check_grammar(self._search)
 
-    def transcribe(self, waves: Sequence[np.ndarray]) -> Iterable[str]:
+    def transcribe(self, waves: Sequence[np.ndarray]) -> Iterator[str]:
         """Recognizes US English; see `Recognizer.transcribe`."""
-        return self._pool.map(_transcribe, waves)
+        try:
+            yield from self._pool.map(_transcribe, waves)
+        except BrokenProcessPool as error:
+            raise UserError(
+                f"a process of {self.name} was killed, perhaps for lack of memory; close other "
+                "programs and run the command again"
+            ) from error
 
     @cached_property
     def _pool(self) -> ProcessPoolExecutor:
@@ -74,8 +82,8 @@ def _check_grammar(search: dict[str, Any]) -> None:
     if not Path(grammar).is_file():
         raise UserError(f"{grammar}: there is no such grammar")
     # PocketSphinx writes the fault of a grammar only to its log.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        log = Path(folder, "log")
+    with hidden_folder(Path(tempfile.gettempdir())) as folder:
+        log = folder / "log"
         try:
             _import_pocketsphinx().Decoder(**search, loglevel="ERROR", logfn=str(log))
         except RuntimeError as error:

@@ -10,20 +10,12 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from tqdm import tqdm
-
-from ... import audio
 from ...command import UserError
-from ..folders import shortlist
 from ..metrics.statistics import bootstrap_ratio_interval
-from . import Recognizer
 
 KINDS = ("substitutions", "deletions", "insertions")
-_BATCH = 64  # recordings in memory at a time
 
 
 @dataclass(frozen=True)
@@ -142,61 +134,11 @@ def count(reference: str, hypothesis: str) -> Errors:
     return Errors(words, found.substitutions, found.deletions, found.insertions)
 
 
-def score(
-    recordings: Mapping[str, Path | tuple[np.ndarray, float]],
-    transcripts: Mapping[str, str],
-    recognizer: Recognizer,
-    title: str = "",
-) -> list[Transcript]:
-    """Recognizes recordings and counts the errors.
-
-    Args:
-        recordings: name -> file, or wave (n,) in float32 and its sample rate in Hz. They are
-            resampled to the recognizer's rate.
-        transcripts: name -> what is said there.
-        recognizer: from `words.create`.
-        title: text in front of the progress bar; "" for no bar.
-
-    Returns:
-        one entry per recording, in the same order.
-
-    Raises:
-        UserError: a transcript has no words, a file cannot be read, or the recognizer fails.
-    """
-    references = {name: normalize(transcripts[name]) for name in recordings}
-    if wordless := [name for name, text in references.items() if not text]:
-        raise UserError(
-            f"{len(wordless)} transcripts have no words: {shortlist(wordless)}; correct or remove "
-            "them"
-        )
-    results, names = [], list(recordings)
-    # The bar is shown on terminals only.
-    with tqdm(total=len(names), unit="file", desc=title, disable=None if title else True) as bar:
-        for start in range(0, len(names), _BATCH):
-            batch = names[start : start + _BATCH]
-            waves = [_wave(recordings[name], recognizer.sample_rate) for name in batch]
-            texts = iter(recognizer.transcribe(waves))
-            for name in batch:
-                try:
-                    hypothesis = normalize(next(texts))
-                except UserError as error:
-                    raise UserError(f"{name}: {error}") from error
-                errors = count(references[name], hypothesis)
-                results.append(Transcript(name, references[name], hypothesis, errors))
-                bar.update()
-    return results
-
-
-def _wave(recording: Path | tuple[np.ndarray, float], sample_rate: int) -> np.ndarray:
-    wave, recorded_hz = audio.read(recording) if isinstance(recording, Path) else recording
-    return audio.resample(audio.mono(wave), recorded_hz, sample_rate)
-
-
 def total(transcripts: Sequence[Transcript], seed: int = 0) -> Total:
     """Adds up the errors of recordings.
 
     Args:
-        transcripts: from `score`, one or more.
+        transcripts: of one or more recordings.
         seed: seed of the bootstrap.
     """
     counts = [each.errors for each in transcripts]

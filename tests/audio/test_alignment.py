@@ -47,6 +47,12 @@ def test_a_known_delay_is_found_at_any_gain(samples, seconds):
     assert delay(noise, -0.2 * delayed(noise, samples)) == samples
 
 
+@pytest.mark.parametrize("peak", [1e-30, 1e30, 3e38])
+def test_a_known_delay_is_found_for_tiny_and_huge_samples(peak):
+    noise = np.random.default_rng(0).uniform(-peak, peak, (SAMPLE_RATE, 1)).astype(np.float32)
+    assert delay(noise, delayed(noise, 37)) == 37
+
+
 @pytest.mark.parametrize("ratio", [2, 4, 8])
 @pytest.mark.parametrize("protocol", ["decimate_spline", "subsample_spline", "sinc", "fft"])
 def test_band_limited_speech_has_no_delay(protocol, ratio):

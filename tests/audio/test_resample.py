@@ -45,6 +45,9 @@ def test_a_wave_is_padded_with_zeros_or_cut_at_its_end(shape):
         (4.0, 4),
         ("16000/4000", 4),
         (2.5, Fraction(5, 2)),
+        ("2.5", Fraction(5, 2)),
+        ("768", 768),
+        ("1/768", Fraction(1, 768)),
         ("22050/8000", Fraction(441, 160)),
         (Fraction(8, 2), 4),
     ],
@@ -54,8 +57,14 @@ def test_a_ratio_is_a_whole_number_or_a_reduced_fraction(value, ratio):
     assert (found, type(found)) == (ratio, type(ratio))
 
 
-@pytest.mark.parametrize("value", ["four", "", "1/0", "-2", 0, float("nan"), float("inf")])
-def test_a_ratio_that_is_not_a_number_above_0_is_refused(value):
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("four", "", "1/0", "-2", 0, float("nan"), float("inf"), [4], None),
+        *("1e999999999", "9" * 5000, 10**400, 769, "1/769"),
+    ],
+)
+def test_a_ratio_that_is_not_a_number_or_far_from_1_is_refused_at_once(value):
     with pytest.raises(UserError, match=r"^ratio ") as caught:
         audio.quotient(value)
     assert "\n" not in str(caught.value)

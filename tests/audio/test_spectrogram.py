@@ -28,6 +28,17 @@ def test_the_level_of_noise_is_its_variance_in_every_bin(tmp_path, noise):
     np.testing.assert_allclose(mean_db, -20, atol=1)
 
 
+def test_channels_that_cancel_are_shown(tmp_path, tone):
+    wave = tone(2 * RATE, 1000)
+    soundfile.write(tmp_path / "a.wav", np.stack([wave, -wave], axis=1), RATE, subtype="FLOAT")
+    soundfile.write(tmp_path / "b.wav", wave, RATE, subtype="FLOAT")
+    stereo, mono = (
+        spectrogram.levels_db(tmp_path / name, measure.measure(tmp_path / name))
+        for name in ("a.wav", "b.wav")
+    )
+    np.testing.assert_allclose(stereo, mono, atol=1e-6)
+
+
 def test_the_picture_spans_the_recording_and_marks_its_bandwidth(tmp_path, noise):
     soundfile.write(tmp_path / "a.wav", noise(2 * RATE), RATE)
     facts = measure.measure(tmp_path / "a.wav")._replace(bandwidth_hz=5000.0)

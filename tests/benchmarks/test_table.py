@@ -98,6 +98,18 @@ def test_missing_numbers_are_named_with_the_command_that_makes_them(
     assert missing in error_line(err) and remedy in err
 
 
+@pytest.mark.parametrize("name", ["evaluation.json", "speed.json"])
+@pytest.mark.parametrize("content", ["", "[]", '{"facts": {}}', "cut"])
+def test_damaged_numbers_are_named(script, runs, call, error_line, name, content):
+    path = runs / "b" / name
+    path.write_text(path.read_text()[:-9] if content == "cut" else content)
+    flags = [f"--run={runs}/a", f"--run={runs}/b", f"--output={runs}/table.md"]
+    code, _, err = call(script("table").command, *flags)
+    assert code == 1
+    assert name in error_line(err) and "damaged" in err
+    assert not (runs / "table.md").exists()
+
+
 def test_a_run_is_timed(script, run, tmp_path, call):
     folder = shutil.copytree(run, tmp_path / "run")
     code, out, err = call(script("speed").command, f"--run={folder}", "--seconds=0.5")

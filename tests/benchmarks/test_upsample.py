@@ -41,6 +41,13 @@ def test_an_unknown_model_is_refused_before_anything_is_measured(
 
 def test_a_model_that_fails_is_named_with_the_reason(script, tmp_path):
     benchmark = script("upsample")
-    benchmark.write_noise(tmp_path / "noise.wav", 0.01, 2000)
-    with pytest.raises(ValueError, match=r"speech-4x: error: .*2000 Hz"):
+    benchmark.write_noise(tmp_path / "noise.wav", 0.01, 16000)
+    with pytest.raises(ValueError, match=r"speech-4x: error: .*noise.wav"):
         benchmark.measure("speech-4x", tmp_path / "noise.wav")
+
+
+@pytest.mark.parametrize("minutes", ["x", "1,y", "0", "-1", "nan", "1e9"])
+def test_durations_that_cannot_be_measured_are_refused(script, call, error_line, minutes):
+    code, _, err = call(script("upsample").command, "--model=spline", f"--minutes={minutes}")
+    assert code == 1
+    assert "must be numbers from 0 to 1440" in error_line(err)

@@ -14,3 +14,8 @@ def test_paths_are_named_by_the_user_or_after_their_last_component(tmp_path):
     assert str(named["net"]) == "runs/a"
     with pytest.raises(UserError, match="write NAME=PATH"):
         parse_named_paths(["a/net", "b/net"])
+
+
+def test_a_name_without_a_path_is_refused():
+    with pytest.raises(UserError, match=r"^net=: the path is missing; write NAME=PATH"):
+        parse_named_paths(["net="])

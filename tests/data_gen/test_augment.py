@@ -15,8 +15,9 @@ RATIOS = range(2, 9)
     [
         ("silence_rms", -0.1, "from 0 to below 1"),
         ("silence_rms", 1.0, "from 0 to below 1"),
-        ("gain_db", -1.0, "at least 0"),
-        ("gain_db", float("inf"), "at least 0"),
+        ("gain_db", -1.0, "from 0 to 100"),
+        ("gain_db", 1e9, "from 0 to 100"),
+        ("gain_db", float("inf"), "from 0 to 100"),
         ("random_lowpass", 1.5, "from 0 to 1"),
         ("random_lowpass", float("nan"), "from 0 to 1"),
         ("speed_perturbation", -0.05, "multiple of 0.05 from 0 to 0.5"),

@@ -1,7 +1,9 @@
 """The command that prints the facts of recordings."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,6 +83,34 @@ def test_a_bad_file_has_a_line_and_the_others_are_still_printed(folder, call):
     assert lines["none"].endswith("short: 0 samples, a patch has 1")
     assert lines["gone"].endswith("there is no such file")
     assert lines["stereo"].endswith("8000")
+
+
+def test_what_a_folder_leaves_out_has_a_line_too(folder, call):
+    (folder / "deep" / "b.m4a").write_bytes(b"x")
+    (folder / "circle").symlink_to(folder)
+    (folder / "nothing.wav").symlink_to(folder / "gone.wav")
+    code, out, err = call(command, folder, f"--spectrogram={folder}/many")
+    assert (code, err) == (1, "error: 3 of 5 recordings could not be read; see their lines\n")
+    lines = {line.split()[0]: line for line in out.splitlines()[1:]}
+    assert "convert it: ffmpeg -i" in lines[str(folder / "deep" / "b.m4a")]
+    assert "searched already" in lines[str(folder / "circle")]
+    assert "a link to nothing" in lines[str(folder / "nothing.wav")]
+
+
+def test_links_in_circles_are_reported(tmp_path, call):
+    (tmp_path / "a.wav").symlink_to(tmp_path / "a.wav")
+    code, out, _ = call(command, tmp_path / "a.wav", f"--spectrogram={tmp_path}/many")
+    assert code == 1
+    assert "Too many levels of symbolic links" in out
+
+
+def test_names_with_control_characters_or_not_in_utf_8_are_escaped(folder, call):
+    strange = Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9\n.wav"))
+    (folder / "stereo.wav").rename(strange)
+    code, out, _ = call(command, folder / "deep", strange)
+    assert code == 0
+    assert len(out.splitlines()) == 3
+    assert out.splitlines()[2].endswith("0.000          8000")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from wideband.audio import interpolate
 from wideband.command import UserError
-from wideband.data_gen import degrade, pipeline, shards
+from wideband.data_gen import degrade, layout, pipeline, shards
 from wideband.data_gen.augment import Augmentation
 from wideband.data_gen.dataset import Dataset
 
@@ -13,19 +13,22 @@ LENGTHS = (1000, 1512, 600, 100)
 
 @pytest.fixture(scope="module")
 def dataset_of(make_dataset, tmp_path_factory):
-    """Returns a function that makes a dataset of examples, (high, low) pairs, in two shards."""
+    """Returns a function that makes a dataset of examples, (high, low) pairs, in short shards."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "SHARD_SAMPLES", 3000)
 
-    def dataset_of(pairs):
-        examples = [
-            shards.Example(f"{k}", "", "", 0.0, high, low) for k, (high, low) in enumerate(pairs)
-        ]
-        half = (len(examples) + 1) // 2
-        folder = make_dataset(tmp_path_factory.mktemp("dataset"), {"train": examples[:half]})
-        if examples[half:]:
-            shards.write(folder / "train-00001.tfrecord", examples[half:])
-        return Dataset(folder)
+        def dataset_of(pairs):
+            examples = [
+                shards.Example(f"{k}", "", "", 0.0, high, low)
+                for k, (high, low) in enumerate(pairs)
+            ]
+            folder = make_dataset(tmp_path_factory.mktemp("dataset"), {"valid": examples})
+            rows = [layout.Row("valid", each.name, "", "", len(each.high)) for each in examples]
+            for name, pieces in layout.distribute(rows, 16000, 256, 0).items():
+                shards.write(folder / name, [examples[int(each.row.name)] for each in pieces])
+            return Dataset(folder)
 
-    return dataset_of
+        yield dataset_of
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +45,10 @@ def ramps(dataset_of):
 
 
 def collect(dataset, patch, stride=None, *, augmentation=None, **options):
-    """Joins all batches of the train split: low and high, (patches, patch)."""
+    """Joins all batches of the valid split: low and high, (patches, patch)."""
     if augmentation is not None:
         options["augmentation"] = Augmentation(**augmentation)
-    batches = pipeline.patches(dataset, "train", patch, stride, **options)
+    batches = pipeline.patches(dataset, "valid", patch, stride, **options)
     joined = zip(*batches.as_numpy_iterator(), strict=True)
     return [np.concatenate(side)[:, :, 0] for side in joined]
 
@@ -85,11 +88,27 @@ def test_the_low_side_at_its_own_rate_is_shuffled_filtered_and_amplified_with_th
 @pytest.mark.parametrize(("patch", "stride"), [(250, 256), (256, 250)])
 def test_a_patch_or_stride_that_the_ratio_does_not_divide_is_refused(ramps, patch, stride):
     with pytest.raises(UserError, match="250 is not a multiple of the ratio 4"):
-        pipeline.patches(ramps[0], "train", patch, stride, wants="low")
+        pipeline.patches(ramps[0], "valid", patch, stride, wants="low")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"patch": 0}, "patch 0 must be at least 1"),
+        ({"stride": 0}, "stride 0 must be at least 1"),
+        ({"batch": -1}, "batch -1 must be at least 1"),
+        ({"batch": 10**9}, "batch 1000000000 with patch 256 is too large"),
+        ({"patch": 10**9}, "patch 1000000000 is too large"),
+        ({"patch": 1513}, "patch 1513 is longer than every wave of the valid split.* 1512 samples"),
+    ],
+)
+def test_sizes_that_make_no_batch_are_refused(ramps, arguments, message):
+    with pytest.raises(UserError, match=message):
+        pipeline.patches(ramps[0], "valid", **arguments)
 
 
 def test_patches_have_256_samples_by_default(ramps):
-    low, high = next(iter(pipeline.patches(ramps[0], batch=5)))
+    low, high = next(iter(pipeline.patches(ramps[0], "valid", batch=5)))
     assert low.shape == high.shape == (5, 256, 1)
     assert low.dtype == high.dtype == "float32"
 
@@ -123,7 +142,7 @@ def test_a_seed_determines_the_batches(ramps):
 
 
 def test_a_second_pass_is_shuffled_anew(ramps):
-    batches = pipeline.patches(ramps[0], "train", 64, seed=1)
+    batches = pipeline.patches(ramps[0], "valid", 64, seed=1)
     first, second = (np.concatenate([high for _, high in batches]) for _ in range(2))
     assert np.any(first != second)
     np.testing.assert_array_equal(np.sort(first, axis=None), np.sort(second, axis=None))

@@ -1,7 +1,6 @@
 """wideband-prepare refuses wrong input in one line, before it writes anything."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,10 +19,17 @@ RATE = 16000
         ("--ratio=four", 1, "ratio 'four' is not a number"),
         ("--ratio=5/2", 1, "ratio 5/2: the protocol decimate_spline needs a whole number"),
         ("--patch=0", 2, "--patch=0"),
+        ("--patch=3", 1, "patch 3 is not from 4 samples, the least for the ratio 4, to 960000"),
+        ("--patch=960001", 1, "patch 960001 is not from 4 samples"),
         ("--protocol=mp3", 1, "unknown protocol 'mp3'; choose one of decimate_spline"),
         ("--split_rule=half", 1, "unknown split rule 'half'; choose one of given"),
         ("--valid_fraction=0.95", 1, "valid and test fractions 0.95 and 0.1 should be"),
-        ("--test_fraction=-1", 1, "valid and test fractions 0.05 and -1 should be"),
+        ("--test_fraction=-1", 2, "--test_fraction=-1"),
+        ("--valid_fraction=nan", 2, "--valid_fraction=nan"),
+        ("--sample_rate=999", 2, "--sample_rate=999"),
+        ("--sample_rate=1000000", 2, "--sample_rate=1000000"),
+        ("--workers=0", 2, "--workers=0"),
+        ("--mic=3", 2, "--mic=3"),
         ("--speaker_pattern=(", 1, "speaker_pattern '(' is not a regular expression"),
         ("--mic=2", 1, "--mic is for --corpus=vctk only"),
         ("--subsets=dev-clean", 1, "--subsets is for --corpus=librispeech only"),
@@ -120,6 +126,18 @@ def test_a_corpus_without_fit_training_recordings_is_refused_with_the_reasons(
     assert Dataset(tmp_path / "out").settings["left_out"] == {}
 
 
+def test_a_corpus_without_a_train_split_is_refused_before_it_is_measured(
+    tmp_path, prepare_dataset, error_line
+):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.wav").write_text("words")
+    (tmp_path / "in" / "manifest.csv").write_text("split,path,speaker\ntest,a.wav,anna\n")
+    code, _, err = prepare_dataset(tmp_path / "in", tmp_path / "out", corpus="manifest")
+    assert code == 1
+    assert "no recording is in the train split; add some" in error_line(err)
+    assert not (tmp_path / "out").exists()
+
+
 def test_recordings_below_the_rate_of_the_dataset_are_left_out_with_that_rate(
     small, tmp_path, prepare_dataset, error_line
 ):
@@ -163,7 +181,7 @@ def test_an_output_that_cannot_be_written_is_refused(
     (tmp_path / "file").write_text("kept")
     code, _, err = prepare_dataset(small, tmp_path / output)
     assert code == 1
-    assert error_line(err).startswith(f"error: {tmp_path / output}: cannot be written to (")
+    assert error_line(err).startswith(f"error: {tmp_path / output}: cannot be written: ")
     assert (tmp_path / "file").read_text() == "kept"
 
 
@@ -174,7 +192,7 @@ def test_a_read_only_output_is_refused(small, tmp_path, prepare_dataset):
     code, _, err = prepare_dataset(small, output)
     assert code == 1
     assert err == (
-        f"error: {output}: cannot be written to (Permission denied); choose another --output\n"
+        f"error: {output}/dataset.json: cannot be written: Permission denied; choose another path\n"
     )
 
 
@@ -190,17 +208,21 @@ def test_a_folder_with_another_manifest_is_refused(small, tmp_path, prepare_data
     (tmp_path / "manifest.csv").write_text("words")
     code, _, err = prepare_dataset(small, tmp_path)
     assert code == 1
-    assert "which would be overwritten" in error_line(err)
+    assert "belongs to something else and would be overwritten" in error_line(err)
     assert (tmp_path / "manifest.csv").read_text() == "words"
 
 
-def test_a_name_that_is_not_unicode_is_left_out(small, tmp_path, prepare_dataset):
-    strange = os.fsencode(small / "anna") + b"/\xff.wav"
-    Path(os.fsdecode(strange)).write_bytes((small / "anna" / "a.wav").read_bytes())
-    code, _, err = prepare_dataset(small, tmp_path / "out")
-    assert code == 0, err
-    # The manifest lists it, with its name escaped.
-    manifest = (tmp_path / "out" / "manifest.csv").read_text(encoding="utf-8")
-    (line,) = (line for line in manifest.splitlines() if "udcff" in line)
-    assert line.split(",")[1] == "anna/\\udcff.wav"
-    assert line.endswith("unreadable: its name is not in UTF-8")
+def test_shards_without_a_description_are_refused(small, tmp_path, prepare_dataset, error_line):
+    (tmp_path / "train-00000.tfrecord").write_text("kept")
+    code, _, err = prepare_dataset(small, tmp_path)
+    assert code == 1
+    assert "train-00000.tfrecord: belongs to something else" in error_line(err)
+    assert (tmp_path / "train-00000.tfrecord").read_text() == "kept"
+
+
+@pytest.mark.parametrize("content", ["[]", "5", "null", "{", "[" * 100_000])
+def test_a_damaged_description_is_refused(small, tmp_path, prepare_dataset, error_line, content):
+    (tmp_path / "dataset.json").write_text(content)
+    code, _, err = prepare_dataset(small, tmp_path)
+    assert code == 1
+    assert "dataset.json: not the description of a dataset" in error_line(err)

@@ -4,6 +4,7 @@ import filecmp
 import sys
 from collections import defaultdict
 from itertools import combinations, pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -141,7 +142,7 @@ def test_the_manifest_appears_only_when_all_recordings_are_there(tmp_path, monke
     # A folder at the path of the last recording makes the build fail there.
     obstacle = tmp_path / "test" / "leo" / "leo_002.wav"
     obstacle.mkdir(parents=True)
-    with pytest.raises(OSError):
+    with pytest.raises(UserError, match=r"leo_002\.wav: is a folder"):
         synthesize.build(tmp_path)
     assert (tmp_path / "test" / "leo" / "leo_001.wav").is_file()
     assert not (tmp_path / "manifest.csv").exists()
@@ -154,3 +155,13 @@ def test_a_missing_synthesiser_is_reported_with_what_to_install(tmp_path, monkey
     with pytest.raises(UserError, match=r"pip install '.\[demo\]'"):
         synthesize.build(tmp_path / "demo")
     assert not (tmp_path / "demo").exists()
+
+
+def test_a_synthesiser_that_cannot_be_loaded_is_reported_with_what_to_do(tmp_path, monkeypatch):
+    library = tmp_path / "libespeak-ng.so"
+    library.write_text("words")
+    loader = SimpleNamespace(get_library_path=lambda: str(library))
+    monkeypatch.setitem(sys.modules, "espeakng_loader", loader)
+    with pytest.raises(UserError, match=r"cannot be loaded .*; install it anew") as caught:
+        synthesize.build(tmp_path / "demo")
+    assert "\n" not in str(caught.value)

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import soundfile
-from wideband.data_gen import dataset, degrade, shards
+from wideband.data_gen import degrade, layout, shards
 from wideband.data_gen.dataset import Dataset
 from wideband.evaluate import lsd, metrics
 from wideband.evaluate.__main__ import command
@@ -151,11 +151,16 @@ def test_a_shipped_network_and_its_tflite_file_are_measured(data, tmp_path, call
         (["--run={run}", "--data={tmp}"], ["no finished dataset"]),
         (["--run={run}", "--baselines=cubic"], ["cubic: no such run folder"]),
         (["--run={run}", "--baselines=speech-2x"], ["speech-2x has ratio 2, and"]),
-        (["--run={run}", "--baselines=audiounet"], ["--baselines=audiounet", "as a path"]),
+        (["--run={run}", "--baselines=audiounet"], ["'audiounet'", "NAME=audiounet"]),
         (["--run={run}", "--tflite={tmp}/audiounet.tflite"], ["audiounet.tflite: 'audiounet' is"]),
-        (["--run={run}", "--tflite=reference={tmp}/a.tflite"], ["'reference'", "NAME=FILE"]),
-        (["--run={run}", "--tflite={tmp}/audiounet.tflite", "--tflite=a.tflite"], ["NAME=FILE"]),
+        (["--run={run}", "--tflite=reference={tmp}/a.tflite"], ["'reference'", "--tflite=NAME="]),
+        (["--run={run}", "--tflite=spline={tmp}/audiounet.tflite"], ["'spline'", "--tflite=NAME="]),
+        (["--run={run}", "--tflite=..={tmp}/audiounet.tflite"], ["'..'", "relative"]),
+        (["--run={run}", "--baselines=..=spline"], ["'..'", "relative"]),
+        (["--run={run}", "--baselines=low=spline"], ["'low'", "--baselines=NAME="]),
         (["--run={run}", "--tflite=a={run}/run.json"], ["run.json", "must end in .tflite"]),
+        (["--run={run}", "--output={run}/run.json"], ["run.json is not a folder"]),
+        (["--run={run}", "--save_recordings={run}/run.json"], ["run.json is not a folder"]),
         (["--run={run}", "--wer"], ["no recording of the test split has a text with words"]),
         (["--run={run}", "--wer", "--recognizer=siri"], ["unknown recognizer 'siri'"]),
     ],
@@ -202,7 +207,7 @@ def test_the_ratio_of_rates_may_be_a_quotient(run, make_dataset, noise, tmp_path
 @pytest.fixture
 def spoken(data, make_dataset, tmp_path, monkeypatch):
     """A dataset with texts, and the command line of a recognizer that prints one text."""
-    monkeypatch.setattr(dataset, "PIECE_SECONDS", 1)
+    monkeypatch.setattr(layout, "PIECE_SECONDS", 1)
     first, second = Dataset(data).examples("test")
     long = np.zeros(20000, np.float32)
     examples = [
@@ -260,3 +265,32 @@ def test_quality_and_the_low_band_of_the_recording_can_be_measured(
     assert "the recording&#39;s" in (folder / "report.html").read_text()
     assert "the network&#39;s" in (evaluated[0] / "report.html").read_text()
     assert not {"pesq", "stoi"} & set(rows(evaluated[0] / "evaluation.csv")[0])
+
+
+@pytest.mark.parametrize("name", ["../../evil.wav", "{tmp}/evil.wav", "a/../../../evil.wav", ""])
+def test_a_name_that_leads_out_of_the_folder_of_recordings_is_refused(
+    run, data, make_dataset, tmp_path, call, error_line, name
+):
+    [example, _] = Dataset(data).examples("test")
+    example = example._replace(name=name.format(tmp=tmp_path))
+    folder = make_dataset(tmp_path / "data", {"test": [example]})
+    flags = [f"--data={folder}", f"--output={tmp_path / 'out'}"]
+    flags += [f"--save_recordings={tmp_path / 'saved' / 'recordings'}"]
+    code, _, err = call(command, f"--run={run}", *flags)
+    assert code == 1
+    assert "is not a relative path" in error_line(err)
+    assert not list(tmp_path.rglob("evil*"))
+
+
+@pytest.mark.parametrize("kept", [1, 100, -10])
+def test_a_damaged_shard_is_named(run, data, tmp_path, call, error_line, kept):
+    """Cut between two examples, in the first and in the last one."""
+    folder = shutil.copytree(data, tmp_path / "data")
+    shard = folder / "test-00000.tfrecord"
+    whole = shard.read_bytes()
+    # Two examples of one length.
+    shard.write_bytes(whole[: len(whole) // 2] if kept == 1 else whole[:kept])
+    code, _, err = call(command, f"--run={run}", f"--data={folder}", f"--output={tmp_path / 'out'}")
+    assert code == 1
+    assert "test-00000.tfrecord: " in error_line(err)
+    assert not (tmp_path / "out").exists()

@@ -229,7 +229,7 @@ def test_the_page_is_written_completely_or_not_at_all(tmp_path):
     path = tmp_path / "new" / "report.html"
     report.write(path, FACTS, SYSTEMS, None, [])
     assert path.read_text(encoding="utf-8") == render(curves=None)
-    with pytest.raises(UserError, match="above 0"):
+    with pytest.raises(UserError, match="ratio 0 must be"):
         report.write(path, dataclasses.replace(FACTS, ratio=0), SYSTEMS, None, [])
     assert path.read_text(encoding="utf-8") == render(curves=None)
     assert list(path.parent.iterdir()) == [path]

@@ -1,10 +1,13 @@
 """snr, lsd and quality: the commands that measure a folder of estimates."""
 
+import errno
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from wideband import audio
 from wideband.evaluate import lsd, metrics, quality, snr
 
@@ -99,66 +102,141 @@ def replace(folder, name, wave, sample_rate=SAMPLE_RATE):
 
 def not_a_number(folder, wave):
     (folder / "b.flac").unlink()
-    audio.write(folder / "b.wav", wave * np.nan, SAMPLE_RATE, subtype="FLOAT")
+    soundfile.write(folder / "b.wav", wave * np.nan, SAMPLE_RATE, "FLOAT")
 
 
-# mistake -> a function of (references, estimates, wave) that makes it, and words of the message
+def no_samples(folder):
+    (folder / "b.flac").unlink()
+    soundfile.write(folder / "b.wav", np.zeros(0), SAMPLE_RATE)
+
+
+# mistake -> a function of (references, estimates, wave) that makes it, the recording that is left
+# out, and words of the reason
 MISTAKES = {
     "an estimate is missing": (
         lambda references, estimates, wave: replace(references, "p225/z.wav", wave),
-        ["upsampled", "1 recordings have no counterpart", "p225/z"],
+        "p225/z",
+        ["no counterpart", "upsampled"],
     ),
     "a reference is missing": (
         lambda references, estimates, wave: replace(estimates, "p225/z.wav", wave),
-        ["clean", "no counterpart", "p225/z"],
+        "p225/z",
+        ["no counterpart", "clean"],
     ),
     "a name appears twice": (
         lambda references, estimates, wave: replace(references, "b.flac", wave),
-        ["b.wav", "b.flac", "same name"],
+        "b",
+        ["b.flac", "b.wav", "same name"],
     ),
     "rates differ": (
         lambda references, estimates, wave: replace(estimates, "b.flac", wave, 16000),
-        ["b:", "16000 Hz", "8000 Hz"],
+        "b",
+        ["16000 Hz", "8000 Hz"],
     ),
     "lengths differ": (
         lambda references, estimates, wave: replace(estimates, "b.flac", wave[:3990]),
-        ["b:", "10 samples shorter", "3990 against 4000"],
+        "b",
+        ["10 samples shorter", "3990 against 4000"],
     ),
     "channels differ": (
         lambda references, estimates, wave: replace(
             estimates, "b.flac", np.stack([wave, wave], axis=1)
         ),
-        ["b:", "(4000, 1)", "(4000, 2)"],
+        "b",
+        ["(4000, 1)", "(4000, 2)"],
     ),
     "an estimate comes late": (
         lambda references, estimates, wave: replace(estimates, "b.flac", np.roll(wave, 7)),
-        ["b:", "7 samples late", "--align"],
+        "b",
+        ["7 samples late", "--align"],
     ),
     "an estimate is not a number": (
         lambda references, estimates, wave: not_a_number(estimates, wave),
-        ["b:", "estimate holds values that are not finite"],
+        "b",
+        ["estimate holds values that are not finite"],
     ),
     "a file is not audio": (
         lambda references, estimates, wave: (estimates / "b.flac").write_bytes(b"text"),
+        "b",
         ["b.flac", "not readable as audio"],
     ),
     "a file is empty": (
-        lambda references, estimates, wave: replace(estimates, "b.flac", wave[:0]),
-        ["b.flac", "empty"],
+        lambda references, estimates, wave: no_samples(estimates),
+        "b",
+        ["0 against 4000"],
+    ),
+    "a format cannot be read": (
+        lambda references, estimates, wave: (estimates / "b.flac").rename(estimates / "b.m4a"),
+        "b",
+        ["b.m4a", "ffmpeg"],
     ),
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_an_error_is_one_line_and_nothing_is_written(
-    folders, tmp_path, noise, run, error_line, mistake
+def test_a_recording_that_cannot_be_measured_is_left_out_by_name(
+    folders, tmp_path, noise, run, rows, error_line, mistake
 ):
-    spoil, words = MISTAKES[mistake]
+    spoil, name, words = MISTAKES[mistake]
     spoil(*folders, noise(4000))
-    code, _, err = run("snr", *folders, tmp_path / "out" / "snr.csv")
+    code, out, err = run("snr", *folders, tmp_path / "snr.csv")
     assert code == 1
-    assert all(word in error_line(err) for word in words), err
+    assert error_line(err).startswith(f"error: 1 left out, {name}: ")
+    [line] = [each for each in out.splitlines() if each.startswith("left out: ")]
+    summary = json.loads((tmp_path / "snr.json").read_text())
+    assert list(summary["left_out"]) == [name]
+    for text in (err, line, summary["left_out"][name]):
+        assert all(word in text for word in words), text
+    others = [each for each in ("b", "p225/a", "p226/a.x") if each != name]
+    assert [row["name"] for row in rows(tmp_path / "snr.csv")] == others
+    assert summary["files"] == len(others)
+
+
+def test_recordings_that_are_left_out_for_one_reason_share_a_line(folders, tmp_path, noise, run):
+    for number in range(7):
+        audio.write(folders[0] / f"{number}.wav", noise(4000), SAMPLE_RATE)
+    code, out, _ = run("snr", *folders, tmp_path / "snr.csv")
+    assert code == 1
+    [line] = [each for each in out.splitlines() if each.startswith("left out: ")]
+    assert line.startswith("left out: 7 recordings: 0, 1, 2, 3, 4, ...: has no counterpart in ")
+    assert len(json.loads((tmp_path / "snr.json").read_text())["left_out"]) == 7
+
+
+def test_a_file_in_a_format_that_cannot_be_read_is_ignored_next_to_one_that_can(
+    folders, tmp_path, run
+):
+    (folders[0] / "b.m4a").touch()
+    code, _, err = run("snr", *folders, tmp_path / "snr.csv")
+    assert (code, err) == (0, "")
+
+
+def test_nothing_is_written_if_nothing_can_be_measured(folders, tmp_path, run, error_line):
+    for path in folders[1].rglob("*.flac"):
+        path.write_bytes(b"text")
+    code, out, err = run("snr", *folders, tmp_path / "out" / "snr.csv")
+    assert (code, out) == (1, "")
+    assert "nothing is left to measure: 3 left out, the first: b: " in error_line(err)
     assert not (tmp_path / "out").exists()
+
+
+def test_folders_without_a_name_in_common_are_refused(tmp_path, noise, run, error_line):
+    audio.write(tmp_path / "clean" / "a.wav", noise(100), SAMPLE_RATE)
+    audio.write(tmp_path / "upsampled" / "a_wideband.wav", noise(100), SAMPLE_RATE)
+    code, _, err = run("snr", tmp_path / "clean", tmp_path / "upsampled", tmp_path / "snr.csv")
+    assert code == 1
+    assert "(a and a_wideband)" in error_line(err)
+
+
+def test_results_that_cannot_be_written_are_shown(folders, tmp_path, run, error_line, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    code, out, err = run("snr", *folders, tmp_path / "snr.csv", "--metric=snr")
+    assert code == 1
+    assert "SNR, dB, higher is better" in out
+    assert "snr.csv: cannot be written: No space left on device; free" in error_line(err)
+    assert not list(tmp_path.glob("snr.*"))
 
 
 @pytest.mark.parametrize(
@@ -166,12 +244,17 @@ def test_an_error_is_one_line_and_nothing_is_written(
     [
         (["--references=nowhere"], ["nowhere", "no such folder"]),
         (["--output=scores.txt"], ["scores.txt", ".csv"]),
+        (["--output={references}/b.wav/lsd.csv"], ["b.wav is not a folder"]),
+        (["--references="], ["--references"]),
         (["--metric=lsd_hf"], ["lsd_hf", "--cutoff_hz"]),
+        (["--seed=-1"], ["--seed=-1", "from 0"]),
+        (["--cutoff_hz=nan"], ["--cutoff_hz=nan"]),
         (["--cutoff_hz=4000"], ["4000 Hz", "empty band"]),
         (["--metric=lsd_best"], ["lsd_best", "lsd_kuleshov"]),
     ],
 )
 def test_a_wrong_flag_is_named(folders, tmp_path, run, error_line, flags, words):
+    flags = [flag.format(references=folders[0]) for flag in flags]
     code, _, err = run("lsd", *folders, tmp_path / "out" / "lsd.csv", *flags)
     assert code != 0
     assert all(word in error_line(err) for word in words), err

@@ -151,37 +151,102 @@ def test_pocketsphinx_scores_synthesised_speech_with_a_grammar(tmp_path, call, r
 
 
 @pytest.fixture
-def refused(tmp_path, transcripts, folder, recognizer, call, error_line):
+def score(tmp_path, transcripts, folder, recognizer, call):
+    """Returns a function that runs the command on the folder: (exit code, output, error)."""
+
+    def score(*flags):
+        usual = [f"--transcripts={transcripts}", f"--recordings={folder}"]
+        usual += [f"--recognizer={recognizer}", f"--output={tmp_path / 'wer.csv'}"]
+        return call(wer.command, *usual, *flags)
+
+    return score
+
+
+@pytest.fixture
+def left_out(tmp_path, score, rows, error_line):
+    """Returns a function that checks that only some recordings are scored: name -> reason."""
+
+    def left_out(*flags):
+        code, out, err = score(*flags)
+        assert code == 1
+        lost = json.loads((tmp_path / "wer.json").read_text())["left_out"]
+        assert f"{len(lost)} left out, " in error_line(err)
+        assert all(name in out and reason in out for name, reason in lost.items())
+        found = [row["name"] for row in rows(tmp_path / "wer.csv")]
+        assert found and not {*found} & {*lost}
+        return lost
+
+    return left_out
+
+
+def test_a_recording_without_transcript_and_the_reverse_are_left_out(folder, left_out):
+    (folder / "p2" / "a.wav").rename(folder / "p2" / "c.wav")
+    lost = left_out()
+    assert list(lost) == ["p2/a.wav", "p2/c"]
+    assert "has no recording in" in lost["p2/a.wav"]
+    assert "has no transcript in" in lost["p2/c"]
+
+
+def test_two_recordings_of_one_transcript_are_left_out(folder, record, left_out):
+    record(folder / "p1" / "b.x.flac.wav", 3000)
+    lost = left_out()
+    assert list(lost) == ["p1/b.x.flac"]
+    assert "has the same transcript" in lost["p1/b.x.flac"]
+
+
+def test_a_recording_that_cannot_be_recognized_is_left_out(folder, recognizer, left_out):
+    audio.write(folder / "p1" / "b.x.wav", np.zeros(100), 16000)
+    expected = f"{recognizer} failed with exit code 1: it is silent"
+    assert left_out() == {"p1/b.x.flac": expected}
+
+
+def test_a_recording_that_cannot_be_read_is_left_out_for_all_systems(
+    tmp_path, folder, record, left_out, rows
+):
+    (folder / "p1" / "b.x.wav").write_bytes(b"no audio")
+    record(tmp_path / "low" / "p1" / "a.wav", 500)
+    record(tmp_path / "low" / "p1" / "b.x.wav", 500)
+    (tmp_path / "low" / "p2").mkdir()
+    (tmp_path / "low" / "p2" / "a.m4a").touch()
+    lost = left_out(f"--recordings={tmp_path / 'low'}")
+    assert list(lost) == ["p2/a.wav", "p1/b.x.flac"]
+    assert "ffmpeg" in lost["p2/a.wav"]
+    assert lost["p1/b.x.flac"].startswith("reference: ")
+    scored = [(row["system"], row["name"]) for row in rows(tmp_path / "wer.csv")]
+    assert scored == [("reference", "p1/a.wav"), ("low", "p1/a.wav")]
+
+
+def test_a_transcript_without_words_is_left_out(transcripts, left_out):
+    transcripts.write_text("path,text\np1/a.wav,a\np1/b.x.wav,\np2/a.wav,...\n")
+    assert list(left_out()) == ["p1/b.x.wav", "p2/a.wav"]
+
+
+def test_transcripts_may_come_from_a_spreadsheet(transcripts, score, rows, tmp_path):
+    """With a byte order mark, cells in quotes or too many, and lines that end with CR and LF."""
+    text = 'path,text,note\np1/a.wav,"low",x\np1/b.x.wav,"it\'s high"\np2/a.wav,middle,y,z\n'
+    transcripts.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    code, _, err = score()
+    assert code == 0, err
+    assert {row["wer"] for row in rows(tmp_path / "wer.csv")} == {"0.0"}
+
+
+@pytest.fixture
+def refused(tmp_path, score, error_line):
     """Returns a function that checks that flags are refused, and returns the line of error."""
 
     def refused(*flags):
-        usual = [f"--transcripts={transcripts}", f"--recordings={folder}"]
-        usual += [f"--recognizer={recognizer}", f"--output={tmp_path / 'wer.csv'}"]
-        code, _, err = call(wer.command, *usual, *flags)
-        assert code == 1
+        code, _, err = score(*flags)
+        assert code in (1, 2)
         assert not (tmp_path / "wer.csv").exists() and not (tmp_path / "wer.json").exists()
         return error_line(err)
 
     return refused
 
 
-def test_a_recording_without_transcript_and_the_reverse_are_named(folder, refused):
-    (folder / "p2" / "a.wav").rename(folder / "p2" / "c.wav")
-    line = refused()
-    assert "1 recordings have no transcript (p2/c)" in line
-    assert "1 transcripts have no recording (p2/a.wav)" in line
-
-
-def test_two_recordings_of_one_transcript_are_named(folder, record, refused):
-    record(folder / "p1" / "b.x.flac.wav", 3000)
-    line = refused()
-    assert "b.x.wav has the same transcript" in line or "b.x.flac.wav has the same" in line
-
-
-def test_the_failure_of_a_program_names_the_recording(folder, recognizer, refused):
-    audio.write(folder / "p1" / "b.x.wav", np.zeros(100), 16000)
-    expected = f"error: p1/b.x.flac: {recognizer} failed with exit code 1: it is silent"
-    assert refused() == expected
+def test_nothing_is_written_if_nothing_can_be_recognized(tmp_path, folder, record, refused):
+    for path in folder.rglob("*.*"):
+        audio.write(path, np.zeros(100), 16000)
+    assert "nothing is left to measure: 3 left out, the first: p1/a.wav: cmd:" in refused()
 
 
 @pytest.mark.parametrize(
@@ -189,10 +254,11 @@ def test_the_failure_of_a_program_names_the_recording(folder, recognizer, refuse
     [
         (b"path,words\na,b\n", "add the missing column(s) text"),
         (b"path,text\n", "no transcripts"),
+        (b"", "add the missing column(s) path, text"),
         (b"path,text\np1/a.wav,\xff\n", "not a CSV file in UTF-8"),
-        (b"path,text\np1/a.wav,a\n./p1/a.wav,b\n", "'p1/a.wav' is listed twice"),
-        (b"path,text\np1/a.wav,a\np1/b.x.wav,\np2/a.wav,a\n", "1 transcripts have no words"),
-        (b"path,text\np1/a.flac\np1/b.x.wav,a\np2/a.wav,a\n", "no words: p1/a.flac"),
+        (b"path,text\np1/a.wav,a\n./p1/a.wav,b\n", "own.csv, line 3: 'p1/a.wav' is listed twice"),
+        (b"path,text\np1/a.flac\np1/b.x.wav\np2/a.wav,\n", "has no words"),
+        (b"path,text\nx,a\n", "nothing is left to measure: 4 left out"),
         (None, "there are no such transcripts"),
     ],
 )
@@ -210,6 +276,8 @@ def test_transcripts_that_cannot_be_used_are_refused(tmp_path, refused, content,
         (["--recordings={folder}/../reference"], "is named 'reference' too"),
         (["--recordings={folder}/none"], "there is no such folder"),
         (["--output=wer.txt"], "must end in .csv"),
+        (["--seed=-1"], "from 0"),
+        (["--timeout_seconds=1e300"], "to 86400"),
         (["--grammar=a.jsgf"], "--grammar does not apply to the recognizer cmd"),
         (["--recognizer=siri"], "unknown recognizer 'siri'"),
     ],

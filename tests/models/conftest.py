@@ -87,6 +87,7 @@ def reference():
         leaky=_leaky,
         subpixel=_subpixel,
         lstm=_lstm,
+        gates={"sigmoid": _sigmoid, "hard_sigmoid": _hard_sigmoid},
         unet=_unet,
         film_unet=_film_unet,
         blocks=_blocks,
@@ -158,14 +159,23 @@ def _subpixel(x):
     return out
 
 
-def _lstm(x, weights):
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def _hard_sigmoid(x):
+    """The gates of Keras 1.2.1: a line from 0 at -2.5 to 1 at 2.5."""
+    return np.interp(x, [-2.5, 2.5], [0.0, 1.0])
+
+
+def _lstm(x, weights, gate=_sigmoid):
     """Hochreiter and Schmidhuber's equations with a forget gate; gates in the order i, f, c, o."""
     kernel, recurrent, bias = next(weights), next(weights), next(weights)
     state, cell, out = np.zeros(len(recurrent)), np.zeros(len(recurrent)), []
     for step in x:
         i, f, c, o = np.split(step @ kernel + state @ recurrent + bias, 4)
-        cell = cell / (1 + np.exp(-f)) + np.tanh(c) / (1 + np.exp(-i))
-        state = np.tanh(cell) / (1 + np.exp(-o))
+        cell = gate(f) * cell + gate(i) * np.tanh(c)
+        state = gate(o) * np.tanh(cell)
         out.append(state)
     return np.stack(out)
 

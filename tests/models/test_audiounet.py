@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from wideband import models
 from wideband.command import UserError
+from wideband.models.layers import TapOrthogonal
 
 PARAMETERS = {"2017": 56_411_394, "2019": 70_977_154}
 FILTERS = {"2017": (128, 256, 512, 512), "2019": (128, 384, 512, 512)}
@@ -49,10 +50,13 @@ def test_inner_sequences_halve_and_double(lengths):
     assert lengths(network, 8192) == [*halved, *halved[::-1]]
 
 
-def test_initial_weights_follow_the_published_code(layers_of):
-    *layers, last = layers_of(models.build("audiounet", width=0.25))
-    for layer in layers:
-        assert isinstance(layer.kernel_initializer, keras.initializers.Orthogonal)
+@pytest.mark.parametrize(
+    ("initializer", "kind"),
+    [("keras2", keras.initializers.Orthogonal), ("keras1", TapOrthogonal)],
+)
+def test_initial_weights_follow_the_published_code(initializer, kind, layers_of):
+    *layers, last = layers_of(models.build("audiounet", width=0.25, initializer=initializer))
+    assert all(type(layer.kernel_initializer) is kind for layer in layers)
     assert np.std(last.kernel) == pytest.approx(1e-3, rel=0.1)
 
 
@@ -65,7 +69,13 @@ def test_output_equals_a_numpy_reference(variant, reference, waves):
     reference.assert_close(network(wave), expected)
 
 
-def test_an_unsupported_variant_is_refused():
-    message = r"^audiounet: unsupported variant '2018'; choose one of 2017, 2019$"
-    with pytest.raises(UserError, match=message):
-        models.build("audiounet", variant="2018")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"variant": "2018"}, "unsupported variant '2018'; choose one of 2017, 2019"),
+        ({"initializer": "x"}, "unsupported initializer 'x'; choose one of keras2, keras1"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(UserError, match=f"^audiounet: {message}$"):
+        models.build("audiounet", **arguments)

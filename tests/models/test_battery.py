@@ -116,6 +116,18 @@ def test_a_network_implements_the_restorer_protocol(network, name):
     np.testing.assert_allclose(restored, network(x), rtol=0, atol=1e-4)
 
 
+def test_an_input_of_another_shape_is_refused_in_one_line(network, name):
+    n = network.multiple
+    message = rf"^{name}: input of shape \(.*\) must be \(batch, n, 1\), with n a multiple of {n}$"
+    for shape in [(n,), (1, n), (1, n, 2), (1, 1, n, 1), (1, n + 1, 1), (1, 2 * n - 1, 1)]:
+        for restore in (network, network.restore):
+            with pytest.raises(UserError, match=message):
+                restore(np.zeros(shape, np.float32))
+    for shape in [(0, n, 1), (2, 0, 1)]:
+        with pytest.raises(UserError, match=message):
+            network(np.zeros(shape, np.float32))
+
+
 def test_patches_of_256_samples_keep_their_length(network):
     patch = shortest(network)
     assert patch <= 512
@@ -244,6 +256,18 @@ def test_mixed_precision_trains(name, policy):
     assert np.isfinite(loss)
     assert all(weight.dtype == "float32" for weight in network.trainable_variables)
     assert any(np.any(a != b) for a, b in zip(before, network.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"], indirect=True)
+def test_quiet_and_full_waves_have_a_finite_output(name, policy):
+    network = build(name)
+    noise = inputs(network, shortest(network), 1)
+    smallest = np.finfo(np.float32).smallest_subnormal
+    # Digital silence, denormals, the smallest normal numbers, and ten times full scale.
+    levels = [0.0, smallest, 1e-40, 1e-38, 1e-30, 1e-12, 1e-6, 1.0, 100.0]
+    batch = np.concatenate([level * noise for level in levels]).astype(np.float32)
+    batch = np.concatenate([batch, np.full_like(noise, smallest), np.full_like(noise, -1.0)])
+    assert np.isfinite(network(batch)).all()
 
 
 @pytest.mark.parametrize("name", ["audiounet", "tfilm", "afilm", "dnn"])

@@ -76,6 +76,34 @@ def test_training_updates_the_statistics_that_inference_uses(waves, layers_of):
     np.testing.assert_allclose(mean, 0.01, rtol=1e-3)
 
 
-def test_a_single_layer_is_refused():
-    with pytest.raises(UserError, match=r"^dnn: depth 1 must be at least 2$"):
-        models.build("dnn", depth=1)
+def test_statistics_that_do_not_move_leave_inference_unnormalized(
+    randomized, reference, waves, layers_of
+):
+    network = randomized("dnn", patch=48, moving_statistics=False)
+    norms = layers_of(network, keras.layers.BatchNormalization)
+    for norm in norms:
+        norm.moving_mean.assign(np.zeros(norm.moving_mean.shape))
+        norm.moving_variance.assign(np.ones(norm.moving_variance.shape))
+    wave = waves(144)
+    normalized = np.asarray(network(wave, training=True))
+    dense = layers_of(network, keras.layers.Dense)
+    expected = [
+        np.concatenate([_reference_dnn(frame, dense, norms, True) for frame in each.reshape(3, 48)])
+        for each in wave
+    ]
+    reference.assert_close(network(wave)[..., 0], expected)
+    assert np.abs(normalized[..., 0] - expected).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"depth": 1}, "depth 1 must be from 2 to 32"),
+        ({"depth": 10**9}, "depth 1000000000 must be from 2 to 32"),
+        ({"patch": 5}, "patch 5 must be from 6 to 1048576"),
+        ({"patch": 2**20}, "161,268,073,760 parameters are more than 1,000,000,000; choose a .*"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(UserError, match=f"^dnn: {message}$"):
+        models.build("dnn", **{"width": 0.2, **arguments})

@@ -1,5 +1,7 @@
 """The networks of Bini's thesis, compared with published numbers and references in NumPy."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -145,21 +147,33 @@ def test_output_equals_a_numpy_reference(variant, source, randomized, reference,
     reference.assert_close(network(wave), expected)
 
 
-@pytest.mark.parametrize("blocks", ["paper", "published"])
-def test_tfilmnet_equals_a_numpy_reference(blocks, reference, waves):
-    network = models.build("gionet", variant="tfilmnet", blocks=blocks, width=0.03, patch=1024)
+@pytest.mark.parametrize(
+    ("blocks", "gates"),
+    [("paper", "sigmoid"), ("published", "sigmoid"), ("paper", "hard_sigmoid")],
+)
+def test_tfilmnet_equals_a_numpy_reference(blocks, gates, reference, waves):
+    arguments = {"blocks": blocks, "gates": gates, "width": 0.03, "patch": 1024}
+    network = models.build("gionet", variant="tfilmnet", **arguments)
     weights = reference.randomize(network, 0.3)
     wave = waves(1024)
-    net = _reference_branch(reference, "tfilm", blocks, 1024)
+    net = _reference_branch(reference, "tfilm", blocks, 1024, gates)
     reference.assert_close(network(wave), [net(each.astype(np.float64), weights) for each in wave])
 
 
-def _reference_branch(reference, kind, blocks, n):
+def _reference_branch(reference, kind, blocks, n, gates="sigmoid"):
     """A branch of three levels whose blocks make 32 steps for n samples."""
     if kind == "unet":
         return lambda x, weights: x + reference.unet(x, weights, levels=3)
     blocks = reference.blocks(blocks, n // 64, levels=3)
-    return lambda x, weights: reference.film_unet(x, weights, blocks, reference.lstm)
+    lstm = partial(reference.lstm, gate=reference.gates[gates])
+    return lambda x, weights: reference.film_unet(x, weights, blocks, lstm)
+
+
+def test_every_modulation_has_the_gates_of_the_network(outline, layers_of):
+    network = outline("gionet", width=0.02, gates="hard_sigmoid")
+    for name in ("time", "spectral"):
+        gates = [layer.gates for layer in layers_of(branch(network, name), TFiLM)]
+        assert gates == ["hard_sigmoid"] * 7
 
 
 def test_every_branch_has_the_published_dropout(full, layers_of):
@@ -233,8 +247,13 @@ def test_mixed_precision_adds_the_wave_exactly(variant, policy, waves):
         ),
         ({"fusion": "code"}, "^gionet: unsupported fusion 'code'; choose one of paper, published$"),
         ({"blocks": "code"}, "^gionet: unsupported blocks 'code'; choose one of paper, published$"),
-        ({"ratio": 0}, "^gionet: ratio 0 must be at least 1$"),
-        ({"patch": 100}, "^gionet: patch of 100 samples must be a multiple of 32$"),
+        ({"gates": "hard"}, "^gionet: unsupported gates 'hard'; choose one of sigmoid, hard_"),
+        ({"ratio": 0}, "^gionet: ratio 0 must be from 1 to 16$"),
+        ({"ratio": 10**9, "variant": "tfilmnet"}, "^gionet: ratio 1000000000 must be from 1 to 16"),
+        ({"patch": 100}, "^gionet: patch 100 must be a multiple of 1024, or of 32 below 1024$"),
+        ({"patch": 992}, "^gionet: patch 992 must be a multiple of 512, or of 16 below 512$"),
+        ({"patch": 48, "blocks": "published"}, "^gionet: patch 48 must be a multiple of 32$"),
+        ({"patch": 100, "variant": "tfnet"}, "^gionet: patch 100 must be a multiple of 32$"),
     ],
 )
 def test_a_wrong_argument_is_refused(arguments, message):

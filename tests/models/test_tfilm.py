@@ -1,11 +1,13 @@
 """TFiLM, compared with the numbers of the paper and a reference in NumPy."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 from wideband import models
 from wideband.command import UserError
-from wideband.models.layers import TFiLM
+from wideband.models.layers import TapOrthogonal, TFiLM
 
 
 @pytest.fixture(scope="module")
@@ -73,26 +75,46 @@ def test_lengths_are_multiples_of_the_published_block(full):
     assert full.multiple == 256
 
 
-def test_initial_weights_follow_the_published_code(layers_of):
-    *layers, last = layers_of(models.build("tfilm", width=0.25))
-    for layer in layers:
-        assert isinstance(layer.kernel_initializer, keras.initializers.Orthogonal)
-    assert np.std(last.kernel) == pytest.approx(1e-3, rel=0.1)
+@pytest.mark.parametrize(
+    ("initializer", "kind"),
+    [("keras2", keras.initializers.Orthogonal), ("keras1", TapOrthogonal)],
+)
+def test_initial_weights_follow_the_published_code(initializer, kind, layers_of):
+    network = models.build("tfilm", width=0.1, initializer=initializer)
+    *layers, last = layers_of(network)
+    assert all(type(layer.kernel_initializer) is kind for layer in layers)
+    assert np.std(last.kernel) == pytest.approx(1e-3, rel=0.2)
+    assert {layer.initializer for layer in layers_of(network, TFiLM)} == {initializer}
 
 
-@pytest.mark.parametrize("blocks", ["paper", "published"])
-def test_output_equals_a_numpy_reference(blocks, reference, waves):
-    network = models.build("tfilm", blocks=blocks, width=0.03)
+@pytest.mark.parametrize(
+    ("blocks", "gates"),
+    [("paper", "sigmoid"), ("published", "sigmoid"), ("paper", "hard_sigmoid")],
+)
+def test_output_equals_a_numpy_reference(blocks, gates, reference, waves):
+    network = models.build("tfilm", blocks=blocks, gates=gates, width=0.03)
     weights = reference.randomize(network, 0.3)
     wave = waves(1024)
+    lstm = partial(reference.lstm, gate=reference.gates[gates])
     expected = [
-        reference.film_unet(
-            each.astype(np.float64), weights, reference.blocks(blocks), reference.lstm
-        )
+        reference.film_unet(each.astype(np.float64), weights, reference.blocks(blocks), lstm)
         for each in wave
     ]
     assert np.std(expected - wave) > 0.1
     reference.assert_close(network(wave), expected)
+
+
+def test_both_kinds_of_gates_read_the_same_file_but_differ_in_output(reference, waves, tmp_path):
+    smooth, hard = (
+        models.build("tfilm", gates=gates, width=0.03) for gates in ("sigmoid", "hard_sigmoid")
+    )
+    reference.randomize(smooth, 0.3)
+    smooth.save_weights(tmp_path / "best.weights.h5")
+    hard.load_weights(tmp_path / "best.weights.h5")
+    wave = waves(1024)
+    assert np.abs(np.asarray(smooth(wave)) - np.asarray(hard(wave))).max() > 0.01
+    for one, other in zip(smooth.get_weights(), hard.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_both_kinds_of_blocks_take_the_same_weights_but_differ_in_output(reference, waves):
@@ -115,10 +137,11 @@ def test_dropout_is_in_the_bottleneck_and_on_the_way_up(full, layers_of):
     ("arguments", "message"),
     [
         ({"blocks": "code"}, "^tfilm: unsupported blocks 'code'; choose one of paper, published$"),
-        (
-            {"patch": 6000},
-            "^tfilm: first block of 93 samples must be a multiple of 16 to halve 4 times;",
-        ),
+        ({"gates": "1"}, "^tfilm: unsupported gates '1'; choose one of sigmoid, hard_sigmoid$"),
+        ({"initializer": "glorot"}, "^tfilm: unsupported initializer 'glorot'; choose one of"),
+        ({"patch": 6000}, "^tfilm: patch 6000 must be a multiple of 1024, or of 32 below 1024$"),
+        ({"patch": 100}, "^tfilm: patch 100 must be a multiple of 1024, or of 32 below 1024$"),
+        ({"patch": 7}, "^tfilm: patch 7 must be a multiple of 1024, or of 32 below 1024$"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):

@@ -294,8 +294,9 @@ def test_mixed_precision_keeps_the_spectrum_in_float32(policy, waves):
     [
         ({"variant": "fat"}, "^tfnet: unsupported variant 'fat'; choose one of slim, full$"),
         ({"fusion": "code"}, "^tfnet: unsupported fusion 'code'; choose one of paper, published$"),
-        ({"ratio": 0}, "^tfnet: ratio 0 must be at least 1$"),
-        ({"patch": 100}, "^tfnet: patch of 100 samples must be a multiple of 64$"),
+        ({"ratio": 0}, "^tfnet: ratio 0 must be from 1 to 16$"),
+        ({"ratio": 17}, "^tfnet: ratio 17 must be from 1 to 16$"),
+        ({"patch": 100}, "^tfnet: patch 100 must be a multiple of 64$"),
     ],
 )
 def test_a_wrong_argument_is_refused(arguments, message):

@@ -25,11 +25,19 @@ def test_a_film_unet_has_no_skip_from_its_input(waves):
     assert not np.any(network(waves(32)))
 
 
+@pytest.mark.parametrize(("patch", "parts"), [(6000, 1), (1008, 1), (24, 1), (1040, 2)])
+def test_a_patch_that_cannot_be_cut_into_blocks_is_refused(patch, parts):
+    shortest, enough = 16 * parts, 512 * parts
+    message = f"^patch {patch} must be a multiple of {enough}, or of {shortest} below {enough}$"
+    with pytest.raises(UserError, match=message):
+        first_block(patch, 3, parts)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"blocks": "thesis"}, "^unsupported blocks 'thesis'; choose one of paper, published$"),
-        ({"first_block": 6}, "^first block of 6 samples must be a multiple of 4 to halve 2 times;"),
+        ({"first_block": 6}, "^first block of 6 samples must be a multiple of 4, for 2 levels$"),
     ],
 )
 def test_unsupported_blocks_are_refused(arguments, message):

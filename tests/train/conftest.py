@@ -1,9 +1,14 @@
-"""Small trainings, in this process."""
+"""Small trainings, in this process, and run folders without a training."""
 
+import h5py
+import numpy as np
 import pytest
 from wideband.data_gen.dataset import Dataset
+from wideband.models import weights
 from wideband.train import recipes
+from wideband.train.identity import new_record
 from wideband.train.overrides import parse_overrides
+from wideband.train.run import Run
 
 # A network that compiles quickly and has what a checkpoint must restore: dropout and batch
 # normalization.
@@ -67,3 +72,92 @@ def history(rows):
 def finished(train, tmp_path_factory):
     """The folder of a small run that was never stopped."""
     return train(tmp_path_factory.mktemp("runs") / "finished").folder
+
+
+_RECIPE = {
+    "name": "demo",
+    "source": "ours",
+    "model": "audiounet",
+    "arguments": {"width": 0.05},
+    "sample_rate": 16000,
+    "ratio": 4,
+    "protocol": "decimate_spline",
+    "patch": 256,
+    "optimizer": {"learning_rate": 0.1},
+}
+
+
+class _Network:
+    """A network with one weight, a number."""
+
+    name = "network"
+
+    def __init__(self, number=0):
+        self.number, self.weights = number, [number]
+
+    def save_weights(self, file):
+        with h5py.File(file, "w") as opened:
+            opened["number"] = np.float32([self.number])
+
+    def load_weights(self, file):
+        with h5py.File(file) as opened:
+            self.number = int(opened["number"][0])
+
+
+class _Variable:
+    """A variable of an optimizer."""
+
+    def __init__(self, value):
+        self.value = np.float32(value)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.value)
+
+    def assign(self, value):
+        if np.shape(value) != ():
+            raise ValueError("another shape")
+        self.value = value
+
+
+class _Runs:
+    """Opens and fills run folders; the weights of an epoch are its number."""
+
+    network, recipe = _Network, _RECIPE
+
+    def open(self, folder, recipe=None, **options):
+        return Run(folder, new_record(recipe or self.recipe), **{"epochs": 9, **options})
+
+    def row(self, epoch, loss=1.0, snr=1.0):
+        """A row of the history."""
+        validation = {"val_loss": loss, "val_snr": snr, "val_lsd": 1.0}
+        return {"epoch": epoch, "loss": 1.0, **validation, "seconds": 0.5}
+
+    def state(self, epoch):
+        """The variables of an optimizer."""
+        return [_Variable(epoch), _Variable(-epoch)]
+
+    def fill(self, run, losses, snrs=None, networks=("network",)):
+        """Adds epochs with these validation losses."""
+        for loss, snr in zip(losses, snrs or losses, strict=True):
+            epoch = run.epoch + 1
+            saved = {name: _Network(10 * number + epoch) for number, name in enumerate(networks)}
+            run.finish_epoch(run.save(self.row(epoch, loss, snr), saved, self.state(epoch)))
+        return run
+
+    def restore(self, folder):
+        """Continues a run; returns its weight."""
+        network = _Network()
+        self.open(folder).restore({"network": network}, self.state(0))
+        return network.number
+
+    def read_number(self, path):
+        """Reads the weight in a file."""
+        network = _Network()
+        weights.load(network, path, "")
+        return network.number
+
+
+@pytest.fixture(scope="session")
+def runs():
+    """Opens and fills run folders without a training."""
+    return _Runs()

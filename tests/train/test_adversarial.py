@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from wideband.models import critics
 from wideband.models.system import Network
 from wideband.train import optimizers, steps
 from wideband.train.methods import adversarial

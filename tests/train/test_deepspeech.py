@@ -152,6 +152,12 @@ def test_the_tempo_changes_without_moving_the_ends():
         (["--data=none", "--run=x"], 1, "no finished dataset"),
         (["--data=x", "--run=x", "y"], 2, "unexpected argument 'y'"),
         (["--data=x", "--run=x", "--dropout=1"], 2, "dropout"),
+        (["--data=x", "--run=x", "--hidden=1000000000"], 2, "from 1 to 4096"),
+        (["--data=x", "--run=x", "--batch=1000000000"], 2, "from 1 to 4096"),
+        (["--data=x", "--run=x", "--learning_rate=nan"], 2, "learning_rate"),
+        (["--data=x", "--run=x", "--learning_rate=0"], 2, "learning_rate"),
+        (["--data=x", "--run=x", "--noise=1e9"], 2, "noise"),
+        (["--data=x", "--run=x", "--seed=-1"], 2, "seed"),
     ],
 )
 def test_a_mistake_is_reported_in_one_line(call, error_line, flags, code, message):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from wideband.command import UserError
 from wideband.data_gen import pipeline
+from wideband.train import experiment as experiment_module
 from wideband.train.validation import Validation
 from wideband.upsample import load
 
@@ -50,9 +51,21 @@ def test_settings_that_the_network_does_not_accept_are_refused(
     assert not (tmp_path / "run").exists()
 
 
+def test_patches_that_would_exhaust_the_memory_are_refused(experiment, monkeypatch):
+    monkeypatch.setattr(experiment_module, "PATCH_SAMPLES", 2**20)
+    with pytest.raises(UserError) as error:
+        experiment("stride=1")
+    assert str(error.value) == (
+        "stride 1 cuts 8192 samples into more than 4096 patches of 256; set a stride of at least 2"
+    )
+    experiment("stride=2")
+
+
 def test_a_dataset_without_a_valid_split_is_refused(experiment, data, tmp_path):
     other = shutil.copytree(data, tmp_path / "other")
-    (other / "valid-00000.tfrecord").unlink()
+    manifest = other / "manifest.csv"
+    lines = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text("".join(line for line in lines if not line.startswith("valid")))
     with pytest.raises(UserError, match="no recordings in the valid split"):
         experiment(folder=other)
 
@@ -190,6 +203,19 @@ def test_initial_weights_that_are_missing_are_refused(experiment, tmp_path):
         experiment(initial_weights=tmp_path / "none")
     with pytest.raises(UserError, match=r"phone-4x: .*no Keras weights"):
         experiment(initial_weights="phone-4x")
+
+
+def test_initial_weights_that_are_damaged_are_refused(experiment, finished, tmp_path):
+    other = shutil.copytree(finished, tmp_path / "other")
+    file = other / "best.weights.h5"
+    file.write_bytes(file.read_bytes()[:100_000])
+    with pytest.raises(UserError, match=r"other/best\.weights\.h5: damaged, or not the weights"):
+        experiment(initial_weights=other).build()
+    with pytest.raises(UserError, match=r"other/history\.csv: damaged, or not the weights"):
+        experiment(initial_weights=other / "history.csv").build()
+    (other / "run.json").write_text("[]")
+    with pytest.raises(UserError, match=r"other/run\.json: damaged \(\[\] is not a JSON object"):
+        experiment(initial_weights=other)
 
 
 def test_validation_takes_every_kth_recording(experiment, data):

@@ -110,6 +110,36 @@ def test_a_failure_keeps_the_previous_network(trained, exported, shipped, monkey
     assert not list(shipped.parent.rglob(".*"))
 
 
+def test_a_full_disk_keeps_the_previous_network(trained, exported, shipped, file_limit):
+    shipper.ship(trained, "small-4x", exported)
+    with file_limit(10_000), pytest.raises(UserError, match="cannot be written: File too large"):
+        shipper.ship(trained, "small-4x", exported)
+    assert (pretrained.find("small-4x") / "network.tflite").is_file()
+    assert not list(shipped.parent.rglob(".*"))
+
+
+def test_damaged_weights_are_not_shipped(trained, shipped, tmp_path):
+    other = shutil.copytree(trained, tmp_path / "other")
+    weights = other / "best.weights.h5"
+    weights.write_bytes(weights.read_bytes()[:50_000])
+    with pytest.raises(UserError, match=r"other/best\.weights\.h5: damaged, or not the weights"):
+        shipper.ship(other, "small-4x")
+    assert not shipped.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("optimizer", "adam"), ("losses", ["mse"]), ("epochs", "many"), ("spectral_weight", 1)],
+)
+def test_a_damaged_recipe_is_not_shipped(trained, shipped, tmp_path, field, value):
+    other = shutil.copytree(trained, tmp_path / "other")
+    record = Record.read(other)
+    record.recipe[field] = value
+    record.write(other)
+    with pytest.raises(UserError, match=r"other/run\.json: damaged \(not a recipe: .*; put back"):
+        shipper.check(other, "small-4x")
+
+
 @pytest.mark.parametrize("name", ["Small", "small_4x", "../small", "small/4x", "-4x", "", "4x "])
 def test_a_malformed_name_is_refused(trained, shipped, name):
     with pytest.raises(UserError, match="use lower-case letters, digits, and dashes"):

@@ -37,7 +37,10 @@ def test_the_list_shows_every_recipe_with_its_source(call):
         (["--recipe=dmeo", "--data=x", "--run=y"], "unknown recipe 'dmeo'"),
         (["--recipe=demo", "--data=x", "--run=y"], "x: no finished dataset"),
         (["--recipe=demo", "--data=x", "--run=y", "--set=losses.mae=1"], "unknown loss 'mae'"),
-        (["--recipe=demo", "--data=x", "--run=y", "--set=epochs=0"], "epochs 0 must be above 0"),
+        (
+            ["--recipe=demo", "--data=x", "--run=y", "--set=epochs=0"],
+            "epochs 0 must be from 1 to 1000000",
+        ),
     ],
 )
 def test_a_mistake_is_reported_in_one_line(call, error_line, flags, message):
@@ -133,5 +136,7 @@ runpy.run_module("wideband.train", run_name="__main__")
     done = subprocess.run(line, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("3 epochs; the best is epoch ")
+    # Only progress bars, and no warning of a library.
+    assert all("step/s" in line or "s/step" in line for line in done.stderr.splitlines() if line)
     assert history(run) == history(finished)
     assert not list(run.glob(".*"))

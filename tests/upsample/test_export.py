@@ -1,6 +1,8 @@
 """wideband-export: exports a run as a TFLite file that agrees with it."""
 
+import errno
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -168,6 +170,37 @@ def test_disagreement_on_any_kind_of_signal_is_found(kind, change, message, buil
     network, metadata = build("audiounet"), TFLiteNetwork(window_file).metadata
     with pytest.raises(UserError, match=message.format(kind=kind)):
         agreement.check_agreement(network, DeviatingFile(network, metadata, kind, change))
+
+
+def test_a_network_whose_own_output_is_not_finite_is_refused(build, window_file):
+    """As that of a training that diverged: another quantization would not help."""
+    metadata = TFLiteNetwork(window_file).metadata
+    file = DeviatingFile(build("audiounet"), metadata, "none", None)
+    with pytest.raises(UserError, match=r"^the network's output contains NaN .* train it again$"):
+        agreement.check_agreement(lambda windows: windows * np.nan, file)
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_conversion(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(exporter, "convert", lambda *_: pytest.fail("converted"))
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file/x\.tflite: .*file is not a folder; choose another"):
+        exporter.export(run, tmp_path / "file" / "x.tflite")
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(run, tmp_path, monkeypatch):
+    def fail(path, *_):
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(exporter, "convert", lambda *_: b"")
+    monkeypatch.setattr(exporter, "write", fail)
+    with pytest.raises(
+        UserError, match=r"x\.tflite: cannot be written: No space left on device; f"
+    ):
+        exporter.export(run, tmp_path / "x.tflite")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_inaudible_error_in_silence_is_accepted(build, window_file):

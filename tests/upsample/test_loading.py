@@ -136,7 +136,16 @@ def test_damaged_weights_are_refused(run, tmp_path, damage):
     content = (run / "best.weights.h5").read_bytes()
     damaged = content[: len(content) // 2] if damage == "truncated" else b"no weights"
     (tmp_path / "best.weights.h5").write_bytes(damaged)
-    with pytest.raises(UserError, match="not the weights of audiounet") as raised:
+    with pytest.raises(UserError, match="not the weights of this audiounet; train the") as raised:
+        load(tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("model", ["dnn", "tfilm", "keras_unet"])
+def test_the_weights_of_another_network_are_refused(model, run, build, tmp_path):
+    build(model).save_weights(tmp_path / "best.weights.h5")
+    shutil.copy(run / "run.json", tmp_path)
+    with pytest.raises(UserError, match=r"weights\.h5: .* audiounet.*; train the run") as raised:
         load(tmp_path)
     assert "\n" not in str(raised.value)
 

@@ -1,4 +1,6 @@
-"""The model that fits a recording is picked."""
+"""The model that fits a recording is picked, and an error names what to do."""
+
+import re
 
 import pytest
 from wideband.command import UserError
@@ -14,55 +16,56 @@ def models():
 
 
 @pytest.mark.parametrize(
-    ("sample_rate", "band_hz", "expected"),
-    [
-        (4000, 2000, 4000),
-        (44100, 2100, 4000),
-        (44100, 1100, 4000),
-        (44100, 2300, 8000),
-        (8000, 4000, 8000),
-        # Silence fits every model that takes the rate.
-        (44100, 0, 4000),
-        (4000, 0, 4000),
-    ],
+    ("band_hz", "expected"),
+    # Silence, 0, fits every model.
+    [(1000, 4000), (1100, 4000), (2100, 4000), (2300, 8000), (3000, 8000), (4000, 8000), (0, 4000)],
 )
 def test_the_lowest_model_whose_low_band_ends_with_the_recordings_band_is_picked(
-    models, sample_rate, band_hz, expected
+    models, band_hz, expected
 ):
-    assert pick(models, sample_rate, band_hz).low_rate == expected
+    assert pick(models, band_hz).low_rate == expected
 
 
 @pytest.mark.parametrize(
-    ("sample_rate", "band_hz", "message"),
+    ("band_hz", "message"),
     [
         (
-            44100,
             5000,
-            "^has content up to 5000 Hz, and sinc replaces everything above 4000 Hz.*-fo",
+            "^has content up to 5000 Hz, and sinc replaces everything above 4000 Hz; no shipped",
         ),
-        (44100, 900, "content ends at 900 Hz, and spline restores only what is above 2000 Hz, "),
-        (16000, 7500, "^has content up to 7500 Hz, and sinc replaces everything above 4000 Hz"),
-        (16000, 7700, "^already has content up to 7700 Hz; there is nothing for sinc to restore$"),
-        (
-            44100,
-            22050,
-            "^already has content up to 22050 Hz; there is nothing for sinc to restore$",
-        ),
+        (900, "content ends at 900 Hz, and spline restores only what is above 2000 Hz, "),
+        (7500, "^has content up to 7500 Hz, and sinc replaces everything above 4000 Hz"),
+        (7700, "^already has content up to 7700 Hz; there is nothing for sinc to restore$"),
+        (22050, "^already has content up to 22050 Hz; there is nothing for sinc to restore$"),
     ],
 )
-def test_a_recording_that_fits_no_model_is_refused_unless_forced(
-    models, sample_rate, band_hz, message
-):
+def test_a_recording_that_fits_no_model_is_refused_unless_forced(models, band_hz, message):
     with pytest.raises(UserError, match=message):
-        pick(models, sample_rate, band_hz)
-    nearest = pick(models, sample_rate, band_hz, force=True)
+        pick(models, band_hz)
+    nearest = pick(models, band_hz, force=True)
     assert nearest.low_rate == (8000 if band_hz > 4000 else 4000)
 
 
-@pytest.mark.parametrize("force", [True, False])
-def test_a_rate_below_every_model_is_refused_even_if_forced(models, force):
-    with pytest.raises(UserError, match="rate of 3000 Hz is below the 4000 Hz"):
-        pick(models, 3000, 1500, force)
+@pytest.mark.parametrize(
+    ("sample_rate", "ratio"), [(8000, 8), (8000, 4), (16000, 4), (16000, 2), (48000, 2)]
+)
+@pytest.mark.parametrize("band_hz", [100, 999, 1000, 1999, 2201, 3000, 4401, 5259, 8000, 23000])
+def test_the_advice_of_an_error_leads_to_a_model_that_fits(sample_rate, ratio, band_hz):
+    models = candidates(["sinc"], sample_rate, ratio)
+    if models[0].fits(band_hz):
+        assert pick(models, band_hz).low_rate == sample_rate / ratio
+        return
+    with pytest.raises(UserError) as caught:
+        pick(models, band_hz)
+    message = str(caught.value)
+    if advised := re.search(r"use --model=(\S+), or --force$", message):
+        assert pick(candidates([advised[1]], 16000, 4), band_hz).name == advised[1]
+    elif low_rate := re.search(r"; no shipped network fits; .* low rate near (\d+) Hz", message):
+        assert not any(each.fits(band_hz) for each in candidates([], 16000, 4))
+        assert abs(int(low_rate[1]) / 2 - band_hz) < 1
+    else:
+        assert message.startswith("already has content")
+        assert band_hz > 0.95 * sample_rate / 2
 
 
 def test_only_the_default_model_that_fits_is_loaded(monkeypatch):
@@ -81,8 +84,8 @@ def test_only_the_default_model_that_fits_is_loaded(monkeypatch):
     )
     models = candidates([], 16000, 4)
     assert not loaded
-    first = pick(models, 4000, 2000)
-    assert pick(models, 4000, 2000) is first
+    first = pick(models, 2000)
+    assert pick(models, 2000) is first
     assert loaded == ["speech-4x"]
 
 

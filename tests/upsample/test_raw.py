@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from wideband.command import UserError
 from wideband.upsample.__main__ import command
 from wideband.upsample.picking import candidates
 from wideband.upsample.raw import FORMATS, restore_raw
@@ -71,6 +72,20 @@ def test_flags_that_contradict_raw_samples_are_refused(arguments, message, call,
     code, _, err = call(command, "--model=spline", *arguments)
     assert code == 1
     assert message in error_line(err)
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        (999, "--input_rate=999: must be a number from 1000 to 768000 Hz"),
+        (10**18, "--input_rate=1000000000000000000: must be a number from 1000 to 768000 Hz"),
+        (16000, "raw samples at 16000 Hz, taken to fill their band: already has content up to"),
+    ],
+)
+def test_a_rate_that_no_model_takes_is_refused(rate, message):
+    source, models = io.BufferedReader(io.BytesIO(bytes(800))), candidates(["spline"], 16000, 4)
+    with pytest.raises(UserError, match=message):
+        restore_raw(models, source, io.BytesIO(), rate, 1, "s16", Settings())
 
 
 def test_a_rate_of_zero_is_a_wrong_command_line(call, error_line):

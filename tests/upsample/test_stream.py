@@ -112,6 +112,16 @@ def test_a_stream_keeps_at_most_95_percent_of_the_low_band(noise, push):
     assert np.abs(outputs[3] - outputs[0]).max() > 1e-3
 
 
+def test_a_stream_keeps_at_most_95_percent_of_the_band_of_a_low_rate(noise, push):
+    upsampler, wave = load("hold", 16000, 2), noise(6000)
+    whole, limited, less = (
+        push(upsampler, wave, [6000], sample_rate=6000, keep_hz=keep_hz)[0]
+        for keep_hz in (0.0, 0.95 * 3000, 2500.0)
+    )
+    np.testing.assert_array_equal(whole, limited)
+    assert np.abs(whole - less).max() > 1e-3
+
+
 @pytest.mark.parametrize(
     ("channels", "samples", "message"),
     [

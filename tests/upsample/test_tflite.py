@@ -72,12 +72,10 @@ DAMAGES = {
     ),
     "missing 17 required": lambda path: with_metadata(path, lambda metadata: {"window": 256}),
     "damaged, or of another version": lambda path: with_metadata(path, list),
-    "has no input 'wave'": lambda path: with_metadata(
-        path, lambda metadata: {**metadata, "wants": "wave"}
-    ),
     "window is 'long'": lambda path: with_metadata(
         path, lambda metadata: {**metadata, "window": "long"}
     ),
+    "multiple is 0": lambda path: with_metadata(path, lambda metadata: {**metadata, "multiple": 0}),
 }
 
 
@@ -89,6 +87,26 @@ def test_a_damaged_or_foreign_file_is_refused_in_one_line(message, window_file, 
         TFLiteNetwork(tmp_path / "bad.tflite")
     assert "bad.tflite" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"wants": "low"},
+        {"wants": "wave"},
+        {"window": 4096},
+        {"ratio": 2, "wants": "low"},
+        {"streaming": True},
+    ],
+)
+def test_the_metadata_of_another_model_are_refused(changed, window_file, tmp_path):
+    path = tmp_path / "bad.tflite"
+    shutil.copy(window_file, path)
+    with_metadata(path, lambda metadata: metadata | changed)
+    with pytest.raises(
+        UserError, match=r"bad\.tflite: its metadata describe another model; export"
+    ):
+        TFLiteNetwork(path)
 
 
 def test_a_changed_byte_of_the_metadata_is_refused_or_has_no_effect(window_file, tmp_path):

@@ -83,8 +83,8 @@ ANY_BAND = Recipe(
     stride=8000,
     batch=16,
     augmentation=Augmentation(gain_db=15.0, random_band=True, speed_perturbation=0.15),
-    # The weights of AP-BWE.
-    losses={"amplitude": 45.0, "phase": 100.0, "complex_spectrum": 90.0, "consistency": 90.0},
+    # The weights of AP-BWE, which averages real and imaginary parts where these losses add them up.
+    losses={"amplitude": 45.0, "phase": 100.0, "complex_spectrum": 45.0, "consistency": 45.0},
     optimizer=Adam(
         learning_rate=1e-3,
         beta_1=0.8,

@@ -4,8 +4,9 @@ A row's `source` says where its values were read. The published code decides whe
 or could not be read.
 
 Deviation from all of them: the published code of Kuleshov, AFiLM and TFNet keeps the weights of the
-last epoch and validates on its test files. Here, a run keeps the weights of the epoch with the
-lowest validation loss on the valid split.
+last epoch. Kuleshov's and TFNet's validate on their test files, AFiLM's reads validation files but
+never uses them. Here, a run keeps the weights of the epoch with the lowest validation loss on the
+valid split.
 """
 
 from collections.abc import Iterator
@@ -35,7 +36,9 @@ AUDIOUNET = Recipe(
 )
 
 # One script trains both networks. The epochs are the paper's, which its author confirms in issue 27
-# of the repository; the README has 120.
+# of the repository; the README has 120. To train as the code did up to March 2021, on Keras 1.2.1:
+# --set=arguments.initializer=keras1 for both, --set=arguments.gates=hard_sigmoid for TFiLM (see
+# models/tfilm.py).
 TFILM = replace(
     AUDIOUNET,
     name="tfilm",
@@ -73,7 +76,8 @@ TFNET = Recipe(
 )
 
 # src/run.py trains the network in dnn.py as it trains AudioUNet. The dense baseline of the paper of
-# 2017 is another network, on spectra.
+# 2017 is another network, on spectra. To train as the code ran, --set=arguments.skips=false and
+# --set=arguments.moving_statistics=false (see models/dnn.py).
 DNN = replace(
     AUDIOUNET,
     name="dnn",

@@ -25,14 +25,20 @@ def check_agreement(network: Network, file: TFLiteNetwork) -> float:
         the signal-to-noise ratio of the file's output against the network's on noise, in dB.
 
     Raises:
-        UserError: the file's output is not finite, or differs too much.
+        UserError: the output of the file or of the network is not finite, or they differ too much.
     """
     required_db = AGREEMENT_DB[file.metadata.quantize]
     agreement_db = {}
     for kind, windows in _signals(file):
         found, expected = _restore(network, file, windows)
+        if not np.isfinite(expected).all():
+            raise UserError(
+                f"the network's output contains NaN or infinity for {kind}; train it again"
+            )
         if not np.isfinite(found).all():
-            raise UserError(f"its output contains NaN or infinity for {kind}")
+            raise UserError(
+                f"its output contains NaN or infinity for {kind}; choose another --quantize"
+            )
         error = np.square(found - expected).mean()
         with np.errstate(divide="ignore"):
             agreement_db[kind] = float(
@@ -42,7 +48,7 @@ def check_agreement(network: Network, file: TFLiteNetwork) -> float:
         if not (agreement_db[kind] >= required_db or inaudible):
             raise UserError(
                 f"it agrees with Keras only to {agreement_db[kind]:.1f} dB on {kind}, below "
-                f"{required_db:.0f} dB"
+                f"{required_db:.0f} dB; choose another --quantize"
             )
     return agreement_db["noise"]
 

@@ -34,7 +34,8 @@ def convert(
             numbers are stored in 16 bits.
 
     Raises:
-        UserError: the network needs operators that are not built into TFLite.
+        UserError: the network needs operators that are not built into TFLite, or has a loop, which
+            cannot be calibrated.
     """
     weights = [
         [variable.numpy() for variable in variables]
@@ -59,6 +60,15 @@ def convert(
                 name: tf.TensorSpec(shape, tf.float32, name)
                 for name, shape in zip((wave, *states), shapes, strict=True)
             }
+        )
+    loops = ("While", "StatelessWhile")
+    if calibration is not None and any(
+        node.op in loops for node in function.graph.as_graph_def().node
+    ):
+        # The process would crash.
+        raise UserError(
+            f"{model.name}: a recurrent network with hard-sigmoid gates cannot be calibrated; "
+            "choose --quantize=float16 or dynamic"
         )
     # The converter saves the module first: freezing would lose the functions that become LSTMs.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)

@@ -65,48 +65,46 @@ def export(
         raise UserError("int8 is calibrated on training data; name a dataset")
     folder, weights = find_run(run)
     record = Record.read(folder)
-    ratio = record.ratio
-    if not isinstance(ratio, int):
-        raise UserError(f"{run}: a TFLite file needs a whole ratio, not {ratio}")
-    upsampler = load(weights)
-    network = upsampler.network
-    assert isinstance(network, Network)
-    step = network.step()
-    windows = _windows(network, step, window)
-    calibration = None
-    if data is not None and quantize == "int8":
-        calibration = _calibration(network, step, windows.window, Dataset(data), record)
-    content = convert(step or network, windows.window, calibration, quantize)
-    delay = network.delay if step else 0
-    metadata = Metadata(
-        network=record.model,
-        arguments=record.arguments,
-        sample_rate=record.sample_rate,
-        ratio=ratio,
-        interpolation=upsampler.interpolation,
-        wants=network.wants,
-        multiple=network.multiple,
-        window=windows.window,
-        context=network.context,
-        hop=windows.hop,
-        streaming=step is not None,
-        delay=delay,
-        # The first sample that is kept of a window waits for the last sample of the window.
-        latency=network.factor * (windows.window - windows.lead) + delay,
-        quantize=quantize,
-        recipe=record.name,
-        weights_sha256=pretrained.checksum(weights),
-        licence=licence,
-        model_sha256=hashlib.sha256(content).hexdigest(),
-    )
+    if not isinstance(record.ratio, int):
+        raise UserError(f"{run}: a TFLite file needs a whole ratio, not {record.ratio}")
+    # Entered first, so that an output that cannot be written is refused before the conversion.
     with replacing(output) as temporary:
+        upsampler = load(weights)
+        network = upsampler.network
+        assert isinstance(network, Network)
+        step = network.step()
+        windows = _windows(network, step, window)
+        calibration = None
+        if data is not None and quantize == "int8":
+            calibration = _calibration(network, step, windows.window, Dataset(data), record)
+        content = convert(step or network, windows.window, calibration, quantize)
+        delay = network.delay if step else 0
+        metadata = Metadata(
+            network=record.model,
+            arguments=record.arguments,
+            sample_rate=record.sample_rate,
+            ratio=record.ratio,
+            interpolation=upsampler.interpolation,
+            wants=network.wants,
+            multiple=network.multiple,
+            window=windows.window,
+            context=network.context,
+            hop=windows.hop,
+            streaming=step is not None,
+            delay=delay,
+            # The first sample that is kept of a window waits for the last sample of the window.
+            latency=network.factor * (windows.window - windows.lead) + delay,
+            quantize=quantize,
+            recipe=record.name,
+            weights_sha256=pretrained.checksum(weights),
+            licence=licence,
+            model_sha256=hashlib.sha256(content).hexdigest(),
+        )
         write(temporary, content, metadata)
         try:
             agreement_db = check_agreement(network, TFLiteNetwork(temporary))
         except UserError as error:
-            raise UserError(
-                f"{run}: exported as {quantize}, {error}; choose another --quantize"
-            ) from error
+            raise UserError(f"{run}: exported as {quantize}, {error}") from error
         size = temporary.stat().st_size
     return Export(metadata, size, operators(content), agreement_db)
 
@@ -136,18 +134,17 @@ def _calibration(
             f"ratio {record.ratio} and protocol {record.protocol}; choose another --data"
         )
     patch = network.factor * window * (CALIBRATION_WINDOWS if step else 1)
-    pairs = pipeline.patches(dataset, "train", patch, batch=1, wants=network.wants)
-    inputs = [
-        named
-        for low, _ in pairs.take(CALIBRATION_WAVES).as_numpy_iterator()
-        for named in inputs_by_name(step or network, low.reshape(-1, 1, window, 1))
-    ]
-    if not inputs:
+    if max(dataset.lengths("train"), default=0) < patch:
         raise UserError(
             f"{dataset.folder}: no training recording has {patch} samples or more; choose another "
             "--data"
         )
-    return inputs
+    pairs = pipeline.patches(dataset, "train", patch, batch=1, wants=network.wants)
+    return [
+        named
+        for low, _ in pipeline.arrays(pairs.take(CALIBRATION_WAVES), dataset, "train")
+        for named in inputs_by_name(step or network, low.reshape(-1, 1, window, 1))
+    ]
 
 
 def inputs_by_name(model: keras.Model, windows: np.ndarray) -> Iterator[dict[str, np.ndarray]]:

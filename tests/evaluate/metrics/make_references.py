@@ -79,6 +79,7 @@ def values():
     natural = [np.log((abs(a) ** 2 + 1e-8) / (abs(b) ** 2 + 1e-8)) for a, b in spectra]
     phases = [[np.arctan2(s.imag, s.real) for s in pair] for pair in spectra]
     turned = [a - b for a, b in phases]
+    delays = [np.append(wrap(d[0]), wrap(d[1:] - d[:-1])) for d in turned]
     in_patch = [
         np.log((abs(a) ** 2 + 1e-8) / (abs(b) ** 2 + 1e-8))
         for a, b in zip(stft(y[first]), stft(p[first]), strict=True)
@@ -93,6 +94,7 @@ def values():
 
     return {
         "snr": db(y, y - p),
+        "snr_ln": 10 * math.log(rms(y) / error),
         "segmental_snr": 20 * math.log10(rms(y[first]) / padded + 1e-8),
         "si_snr": db(target, centred_p - target),
         "mse": error**2,
@@ -100,6 +102,7 @@ def values():
         "nrmse_sd": error / rms(centred_y),
         "nrmse_range": error / (max(y) - min(y)),
         "nrmse_iqr": error / (quantile(0.75) - quantile(0.25)),
+        "nmae_iqr": sum(abs(y - p)) / N / (quantile(0.75) - quantile(0.25)),
         "lsd": np.mean([rms(a - b) for a, b in logs]),
         "lsd_lf": np.mean([rms((a - b)[:split]) for a, b in logs]),
         "lsd_hf": np.mean([rms((a - b)[split:]) for a, b in logs]),
@@ -111,7 +114,7 @@ def values():
         ),
         "lsd_tfnet": rms(whole[0] - whole[1]),
         "apd_ip": np.mean([rms(wrap(d)) for d in turned]),
-        "apd_gd": np.mean([rms(np.append(wrap(d[0]), wrap(d[1:] - d[:-1]))) for d in turned]),
+        "apd_gd": np.mean([rms(over_time) for over_time in zip(*delays, strict=True)]),
         "apd_iaf": np.mean(
             [
                 rms(wrap(turned[0])),

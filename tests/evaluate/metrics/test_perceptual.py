@@ -70,7 +70,7 @@ def test_audio_mode_takes_every_rate_and_depends_on_the_band_above_8_khz():
     assert measure("visqol_audio", wave, low_passed(wave, 8000, 48000), 48000) < 4.5
 
 
-SILENCE, SHORT = np.zeros(SAMPLE_RATE), speech(0.05)
+SILENCE, SHORT, SAMPLE = np.zeros(SAMPLE_RATE), speech(0.05), np.array([0.5])
 CHIRP = 0.3 * np.sin(np.cumsum(np.linspace(0.05, 2.5, SAMPLE_RATE // 2)))
 LIMITS = {
     "another rate": (
@@ -87,6 +87,7 @@ LIMITS = {
     ),
     "no speech": (["visqol_speech"], (CHIRP, CHIRP, 16000), "no speech"),
     "a short wave": (list(METRICS), (SHORT, SHORT, 16000), "short|second"),
+    "one sample": (list(METRICS), (SAMPLE, SAMPLE, 16000), "short|second"),
 }
 
 

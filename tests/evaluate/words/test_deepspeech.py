@@ -205,15 +205,36 @@ def test_a_checkpoint_that_is_missing_or_damaged_is_refused_in_one_line(tmp_path
         assert "\n" not in str(raised.value)
 
 
-def test_a_folder_without_weights_or_with_damaged_ones_is_refused(tmp_path):
-    with pytest.raises(UserError, match="there is no"):
+def test_a_folder_without_a_network_is_refused_in_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"deepspeech.json: cannot be read \(No such file"):
         DeepSpeech.from_weights(tmp_path)
-    deepspeech.build(4).save_weights(tmp_path / "best.weights.h5")
+    (tmp_path / "deepspeech.json").write_text('{"hidden": 4}')
+    with pytest.raises(UserError, match=r"best.weights.h5: cannot be read \(No such file"):
+        DeepSpeech.from_weights(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ("", "deepspeech.json: damaged"),
+        ("[4]", "deepspeech.json: damaged"),
+        ('{"width": 4}', "deepspeech.json: damaged"),
+        ('{"hidden": "4"}', "hidden must be a number from 1 to 8192, not 4"),
+        ('{"hidden": true}', "hidden must be a number from 1 to 8192, not True"),
+        ('{"hidden": 0}', "hidden must be a number from 1 to 8192, not 0"),
+        ('{"hidden": 1000000000}', "hidden must be a number from 1 to 8192, not 1000000000"),
+        ('{"hidden": 5}', "best.weights.h5: damaged"),
+        ('{"hidden": 4}', "best.weights.h5: damaged"),
+    ],
+)
+def test_a_folder_with_a_damaged_network_is_refused_in_one_line(tmp_path, sizes, message):
+    path = tmp_path / "best.weights.h5"
+    deepspeech.build(4).save_weights(path)
     (tmp_path / "deepspeech.json").write_text('{"hidden": 4}')
     DeepSpeech.from_weights(tmp_path)
-    (tmp_path / "deepspeech.json").write_text('{"hidden": 5}')
-    with pytest.raises(UserError, match="damaged"):
+    if sizes == '{"hidden": 4}':
+        path.write_bytes(path.read_bytes()[:5000])
+    (tmp_path / "deepspeech.json").write_text(sizes)
+    with pytest.raises(UserError, match=message) as caught:
         DeepSpeech.from_weights(tmp_path)
-    (tmp_path / "best.weights.h5").write_bytes(b"no weights")
-    with pytest.raises(UserError, match="damaged"):
-        DeepSpeech.from_weights(tmp_path)
+    assert "\n" not in str(caught.value)

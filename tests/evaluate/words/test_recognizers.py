@@ -3,7 +3,11 @@
 import multiprocessing
 import os
 import shlex
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,6 +18,7 @@ from wideband.command import UserError
 from wideband.data_gen import synthesize
 from wideband.evaluate import words
 from wideband.evaluate.words import deepspeech
+from wideband.evaluate.words.base import RecognitionError
 
 # Speech recognizers.
 pytestmark = pytest.mark.slow
@@ -96,6 +101,18 @@ def test_pocketsphinx_runs_in_one_process_per_core(grammar, speech):
     assert len(set(multiprocessing.active_children()) - before) == os.cpu_count()
 
 
+def test_a_killed_process_of_pocketsphinx_is_reported_in_one_line(grammar, speech):
+    before = set(multiprocessing.active_children())
+    recognizer = words.create("pocketsphinx", grammar=grammar)
+    texts = recognizer.transcribe(speech[:1] * 50)
+    next(texts)
+    for process in set(multiprocessing.active_children()) - before:
+        process.kill()
+    with pytest.raises(UserError, match=r"a process of pocketsphinx .* was killed") as caught:
+        list(texts)
+    assert "\n" not in str(caught.value)
+
+
 def test_pocketsphinx_recognizes_english_without_a_grammar(speech):
     english = words.create("pocketsphinx")
     text = next(iter(english.transcribe(speech[:1])))
@@ -176,7 +193,7 @@ def test_the_file_of_a_program_is_removed_afterwards(tmp_path):
     command = program(tmp_path, "import sys\nprint(sys.argv[1])\n")
     [path] = transcribe(command, [np.zeros(10, np.float32)])
     assert path.strip().endswith(".wav")
-    assert not os.path.exists(os.path.dirname(path.strip()))  # noqa: PTH110, PTH120
+    assert not Path(path.strip()).parent.exists()
 
 
 @pytest.mark.parametrize(
@@ -185,16 +202,88 @@ def test_the_file_of_a_program_is_removed_afterwards(tmp_path):
         ("import sys\nprint('reading')\nsys.exit('no model')", "exit code 1: no model"),
         ("import sys\nprint('bad file')\nsys.exit(3)", "exit code 3: bad file"),
         ("import sys\nsys.exit(2)", "exit code 2: no output"),
+        ("import os\nos.abort()", "failed with signal 6 (Aborted): no output"),
         ("import time\ntime.sleep(30)", "took more than 0.5 seconds; set --timeout_seconds"),
     ],
 )
 def test_a_program_that_fails_or_takes_too_long_is_reported_in_one_line(tmp_path, source, message):
     command = program(tmp_path, source)
-    with pytest.raises(UserError) as caught:
-        transcribe(command, [np.zeros(10, np.float32)], timeout_seconds=0.5)
-    assert message in str(caught.value)
-    assert str(caught.value).startswith("cmd:")
-    assert "\n" not in str(caught.value)
+    [error] = transcribe(command, [np.zeros(10, np.float32)], timeout_seconds=0.5)
+    assert isinstance(error, RecognitionError)
+    assert message in str(error)
+    assert str(error).startswith("cmd:")
+    assert "\n" not in str(error)
+
+
+# Starts a process that runs longer than itself, and writes its number.
+STARTS_ANOTHER = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+with open({path!r}, "w") as file:
+    file.write(str(child.pid))
+time.sleep(60)
+"""
+
+
+def is_running(pid):
+    """Says whether a process runs; a killed one may wait for its parent to notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition):
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.02)
+    pytest.fail("waited for 10 seconds")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_program_that_takes_too_long_is_ended_with_what_it_started(tmp_path):
+    path = tmp_path / "child"
+    command = program(tmp_path, STARTS_ANOTHER.format(path=str(path)))
+    transcribe(command, [np.zeros(10, np.float32)], timeout_seconds=1)
+    wait_until(lambda: not is_running(int(path.read_text())))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_signal_ends_the_programs_of_the_command(tmp_path):
+    path = tmp_path / "child"
+    command = program(tmp_path, STARTS_ANOTHER.format(path=str(path)))
+    audio.write(tmp_path / "recordings" / "a.wav", np.zeros(100), 16000)
+    (tmp_path / "texts.csv").write_text("path,text\na.wav,a\n")
+    flags = [f"--transcripts={tmp_path}/texts.csv", f"--recordings={tmp_path}/recordings"]
+    flags += [f"--recognizer=cmd:{command}", f"--output={tmp_path}/wer.csv"]
+    process = subprocess.Popen([sys.executable, "-m", "wideband.evaluate.wer", *flags])
+    wait_until(lambda: path.is_file() and path.read_text())
+    process.terminate()
+    assert process.wait() == -signal.SIGTERM
+    wait_until(lambda: not is_running(int(path.read_text())))
+
+
+def test_programs_are_ended_if_their_texts_are_no_longer_wanted(tmp_path):
+    """As after Ctrl-C: the second program would run for a minute."""
+    command = program(
+        tmp_path,
+        "import sys, time, wave\n"
+        "with wave.open(sys.argv[1]) as file:\n"
+        "    time.sleep(file.getnframes())\n",
+    )
+    waves = [np.zeros(n, np.float32) for n in (0, 60, 60, 60)]
+    texts = words.create(f"cmd:{command}").transcribe(waves)
+    started = time.monotonic()
+    assert next(texts) == ""
+    texts.close()
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize(("output", "text"), [("b''", ""), ("b'\\xff\\0 a'", "\ufffd\0 a")])
+def test_a_program_may_print_nothing_or_bytes_that_are_no_text(tmp_path, output, text):
+    command = program(tmp_path, f"import sys\nsys.stdout.buffer.write({output})\n")
+    assert transcribe(command, [np.zeros(10, np.float32)]) == [text]
 
 
 @pytest.mark.parametrize(

@@ -3,33 +3,8 @@
 import numpy as np
 import pytest
 from scipy import stats
-from wideband import audio
-from wideband.command import UserError
 from wideband.evaluate.words import word_errors
 from wideband.evaluate.words.word_errors import Errors, Transcript
-
-WORDS = {500: "low", 1000: "middle", 3000: "high"}
-
-
-class Tones:
-    """Recognizes the word of a tone from the peak of its spectrum."""
-
-    name = "tones"
-    sample_rate = 16000
-
-    def transcribe(self, waves):
-        for wave in waves:
-            assert wave.ndim == 1 and wave.dtype == np.float32
-            if not len(wave):
-                raise UserError("the recording is empty")
-            peak = np.argmax(np.abs(np.fft.rfft(wave))) * self.sample_rate / len(wave)
-            yield WORDS[min(WORDS, key=lambda hz: abs(hz - peak))].upper() + ".\n"
-
-
-@pytest.fixture
-def tones(tone):
-    """Returns a function that makes a quarter of a second of a tone, and its rate."""
-    return lambda hz, sample_rate=16000: (tone(sample_rate // 4, hz, sample_rate), sample_rate)
 
 
 @pytest.mark.parametrize(
@@ -98,46 +73,6 @@ def test_each_kind_of_error_is_counted(hypothesis, errors, wer):
     counts = word_errors.count("one two three four", hypothesis)
     assert counts == Errors(4, *errors)
     assert counts.wer == wer
-
-
-def test_files_and_waves_of_any_rate_are_scored(tmp_path, tones):
-    audio.write(tmp_path / "a.flac", *tones(1000))
-    wave, sample_rate = tones(3000, 44100)
-    audio.write(tmp_path / "b.wav", np.stack([wave] * 2, 1), sample_rate)
-    recordings = {"a": tmp_path / "a.flac", "b": tmp_path / "b.wav", "c": tones(500, 4000)}
-    texts = {"c": "Low!", "a": "the middle", "b": "Middle"}
-    scored = word_errors.score(recordings, texts, Tones())
-    assert scored == [
-        Transcript("a", "the middle", "middle", Errors(2, 0, 1, 0)),
-        Transcript("b", "middle", "high", Errors(1, 1, 0, 0)),
-        Transcript("c", "low", "low", Errors(1, 0, 0, 0)),
-    ]
-    texts = {"name": "a", "reference": "the middle", "hypothesis": "middle"}
-    errors = {"words": 2, "substitutions": 0, "deletions": 1, "insertions": 0, "wer": 0.5}
-    assert scored[0].row() == texts | errors
-
-
-def test_texts_keep_the_order_of_more_recordings_than_one_batch(tones):
-    hz = np.random.default_rng(1).choice(list(WORDS), 150)
-    recordings = {f"{i}": tones(hz[i]) for i in range(150)}
-    texts = {f"{i}": WORDS[hz[i]] for i in range(150)}
-    scored = word_errors.score(recordings, texts, Tones())
-    assert [each.name for each in scored] == list(recordings)
-    assert all(each.errors.wer == 0 for each in scored)
-
-
-def test_the_failure_of_a_recognizer_names_the_recording(tones):
-    waves = {"good": tones(500), "bad": (np.zeros(0, np.float32), 16000)}
-    with pytest.raises(UserError, match=r"^bad: the recording is empty$"):
-        word_errors.score(waves, {"good": "low", "bad": "low"}, Tones())
-
-
-def test_transcripts_without_words_are_named_before_anything_is_recognized():
-    wave = (np.zeros(0, np.float32), 16000)
-    with pytest.raises(UserError, match="2 transcripts have no words: a, c"):
-        word_errors.score(
-            {"a": wave, "b": wave, "c": wave}, {"a": " ... ", "b": "low", "c": ""}, Tones()
-        )
 
 
 def transcripts(*errors):

@@ -1,0 +1,174 @@
+"""Finds where the content of a recording ends.
+
+Each channel has a spectrum of 31 Hz steps: the level that it exceeds in a tenth of the moments of
+60 ms that are not silent. So a wide voice counts if it speaks more than a tenth of the time, and a
+click does not. The widest channel counts. Two signs mark the end of the content, and the lower one
+counts:
+
+- a floor: no level from there up exceeds the rounding noise of 16 bits (`FLOOR_DB`). Content below
+  it becomes silence in a dataset. The noise of a microphone lies above. A quiet recording with
+  finer steps is judged as if it were louder (`LOUD_DB`).
+- a cliff: the level falls by `CLIFF_DB` within 320 Hz. Resampling and lossy coding leave cliffs,
+  with rounding noise, dither or images of the lower band behind them. Voices do not.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .spectra import hann, stft
+
+# Powers are scaled so that white noise has its variance in each bin. Rounding to 16 bits adds
+# noise of 1/12 of a squared step, or -101 dB; with triangular dither it is -96 dB. The level that
+# a tenth of the moments exceed is 2.5 dB higher.
+FLOOR_DB = 10 * np.log10(2.0**-30 / 12) + 8.5
+# Three steps of 16 bits, and eight steps of 24 bits.
+SILENT_DB = -80.0
+INAUDIBLE_DB = -120.0
+# The loudest moments of speech with a peak of -20 dB.
+LOUD_DB = -30.0
+QUANTILE = 0.9
+CLIFF_DB = 32.0
+CLIFF_HALF_HZ = 160
+LOWEST_CLIFF_HZ = 1000
+# Overlapping windows in a moment.
+_WINDOWS = 4
+# Moments of a channel that are kept; there are half as many at least if the recording is long.
+_MOMENTS = 2048
+
+
+def power_spectra(wave: np.ndarray, sample_rate: float) -> np.ndarray:
+    """Computes the power spectra of Hann windows of about 32 ms that overlap by half.
+
+    Args:
+        wave: shape (n,), padded with zeros if it is shorter than a window.
+        sample_rate: in Hz.
+
+    Returns:
+        shape (windows, bins), from 0 Hz to the Nyquist frequency. White noise has its variance in
+        each bin.
+    """
+    n = window_length(sample_rate)
+    wave = np.pad(wave, (0, max(0, n - len(wave))))
+    return np.abs(stft(wave, n, n // 2)) ** 2 / np.sum(hann(n) ** 2)
+
+
+def window_length(sample_rate: float) -> int:
+    """Returns the samples in a window of `power_spectra`: the power of two nearest to 32 ms."""
+    return max(2, 2 ** round(np.log2(0.032 * sample_rate)))
+
+
+class Bandwidth:
+    """Finds the highest frequency with content in any channel, from blocks of a recording."""
+
+    def __init__(self, sample_rate: float, channels: int):
+        self._channels = [_Moments(sample_rate) for _ in range(channels)]
+        self._bin_hz = sample_rate / window_length(sample_rate)
+        self._sixteen_bits = True
+
+    def add(self, block: np.ndarray) -> None:
+        """Adds the next block, float of shape (n, channels)."""
+        if self._sixteen_bits:
+            with np.errstate(over="ignore"):
+                steps = block * np.float32(32768)
+            self._sixteen_bits = np.array_equal(steps, np.rint(steps))
+        for moments, wave in zip(self._channels, block.T, strict=True):
+            moments.add(wave.astype(np.float64))
+
+    def hz(self) -> float:
+        """Returns the frequency in Hz: 0 for silence, that of the last bin for a full band."""
+        return self._widest(lambda levels: np.quantile(levels, QUANTILE, axis=0))
+
+    def usual_hz(self) -> float:
+        """Returns the frequency at which the mean levels end: that of most of the recording."""
+        return self._widest(lambda levels: np.mean(levels, axis=0))
+
+    def _widest(self, spectrum: Callable[[np.ndarray], np.ndarray]) -> float:
+        """Returns the highest bandwidth of a channel, by a spectrum made from its moments."""
+        levels = [moments.audible_db(self._sixteen_bits) for moments in self._channels]
+        return max(
+            bandwidth_hz(spectrum(each), self._bin_hz) if len(each) else 0.0 for each in levels
+        )
+
+
+class _Moments:
+    """The spectra of a channel's moments. Of long recordings, every second, fourth ... is kept."""
+
+    def __init__(self, sample_rate: float):
+        self._sample_rate = sample_rate
+        self._length = window_length(sample_rate)
+        self._next = 0
+        self._stride = 1
+        self._loudness: list[float] = []
+        self._levels: list[np.ndarray] = []
+
+    def add(self, wave: np.ndarray) -> None:
+        """Adds the next block of the channel, shape (n,)."""
+        if self._next and len(wave) < self._length:
+            return
+        hop = self._length // 2
+        for start in range(0, max(1, len(wave) - self._length + 1), _WINDOWS * hop):
+            if self._next % self._stride == 0:
+                self._keep(wave[start : start + (_WINDOWS + 1) * hop])
+            self._next += 1
+
+    def _keep(self, moment: np.ndarray) -> None:
+        power = power_spectra(moment, self._sample_rate).mean(axis=0)
+        levels = 10 * np.log10(np.maximum(power, 1e-20))
+        # The mean over the bins is the variance. The first bin is DC.
+        self._loudness.append(float(10 * np.log10(max(power[1:].mean(), 1e-20))))
+        self._levels.append(levels.astype(np.float16))
+        if len(self._levels) == _MOMENTS:
+            self._stride *= 2
+            self._loudness = self._loudness[::2]
+            self._levels = self._levels[::2]
+
+    def audible_db(self, sixteen_bits: bool) -> np.ndarray:
+        """Returns the levels of the moments that are not silent.
+
+        Args:
+            sixteen_bits: whether the recording has steps of 16 bits; otherwise a quiet one is made
+                louder.
+
+        Returns:
+            shape (moments, bins).
+        """
+        loudness, levels = np.array(self._loudness), np.array(self._levels, np.float32)
+        if len(levels) == 0 or sixteen_bits:
+            return levels[loudness > SILENT_DB]
+        gain = max(0.0, LOUD_DB - float(np.quantile(loudness, 0.99)))
+        return levels[loudness > max(SILENT_DB - gain, INAUDIBLE_DB)] + np.float32(gain)
+
+
+def bandwidth_hz(levels_db: np.ndarray, bin_hz: float) -> float:
+    """Finds the floor or the cliff where the content of a spectrum ends (see the module).
+
+    Args:
+        levels_db: shape (bins,). White noise has its variance in each bin.
+        bin_hz: spacing of the bins.
+
+    Returns:
+        the frequency in Hz: 0 without content, that of the last bin for a full band.
+    """
+    half = round(CLIFF_HALF_HZ / bin_hz)
+    if len(levels_db) < 6 * half:
+        # The rate is too low for either sign; speech fills the whole band.
+        return float((len(levels_db) - 1) * bin_hz)
+    # Medians and quartiles ignore a whistle or a hum, which fills four bins.
+    windows = np.lib.stride_tricks.sliding_window_view(levels_db, half)
+    median = np.median(windows, axis=1)
+    content = np.flatnonzero(median > FLOOR_DB)
+    if len(content) == 0:
+        return 0.0
+    top = content[-1] + half - 1
+    wide = np.lib.stride_tricks.sliding_window_view(levels_db, 3 * half)
+    lower = np.quantile(wide, 0.25, axis=1)
+    # The edge at bin k has bins [k - 4 half, k - half) below and [k + half, k + 2 half) above.
+    edges = np.arange(4 * half, len(levels_db) - 2 * half + 1)
+    fall = lower[edges - 4 * half] - median[edges + half]
+    cliffs = np.flatnonzero((fall > CLIFF_DB) & (edges * bin_hz > LOWEST_CLIFF_HZ))
+    if len(cliffs):
+        # The cliff is the steepest edge of the first run of neighbouring edges.
+        run = cliffs[: 1 + np.flatnonzero(np.diff(cliffs, append=np.inf) > 1)[0]]
+        top = min(top, edges[run[np.argmax(fall[run])]])
+    return float(top * bin_hz)
