@@ -9,7 +9,14 @@ counts:
   it becomes silence in a dataset. The noise of a microphone lies above. A quiet recording with
   finer steps is judged as if it were louder (`LOUD_DB`).
 - a cliff: the level falls by `CLIFF_DB` within 320 Hz. Resampling and lossy coding leave cliffs,
-  with rounding noise, dither or images of the lower band behind them. Voices do not.
+  with rounding noise, dither or images of the lower band behind them. Voices do not: in 1900
+  recordings of speech, the steepest fall below 6.4 kHz was 29 dB, above vowels with little high
+  band.
+
+None of those recordings was classified as narrow. Upsampled from 8, 11.025 and 12 kHz with soxr or
+an FFT, all of them were, even after an attenuation of 40 dB; with triangular dither after it, all
+but 3 were. An interpolation that leaves images, such as a spline, is detected from 8 kHz (100 %;
+99 % at -20 dB); from 12 kHz, mostly in loud recordings (89 %; 52 % at -20 dB).
 """
 
 from collections.abc import Callable
