@@ -9,7 +9,14 @@ counts:
   it becomes silence in a dataset. The noise of a microphone lies above. A quiet recording with
   finer steps is judged as if it were louder (`LOUD_DB`).
 - a cliff: the level falls by `CLIFF_DB` within 320 Hz. Resampling and lossy coding leave cliffs,
-  with rounding noise, dither or images of the lower band behind them. Voices do not.
+  with rounding noise, dither or images of the lower band behind them. Voices do not: in 1900
+  recordings of speech, the steepest fall below 6.4 kHz was 29 dB, above vowels with little high
+  band.
+
+None of those recordings was classified as narrow. Upsampled from 8, 11.025 and 12 kHz with soxr or
+an FFT, all of them were, even after an attenuation of 40 dB; with triangular dither after it, all
+but 3 were. An interpolation that leaves images, such as a spline, is detected from 8 kHz (100 %;
+99 % at -20 dB); from 12 kHz, mostly in loud recordings (89 %; 52 % at -20 dB).
 """
 
 from collections.abc import Callable
@@ -20,7 +27,7 @@ from .spectra import hann, stft
 
 # Powers are scaled so that white noise has its variance in each bin. Rounding to 16 bits adds
 # noise of 1/12 of a squared step, or -101 dB; with triangular dither it is -96 dB. The level that
-# a tenth of the moments exceed is 2.5 dB higher.
+# a tenth of the moments exceed is 2.3 dB higher.
 FLOOR_DB = 10 * np.log10(2.0**-30 / 12) + 8.5
 # Three steps of 16 bits, and eight steps of 24 bits.
 SILENT_DB = -80.0

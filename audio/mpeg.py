@@ -85,15 +85,12 @@ def account(handle: BinaryIO, start: int, end: int) -> Account:
         return Account()
     if stream.tagged is not None and stream.tagged > stream.total + 1:
         return shortage(stream.tagged, stream.total, slack=1)
-    guessed = stream.tagged is None and (stream.tag or not stream.constant)
-    if guessed and stream.first.layer != 3:
+    audio = Piece(stream.start, stream.end)
+    if not stream.tag and stream.constant:
+        return Account(frames=stream.samples, pieces=(audio,))
+    if stream.first.layer != 3:
         return Account("its length is unknown; convert it")
-    if guessed or stream.tagged not in (None, stream.total):
-        return Account(pieces=(_new_tag(stream), Piece(stream.start, stream.end)))
-    return Account(
-        frames=stream.samples if stream.tagged is None else None,
-        pieces=(stream.tag, Piece(stream.start, stream.end)),
-    )
+    return Account(pieces=(_new_tag(stream), audio))
 
 
 def _scan(handle: BinaryIO, start: int, end: int) -> Stream | None:

@@ -86,10 +86,10 @@ class _Recording:
         if unlimited and stop is not None and stop == self.frames and len(self.file.read(1)):
             raise _BreaksOffError("goes on after the end that its header says")
 
-    def seek(self, position: int) -> None:
-        """Goes to a sample."""
+    def seek(self, position: int, can_seek: bool) -> None:
+        """Goes to a sample; decodes what precedes it if libsndfile cannot seek."""
         kind = self.file.subtype
-        if kind.startswith(_SEEKABLE):
+        if can_seek and kind.startswith(_SEEKABLE):
             lead = _LEAD_SAMPLES if kind.startswith(("MPEG", "VORBIS")) else 0
             self.position = max(0, position - lead)
             self.file.seek(self.position)
@@ -249,6 +249,16 @@ def read(path: Path, start: int = 0, stop: int | None = None) -> tuple[np.ndarra
     Raises:
         UserError: as `blocks`.
     """
+    if start:
+        try:
+            return _read(path, start, stop, can_seek=True)
+        except UserError:
+            # libsndfile cannot seek in some damaged files that it reads from their beginning.
+            pass
+    return _read(path, start, stop, can_seek=False)
+
+
+def _read(path: Path, start: int, stop: int | None, can_seek: bool) -> tuple[np.ndarray, int]:
     with _open(path) as recording:
         file = recording.file
         wave = [np.zeros((0, file.channels), np.float32)]
@@ -257,7 +267,7 @@ def read(path: Path, start: int = 0, stop: int | None = None) -> tuple[np.ndarra
             stop = length if stop is None else min(stop, length)
             if start >= stop:
                 return wave[0], file.samplerate
-            recording.seek(start)
+            recording.seek(start, can_seek)
         else:
             stop = recording.frames
         wave += recording.blocks(_BLOCK_SAMPLES // file.channels, stop)

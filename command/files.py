@@ -130,11 +130,17 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Writes a CSV file. All rows have the columns of the first."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    columns = list(rows[0])
+    lines = [_csv_line(columns), *(_csv_line([row[key] for key in columns]) for row in rows)]
+    write_text(path, "".join(lines))
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    """Formats a row. Cells with a line break of any kind, as in some names, are quoted."""
+    line = io.StringIO()
+    # csv quotes the characters of its own line end only.
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def read_csv(path: Path, columns: set[str]) -> list[tuple[int, dict[str, str]]]:

@@ -202,8 +202,8 @@ class Dataset:
     @functools.cached_property
     def _layout(self) -> dict[str, list[layout.Piece]]:
         """The pieces that each shard contains."""
-        settings = self.settings
-        return layout.distribute(self._kept, self.sample_rate, settings["patch"], settings["seed"])
+        shortest = layout.shortest_piece(self.settings["patch"], self.ratio)
+        return layout.distribute(self._kept, self.sample_rate, shortest, self.settings["seed"])
 
     def _shards(self, split: str) -> dict[str, list[layout.Piece]]:
         return {

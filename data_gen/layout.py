@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..audio import Ratio
 from .corpora import SPLITS
 
 # Longer recordings are stored in pieces of this length.
@@ -35,23 +36,32 @@ class Piece(NamedTuple):
     samples: int  # at the high rate, before they are cropped to a multiple of the ratio
 
 
-def cut(row: Row, sample_rate: int, patch: int) -> list[Piece]:
+def shortest_piece(patch: int, ratio: Ratio) -> int:
+    """Returns the samples of the shortest piece: those of a patch.
+
+    A shorter one than the numerator of the ratio would be empty once it is cropped
+    (`degrade.crop`).
+    """
+    return max(patch, ratio.numerator)
+
+
+def cut(row: Row, sample_rate: int, shortest: int) -> list[Piece]:
     """Cuts a recording into pieces.
 
     Args:
         row: the recording.
         sample_rate: the high rate in Hz.
-        patch: a last piece with fewer samples is dropped.
+        shortest: a last piece with fewer samples is dropped.
     """
     length = PIECE_SECONDS * sample_rate
     return [
         Piece(row, start // sample_rate, min(row.samples - start, length))
-        for start in range(0, row.samples - patch + 1, length)
+        for start in range(0, row.samples - shortest + 1, length)
     ]
 
 
 def distribute(
-    rows: Iterable[Row], sample_rate: int, patch: int, seed: int
+    rows: Iterable[Row], sample_rate: int, shortest: int, seed: int
 ) -> dict[str, list[Piece]]:
     """Distributes the pieces of recordings over shards.
 
@@ -61,7 +71,7 @@ def distribute(
     Args:
         rows: the recordings that are not left out, in the order of the manifest.
         sample_rate: the high rate in Hz.
-        patch: see `cut`.
+        shortest: see `cut`.
         seed: seeds the shuffling.
 
     Returns:
@@ -71,7 +81,7 @@ def distribute(
     shards: dict[str, list[Piece]] = {}
     for split in SPLITS:
         pieces = [
-            piece for row in rows if row.split == split for piece in cut(row, sample_rate, patch)
+            piece for row in rows if row.split == split for piece in cut(row, sample_rate, shortest)
         ]
         if split == "train":
             np.random.default_rng(seed).shuffle(pieces)

@@ -15,7 +15,7 @@ from .. import audio
 from ..audio import Ratio
 from ..command import UserError
 from . import degrade
-from .layout import PIECE_SECONDS, Piece, distribute
+from .layout import PIECE_SECONDS, Piece, distribute, shortest_piece
 from .survey import Measured
 
 # Read before and after a piece, so that resampling has no edges in it. soxr's longest filter
@@ -48,6 +48,11 @@ class Settings:
     ratio: Ratio
     protocol: str
     patch: int
+
+    @property
+    def shortest(self) -> int:
+        """The samples of the shortest recording that is not left out."""
+        return shortest_piece(self.patch, self.ratio)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as dataset.json stores them: a quotient as text."""
@@ -85,7 +90,7 @@ def plan(measured: Iterable[Measured], settings: Settings) -> dict[str, list[Sou
         rates = facts.sample_rate, settings.sample_rate
         return Source(piece, recording.path, *rates, settings.ratio, settings.protocol)
 
-    shards = distribute(rows, settings.sample_rate, settings.patch, settings.seed)
+    shards = distribute(rows, settings.sample_rate, settings.shortest, settings.seed)
     return {name: [source(piece) for piece in pieces] for name, pieces in shards.items()}
 
 

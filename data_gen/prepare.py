@@ -70,7 +70,7 @@ def prepare(
                     corpus.recordings,
                     journal,
                     settings.sample_rate,
-                    settings.patch,
+                    settings.shortest,
                     strict,
                 )
                 _check_trainable(measured, settings, output, journal)
@@ -89,13 +89,12 @@ def _check(corpus: Found, settings: Settings, strict: bool) -> None:
         raise UserError(
             "no recording is in the train split; add some, or choose another --split_rule"
         )
-    # A wave is cropped to a multiple of the ratio (`degrade.crop`).
-    shortest = settings.ratio.numerator
     longest = layout.PIECE_SECONDS * settings.sample_rate
-    if not shortest <= settings.patch <= longest:
+    if settings.shortest > longest:
         raise UserError(
-            f"patch {settings.patch} is not from {shortest} samples, the least for the ratio "
-            f"{settings.ratio}, to {longest}, which are {layout.PIECE_SECONDS} s"
+            f"patch {settings.patch} or the numerator of the ratio {settings.ratio} is longer than "
+            f"the pieces of a recording, {longest} samples or {layout.PIECE_SECONDS} s; choose a "
+            "smaller one"
         )
 
 

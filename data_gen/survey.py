@@ -39,7 +39,7 @@ def measure_all(
     recordings: Sequence[Recording],
     journal: Journal,
     sample_rate: int,
-    patch: int,
+    shortest: int,
     strict: bool = False,
 ) -> list[Measured]:
     """Measures the recordings that the journal does not hold yet, and adds them to it.
@@ -49,7 +49,7 @@ def measure_all(
         recordings: of the corpus.
         journal: the earlier measurements.
         sample_rate: of the dataset, in Hz.
-        patch: samples in a patch at that rate; shorter recordings are left out.
+        shortest: recordings with fewer samples at that rate are left out.
         strict: whether to stop at the first recording that would be left out.
 
     Returns:
@@ -70,7 +70,7 @@ def measure_all(
             if isinstance(facts, str):
                 row = Measured(each, None, f"unreadable: {facts}")
             else:
-                row = Measured(each, facts, reason_to_skip(facts, sample_rate, patch))
+                row = Measured(each, facts, reason_to_skip(facts, sample_rate, shortest))
             if strict and row.reason:
                 raise UserError(f"{each.path}: {row.reason}")
             measured.append(row)

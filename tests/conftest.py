@@ -4,6 +4,7 @@ import configparser
 import csv
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -11,6 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+# The background jobs of some shells ignore SIGINT, and those of nohup SIGHUP. The processes that
+# tests start would inherit this.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGTERM, signal.SIG_DFL),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -162,3 +162,18 @@ def test_a_section_in_the_last_page_of_an_ogg_file_is_in_place(tmp_path, noise):
     audio.write(tmp_path / "a.ogg", noise(100000), 16000)
     whole, _ = audio.read(tmp_path / "a.ogg")
     np.testing.assert_array_equal(audio.read(tmp_path / "a.ogg", 99000)[0], whole[99000:])
+
+
+def test_a_file_in_which_libsndfile_cannot_seek_is_decoded_from_its_beginning(
+    tmp_path, noise, monkeypatch
+):
+    """As some FLAC files with damaged bytes, whose samples can all be decoded."""
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noise(9000), 8000)
+    whole, _ = audio.read(path)
+
+    def seek(*_):
+        raise soundfile.LibsndfileError(38)
+
+    monkeypatch.setattr(soundfile.SoundFile, "seek", seek)
+    np.testing.assert_array_equal(audio.read(path, 5000, 8000)[0], whole[5000:8000])

@@ -47,8 +47,6 @@ def start():
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # The background jobs of a shell ignore Ctrl-C, and their children inherit this.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             **options,
         )
         started.append(process)

@@ -234,3 +234,10 @@ def test_a_wrong_suffix_is_refused(tmp_path):
     check_suffix("output", tmp_path / "a.CSV", ".csv")
     with pytest.raises(UserError, match=r"--output=.*a.txt: must end in .csv"):
         check_suffix("output", tmp_path / "a.txt", ".csv")
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\nb", "a\r\nb", 'a"b', "a,b", " a ", "", "\x85\u2028"])
+def test_a_csv_file_is_read_back_whatever_its_cells_contain(tmp_path, name):
+    write_csv(tmp_path / "a.csv", [{"name": name, "n": 1}, {"name": "x", "n": None}])
+    rows = [row for _, row in read_csv(tmp_path / "a.csv", {"name", "n"})]
+    assert rows == [{"name": name, "n": "1"}, {"name": "x", "n": ""}]

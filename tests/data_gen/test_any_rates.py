@@ -29,6 +29,8 @@ def dataset(noise, tmp_path, prepare_dataset, protocol):
     ):
         (source / speaker).mkdir(parents=True)
         soundfile.write(source / speaker / "a.wav", noise(n, seed), RATE)
+    # Longer than the patch of 256 samples, but empty once it is cropped to a multiple of 441.
+    soundfile.write(source / "anna" / "short.wav", noise(300), RATE)
     flags = (f"--sample_rate={RATE}", "--ratio=22050/8000", f"--protocol={protocol}", "--seed=2")
     code, _, err = prepare_dataset(source, output, *flags)
     assert code == 0, err
@@ -39,6 +41,7 @@ def test_the_dataset_stores_the_quotient_and_exact_lengths(dataset):
     assert json.loads((dataset.folder / "dataset.json").read_text())["ratio"] == "441/160"
     assert dataset.ratio == Fraction(441, 160)
     assert dataset.low_rate == 8000
+    assert dataset.left_out == {"anna/short.wav": "short: 300 samples, a patch has 441"}
     for split in ("train", "valid", "test"):
         examples = list(dataset.examples(split))
         for each in examples:

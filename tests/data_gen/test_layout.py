@@ -1,5 +1,7 @@
 """The layout of a dataset: pieces of recordings, and the shards they go to."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from wideband.data_gen import layout
@@ -34,6 +36,11 @@ def test_a_recording_is_cut_into_pieces_of_a_minute(samples, lengths):
     pieces = layout.cut(layout.Row("train", "a.wav", "anna", "", samples), 1000, 256)
     assert [piece.samples for piece in pieces] == lengths
     assert [piece.start_seconds for piece in pieces] == [60 * i for i in range(len(lengths))]
+
+
+def test_no_piece_is_empty_once_it_is_cropped_to_a_multiple_of_the_ratio():
+    assert layout.shortest_piece(256, 4) == 256
+    assert layout.shortest_piece(256, Fraction(441, 160)) == 441
 
 
 def test_a_shard_contains_ten_minutes_and_a_long_recording_spans_several():

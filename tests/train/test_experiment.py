@@ -36,7 +36,7 @@ def test_a_recipe_that_does_not_fit_the_dataset_is_refused(experiment, setting, 
     [
         ("patch=300", "patch 300 is not a multiple of 64 samples, which keras_unet needs"),
         ("arguments.wdith=1", "^keras_unet: unknown argument 'wdith'"),
-        ("arguments.width=0", "^keras_unet: width 0.* leaves a layer without filters"),
+        ("arguments.width=0", "^keras_unet: width 0 must be above 0"),
         ("arguments.width=abc", "^keras_unet: width 'abc' must be a number"),
     ],
 )

@@ -155,8 +155,10 @@ import keras, numpy as np
 from wideband.models.system import Network
 from wideband.train.methods import regression
 from wideband.train.steps import compile_step
+class Filter(Network):
+    wants, multiple = "interpolated", 1
 wave = keras.Input((None, 1))
-network = Network(wave, keras.layers.Conv1D(1, 3, padding="same")(wave))
+network = Filter(wave, keras.layers.Conv1D(1, 3, padding="same")(wave))
 low, high = keras.Input((2048, 1)), keras.Input((2048, 1))
 weights = {"patch_rmse": 1.0, "log_spectral": 0.01}
 (objective,) = regression.objectives(network, weights, low, high)

@@ -90,14 +90,12 @@ def test_a_stopped_process_leaves_nothing_for_long(stop, noise, tmp_path, call):
         [sys.executable, "-c", ENDLESS, *map(str, arguments)],
         stderr=subprocess.PIPE,
         text=True,
-        # The background jobs of a shell ignore SIGINT, and their children inherit this.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not list(folder.glob(".wideband-*/new.wav")):
         assert process.poll() is None
         time.sleep(0.01)
     os.kill(process.pid, stop)
-    _, err = process.communicate()
+    _, err = process.communicate(timeout=60)
     assert process.returncode == -stop
     if stop == signal.SIGKILL:
         assert [path.suffix for path in folder.iterdir()] == [""]
