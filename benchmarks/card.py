@@ -33,11 +33,14 @@ def facts(run: Path, record: Record) -> list[list[str]]:
     parameters = models.build(record.model, **record.arguments).count_params()
     steps = timings.epochs * (recipe["steps_per_epoch"] or 0)
     seconds = recipe["patch"] * recipe["batch"] / record.sample_rate
+    source = f"{record.low_rate:g}"
+    if record.band_hz:
+        source = "bands that end between {:g} and {:g} Hz".format(*record.band_hz)
     files = [path for path in run.iterdir() if path.is_file() and path.name != RECORD]
     size = sum(path.stat().st_size for path in files)
     return [
         ["network", f"{record.model}({arguments}), {parameters:,} parameters"],
-        ["rates", f"from {record.low_rate:g} to {record.sample_rate} Hz"],
+        ["rates", f"from {source} to {record.sample_rate} Hz"],
         ["trained with", shlex.join(["wideband-train", *record.flags])],
         ["steps", f"{steps}, each on {seconds:.3g} s of speech; seed {recipe['seed']}"],
         ["training time", f"{timings.seconds / 60:.0f} min on {record.machine}"],

@@ -39,7 +39,8 @@ def load(model: str, dataset: "Dataset") -> "Upsampler":
     from wideband import upsample
 
     upsampler = upsample.load(model, dataset.sample_rate, dataset.ratio)
-    if (upsampler.sample_rate, upsampler.ratio) != (dataset.sample_rate, dataset.ratio):
+    ratio = dataset.ratio if upsampler.band_hz else upsampler.ratio
+    if (upsampler.sample_rate, ratio) != (dataset.sample_rate, dataset.ratio):
         raise UserError(
             f"{model} upsamples {upsampler.low_rate:g} Hz to {upsampler.sample_rate} Hz, and "
             f"{dataset.folder} has {dataset.low_rate:g} Hz and {dataset.sample_rate} Hz; choose "

@@ -173,7 +173,7 @@ def _waves(
         return augmentation.perturb(high, low, protocol, ratio, np.random.default_rng(draw))
 
     def limit(high: np.ndarray, draw: np.ndarray) -> np.ndarray:
-        return limit_band(high, dataset.sample_rate, np.random.default_rng([draw, 1]))
+        return limit_band(high, dataset.sample_rate, np.random.default_rng([int(draw), 1]))
 
     def waves(record: tf.Tensor, draw: tf.Tensor) -> Pair:
         example = shards.parse(record)

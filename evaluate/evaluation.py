@@ -84,7 +84,7 @@ def prepare_evaluation(run: str, options: Options) -> Evaluation:
     baselines = options.baselines
     if baselines is None:
         # The spline needs a whole ratio.
-        names = ("spline", "sinc") if isinstance(record.ratio, int) else ("sinc",)
+        names = ("spline", "sinc") if dataset.ratio.denominator == 1 else ("sinc",)
         baselines = {name: Path(name) for name in names}
     _check_names(record.model, baselines, options.tflite)
     for model in [*baselines.values(), *options.tflite.values()]:
@@ -143,7 +143,7 @@ def _find_dataset(run: str, record: Record, options: Options) -> Dataset:
     """Opens the dataset to measure and checks that it fits the run and the options."""
     data = options.data or Path(str(record.data))
     dataset = Dataset(data)
-    _check_rates(dataset, str(data), run, record, "choose another --data")
+    _check_fit(record, run, dataset, "choose another --data")
     dataset.shards(options.split)
     if options.recognizer and not any(map(word_errors.normalize, dataset.texts(options.split))):
         raise UserError(
@@ -170,8 +170,8 @@ def _check_names(model: str, baselines: Mapping[str, Path], tflite: Mapping[str,
         check_suffix("tflite", path, ".tflite")
 
 
-class _HasRates(Protocol):
-    """A dataset or a model."""
+class _Model(Protocol):
+    """A model or its record."""
 
     @property
     def sample_rate(self) -> int: ...
@@ -179,29 +179,35 @@ class _HasRates(Protocol):
     @property
     def ratio(self) -> Ratio: ...
 
+    @property
+    def band_hz(self) -> tuple[float, float] | None: ...
 
-def _check_rates(found: _HasRates, name: str, run: str, record: Record, advice: str) -> None:
-    """Raises a UserError if the rates of a dataset or model are not those of the run."""
-    for key, value, expected in (
-        ("sample_rate", found.sample_rate, record.sample_rate),
-        ("ratio", found.ratio, record.ratio),
-    ):
-        if value != expected:
-            raise UserError(
-                f"{name} has {key} {value}, and {run} was trained for {expected}; {advice}"
-            )
+
+def _check_fit(model: _Model, name: str, dataset: Dataset, advice: str) -> None:
+    """Raises a UserError if a model does not restore the low sides of a dataset."""
+    for key in ("sample_rate",) if model.band_hz else ("sample_rate", "ratio"):
+        has, found = getattr(model, key), getattr(dataset, key)
+        if has != found:
+            raise UserError(f"{name} has {key} {has}, and {dataset.folder} has {found}; {advice}")
+    cutoff_hz = dataset.low_rate / 2
+    lowest, highest = model.band_hz or (cutoff_hz, cutoff_hz)
+    if not lowest <= cutoff_hz <= highest:
+        raise UserError(
+            f"{name} restores recordings whose band ends between {lowest:g} and {highest:g} Hz, "
+            f"and those of {dataset.folder} end at {cutoff_hz:g} Hz; {advice}"
+        )
 
 
 def _load(evaluation: Evaluation) -> dict[str, Upsampler]:
     """Loads the systems by name: baselines, TFLite files, the run."""
-    run, record = evaluation.run, evaluation.record
+    run, record, dataset = evaluation.run, evaluation.record, evaluation.dataset
     systems = {}
     for name, path in evaluation.baselines.items():
-        systems[name] = load(path, record.sample_rate, record.ratio)
-        _check_rates(systems[name], str(path), run, record, "choose other --baselines")
+        systems[name] = load(path, dataset.sample_rate, dataset.ratio)
+        _check_fit(systems[name], str(path), dataset, "choose other --baselines")
     for name, path in evaluation.options.tflite.items():
         systems[name] = load(path)
-        _check_rates(systems[name], str(path), run, record, "export it from this run")
+        _check_fit(systems[name], str(path), dataset, "export it from this run")
     systems[record.model] = load(run)
     return systems
 
@@ -214,7 +220,11 @@ def _facts(
     keys = ("corpus", "split_rule", "valid_fraction", "test_fraction", "seed")
     keys += ("sample_rate", "ratio", "protocol", "patch")
     preparation = ["wideband-prepare", *(f"--{key}={dataset.settings[key]}" for key in keys)]
-    ratio = record.ratio if isinstance(record.ratio, int) else str(record.ratio)
+    ratio = dataset.ratio.numerator if dataset.ratio.denominator == 1 else str(dataset.ratio)
+    bands = {}
+    if record.band_hz:
+        lowest, highest = record.band_hz
+        bands["Bands"] = f"the network restores all that end between {lowest:g} and {highest:g} Hz"
     # A converted checkpoint was not trained here.
     training = [["wideband-train", *record.flags]] if record.flags else []
     return report.Facts(
@@ -237,6 +247,7 @@ def _facts(
             "Recipe": f"{record.name}: {record.source}",
             "Epochs": str(record.timings.epochs),
             "Seed": str(record.recipe.get("seed", "unknown")),
+            **bands,
             "Low band": "the recording's" if evaluation.options.keep_low_band else "the network's",
         },
     )

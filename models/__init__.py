@@ -30,6 +30,8 @@ class _Row:
     builder: str  # the class, or a function that makes an instance
     paper: str  # authors and year, or "this project"
     small: dict[str, Any]  # arguments that make it small, for tests
+    # Where the band of its input may end, as in `restorer.Restorer`.
+    band_hz: tuple[float, float] | None = None
 
 
 _NETWORKS = {
@@ -50,7 +52,9 @@ _NETWORKS = {
         {"width": 0.03, "blocks": 2, "fft": 256, "hop": 64, "frame": 256},
     ),
     "streamnet": _Row("streamnet", "StreamNet", "this project", {"width": 0.25}),
-    "duonet": _Row("duonet", "DuoNet", "this project", {"width": 0.1, "blocks": 1}),
+    "duonet": _Row(
+        "duonet", "DuoNet", "this project", {"width": 0.1, "blocks": 1}, (1000.0, 7500.0)
+    ),
     "framenet": _Row("framenet", "FrameNet", "this project", {"width": 0.1}),
 }
 
@@ -112,6 +116,15 @@ def small(name: str) -> dict[str, Any]:
 def paper(name: str) -> str:
     """Returns the authors and the year of a network's paper, or "this project"."""
     return lookup(_NETWORKS, name, "network").paper
+
+
+def band_hz(name: str) -> tuple[float, float] | None:
+    """Returns where the band of a network's input may end, in Hz.
+
+    Returns:
+        the lowest and the highest frequency; None if the band ends at half the low rate.
+    """
+    return lookup(_NETWORKS, name, "network").band_hz
 
 
 def _construct(name: str, overrides: dict[str, Any]) -> "Network":

@@ -50,13 +50,16 @@ def _shipped() -> str:
     for name in pretrained.names():
         folder = pretrained.find(name)
         record = Record.read(folder)
+        source = f"{record.low_rate:g}"
+        if record.band_hz:
+            source = "{:g} to {:g}".format(*(2 * hz for hz in record.band_hz))
         megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
         formats = {"TFLite": pretrained.TFLITE_FILE, "Keras": pretrained.KERAS_FILE}
         rows.append(
             [
                 name,
                 record.model,
-                f"{record.low_rate:g}",
+                source,
                 str(record.sample_rate),
                 f"{megabytes:.1f}",
                 ", ".join(each for each, file in formats.items() if (folder / file).is_file()),

@@ -17,6 +17,7 @@ one network restores bands of all widths. What differs from AP-BWE:
 import keras
 from keras import layers, ops
 
+from . import band_hz
 from .convnext import small, streams
 from .layers import widen
 from .stft import STFT, InverseSTFT, angle, log_amplitude, unit
@@ -52,6 +53,7 @@ class DuoNet(Network):
     """
 
     wants = "interpolated"
+    band_hz = band_hz("duonet")
 
     def __init__(self, width: float = 1.0, blocks: int = BLOCKS, name: str = "duonet") -> None:
         (channels,) = widen((CHANNELS,), width, 8)

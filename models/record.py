@@ -14,6 +14,7 @@ from typing import Any
 
 from ..command import UserError
 from ..command.files import write_json
+from . import band_hz, names
 
 RECORD, HISTORY = "run.json", "history.csv"
 # Fields of the recipe that every record has, with their types.
@@ -123,6 +124,14 @@ class Record:
         return float(self.sample_rate / self.ratio)
 
     @property
+    def band_hz(self) -> tuple[float, float] | None:
+        """Where the band of the input may end, in Hz: the lowest and the highest frequency.
+
+        None if the network was trained for a single low rate, and the band ends at half of it.
+        """
+        return band_hz(self.model) if self.ratio == 1 else None
+
+    @property
     def protocol(self) -> str:
         """The protocol that made the low side, a key of `data_gen.degrade.PROTOCOLS`."""
         return self.recipe["protocol"]
@@ -175,7 +184,9 @@ def _check_recipe(recipe: Mapping[str, Any]) -> None:
     ratio = str(recipe["ratio"])
     # Fraction("1e999999999") would not return.
     whole_or_quotient = re.fullmatch(r"\d{1,9}(/0*[1-9]\d{,8})?", ratio)
-    if not whole_or_quotient or not 1 < Fraction(ratio) <= MAX_RATIO:
+    model = recipe["model"]
+    any_band = ratio == "1" and model in names() and band_hz(model)
+    if not any_band and (not whole_or_quotient or not 1 < Fraction(ratio) <= MAX_RATIO):
         raise ValueError(f"ratio is {reprlib.repr(ratio)}")
     if not 0 < recipe["sample_rate"] <= MAX_SAMPLE_RATE:
         raise ValueError(f"sample_rate is {reprlib.repr(recipe['sample_rate'])}")

@@ -21,6 +21,8 @@ class Restorer(Protocol):
         streaming: whether it keeps states from one window to the next. Each channel then needs its
             own `session`.
         delay: output samples by which a streaming network lags.
+        band_hz: the lowest and the highest frequency where the band of the input may end; None if
+            it ends at half the low rate.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Restorer(Protocol):
     window: int | None
     streaming: bool
     delay: int
+    band_hz: tuple[float, float] | None
 
     @property
     def factor(self) -> int:

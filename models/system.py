@@ -34,6 +34,7 @@ class System:
     window: int | None = None
     streaming: bool = False
     delay: int = 0
+    band_hz: tuple[float, float] | None = None
     ratio: int
 
     @property

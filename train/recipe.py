@@ -171,6 +171,11 @@ class Recipe:
         lookup(dict.fromkeys(PRECISIONS), self.precision, "precision")
         if not self.any_band:
             degrade.get(self.protocol).check(self.ratio)
+        elif models.band_hz(self.model) is None:
+            able = ", ".join(name for name in models.names() if models.band_hz(name))
+            raise UserError(
+                f"model {self.model}: augmentation.random_band is for networks for any band: {able}"
+            )
         elif self.ratio != 1:
             raise UserError(
                 f"ratio {self.ratio}: augmentation.random_band makes all waves at the high rate, "

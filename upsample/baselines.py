@@ -25,6 +25,7 @@ class Interpolation:
     window: int | None = 1
     streaming = False
     delay = 0
+    band_hz: tuple[float, float] | None = None
 
     def __init__(self, method: str) -> None:
         interpolate.get(method)

@@ -29,13 +29,21 @@ class Candidate:
         low_rate: the model's low rate in Hz.
         sample_rate: the model's high rate in Hz.
         load: loads the model.
+        band_hz: where the band of a recording may end, in Hz: the lowest and the highest frequency;
+            None if it ends at half the low rate.
 
-    The first three arguments are also attributes.
+    All arguments but `load` are also attributes.
     """
 
     def __init__(
-        self, name: str, low_rate: float, sample_rate: int, load: Callable[[], Upsampler]
+        self,
+        name: str,
+        low_rate: float,
+        sample_rate: int,
+        load: Callable[[], Upsampler],
+        band_hz: tuple[float, float] | None = None,
     ) -> None:
+        self.band_hz = band_hz
         self.name, self.low_rate, self.sample_rate = name, low_rate, sample_rate
         self._load = load
         self._upsampler: Upsampler | None = None
@@ -51,7 +59,16 @@ class Candidate:
 
     def fits(self, band_hz: float) -> bool:
         """Whether the model's low band ends where the content of a recording ends."""
-        return NARROWEST <= band_hz / (self.low_rate / 2) <= WIDEST
+        if self.band_hz is None:
+            return NARROWEST <= band_hz / (self.low_rate / 2) <= WIDEST
+        lowest, highest = self.band_hz
+        complete = band_hz >= COMPLETE * self.sample_rate / 2
+        return lowest / WIDEST <= band_hz <= WIDEST * highest and not complete
+
+    def distance_hz(self, band_hz: float) -> float:
+        """Returns how far the content of a recording ends from the model's low band."""
+        lowest, highest = self.band_hz or (self.low_rate / 2, self.low_rate / 2)
+        return max(lowest - band_hz, band_hz - highest, 0.0)
 
 
 def candidates(
@@ -74,7 +91,7 @@ def candidates(
     # Loaded at once, so that damaged files are found before anything is restored.
     upsamplers = [load(model, sample_rate, ratio) for model in models]
     return [
-        Candidate(each.name, each.low_rate, each.sample_rate, lambda each=each: each)
+        Candidate(each.name, each.low_rate, each.sample_rate, lambda each=each: each, each.band_hz)
         for each in upsamplers
     ]
 
@@ -93,7 +110,7 @@ def pick(models: Sequence[Candidate], band_hz: float, force: bool = False) -> Up
     Raises:
         UserError: no model fits.
     """
-    nearest = min(models, key=lambda each: abs(each.low_rate / 2 - band_hz))
+    nearest = min(models, key=lambda each: each.distance_hz(band_hz))
     # Silence has no band: any model will do.
     if force or not band_hz:
         return nearest.upsampler
@@ -111,6 +128,12 @@ def pick(models: Sequence[Candidate], band_hz: float, force: bool = False) -> Up
         if shipped
         else f"no shipped network fits; train one with a low rate near {2 * band_hz:.0f} Hz"
     )
+    if nearest.band_hz:
+        lowest, highest = nearest.band_hz
+        raise UserError(
+            f"has content up to {band_hz:.0f} Hz, and {nearest.name} restores recordings whose "
+            f"content ends between {lowest:.0f} and {highest:.0f} Hz; {advice}, or --force"
+        )
     if band_hz > low_band_hz:
         raise UserError(
             f"has content up to {band_hz:.0f} Hz, and {nearest.name} replaces everything above "
@@ -125,4 +148,4 @@ def pick(models: Sequence[Candidate], band_hz: float, force: bool = False) -> Up
 def _shipped(name: str) -> Candidate:
     # `pretrained.find` would read all of its files to check them; `load` does so when needed.
     record = Record.read(pretrained.WEIGHTS / name)
-    return Candidate(name, record.low_rate, record.sample_rate, lambda: load(name))
+    return Candidate(name, record.low_rate, record.sample_rate, lambda: load(name), record.band_hz)

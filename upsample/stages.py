@@ -98,16 +98,18 @@ class Interpolator:
         channels: number of channels of the wave.
         method: a key of `audio.interpolate.METHODS`.
         low_rate: rate of the wave in Hz.
-        ratio: the high rate over the low rate.
+        ratio: the high rate over the low rate; 1 changes nothing.
     """
 
     def __init__(self, channels: int, method: str, low_rate: float, ratio: Ratio) -> None:
         self._interpolate = interpolate.get(method)
+        block, margin = _SPANS[method]
+        if ratio == 1:
+            self._interpolate, block, margin = _unchanged, 1, 0
         self._ratio = ratio
         # With a ratio a/b, a low-rate and a high-rate sample coincide every b low-rate samples.
         # Chunks can be cut only there.
         self._period = ratio.denominator
-        block, margin = _SPANS[method]
         self._block, self._margin = self._round_up(block), self._round_up(margin)
         # Methods that depend on neighbours only can interpolate any number of blocks at once.
         self._on_grid = block > 1
@@ -151,6 +153,11 @@ class Interpolator:
         return math.ceil(n / self._period) * self._period
 
 
+def _unchanged(low: np.ndarray, ratio: Ratio) -> np.ndarray:
+    """Interpolates a wave with ratio 1."""
+    return low
+
+
 class Crossover:
     """Joins one wave below `keep_hz` with another wave above it.
 
@@ -161,7 +168,7 @@ class Crossover:
         channels: number of channels of both waves.
         sample_rate: rate of both waves in Hz.
         keep_hz: the frequency where the slopes end.
-        band_hz: the width of the low band, half the low rate.
+        band_hz: the width of the low band.
     """
 
     def __init__(self, channels: int, sample_rate: int, keep_hz: float, band_hz: float) -> None:

@@ -33,6 +33,7 @@ class Stream:
         channels: as in `Upsampler.stream`.
         keep_hz: as in `Upsampler.stream`.
         window: as in `Upsampler.stream`.
+        band_hz: as in `Upsampler`.
 
     Example:
         >>> stream = load("runs/demo").stream(4000)
@@ -51,6 +52,7 @@ class Stream:
         channels: int | None,
         keep_hz: float | None,
         window: int | None,
+        band_hz: tuple[float, float] | None = None,
     ) -> None:
         check_channels(channels)
         check_band(keep_hz)
@@ -68,7 +70,10 @@ class Stream:
             # Both paths to the high rate roll off just below half the lower rate.
             keep_hz = min(keep_hz or math.inf, 0.95 * min(sample_rate, low_rate) / 2)
             self._direct = Resampler(count, sample_rate, high_rate)
-            self._crossover = Crossover(count, high_rate, keep_hz, low_rate / 2)
+            low_band_hz = low_rate / 2
+            if band_hz is not None:
+                low_band_hz = max(keep_hz, band_hz[0])
+            self._crossover = Crossover(count, high_rate, keep_hz, low_band_hz)
         self._first, self._last_low = (np.zeros((count, 0), np.float32) for _ in range(2))
         self._taken = self._low_count = 0
         self._ended = False

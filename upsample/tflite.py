@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import math
 import os
 import zipfile
 import zlib
@@ -53,6 +54,8 @@ class Metadata:
     weights_sha256: str  # of that run's weights file
     licence: str
     model_sha256: str  # of the TFLite model before the archive
+    # Where the band of the input may end in Hz, as in models.restorer; older files lack it.
+    band_hz: tuple[float, float] | None = None
 
     @property
     def factor(self) -> int:
@@ -100,14 +103,25 @@ def read(path: Path) -> tuple[bytes, Metadata]:
 
 def _parse(content: Any) -> Metadata:
     """Parses metadata; raises TypeError if a field is missing, unknown or of the wrong type."""
-    metadata = Metadata(**content)
+    band = content.pop("band_hz", None)
+    metadata = Metadata(**content, band_hz=_parse_band(band))
     for name, kind in get_type_hints(Metadata).items():
-        if not isinstance(content[name], kind):
+        if name in content and not isinstance(content[name], kind):
             raise TypeError(f"{name} is {content[name]!r}")
     for name in ("ratio", "multiple", "window", "hop"):
         if content[name] < 1:
             raise ValueError(f"{name} is {content[name]}")
     return metadata
+
+
+def _parse_band(band: Any) -> tuple[float, float] | None:
+    """Parses a pair of frequencies; raises TypeError or ValueError if it is no band."""
+    if band is None:
+        return None
+    lowest, highest = map(float, band)
+    if not 0 < lowest <= highest < math.inf:
+        raise ValueError(f"band_hz is {band!r}")
+    return lowest, highest
 
 
 class _Described:
@@ -120,6 +134,7 @@ class _Described:
         self.window: int | None = metadata.window
         self.patch = metadata.window if metadata.context is None else None
         self.streaming, self.delay = metadata.streaming, metadata.delay
+        self.band_hz = metadata.band_hz
 
 
 class TFLiteNetwork(_Described):

@@ -28,7 +28,8 @@ class Upsampler:
         network: a network or an `Interpolation`.
         sample_rate: the high rate in Hz.
         ratio: the high rate over the low rate: a whole number, or a quotient if the network wants
-            an interpolated input and the interpolation supports quotients (sinc, fft).
+            an interpolated input and the interpolation supports quotients (sinc, fft). With 1, the
+            network takes waves of any band at the high rate.
         interpolation: how the wave is brought from the low to the high rate, a key of
             `audio.interpolate.METHODS`; unused if the network wants the wave at the low rate.
         name: the model's name in messages; by default the network's name.
@@ -68,8 +69,19 @@ class Upsampler:
 
     @property
     def low_rate(self) -> float:
-        """The rate in Hz that the model takes; the low band ends at half this rate."""
+        """The rate in Hz that the model takes.
+
+        The low band ends at half this rate, except for a model with `band_hz`.
+        """
         return float(self.sample_rate / self.ratio)
+
+    @property
+    def band_hz(self) -> tuple[float, float] | None:
+        """Where the band of a recording may end, in Hz: the lowest and the highest frequency.
+
+        None if the model takes one low rate, and the band ends at half of it.
+        """
+        return self.network.band_hz if self.ratio == 1 else None
 
     def upsample(
         self,
@@ -133,7 +145,7 @@ class Upsampler:
                 from the wave itself, but at most 95 % of half the wave's rate or of half the
                 model's low rate, above which both paths roll off. 0 means these 95 %. None takes
                 everything from the network. The crossover adds 50 / low_rate seconds to the
-                latency: 12.5 ms at 4 kHz.
+                latency: 12.5 ms at 4 kHz. With `band_hz`, it adds 25 / keep_hz seconds.
             window: samples per window of a network with a limited context, by default about 32768.
                 The network waits for a whole window less its context. Shorter windows reduce this
                 latency and cost more computation, since the context of every window is computed
@@ -153,4 +165,5 @@ class Upsampler:
             channels=channels,
             keep_hz=keep_hz,
             window=window,
+            band_hz=self.band_hz,
         )

@@ -12,6 +12,7 @@ import numpy as np
 from ...command import UserError
 from ...command.files import replacing
 from ...data_gen import pipeline
+from ...data_gen.augment import Augmentation
 from ...data_gen.dataset import Dataset
 from ...models import pretrained
 from ...models.record import Record
@@ -99,6 +100,7 @@ def export(
             weights_sha256=pretrained.checksum(weights),
             licence=licence,
             model_sha256=hashlib.sha256(content).hexdigest(),
+            band_hz=record.band_hz,
         )
         write(temporary, content, metadata)
         try:
@@ -127,8 +129,11 @@ def _calibration(
     network: Network, step: keras.Model | None, window: int, dataset: Dataset, record: Record
 ) -> list[dict[str, np.ndarray]]:
     """Returns inputs by name from the training split of a dataset."""
+    any_band = record.band_hz is not None
     expected = (record.sample_rate, record.ratio, record.protocol)
-    if (dataset.sample_rate, dataset.ratio, dataset.protocol) != expected:
+    found = (dataset.sample_rate, dataset.ratio, dataset.protocol)
+    # Networks for any band use the high sides only.
+    if found[:1] != expected[:1] or (found != expected and not any_band):
         raise UserError(
             f"{dataset.folder}: another kind of data than the run's {record.sample_rate} Hz with "
             f"ratio {record.ratio} and protocol {record.protocol}; choose another --data"
@@ -139,7 +144,10 @@ def _calibration(
             f"{dataset.folder}: no training recording has {patch} samples or more; choose another "
             "--data"
         )
-    pairs = pipeline.patches(dataset, "train", patch, batch=1, wants=network.wants)
+    augmentation = Augmentation(random_band=any_band)
+    pairs = pipeline.patches(
+        dataset, "train", patch, batch=1, wants=network.wants, augmentation=augmentation
+    )
     return [
         named
         for low, _ in pipeline.arrays(pairs.take(CALIBRATION_WAVES), dataset, "train")
