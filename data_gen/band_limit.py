@@ -23,6 +23,9 @@ LOW_RATES = (4000, 6000, 8000, 8000, 8000, 11025, 12000)
 # LAME and its decoder delay a file by this many samples if its bit rate leaves no room for the tag
 # that states the delay.
 MP3_DELAY = 1105
+# Shorter waves are followed by silence, since filters in both directions and codecs need so many
+# samples.
+SHORTEST = 512
 
 Limiter = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 
@@ -38,13 +41,15 @@ def limit_band(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> 
     Returns:
         float32 of shape (n,), aligned with the wave.
     """
+    n = len(wave)
+    wave = np.pad(wave, (0, max(0, SHORTEST - n)))
     if rng.random() < 0.25:
         wave = _add_noise(wave, rng)
     kind = rng.choice(list(KINDS), p=list(KINDS.values()))
     limited = _LIMITERS[kind](wave, sample_rate, rng)
     if rng.random() < 0.1:
         limited = _clip(limited, rng)
-    return limited.astype(np.float32)
+    return limited[:n].astype(np.float32)
 
 
 def filter_randomly(

@@ -1,0 +1,79 @@
+"""DuoNet: its size, its independence of the level, and the bands it restores."""
+
+import numpy as np
+import pytest
+from wideband import models
+from wideband.data_gen import band_limit
+from wideband.models.record import Record
+from wideband.train import recipes
+
+
+@pytest.fixture(scope="module")
+def network():
+    network = models.build("duonet", **models.small("duonet"))
+    rng = np.random.default_rng(0)
+    network.set_weights([rng.normal(0, 0.1, each.shape) for each in network.get_weights()])
+    return network
+
+
+def voice(n):
+    """Harmonics with syllables and noise, (1, n, 1)."""
+    instants = np.arange(n) / 16000
+    wave = sum(np.sin(2 * np.pi * 150 * k * instants) / k for k in range(1, 20))
+    wave *= 0.1 * (1.2 - np.cos(2 * np.pi * 4 * instants))
+    wave += np.random.default_rng(0).normal(0, 0.01, n)
+    return wave.astype(np.float32)[np.newaxis, :, np.newaxis]
+
+
+def test_it_has_the_stated_number_of_parameters(outline):
+    network = outline("duonet")
+    assert network.count_params() == 3_970_054
+    assert (network.wants, network.multiple, network.context) == ("interpolated", 100, 8000)
+
+
+@pytest.mark.parametrize("stream", ["amplitude", "phase"])
+def test_layers_have_the_stated_sizes(outline, stream):
+    part = outline("duonet").get_layer("spectrum")
+
+    def shapes(name):
+        return [weight.shape for weight in part.get_layer(name).weights]
+
+    # Own and overtones: amplitudes, or cosines and sines.
+    inputs = {"amplitude": 2 * 257, "phase": 4 * 257}[stream]
+    assert shapes(f"{stream}_first") == [(1, inputs, 256), (256,)]
+    for k in range(4):
+        assert shapes(f"{stream}_{k}_depthwise") == [(7, 256, 1), (256,)]
+        assert shapes(f"{stream}_{k}_expand") == [(256, 768), (768,)]
+        assert shapes(f"{stream}_{k}_project") == [(768, 256), (256,)]
+    last = {"amplitude": ["share", "amplitude"], "phase": ["keep", "follow", "real", "imaginary"]}
+    assert all(shapes(f"{name}_last") == [(256, 257), (257,)] for name in last[stream])
+
+
+@pytest.mark.parametrize("decibels", [-60, -30, 0])
+def test_a_quieter_input_has_the_same_output_quieter_by_as_much(network, decibels):
+    wave = voice(16000)
+    gain = 10 ** (decibels / 20)
+    loud, quiet = np.asarray(network(wave)), np.asarray(network(gain * wave)) / gain
+    change = 20 * np.log10(np.std(quiet) / np.std(loud))
+    assert abs(change) < 0.5
+    error = np.std(quiet - loud) / np.std(loud)
+    assert error < 10 ** (0.5 / 20) - 1
+
+
+def test_silence_stays_inaudible(network):
+    output = np.asarray(network(np.zeros((1, 16000, 1), np.float32)))
+    assert np.abs(output).max() < 1e-4
+
+
+def test_it_restores_the_bands_of_its_training(network):
+    band = (band_limit.LOWEST_HZ, band_limit.HIGHEST_HZ)
+    assert network.band_hz == models.band_hz("duonet") == band
+    assert models.band_hz("framenet") is None
+    recipe = recipes.get("speech")
+    assert (recipe.model, recipe.ratio) == ("duonet", 1)
+    assert Record(recipe.to_json()).band_hz == band
+
+
+def test_trained_for_one_ratio_it_restores_no_other_band():
+    recipe = recipes.get("speech").to_json() | {"ratio": 4}
+    assert Record(recipe).band_hz is None
