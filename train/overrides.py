@@ -113,7 +113,7 @@ def _parse(setting: str, key: str, text: str, kind: Any) -> Any:
     value = _literal(text)
     if kind is Any:
         return value
-    if kind is float and type(value) is int:
+    if type(value) is int and float in (kind, *typing.get_args(kind)):
         value = float(value)
     # In Python a bool is an int, but --set=batch=true is a mistake.
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):

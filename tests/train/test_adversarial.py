@@ -1,13 +1,20 @@
 """Adversarial training: the losses of both sides, and what each step changes."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from wideband.models import critics
 from wideband.models.system import Network
 from wideband.train import optimizers, steps
 from wideband.train.methods import adversarial
 from wideband.train.recipe import Adam, Adversarial
+from wideband.train.run import Run
 
 N = 1200
 WEIGHTS = {"multi_period": 1.0, "multi_resolution_amplitude": 0.1}
@@ -21,6 +28,13 @@ class Filter(Network):
     def __init__(self):
         low = keras.Input((None, 1))
         super().__init__(low, layers.Conv1D(1, 3, padding="same")(low), name="filter")
+
+
+@pytest.fixture(autouse=True)
+def few_members(monkeypatch):
+    """Compiling all members of the critics would take most of the time."""
+    monkeypatch.setattr(critics, "PERIODS", (2, 3))
+    monkeypatch.setattr(critics, "RESOLUTIONS", ((256, 64), (512, 128)))
 
 
 @pytest.fixture
@@ -60,7 +74,7 @@ def test_each_step_changes_the_weights_of_its_own_side_only(batch):
     assert len(both[1]) == 2
     for objective, moves, stays in ((critics_step, 1, 0), (system_step, 0, 1)):
         before = [values(side) for side in both]
-        steps.compile_step(objective)(batch)
+        objective.train_step((batch,))
         assert differs(both[moves], before[moves])
         assert not differs(both[stays], before[stays])
 
@@ -99,15 +113,81 @@ def test_the_losses_match_their_formulas(batch, loss):
     }
 
 
-def test_critics_learn_to_tell_the_output_from_the_reference(batch):
-    _, critics_step, _ = build()
-    step = steps.compile_step(critics_step)
-    first = step(batch)["loss"]
-    critics_step.start_epoch()
-    for _ in range(20):
-        critics_step.start_epoch()
-        last = step(batch)["loss"]
-    assert last < 0.9 * first
+@pytest.mark.slow
+def test_jax_has_the_losses_of_tensorflow(batch, tmp_path):
+    """For the same weights and the same batch, before and after a step of each side."""
+    pytest.importorskip("jax")
+    script = tmp_path / "losses.py"
+    script.write_text(LOSSES_ON_JAX.format(path=[str(Path(__file__).parent)]))
+    _, *both = build(weights={"multi_resolution_amplitude": 1.0})
+    arrays = {f"{k}_{n}": v for k, each in enumerate(both) for n, v in enumerate(values([each]))}
+    np.savez(tmp_path / "in.npz", low=batch[0], high=batch[1], **arrays)
+    subprocess.run(
+        [sys.executable, script],
+        check=True,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        cwd=tmp_path,
+    )
+    with np.load(tmp_path / "out.npz") as found:
+        for name, value in logs_of_two_rounds(both, batch).items():
+            assert found[name] == pytest.approx(value, rel=1e-4), name
+
+
+def logs_of_two_rounds(objectives, batch):
+    """Takes two steps of each objective, in turn; returns all losses by name and round."""
+    compiled, logs = [steps.compile_step(each) for each in objectives], {}
+    for number in range(2):
+        for objective, step in zip(objectives, compiled, strict=True):
+            objective.start_epoch()
+            logs |= {f"{objective.name}_{name}_{number}": v for name, v in step(batch).items()}
+    return logs
+
+
+LOSSES_ON_JAX = """
+import sys
+sys.path[:0] = {path}
+import keras, numpy as np
+from test_adversarial import build, critics, logs_of_two_rounds
+critics.RESOLUTIONS = ((256, 64), (512, 128))
+assert keras.backend.backend() == "jax"
+_, *both = build(weights={{"multi_resolution_amplitude": 1.0}})
+with np.load("in.npz") as saved:
+    for k, each in enumerate(both):
+        for n, variable in enumerate(each.trainable_variables):
+            variable.assign(saved[f"{{k}}_{{n}}"])
+    batch = [saved["low"], saved["high"]]
+np.savez("out.npz", **logs_of_two_rounds(both, batch))
+"""
+
+
+@pytest.mark.slow
+def test_a_training_stopped_between_epochs_ends_like_one_that_never_was(
+    train, history, monkeypatch, tmp_path
+):
+    settings = [
+        "model=audiounet", "arguments.width=0.05", "patch=1024", "stride=1024", "losses.mse=0",
+        "critics.multi_period=1", "adversarial.critic_width=0.02", "optimizer.average=0.9",
+        "optimizer.clip_norm=1", "epochs=2", "steps_per_epoch=2", "select=lsd",
+    ]  # fmt: skip
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    train(whole, *settings)
+    names = "loss", "patch_rmse", "multi_period", "multi_period_features"
+    assert set(names) < set(history(whole)[0])
+    finish = Run.finish_epoch
+
+    def stop(run, rows):
+        finish(run, rows)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Run, "finish_epoch", stop)
+        train(stopped, *settings)
+    train(stopped, *settings)
+    assert history(stopped) == history(whole)
+    for name in ("best.weights.h5", "last-0002.weights.h5"):
+        assert (stopped / name).read_bytes() == (whole / name).read_bytes()
+    # The best weights are the averaged ones.
+    assert (whole / "best.weights.h5").read_bytes() != (whole / "last-0002.weights.h5").read_bytes()
 
 
 def test_the_average_of_the_weights_is_in_place_within_the_block_only(batch):

@@ -73,6 +73,27 @@ def test_the_keras_project_is_trained_at_its_rate_and_depths():
         assert recipe.arguments == {"levels": levels}
 
 
+def test_apbwe_is_trained_at_both_rates_as_published():
+    for sample_rate, ratios in ((16000, (2, 4, 8)), (48000, (2, 3, 4, 6))):
+        for ratio in ratios:
+            recipe = recipes.get(f"apbwe_{sample_rate // 1000}k_{ratio}x")
+            assert (recipe.model, recipe.arguments) == ("apbwe", {})
+            assert (recipe.sample_rate, recipe.ratio) == (sample_rate, ratio)
+            assert (recipe.protocol, recipe.patch, recipe.batch) == ("hann_sinc", 8000, 16)
+            # 90 for the mean of two parts is 45 for their sum.
+            assert recipe.losses == {
+                "amplitude": 45, "phase": 100, "complex_spectrum": 45, "consistency": 45,
+            }  # fmt: skip
+            assert recipe.critics == {
+                "multi_period": 1, "multi_resolution_amplitude": 0.1, "multi_resolution_phase": 0.1,
+            }  # fmt: skip
+            assert dataclasses.astuple(recipe.adversarial) == ("hinge", 1, 1)
+            adam = recipe.optimizer
+            assert (adam.learning_rate, adam.beta_1, adam.beta_2) == (2e-4, 0.8, 0.99)
+            assert (adam.epsilon, adam.weight_decay, adam.schedule) == (1e-8, 0.01, "exponential")
+            assert (adam.clip_norm, adam.average) == (10, 0)
+
+
 def test_every_network_is_compared_with_the_same_budget():
     budgets = set()
     compared = [name for name in recipes.names() if name.startswith("compare_")]

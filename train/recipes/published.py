@@ -133,8 +133,41 @@ KERAS_UNET = Recipe(
 )
 
 
+# The code's 90 is the weight of the mean of the real and the imaginary part, which the losses
+# `complex_spectrum` and `consistency` add up. An epoch of the code has 2558 steps, one random crop
+# of each recording; here, all patches of a recording follow each other. The paper does not print
+# the number of epochs; this is the code's default. Deviation: the code decays all weights, here
+# biases are left out.
+APBWE = Recipe(
+    name="apbwe",
+    source="Lu et al. 2024; train_16k.py and train_48k.py of yxlu-0102/AP-BWE",
+    model="apbwe",
+    protocol="hann_sinc",
+    patch=8000,
+    stride=8000,
+    batch=16,
+    losses={"amplitude": 45.0, "phase": 100.0, "complex_spectrum": 45.0, "consistency": 45.0},
+    critics={
+        "multi_period": 1.0,
+        "multi_resolution_amplitude": 0.1,
+        "multi_resolution_phase": 0.1,
+    },
+    optimizer=Adam(
+        learning_rate=2e-4,
+        beta_1=0.8,
+        beta_2=0.99,
+        epsilon=1e-8,
+        weight_decay=0.01,
+        schedule="exponential",
+        clip_norm=10.0,
+    ),
+    epochs=3100,
+    steps_per_epoch=2558,
+)
+
+
 def rows() -> Iterator[Recipe]:
-    """Yields all published rows, named NETWORK_DATA_RATIO.
+    """Yields all published rows, named NETWORK_DATA_RATIO; those of AP-BWE name the rate as well.
 
     DATA is "single" (one speaker of VCTK), "multi" (many), or "piano": Beethoven's sonatas as
     SampleRNN's authors cut them, 32 recordings in pieces of 8 s. The last 256 pieces are for
@@ -152,6 +185,10 @@ def rows() -> Iterator[Recipe]:
             name, stride = f"dnn_{data}_{ratio}x", STRIDES[data]
             yield replace(DNN, name=name, ratio=ratio, stride=stride)
     yield from _thesis_rows()
+    for sample_rate, ratios in ((16000, (2, 4, 8)), (48000, (2, 3, 4, 6))):
+        for ratio in ratios:
+            name = f"apbwe_{sample_rate // 1000}k_{ratio}x"
+            yield replace(APBWE, name=name, sample_rate=sample_rate, ratio=ratio)
     for levels in (3, 4, 5):
         name = f"keras_unet_{levels}_levels_4x"
         yield replace(KERAS_UNET, name=name, arguments={"levels": levels})
