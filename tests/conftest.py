@@ -226,6 +226,27 @@ def run(data, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def any_band_run(run, tmp_path_factory):
+    """A run folder of a network for any band, with random weights."""
+    import keras
+    from wideband import models
+    from wideband.models.record import Record
+
+    folder = tmp_path_factory.mktemp("runs") / "any_band"
+    folder.mkdir()
+    record = Record.read(run)
+    arguments = models.small("duonet")
+    record.recipe |= {"name": "speech", "model": "duonet", "arguments": arguments, "ratio": 1}
+    record.write(folder)
+    keras.utils.set_random_seed(0)
+    network = models.build("duonet", **arguments)
+    rng = np.random.default_rng(1)
+    network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in network.get_weights()])
+    network.save_weights(folder / "best.weights.h5")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
     """The wheel of this checkout, built from a copy so that the checkout stays clean."""
     root = Path(__file__).parents[1]

@@ -103,25 +103,24 @@ def read(path: Path) -> tuple[bytes, Metadata]:
 
 def _parse(content: Any) -> Metadata:
     """Parses metadata; raises TypeError if a field is missing, unknown or of the wrong type."""
-    band = content.pop("band_hz", None)
-    metadata = Metadata(**content, band_hz=_parse_band(band))
+    metadata = Metadata(**content)
     for name, kind in get_type_hints(Metadata).items():
-        if name in content and not isinstance(content[name], kind):
+        if name != "band_hz" and not isinstance(content[name], kind):
             raise TypeError(f"{name} is {content[name]!r}")
     for name in ("ratio", "multiple", "window", "hop"):
         if content[name] < 1:
             raise ValueError(f"{name} is {content[name]}")
-    return metadata
+    return dataclasses.replace(metadata, band_hz=_parse_band(content.get("band_hz")))
 
 
 def _parse_band(band: Any) -> tuple[float, float] | None:
-    """Parses a pair of frequencies; raises TypeError or ValueError if it is no band."""
+    """Parses the lowest and the highest frequency; raises TypeError or ValueError if it cannot."""
     if band is None:
         return None
-    lowest, highest = map(float, band)
+    lowest, highest = band
     if not 0 < lowest <= highest < math.inf:
         raise ValueError(f"band_hz is {band!r}")
-    return lowest, highest
+    return float(lowest), float(highest)
 
 
 class _Described:

@@ -102,6 +102,8 @@ def edited(**changes):
         (edited(ratio="1e999999999"), "ratio is '1e999999999'"),
         (edited(ratio="4/0"), "ratio is '4/0'"),
         (edited(ratio=1), "ratio is '1'"),
+        (edited(ratio=1, model="none"), "ratio is '1'"),
+        (edited(ratio=0, model="duonet"), "ratio is '0'"),
         (edited(ratio=[4]), r"ratio is \[4\]"),
     ],
 )
