@@ -94,7 +94,7 @@ class Upsampler:
         Args:
             wave: float in [-1, 1], shape (n,) or (n, channels).
             sample_rate: rate of the wave in Hz. Content above half the model's low rate is
-                replaced.
+                replaced; with `band_hz`, content above the wave's own band.
             keep_low_band: keep the wave's own band unchanged, through a linear-phase crossover,
                 instead of taking it from the network.
 
