@@ -204,7 +204,8 @@ def test_lengths_at_a_quotient_are_exact_after_cropping(name, ratio):
 def test_a_quotient_passes_the_low_band_and_stops_the_high_band(faded_tone, name):
     ratio, n = Fraction(441, 160), 441 * 40
     passed, stopped = faded_tone(0.7 / float(ratio), n), faded_tone(1.2 / float(ratio), n)
-    # torchaudio's short sinc has a ripple of 0.03 dB, and a side lobe of -45 dB.
-    ripple, lobe = (8e-3, 1e-2) if name == "hann_sinc" else (2e-4, 1e-4)
+    # torchaudio's short sinc has a ripple of 0.05 dB, images of -45 dB, and -28 dB at 1.2 times the
+    # cutoff, by the integral of its kernel.
+    ripple, lobe = (1.3e-2, 4e-2) if name == "hann_sinc" else (2e-4, 1e-4)
     np.testing.assert_allclose(degrade.get(name)(passed, ratio), passed, atol=ripple)
     assert np.abs(degrade.get(name)(stopped, ratio)).max() < lobe
