@@ -9,7 +9,7 @@ import struct
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
-from .account import Account, shortage
+from .finding import Finding, shortage
 from .spliced import Piece
 
 # kbit/s by version and layer, from index 1 on; frames of the indices 0 and 15 have no known size.
@@ -78,19 +78,25 @@ def frame(header: bytes) -> Frame | None:
     return Frame(bits, size, samples, layer, 4 + side)
 
 
-def account(handle: BinaryIO, start: int, end: int) -> Account:
-    """Counts the frames, and gives libsndfile their number if it would stop before the last."""
+def examine(handle: BinaryIO, start: int, end: int) -> Finding:
+    """Counts the frames of a stream, and gives libsndfile their number if it would guess it.
+
+    Args:
+        handle: the file.
+        start: where the stream begins.
+        end: where the file, or the chunk with the stream, ends.
+    """
     stream = _scan(handle, start, end)
     if stream is None:
-        return Account()
+        return Finding()
     if stream.tagged is not None and stream.tagged > stream.total + 1:
         return shortage(stream.tagged, stream.total, slack=1)
-    audio = Piece(stream.start, stream.end)
+    frames = Piece(stream.start, stream.end)
     if not stream.tag and stream.constant:
-        return Account(frames=stream.samples, pieces=(audio,))
+        return Finding(frames=stream.samples, pieces=(frames,))
     if stream.first.layer != 3:
-        return Account("its length is unknown; convert it")
-    return Account(pieces=(_new_tag(stream), audio))
+        return Finding("its length is unknown; convert it")
+    return Finding(pieces=(_new_tag(stream), frames))
 
 
 def _scan(handle: BinaryIO, start: int, end: int) -> Stream | None:

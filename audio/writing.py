@@ -111,6 +111,7 @@ def writer(
             with file:
                 yield write_chunk
             sink.check()
+        # If its folder was deleted meanwhile, the renaming names the cause.
         if temporary.exists() and _frames(temporary) != written:
             raise cannot_write(f"{written} samples cannot be read back")
 
