@@ -164,7 +164,7 @@ def _check_same_dataset(output: Path, found: dict[str, Any], description: dict[s
 def _check_trainable(
     measured: Sequence[Measured], settings: Settings, output: Path, journal: Journal
 ) -> None:
-    """Raises a UserError if no recording of the train split is fit."""
+    """Raises a UserError if no recording of the train split is fit, and removes what was begun."""
     if any(row.recording.split == "train" and not row.reason for row in measured):
         return
     # A repaired corpus has another digest; these files would make its preparation fail.

@@ -24,7 +24,7 @@ CHUNK_SAMPLES = 20 * 48000 * 2
 # The peak of a recording that is made quieter.
 NORMALIZED_PEAK = 0.999
 
-# What changes if a file is replaced, cut or written to.
+# Inode, size and time of the last change; one of them changes with the file.
 _State = tuple[int, int, int]
 
 
@@ -117,7 +117,7 @@ def _subtype(source: Path, target: Path, settings: Settings) -> str | None:
 
 
 def _state(source: Path) -> _State | None:
-    """Returns what changes with a file; None if there is none."""
+    """Returns the state of a file; None if there is none."""
     try:
         status = source.stat()
     except OSError:
