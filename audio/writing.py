@@ -116,6 +116,15 @@ def writer(
             raise cannot_write(f"{written} samples cannot be read back")
 
 
+def writable_subtypes(path: Path) -> list[str]:
+    """Lists the sample formats that `write` can give a file, by the suffix of its name.
+
+    Raises:
+        UserError: this suffix cannot be written.
+    """
+    return list(soundfile.available_subtypes(_container(path, 0)))
+
+
 def _frames(path: Path) -> int | None:
     """Returns the length of a recording, None if it cannot be read."""
     try:

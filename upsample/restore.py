@@ -11,7 +11,6 @@ from ..audio import measure
 from ..command import UserError
 from ..command.errors import explain
 from .checks import check_peak
-from .files import possible_subtypes
 from .loading import trained_on
 from .picking import Candidate, pick
 from .settings import Settings
@@ -113,7 +112,7 @@ def _subtype(source: Path, target: Path, settings: Settings) -> str | None:
     if settings.subtype is not None:
         return settings.subtype
     subtype = audio.subtype(source)
-    return subtype if subtype in {*KEPT_SUBTYPES} & {*possible_subtypes(target)} else None
+    return subtype if subtype in {*KEPT_SUBTYPES} & {*audio.writable_subtypes(target)} else None
 
 
 def _state(source: Path) -> _State | None:
