@@ -65,17 +65,19 @@ def frame(header: bytes) -> Frame | None:
     kilobits, rate = bits >> 12 & 15, bits >> 10 & 3
     if bits >> 21 != 0x7FF or version == 1 or layer == 4 or kilobits in (0, 15) or rate == 3:
         return None
-    low = 1 if version == 3 else 2
-    bits_per_second = 1000 * _KILOBITS[low, layer][kilobits - 1]
+    # MPEG-1, or MPEG-2 and 2.5, which have lower rates.
+    generation = 1 if version == 3 else 2
+    bits_per_second = 1000 * _KILOBITS[generation, layer][kilobits - 1]
     padding = bits >> 9 & 1
     hz = _RATES[version][rate]
-    samples = 384 if layer == 1 else 1152 // low if layer == 3 else 1152
+    samples = 384 if layer == 1 else 1152 // generation if layer == 3 else 1152
     if layer == 1:
         size = 4 * (12 * bits_per_second // hz + padding)
     else:
         size = samples // 8 * bits_per_second // hz + padding
-    side = (17 if low == 1 else 9) if bits >> 6 & 3 == 3 else (32 if low == 1 else 17)
-    return Frame(bits, size, samples, layer, 4 + side)
+    # Bytes between the header and the tag, of mono and of stereo frames.
+    side = (17, 9) if bits >> 6 & 3 == 3 else (32, 17)
+    return Frame(bits, size, samples, layer, 4 + side[generation - 1])
 
 
 def examine(handle: BinaryIO, start: int, end: int) -> Finding:

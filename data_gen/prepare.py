@@ -127,7 +127,11 @@ def _size(path: Path) -> int | None:
 
 
 def _start(output: Path, description: dict[str, Any]) -> None:
-    """Prepares the folder for a new run, or for one that continues the same dataset."""
+    """Prepares the folder for a new dataset, or for one that is continued.
+
+    Raises:
+        UserError: the folder holds another dataset, or files that would be overwritten.
+    """
     path = output / "dataset.json"
     if not path.exists():
         for pattern in ("manifest.csv", "*-?????.tfrecord"):
