@@ -78,16 +78,16 @@ def _check_targets(pairs: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]
     Raises:
         UserError: a target is also a source or another recording's target.
     """
-    resolved = {source.resolve(): source for source, _ in pairs}
+    resolved = {_resolve(source): source for source, _ in pairs}
     sources: dict[Path, Path] = {}
     for source, target in pairs:
         other = sources.setdefault(target, source)
-        if other.resolve() != source.resolve():
+        if _resolve(other) != _resolve(source):
             raise UserError(
                 f"{other} and {source} would both become {target}; restore them into different "
                 "folders"
             )
-        if overwritten := resolved.get(target.resolve()):
+        if overwritten := resolved.get(_resolve(target)):
             raise UserError(f"{overwritten} would be overwritten; choose another --output")
     return [(source, target) for target, source in sources.items()]
 
@@ -158,8 +158,8 @@ def _find(path: Path, output: Path) -> tuple[list[tuple[Path, Path]], dict[Path,
     if not is_folder(path):
         reason = _reason_to_leave_out(path)
         return ([], {path: reason}) if reason else ([(path, Path(path.name))], {})
-    outputs = output.resolve()
-    if outputs == path.resolve():
+    outputs = _resolve(output)
+    if outputs == _resolve(path):
         raise UserError(
             f"--output={output}: the folder of the recordings; choose another one, since the next "
             "call would take its files as recordings"
@@ -167,7 +167,7 @@ def _find(path: Path, output: Path) -> tuple[list[tuple[Path, Path]], dict[Path,
 
     def is_input(each: Path) -> bool:
         # A folder of outputs may be in the folder of the recordings, but not the other way round.
-        return outputs in path.resolve().parents or outputs not in each.resolve().parents
+        return outputs in _resolve(path).parents or outputs not in _resolve(each).parents
 
     found = audio.search(path)
     recordings = [(each, each.relative_to(path)) for each in found.recordings if is_input(each)]
@@ -175,6 +175,11 @@ def _find(path: Path, output: Path) -> tuple[list[tuple[Path, Path]], dict[Path,
     if not recordings and not left_out:
         left_out[path] = f"no recordings ({', '.join(audio.SUFFIXES)}) in this folder"
     return recordings, left_out
+
+
+def _resolve(path: Path) -> Path:
+    """Follows links. Path.resolve raises an error at links in circles, before Python 3.13."""
+    return Path(os.path.realpath(path))
 
 
 def _reason_to_leave_out(path: Path) -> str:
