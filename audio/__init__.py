@@ -7,7 +7,7 @@ from .reading import HIGHEST_RATE, LOWEST_RATE, Info, blocks, info, read, subtyp
 from .resample import Ratio, fit_length, quotient, resample, resampled_length
 from .samples import from_int16, mono, to_int16
 from .search import SUFFIXES, Found, search
-from .writing import WRITABLE_SUFFIXES, write, writer
+from .writing import WRITABLE_SUFFIXES, writable_subtypes, write, writer
 
 __all__ = [
     "HIGHEST_RATE",
@@ -29,6 +29,7 @@ __all__ = [
     "search",
     "subtype",
     "to_int16",
+    "writable_subtypes",
     "write",
     "writer",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Literal, NamedTuple
 
 from . import mpeg
-from .account import SLACK_BYTES, Account, is_unknown, shortage
+from .finding import SLACK_BYTES, Finding, is_unknown, shortage
 from .spliced import Piece
 
 # Some programs append less than this that is not a chunk.
@@ -38,8 +38,6 @@ _FORMS = {
     # Wave64
     b"riff": _Form(40, 16, 8, "little", 24, 8),
 }
-# The codes of MPEG in wav.
-_MPEG = (0x50, 0x55)
 
 
 class _Chunk(NamedTuple):
@@ -51,7 +49,7 @@ class _Chunk(NamedTuple):
     length: int
 
 
-def account(handle: BinaryIO, start: int, size: int) -> Account | None:
+def examine(handle: BinaryIO, start: int, size: int) -> Finding | None:
     """Compares the length of the chunk of samples with that of the file.
 
     Args:
@@ -78,29 +76,29 @@ def account(handle: BinaryIO, start: int, size: int) -> Account | None:
             unpadded_frames = int.from_bytes(content[:4], "little")
         elif chunk.name in (b"data", b"SSND"):
             if code in _MPEG:
-                return mpeg.account(handle, chunk.start, min(chunk.start + chunk.length, size))
+                return mpeg.examine(handle, chunk.start, min(chunk.start + chunk.length, size))
             if long_length and chunk.length == 0xFFFFFFFF:
                 handle.seek(long_length.start)
                 length = int.from_bytes(handle.read(8), "little")
                 chunk = chunk._replace(field=long_length, length=length)
             found = _samples(handle, form, chunk, size)
             return found._replace(unpadded_frames=unpadded_frames)
-    return Account()
+    return Finding()
 
 
-def _samples(handle: BinaryIO, form: _Form, chunk: _Chunk, size: int) -> Account:
+def _samples(handle: BinaryIO, form: _Form, chunk: _Chunk, size: int) -> Finding:
     """Judges the chunk of samples."""
     rest = size - chunk.start
     if chunk.length > rest and not is_unknown(chunk.length):
         return shortage(chunk.length, rest, SLACK_BYTES)
     if chunk.length <= rest and _is_complete(handle, form, chunk, size):
-        return Account()
+        return Finding()
     width = chunk.field.end - chunk.field.start
     length = rest + form.counted
     if 0 < chunk.length <= rest or length >= 1 << 8 * width:
-        return Account("has more samples than its header says; convert it", "-ignore_length 1")
+        return Finding("has more samples than its header says; convert it", "-ignore_length 1")
     field = length.to_bytes(width, form.order)
-    return Account(pieces=(Piece(0, chunk.field.start), field, Piece(chunk.field.end, size)))
+    return Finding(pieces=(Piece(0, chunk.field.start), field, Piece(chunk.field.end, size)))
 
 
 def _is_complete(handle: BinaryIO, form: _Form, chunk: _Chunk, size: int) -> bool:

@@ -1,6 +1,6 @@
-"""How long a recording is, where libsndfile takes a header's word for it or guesses.
+"""Finds the length of a recording before libsndfile opens it.
 
-So each kind of file is looked at before libsndfile opens it.
+libsndfile takes the length from a header, though the file may be shorter or longer, or guesses it.
 """
 
 import os
@@ -9,16 +9,22 @@ import struct
 from typing import BinaryIO
 
 from . import chunks, mpeg
-from .account import INCOMPLETE, SLACK_BYTES, Account, is_unknown, shortage
+from .finding import INCOMPLETE, SLACK_BYTES, Finding, is_unknown, shortage
 from .spliced import Piece
 
+# The flags of the first and the last page of an Ogg stream.
+_BEGINS, _ENDS = 2, 4
 
-def account(handle: BinaryIO, suffix: str) -> Account:
+
+def examine(handle: BinaryIO, suffix: str) -> Finding:
     """Looks at the headers of a recording.
 
     Args:
         handle: the file.
         suffix: of its name, in lower case.
+
+    Returns:
+        what they say; an empty finding if libsndfile reads the whole file by itself.
     """
     size = os.fstat(handle.fileno()).st_size
     start = 0
@@ -32,29 +38,29 @@ def account(handle: BinaryIO, suffix: str) -> Account:
         return _ogg(handle, size)
     if head[:4] in (b".snd", b"dns."):
         offset, length = struct.unpack_from(">II" if head[:1] == b"." else "<II", head, 4)
-        return Account() if is_unknown(length) else shortage(length, size - offset, SLACK_BYTES)
+        return Finding() if is_unknown(length) else shortage(length, size - offset, SLACK_BYTES)
     if head[:7] == b"NIST_1A":
         handle.seek(0)
         promised = re.search(rb"sample_count -i (\d+)", handle.read(1024))
-        return Account(frames=int(promised[1]) if promised else None)
+        return Finding(frames=int(promised[1]) if promised else None)
     if mpeg.frame(head[:4]) or suffix in (".mp3", ".mp2"):
-        return mpeg.account(handle, start, size)
-    return chunks.account(handle, start, size) or Account()
+        return mpeg.examine(handle, start, size)
+    return chunks.examine(handle, start, size) or Finding()
 
 
-def _flac(handle: BinaryIO, start: int, size: int) -> Account:
+def _flac(handle: BinaryIO, start: int, size: int) -> Finding:
     """Takes the length out of the header, so that libsndfile reads to the end of the file."""
     handle.seek(start)
     head = bytearray(handle.read(26))
     if len(head) < 26:
-        return Account()
+        return Finding()
     frames = int.from_bytes(head[21:26], "big") & (1 << 36) - 1
     head[21] &= 0xF0
     head[22:] = bytes(4)
-    return Account(frames=frames or None, pieces=(bytes(head), Piece(start + 26, size)))
+    return Finding(frames=frames or None, pieces=(bytes(head), Piece(start + 26, size)))
 
 
-def _ogg(handle: BinaryIO, size: int) -> Account:
+def _ogg(handle: BinaryIO, size: int) -> Finding:
     """Looks for the end of the stream, and for a second stream behind it, in the pages."""
     position, open_streams, ended = 0, set[bytes](), set[bytes]()
     while position < size:
@@ -64,12 +70,12 @@ def _ogg(handle: BinaryIO, size: int) -> Account:
             break
         segments = page[26]
         flags, serial = page[5], page[14:18]
-        if flags & 2:
+        if flags & _BEGINS:
             if ended:
-                return Account("a chain of Ogg streams, of which one is readable; convert it")
+                return Finding("a chain of Ogg streams, of which one is readable; convert it")
             open_streams.add(serial)
         position += 27 + segments + sum(page[27 : 27 + segments])
-        if flags & 4 and position <= size:
+        if flags & _ENDS and position <= size:
             open_streams.discard(serial)
             ended.add(serial)
-    return Account(f"breaks off: its last page is missing; {INCOMPLETE}" if open_streams else "")
+    return Finding(f"breaks off: its last page is missing; {INCOMPLETE}" if open_streams else "")

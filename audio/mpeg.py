@@ -9,7 +9,7 @@ import struct
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
-from .account import Account, shortage
+from .finding import Finding, shortage
 from .spliced import Piece
 
 # kbit/s by version and layer, from index 1 on; frames of the indices 0 and 15 have no known size.
@@ -65,32 +65,40 @@ def frame(header: bytes) -> Frame | None:
     kilobits, rate = bits >> 12 & 15, bits >> 10 & 3
     if bits >> 21 != 0x7FF or version == 1 or layer == 4 or kilobits in (0, 15) or rate == 3:
         return None
-    low = 1 if version == 3 else 2
-    bits_per_second = 1000 * _KILOBITS[low, layer][kilobits - 1]
+    # MPEG-1, or MPEG-2 and 2.5, which have lower rates.
+    generation = 1 if version == 3 else 2
+    bits_per_second = 1000 * _KILOBITS[generation, layer][kilobits - 1]
     padding = bits >> 9 & 1
     hz = _RATES[version][rate]
-    samples = 384 if layer == 1 else 1152 // low if layer == 3 else 1152
+    samples = 384 if layer == 1 else 1152 // generation if layer == 3 else 1152
     if layer == 1:
         size = 4 * (12 * bits_per_second // hz + padding)
     else:
         size = samples // 8 * bits_per_second // hz + padding
-    side = (17 if low == 1 else 9) if bits >> 6 & 3 == 3 else (32 if low == 1 else 17)
-    return Frame(bits, size, samples, layer, 4 + side)
+    # Bytes between the header and the tag, of mono and of stereo frames.
+    side = (17, 9) if bits >> 6 & 3 == 3 else (32, 17)
+    return Frame(bits, size, samples, layer, 4 + side[generation - 1])
 
 
-def account(handle: BinaryIO, start: int, end: int) -> Account:
-    """Counts the frames, and gives libsndfile their number if it would stop before the last."""
+def examine(handle: BinaryIO, start: int, end: int) -> Finding:
+    """Counts the frames of a stream, and gives libsndfile their number if it would guess it.
+
+    Args:
+        handle: the file.
+        start: where the stream begins.
+        end: where the file, or the chunk with the stream, ends.
+    """
     stream = _scan(handle, start, end)
     if stream is None:
-        return Account()
+        return Finding()
     if stream.tagged is not None and stream.tagged > stream.total + 1:
         return shortage(stream.tagged, stream.total, slack=1)
-    audio = Piece(stream.start, stream.end)
+    frames = Piece(stream.start, stream.end)
     if not stream.tag and stream.constant:
-        return Account(frames=stream.samples, pieces=(audio,))
+        return Finding(frames=stream.samples, pieces=(frames,))
     if stream.first.layer != 3:
-        return Account("its length is unknown; convert it")
-    return Account(pieces=(_new_tag(stream), audio))
+        return Finding("its length is unknown; convert it")
+    return Finding(pieces=(_new_tag(stream), frames))
 
 
 def _scan(handle: BinaryIO, start: int, end: int) -> Stream | None:

@@ -16,8 +16,8 @@ import numpy as np
 import soundfile
 
 from ..command.errors import UserError, explain
-from .account import INCOMPLETE, Account
-from .lengths import account
+from .finding import INCOMPLETE, Finding
+from .lengths import examine
 from .search import ALLOW, conversion
 from .spliced import Spliced
 
@@ -55,8 +55,8 @@ class Info(NamedTuple):
     channels: int
 
 
-class _BreaksOffError(Exception):
-    """A recording ended, or went on, against its header."""
+class _WrongLengthError(Exception):
+    """A recording is shorter or longer than its header says."""
 
 
 @dataclass
@@ -78,13 +78,13 @@ class _Recording:
             if len(block) < count:
                 break
         if stop is not None and self.position < stop:
-            raise _BreaksOffError(
+            raise _WrongLengthError(
                 f"breaks off after {self.position / self.file.samplerate:.1f} of "
                 f"{stop / self.file.samplerate:.1f} s"
             )
         unlimited = self.file.frames == _UNKNOWN_FRAMES
         if unlimited and stop is not None and stop == self.frames and len(self.file.read(1)):
-            raise _BreaksOffError("goes on after the end that its header says")
+            raise _WrongLengthError("goes on after the end that its header says")
 
     def seek(self, position: int, can_seek: bool) -> None:
         """Goes to a sample; decodes what precedes it if libsndfile cannot seek."""
@@ -106,15 +106,15 @@ def _open(path: Path) -> Iterator[_Recording]:
     """
     with _handle(path) as handle:
         before = os.fstat(handle.fileno())
-        said = account(handle, path.suffix.lower())
-        if said.fault:
-            raise UserError(f"{path}: {said.fault}: {conversion(path, said.options)}")
-        spliced = Spliced(handle, said.pieces) if said.pieces else None
+        finding = examine(handle, path.suffix.lower())
+        if finding.fault:
+            raise UserError(f"{path}: {finding.fault}: {conversion(path, finding.options)}")
+        spliced = Spliced(handle, finding.pieces) if finding.pieces else None
         with _libsndfile(path, spliced or _descriptor(handle)) as file:
             fault = None
             try:
-                yield _Recording(file, _frames(file, said))
-            except _BreaksOffError as error:
+                yield _Recording(file, _frames(file, finding))
+            except _WrongLengthError as error:
                 fault = str(error)
             except soundfile.LibsndfileError as error:
                 fault = f"damaged{_reason(error)}"
@@ -174,15 +174,15 @@ def _libsndfile(path: Path, source: Spliced | int) -> Iterator[soundfile.SoundFi
         yield file
 
 
-def _frames(file: soundfile.SoundFile, said: Account) -> int | None:
+def _frames(file: soundfile.SoundFile, finding: Finding) -> int | None:
     """Returns the length in samples, None if it is not known before the end."""
-    if said.frames is not None:
-        if file.frames < said.frames:
-            raise _BreaksOffError(f"breaks off: it has {file.frames} of {said.frames} samples")
-        return said.frames
-    padding = file.frames - (said.unpadded_frames or 0)
-    if said.unpadded_frames and 0 <= padding < file.samplerate:
-        return said.unpadded_frames
+    if finding.frames is not None:
+        if file.frames < finding.frames:
+            raise _WrongLengthError(f"breaks off: it has {file.frames} of {finding.frames} samples")
+        return finding.frames
+    padding = file.frames - (finding.unpadded_frames or 0)
+    if finding.unpadded_frames and 0 <= padding < file.samplerate:
+        return finding.unpadded_frames
     return None if file.frames == _UNKNOWN_FRAMES else file.frames
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import soxr
 
 from ..command import UserError
+from .reading import HIGHEST_RATE, LOWEST_RATE
 
 # The high rate over the low rate: a whole number, or a quotient such as 22050/8000.
 Ratio = int | Fraction
@@ -15,7 +16,7 @@ Ratio = int | Fraction
 # Longer numbers, such as 1e999999999, would fill the memory.
 _RATIO_TEXT = re.compile(r"\s*[-+]?\d{1,9}(\.\d{1,9})?(/\d{1,9})?\s*")
 # The highest rate of a recording over the lowest.
-HIGHEST_RATIO = 768
+HIGHEST_RATIO = HIGHEST_RATE // LOWEST_RATE
 
 
 def quotient(value: str | float | Fraction) -> Ratio:

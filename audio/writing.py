@@ -111,8 +111,18 @@ def writer(
             with file:
                 yield write_chunk
             sink.check()
+        # If its folder was deleted meanwhile, the renaming names the cause.
         if temporary.exists() and _frames(temporary) != written:
             raise cannot_write(f"{written} samples cannot be read back")
+
+
+def writable_subtypes(path: Path) -> list[str]:
+    """Lists the sample formats that `write` can give a file, by the suffix of its name.
+
+    Raises:
+        UserError: this suffix cannot be written.
+    """
+    return list(soundfile.available_subtypes(_container(path, 0)))
 
 
 def _frames(path: Path) -> int | None:

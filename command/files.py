@@ -46,7 +46,7 @@ def replacing(path: Path, *errors: type[Exception]) -> Iterator[Path]:
 
 @contextmanager
 def writing(path: Path, *errors: type[Exception]) -> Iterator[None]:
-    """Turns an error of the system while a file or folder is written into a UserError.
+    """Turns the errors of the system in a block that writes a file or folder into UserErrors.
 
     Args:
         path: what is written, as the user knows it.

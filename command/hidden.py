@@ -1,4 +1,4 @@
-"""Hidden folders for unfinished files, which no killed process leaves behind for long.
+"""Hidden folders for unfinished files. Those of killed processes are removed by the next one.
 
 The folder `.wideband-0123456789abcdef` holds a lock file of the same name. The process that makes
 the folder locks that file for as long as it lives. Folders whose lock is free belong to processes

@@ -48,6 +48,7 @@ def locked(folder: Path, message: str) -> Iterator[None]:
     Raises:
         UserError: another living process holds the lock.
     """
+    # Windows cannot open a folder either.
     if fcntl is None:
         yield
         return

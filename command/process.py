@@ -22,7 +22,7 @@ def finish(code: int) -> int:
     try:
         sys.stdout.flush()
     except OSError:
-        # The command has reported the error, if it is not another one already.
+        # The command has already reported this error, or an earlier one.
         streams.discard_output()
         code = code or 1
     if code > 128:

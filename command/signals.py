@@ -20,17 +20,24 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _at_end: list[Callable[[], None]] = []
 # Signals that wait for the end of a `held` block; None outside of such blocks.
 _waiting: list[int] | None = None
+# Set as soon as the functions are called.
+_ending = threading.Event()
 
 
 @contextmanager
 def at_end(function: Callable[[], None]) -> Iterator[None]:
     """Calls a function if a signal ends the process inside the block, which nothing else notices.
 
+    After a signal, threads other than the main thread do not enter the block: what they would begin
+    there would stay behind.
+
     Args:
         function: removes files or ends programs. It imports nothing and takes no locks, which the
             main thread may hold, and raises nothing but an OSError.
     """
     _at_end.append(function)
+    if _ending.is_set() and threading.current_thread() is not threading.main_thread():
+        threading.Event().wait()
     try:
         yield
     finally:
@@ -75,6 +82,7 @@ def end_on_signals() -> None:
         try:
             with contextlib.suppress(OSError):
                 os.write(messages, b"stopped\n")
+            _ending.set()
             for function in tuple(_at_end):
                 with contextlib.suppress(OSError):
                     function()

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from .. import audio
 from ..command.errors import UserError, lookup
 from ..command.files import check_relative, read_csv
+from ..command.paths import is_file
 
 NAMES = ("folder", "manifest", "demo", "vctk", "ljspeech", "librispeech")
 SPLITS = ("train", "valid", "test")
@@ -187,8 +188,7 @@ def _manifest_row(row: dict[str, str], folder: Path, where: str) -> Recording:
     name = str(PurePosixPath(row["path"]))
     check_relative(name, where)
     path = folder / name
-    # Unlike Path.is_file, this raises nothing, such as for a name that is too long.
-    if not os.path.isfile(path):  # noqa: PTH113
+    if not is_file(path):
         raise UserError(f"{where}: '{name}' does not exist; correct the path or remove the row")
     return Recording(path, name, row["speaker"], row.get("text", ""), row["split"])
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..command.errors import UsageError, UserError, printable
+from ..command.paths import is_folder
 from ..command.run import Command, Flags
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _paths(arguments: Sequence[str]) -> tuple[list[Path], dict[Path, str]]:
 
     paths, left_out = [], {}
     for argument in arguments:
-        if os.path.isdir(argument):  # noqa: PTH112 - unlike Path.is_dir, it never raises
+        if is_folder(argument):
             found = audio.search(Path(argument))
             paths += found.recordings
             left_out |= found.left_out

@@ -127,7 +127,11 @@ def _size(path: Path) -> int | None:
 
 
 def _start(output: Path, description: dict[str, Any]) -> None:
-    """Prepares the folder for a new run, or for one that continues the same dataset."""
+    """Prepares the folder for a new dataset, or for one that is continued.
+
+    Raises:
+        UserError: the folder holds another dataset, or files that would be overwritten.
+    """
     path = output / "dataset.json"
     if not path.exists():
         for pattern in ("manifest.csv", "*-?????.tfrecord"):
@@ -164,7 +168,7 @@ def _check_same_dataset(output: Path, found: dict[str, Any], description: dict[s
 def _check_trainable(
     measured: Sequence[Measured], settings: Settings, output: Path, journal: Journal
 ) -> None:
-    """Raises a UserError if no recording of the train split is fit."""
+    """Raises a UserError if no recording of the train split is fit, and removes what was begun."""
     if any(row.recording.split == "train" and not row.reason for row in measured):
         return
     # A repaired corpus has another digest; these files would make its preparation fail.

@@ -28,7 +28,7 @@ def check(path: Path, pieces: Sequence[Piece], ratio: Ratio) -> None:
         ratio: the high rate over the low rate.
 
     Raises:
-        UserError: it is missing, damaged or another one.
+        UserError: it is missing or damaged, or has other examples.
     """
     try:
         found, rest = _record_bytes(path)

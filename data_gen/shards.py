@@ -96,7 +96,7 @@ def read(path: Path, pieces: Sequence[Piece], ratio: Ratio) -> Iterator[Example]
         ratio: the high rate over the low rate.
 
     Raises:
-        UserError: the shard is missing, damaged or another one.
+        UserError: the shard is missing or damaged, or has other examples.
     """
     records.check(path, pieces, ratio)
     expected = {(piece.row.name, piece.start_seconds) for piece in pieces}

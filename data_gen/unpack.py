@@ -60,7 +60,7 @@ def unpack(archive: Path, inside: str, folder: Path) -> None:
 
 @contextmanager
 def _archive_errors(archive: Path) -> Iterator[None]:
-    """Turns the errors of an archive into UserErrors; others, such as a full disk, are not its."""
+    """Turns errors that the archive causes into UserErrors; others, such as a full disk, pass."""
     try:
         yield
     except UserError:

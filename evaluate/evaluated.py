@@ -77,7 +77,7 @@ class Evaluated:
                 for each in transcripts
             ]
             write_csv(folder / "wer.csv", rows)
-        entries = words and {**words.entries(), "left_out": outcome.left_out}
+        entries = {**words.entries(), "left_out": outcome.left_out} if words else None
         path = folder / "evaluation.json"
         results.write_systems(path, self._means, self._facts, word_errors=entries)
         pages = [markdown_table(*each) for each in self._tables()]

@@ -151,7 +151,7 @@ def _outline(name: str, overrides: dict[str, Any]) -> "Network":
 
 
 def _check_size(name: str, overrides: dict[str, Any]) -> None:
-    """Raises a UserError if a network has too many parameters. With the defaults, it has not."""
+    """Raises a UserError if a network has too many parameters; no network has with its defaults."""
     defaults = arguments(name)
     larger = [
         argument

@@ -176,4 +176,6 @@ def _first_blocks(variant: str, patch: int, blocks: str) -> tuple[int, int]:
         spectral = first_block(patch, len(KERNELS), parts=2)
     if kinds[0] == "tfilm":
         time = first_block(patch, len(KERNELS))
-    return time, time if kinds[1] == "tfilm" and blocks == "published" else spectral
+    if kinds[1] == "tfilm" and blocks == "published":
+        spectral = time
+    return time, spectral

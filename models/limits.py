@@ -19,13 +19,13 @@ _TYPES = {
     float: ((int, float), "a number"),
     str: ((str, int, float), "a string"),
 }
-_RATE = (lambda value: 0 <= value < 1, "at least 0 and below 1")
+_FRACTION = (lambda value: 0 <= value < 1, "at least 0 and below 1")
 # Arguments that mean the same in all networks -> whether a value is allowed, and what is.
 _ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "patch": (lambda value: 1 <= value <= LONGEST_PATCH, f"from 1 to {LONGEST_PATCH}"),
     "width": (lambda value: 0 < value <= 16, "above 0 and at most 16"),
-    "dropout": _RATE,
-    "attention_dropout": _RATE,
+    "dropout": _FRACTION,
+    "attention_dropout": _FRACTION,
     "name": (
         lambda value: isinstance(value, str) and value.isprintable() and "/" not in value,
         "printable text without slashes",

@@ -47,7 +47,7 @@ def check_same(folder: Path, found: Record, expected: Record) -> None:
 def _comparable(section: dict[str, Any]) -> dict[str, Any]:
     """Returns a section with dotted keys, without arguments that repeat a field of the recipe.
 
-    run.json has such arguments of the network, a recipe that was not built yet has not.
+    run.json has such arguments, since the network was built; a new recipe does not have them yet.
     """
     flat = {}
     for key, value in json.loads(json.dumps(section)).items():

@@ -259,7 +259,7 @@ def _check_bounds(settings: Adam | Adversarial | Recipe) -> None:
         value = getattr(settings, each.name)
         if each.name in BOUNDS and value is not None:
             lowest, highest = BOUNDS[each.name]
-            # Not a number is out of all bounds, since comparisons with it are false.
+            # NaN is out of all bounds, since all comparisons with it are false.
             if not lowest <= value <= highest:
                 none = ", or none" if each.default is None else ""
                 raise UserError(f"{each.name} {value} must be from {lowest} to {highest}{none}")

@@ -59,6 +59,11 @@ class Run:
         highest: the epoch with the highest value in the first column is the best instead.
 
     Attributes:
+        folder: as given.
+        epochs: as given.
+        patience: as given.
+        validation: as given.
+        select: the first column of validation.
         rows: the history.
         record: as given, or that of the run's start if it continues.
 
@@ -80,6 +85,7 @@ class Run:
         self.validation, self.select = validation, validation[0]
         if record.data and folder.resolve() == Path(record.data).resolve():
             raise UserError(f"{folder}: the folder of the dataset; choose another --run")
+        # Refused now, although `training` locks the folder: building a training takes a while.
         if folder.is_dir():
             with locked(folder, self._busy()):
                 pass

@@ -18,7 +18,7 @@ _BAR = "{l_bar}{bar}| {n:.0f} of {total:.0f} s [{elapsed}<{remaining}{postfix}]"
 
 
 class _StoppedError(Exception):
-    """Raised in workers after Ctrl-C so that temporary files are removed."""
+    """Raised in workers when the main thread stops, so that temporary files are removed."""
 
 
 def restore_files(

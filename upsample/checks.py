@@ -72,9 +72,9 @@ def check_samples(samples: Any) -> np.ndarray:
     try:
         wave = np.asarray(samples)
     except ValueError as error:
-        raise UserError("the wave has rows of different lengths; pass (n,) or (n, channels)") from (
-            error
-        )
+        raise UserError(
+            "the wave has rows of different lengths; pass one of shape (n,) or (n, channels)"
+        ) from error
     if wave.dtype.kind in "iu":
         example = ", e.g. wave / 32768" if wave.dtype == np.int16 else ""
         raise UserError(

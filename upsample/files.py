@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import soundfile
-
 from .. import audio
 from ..command import UserError
 from ..command.errors import explain
+from ..command.paths import exists, is_file, is_folder
 
 # Formats that are kept; recordings in other formats become wav.
 KEPT_SUFFIXES = (".wav", ".flac", ".ogg")
@@ -52,10 +51,10 @@ def pair_inputs(inputs: Sequence[str], output: Path, suffix: str | None = None) 
         path, reason = next(iter(work.left_out.items()))
         more = len(work.left_out) - 1
         raise UserError(f"{path}: {reason}" + (f"; {more} more are left out" if more else ""))
-    if len(paths) == 1 and not _is_folder(paths[0]) and output.suffix and not _is_folder(output):
+    if len(paths) == 1 and not is_folder(paths[0]) and output.suffix and not is_folder(output):
         _check_suffix(output, suffix)
         work.pairs[0] = (work.pairs[0][0], output)
-    elif os.path.lexists(output) and not _is_folder(output):
+    elif os.path.lexists(output) and not is_folder(output):
         kind = "a file, not a folder" if output.is_file() else "neither a file nor a folder"
         raise UserError(f"{output}: {kind}; choose another --output")
     return Work(_check_targets(work.pairs), work.left_out)
@@ -69,7 +68,7 @@ def _check_suffix(output: Path, suffix: str | None) -> None:
         )
     if suffix and output.suffix.lower() != suffix:
         raise UserError(f"{output}: not a {suffix} file; drop --format or change --output")
-    if os.path.exists(output) and not os.path.isfile(output):  # noqa: PTH110, PTH113 (long names)
+    if exists(output) and not is_file(output):
         raise UserError(f"{output}: not a regular file; choose another --output")
 
 
@@ -79,16 +78,16 @@ def _check_targets(pairs: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]
     Raises:
         UserError: a target is also a source or another recording's target.
     """
-    resolved = {source.resolve(): source for source, _ in pairs}
+    resolved = {_resolve(source): source for source, _ in pairs}
     sources: dict[Path, Path] = {}
     for source, target in pairs:
         other = sources.setdefault(target, source)
-        if other.resolve() != source.resolve():
+        if _resolve(other) != _resolve(source):
             raise UserError(
                 f"{other} and {source} would both become {target}; restore them into different "
                 "folders"
             )
-        if overwritten := resolved.get(target.resolve()):
+        if overwritten := resolved.get(_resolve(target)):
             raise UserError(f"{overwritten} would be overwritten; choose another --output")
     return [(source, target) for target, source in sources.items()]
 
@@ -101,17 +100,10 @@ def is_complete(target: Path) -> bool:
         return False
 
 
-def possible_subtypes(path: Path) -> list[str]:
-    """Lists the sample formats that a file to write can have, by its suffix."""
-    suffix = path.suffix.lower()
-    container = "AIFF" if suffix == ".aif" else suffix.removeprefix(".").upper()
-    return list(soundfile.available_subtypes(container))
-
-
 def check_subtype(flag: str, subtype: str, pairs: Sequence[tuple[Path, Path]]) -> None:
     """Raises a UserError if an output's format does not have the sample format of a flag."""
     for suffix, target in sorted({target.suffix.lower(): target for _, target in pairs}.items()):
-        possible = possible_subtypes(target)
+        possible = audio.writable_subtypes(target)
         if subtype.upper() not in possible:
             raise UserError(
                 f"{flag}: {suffix} files have {', '.join(possible)}, not {subtype}; choose another "
@@ -137,7 +129,7 @@ def default_output(inputs: Sequence[str], suffix: str | None = None) -> Path:
     # A path such as .. has no name of its own.
     path = paths[0] if paths[0].name.strip(".") else paths[0].resolve()
     named = path.with_name(f"{path.stem}_wideband{path.suffix}")
-    return named if _is_folder(path) else _target(named, suffix)
+    return named if is_folder(path) else _target(named, suffix)
 
 
 def _expand(path: str) -> list[Path]:
@@ -163,11 +155,11 @@ def _find(path: Path, output: Path) -> tuple[list[tuple[Path, Path]], dict[Path,
         the file, or the recordings in the folder, each with its name relative to the folder; and
         what is left out, with the reason.
     """
-    if not _is_folder(path):
+    if not is_folder(path):
         reason = _reason_to_leave_out(path)
         return ([], {path: reason}) if reason else ([(path, Path(path.name))], {})
-    outputs = output.resolve()
-    if outputs == path.resolve():
+    outputs = _resolve(output)
+    if outputs == _resolve(path):
         raise UserError(
             f"--output={output}: the folder of the recordings; choose another one, since the next "
             "call would take its files as recordings"
@@ -175,7 +167,7 @@ def _find(path: Path, output: Path) -> tuple[list[tuple[Path, Path]], dict[Path,
 
     def is_input(each: Path) -> bool:
         # A folder of outputs may be in the folder of the recordings, but not the other way round.
-        return outputs in path.resolve().parents or outputs not in each.resolve().parents
+        return outputs in _resolve(path).parents or outputs not in _resolve(each).parents
 
     found = audio.search(path)
     recordings = [(each, each.relative_to(path)) for each in found.recordings if is_input(each)]
@@ -183,6 +175,11 @@ def _find(path: Path, output: Path) -> tuple[list[tuple[Path, Path]], dict[Path,
     if not recordings and not left_out:
         left_out[path] = f"no recordings ({', '.join(audio.SUFFIXES)}) in this folder"
     return recordings, left_out
+
+
+def _resolve(path: Path) -> Path:
+    """Follows links. Path.resolve raises an error at links in circles, before Python 3.13."""
+    return Path(os.path.realpath(path))
 
 
 def _reason_to_leave_out(path: Path) -> str:
@@ -196,11 +193,6 @@ def _reason_to_leave_out(path: Path) -> str:
         return f"cannot be read: {explain(error)}"
     regular = stat.S_ISREG(mode) or stat.S_ISFIFO(mode)
     return "" if regular else "not a file; name a recording or a folder"
-
-
-def _is_folder(path: Path) -> bool:
-    # Path.is_dir raises an error for a name that is too long.
-    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _target(path: Path, suffix: str | None) -> Path:

@@ -1,11 +1,11 @@
 """Loads models by name or path."""
 
-import os
 from fractions import Fraction
 from pathlib import Path
 
 from ..audio import interpolate, quotient
 from ..command import UserError
+from ..command.paths import exists
 from ..models import pretrained
 from ..models.record import RECORD, Record
 from .baselines import Interpolation
@@ -86,11 +86,11 @@ def find_record(run: str | Path) -> tuple[Path, Record]:
         folder = pretrained.find(name)
     elif path.suffix == ".tflite":
         raise UserError(f"{name}: a TFLite file is not a run; name a run folder")
-    elif not _exists(name) and is_interpolation(name):
+    elif not exists(name) and is_interpolation(name):
         raise UserError(
             f"{name} is an interpolation, not a run; name it with --baselines or --model"
         )
-    elif not _exists(name):
+    elif not exists(name):
         raise UserError(
             f"{name or 'an empty name'}: no such run folder or weights file, and no shipped "
             f"network; choose one of {', '.join(pretrained.names())}"
@@ -129,13 +129,7 @@ def find_run(run: str | Path) -> tuple[Path, Path]:
 
 
 def _is_shipped(name: str) -> bool:
-    return not _exists(name) and name in pretrained.names()
-
-
-def _exists(name: str) -> bool:
-    """Whether a path exists; "" is none, although Path("") is the working folder."""
-    # Path.exists raises an error for a name that is too long.
-    return os.path.exists(name)  # noqa: PTH110
+    return not exists(name) and name in pretrained.names()
 
 
 def _find_tflite(name: str) -> Path | None:
@@ -144,7 +138,8 @@ def _find_tflite(name: str) -> Path | None:
         file = pretrained.find(name) / pretrained.TFLITE_FILE
         return file if file.is_file() else None
     path = Path(name)
-    if not _exists(name):
+    # An empty name does not exist, although Path("") is the working folder.
+    if not exists(name):
         raise UserError(
             f"{name or 'an empty name'}: no such run folder, weights file or TFLite file, no "
             f"shipped network ({', '.join(pretrained.names())}) and no interpolation "

@@ -11,7 +11,6 @@ from ..audio import measure
 from ..command import UserError
 from ..command.errors import explain
 from .checks import check_peak
-from .files import possible_subtypes
 from .loading import trained_on
 from .picking import Candidate, pick
 from .settings import Settings
@@ -24,7 +23,7 @@ CHUNK_SAMPLES = 20 * 48000 * 2
 # The peak of a recording that is made quieter.
 NORMALIZED_PEAK = 0.999
 
-# What changes if a file is replaced, cut or written to.
+# Inode, size and time of the last change; one of them changes with the file.
 _State = tuple[int, int, int]
 
 
@@ -113,11 +112,11 @@ def _subtype(source: Path, target: Path, settings: Settings) -> str | None:
     if settings.subtype is not None:
         return settings.subtype
     subtype = audio.subtype(source)
-    return subtype if subtype in {*KEPT_SUBTYPES} & {*possible_subtypes(target)} else None
+    return subtype if subtype in {*KEPT_SUBTYPES} & {*audio.writable_subtypes(target)} else None
 
 
 def _state(source: Path) -> _State | None:
-    """Returns what changes with a file; None if there is none."""
+    """Returns the state of a file; None if there is none."""
     try:
         status = source.stat()
     except OSError:

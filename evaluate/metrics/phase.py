@@ -30,7 +30,7 @@ import numpy as np
 from .base import Metric, mean_over_channels
 from .spectral import WINDOW, spectra
 
-_FRAMES_LAST = "root mean square over frequency, then mean over time"
+_BY_FRAME = "root mean square over frequency, then mean over time"
 
 
 @mean_over_channels
@@ -103,7 +103,7 @@ METRICS: dict[str, Metric] = {
         f"Anti-wrapped distance of {quantity}, window 2048, hop 512; {order}.",
     )
     for name, function, quantity, order in (
-        ("apd_ip", apd_ip, "phases", _FRAMES_LAST),
+        ("apd_ip", apd_ip, "phases", _BY_FRAME),
         (
             "apd_gd",
             apd_gd,
@@ -114,7 +114,7 @@ METRICS: dict[str, Metric] = {
             "apd_iaf",
             apd_iaf,
             "the phases' differences along time (instantaneous frequency)",
-            _FRAMES_LAST,
+            _BY_FRAME,
         ),
     )
 }

@@ -110,6 +110,30 @@ def test_functions_are_called_at_the_end_although_one_fails(script, start, folde
     assert [path.name for path in folder.iterdir()] == ["b"]
 
 
+def test_other_threads_start_nothing_after_a_signal(script, start, folder):
+    """As those that run one program after the other, which a signal ends."""
+    lines = (
+        "import threading",
+        "from wideband.command.signals import at_end",
+        "first, ended = threading.Event(), threading.Event()",
+        "def work():",
+        "    with hidden_folder(Path(sys.argv[1])):",
+        "        first.set(); ended.wait()",
+        "    while True:",
+        "        with hidden_folder(Path(sys.argv[1])): time.sleep(0.2)",
+        "def kill(): ended.set(); time.sleep(0.1)",
+        "with at_end(kill):",
+        "    threading.Thread(target=work, daemon=True).start()",
+        "    first.wait(); print('ready'); time.sleep(100)",
+    )
+    process = start(script(*lines), folder)
+    wait_for_line(process)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=20)[1] == "stopped\n"
+    assert process.returncode == -signal.SIGTERM
+    assert not list(folder.iterdir())
+
+
 def test_a_function_that_is_wrong_does_not_keep_the_process(script, start):
     lines = ("from wideband.command.signals import at_end", "with at_end(lambda: 1 / 0):")
     process = start(script(*lines, "    print('ready'); time.sleep(100)"))

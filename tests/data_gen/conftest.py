@@ -3,7 +3,7 @@
 import csv
 import subprocess
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -171,20 +171,3 @@ def prepare_dataset(call, no_workers):
         return call(command, *names, *flags)
 
     return prepare_dataset
-
-
-@pytest.fixture
-def file_limit():
-    """Returns a context in which no file can grow beyond a number of bytes, as on a full disk."""
-    resource = pytest.importorskip("resource")
-
-    @contextmanager
-    def file_limit(limit):
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-    return file_limit

@@ -96,6 +96,16 @@ def test_what_cannot_be_read_is_left_out_by_name(tree):
     }
 
 
+def test_a_link_to_itself_is_left_out_or_replaced(tree):
+    folder = tree("in/a.wav")
+    (folder / "in" / "loop.wav").symlink_to("loop.wav")
+    work = files.pair_inputs([str(folder / "in")], folder / "out")
+    assert targets(work, folder / "out") == {"a.wav"}
+    assert list(work.left_out) == [folder / "in" / "loop.wav"]
+    output = folder / "in" / "loop.wav"
+    assert files.pair_inputs([str(folder / "in/a.wav")], output).pairs[0][1] == output
+
+
 def test_a_pipe_named_as_an_input_is_a_recording(tmp_path):
     os.mkfifo(tmp_path / "63")
     work = files.pair_inputs([str(tmp_path / "63")], tmp_path / "out.wav")

@@ -116,7 +116,7 @@ def test_channels_are_restored_separately(run, noise):
         (np.ones(9, complex), 4000, "values of type complex128; convert it to floats"),
         (["a", "b"], 4000, "values of type <U1; convert it to floats"),
         (None, 4000, "values of type object; convert it to floats"),
-        ([[0.0], [0.0, 0.1]], 4000, r"rows of different lengths; pass \(n,\) or \(n, channels\)"),
+        ([[0.0], [0.0, 0.1]], 4000, "rows of different lengths; pass one of shape"),
         (
             np.full(9, 1e38),
             4000,

@@ -1,4 +1,4 @@
-"""What a file says about its own length."""
+"""What the headers of a file say about its length."""
 
 from typing import NamedTuple
 
@@ -12,8 +12,8 @@ SLACK_BYTES = 64
 _UNKNOWN = (range(0x7EFF0000, 0x80010000), range(0xFFFF0000, 1 << 32), range(1 << 62, 1 << 64))
 
 
-class Account(NamedTuple):
-    """What a file's headers say about the samples in it, and what libsndfile makes of them."""
+class Finding(NamedTuple):
+    """What the headers of a file say, as far as libsndfile needs help to read it whole."""
 
     # Why libsndfile would lose samples of the file, and what to do; "" if it would not.
     fault: str = ""
@@ -32,15 +32,18 @@ def is_unknown(length: int) -> bool:
     return length == 0 or any(length in unknown for unknown in _UNKNOWN)
 
 
-def shortage(promised: int, present: int, slack: int) -> Account:
-    """Compares the length in a header with what there is.
+def shortage(promised: int, present: int, slack: int) -> Finding:
+    """Compares the length in a header with what there is, in bytes or in frames.
 
     Args:
-        promised: by the header.
-        present: in the file.
+        promised: the length by the header, above 0.
+        present: the length in the file.
         slack: how much less is accepted, because programs count differently.
+
+    Returns:
+        a fault if the file breaks off.
     """
     if present + slack >= promised:
-        return Account()
+        return Finding()
     share = 100 * present // promised
-    return Account(f"breaks off: it has {share} % of its samples; {INCOMPLETE}")
+    return Finding(f"breaks off: it has {share} % of its samples; {INCOMPLETE}")
