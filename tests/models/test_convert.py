@@ -257,7 +257,7 @@ def test_an_existing_output_is_kept(call, error_line, checkpoint, tmp_path):
         (["a", "b", "--from=apbwe", "--output=run"], "2 checkpoints; name one"),
         (["a", "--output=run"], "--from is missing"),
         (["a", "--from=apbwe"], "--output is missing"),
-        (["a", "--from=wavenet", "--output=run"], "flag --from=wavenet: value should be one of"),
+        (["a", "--from=wavenet", "--output=run"], "--from=wavenet: value should be one of"),
     ],
 )
 def test_a_wrong_command_line_is_refused(arguments, message, call, error_line):
