@@ -75,7 +75,7 @@ class Flags(absl_flags.FlagValues):
         absl_flags.DEFINE_multi_string(name, default, help, flag_values=self, **options)
 
     def comma_list(self, name: str, default: Sequence[str], help: str, **options: Any) -> None:
-        """Defines a flag that takes strings separated by commas, of which none is empty."""
+        """Defines a flag that takes strings separated by commas. None may be empty."""
         absl_flags.DEFINE_list(name, default, help, flag_values=self, **options)
 
     def given(self, name: str) -> bool:

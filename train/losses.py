@@ -119,7 +119,7 @@ def amplitude(reference, estimate):
     Returns:
         (batch,).
     """
-    return _mean(ops.square(estimate["log_amplitude"] - reference["log_amplitude"]))
+    return example_mean(ops.square(estimate["log_amplitude"] - reference["log_amplitude"]))
 
 
 def phase(reference, estimate):
@@ -137,7 +137,9 @@ def phase(reference, estimate):
     difference = estimate["phase"] - reference["phase"]  # (batch, frames, bins)
     group_delay = difference[:, :, 1:] - difference[:, :, :-1]
     frequency = difference[:, 1:] - difference[:, :-1]
-    return sum(_mean(ops.abs(_unwrap(each))) for each in (difference, group_delay, frequency))
+    return sum(
+        example_mean(ops.abs(_unwrap(each))) for each in (difference, group_delay, frequency)
+    )
 
 
 def complex_spectrum(reference, estimate):
@@ -153,7 +155,7 @@ def complex_spectrum(reference, estimate):
         (batch,).
     """
     parts = ("real", "imaginary")
-    return sum(_mean(ops.square(estimate[part] - reference[part])) for part in parts)
+    return sum(example_mean(ops.square(estimate[part] - reference[part])) for part in parts)
 
 
 def consistency(reference, estimate):
@@ -171,10 +173,12 @@ def consistency(reference, estimate):
         (batch,).
     """
     parts = ("real", "imaginary")
-    return sum(_mean(ops.square(estimate[part] - estimate[f"wave_{part}"])) for part in parts)
+    return sum(
+        example_mean(ops.square(estimate[part] - estimate[f"wave_{part}"])) for part in parts
+    )
 
 
-def _mean(x):
+def example_mean(x):
     """Averages over everything but the batch."""
     return ops.mean(ops.reshape(x, (ops.shape(x)[0], -1)), axis=1)
 

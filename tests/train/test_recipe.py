@@ -89,6 +89,17 @@ def test_every_loss_is_known_without_keras():
     assert SHORTEST_PATCHES["log_spectral"] == longest // 2 + 1
 
 
+def test_every_critic_and_its_losses_are_known_without_keras():
+    from wideband.models import critics
+    from wideband.train import recipe
+    from wideband.train.methods import adversarial
+
+    assert set(recipe.CRITICS) == set(critics.CRITICS)
+    assert set(recipe.ADVERSARIAL_LOSSES) == set(adversarial.KINDS)
+    for name, shortest in recipe.CRITICS.items():
+        critics.build(name, shortest, 0.05)
+
+
 @pytest.mark.parametrize("name", recipes.names())
 def test_a_recipe_survives_json(name):
     recipe = recipes.get(name)

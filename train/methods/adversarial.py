@@ -12,6 +12,7 @@ from keras import ops
 
 from ...models import critics
 from ...models.system import System
+from ..losses import example_mean
 from ..objective import Objective
 from ..recipe import Adversarial
 from . import regression
@@ -20,28 +21,22 @@ from . import regression
 class Kind(NamedTuple):
     """The losses of an adversarial game, each a function of scores."""
 
-    reference: Callable[[Any], Any]  # what a critic minimizes for references
-    output: Callable[[Any], Any]  # what a critic minimizes for outputs of the system
-    system: Callable[[Any], Any]  # what the system minimizes for its outputs
+    reference: Callable[[Any], Any]  # draws a score to that of references
+    output: Callable[[Any], Any]  # draws a score to that of outputs of the system
 
 
-# Critics give references a score of 1; outputs get -1 (hinge) or 0 (least squares).
+# Critics give references a score of 1; outputs get -1 (hinge) or 0 (least squares). The system
+# draws the scores of its outputs to 1. With hinge, its loss is bounded, as in AP-BWE's code.
 KINDS = {
-    # Lim and Ye 2017; the system's loss is bounded, as in AP-BWE's code.
-    "hinge": Kind(
-        lambda score: ops.relu(1 - score),
-        lambda score: ops.relu(1 + score),
-        lambda score: ops.relu(1 - score),
-    ),
+    # Lim and Ye 2017.
+    "hinge": Kind(lambda score: ops.relu(1 - score), lambda score: ops.relu(1 + score)),
     # Mao et al. 2017, as in HiFi-GAN.
-    "least_squares": Kind(
-        lambda score: ops.square(1 - score), ops.square, lambda score: ops.square(1 - score)
-    ),
+    "least_squares": Kind(lambda score: ops.square(1 - score), ops.square),
 }
 
 
-class Judgement(keras.layers.Layer):
-    """The loss of a critic: the sum over its members, (batch,).
+class ScoreLoss(keras.layers.Layer):
+    """A loss of the scores of a critic's members.
 
     Args:
         kind: a key of `KINDS`.
@@ -51,29 +46,26 @@ class Judgement(keras.layers.Layer):
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(name=name, dtype="float32")
         self.kind = KINDS[kind]
+
+    def total(self, loss, scores):
+        """Adds up the means of a loss over the members, (batch,)."""
+        return sum(example_mean(loss(each)) for each in scores)
+
+
+class Judgement(ScoreLoss):
+    """The loss of a critic, (batch,)."""
 
     def call(self, references, outputs):
         """Takes the members' scores of references and of outputs."""
-        return sum(map(_mean, map(self.kind.reference, references))) + sum(
-            map(_mean, map(self.kind.output, outputs))
-        )
+        return self.total(self.kind.reference, references) + self.total(self.kind.output, outputs)
 
 
-class Opinion(keras.layers.Layer):
-    """A critic's opinion of a system's output, as a loss: the sum over its members, (batch,).
-
-    Args:
-        kind: a key of `KINDS`.
-        name: name of the layer.
-    """
-
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(name=name, dtype="float32")
-        self.kind = KINDS[kind]
+class Opinion(ScoreLoss):
+    """A critic's opinion of a system's output, as a loss, (batch,)."""
 
     def call(self, outputs):
         """Takes the members' scores of outputs."""
-        return sum(map(_mean, map(self.kind.system, outputs)))
+        return self.total(self.kind.reference, outputs)
 
 
 class FeatureMatching(keras.layers.Layer):
@@ -85,12 +77,7 @@ class FeatureMatching(keras.layers.Layer):
     def call(self, references, outputs):
         """Takes the maps of the references and of the outputs, in the same order."""
         pairs = zip(references, outputs, strict=True)
-        return sum(_mean(ops.abs(reference - output)) for reference, output in pairs)
-
-
-def _mean(x):
-    """Averages over everything but the batch."""
-    return ops.mean(ops.reshape(x, (ops.shape(x)[0], -1)), axis=1)
+        return sum(example_mean(ops.abs(reference - output)) for reference, output in pairs)
 
 
 def objectives(
@@ -116,12 +103,13 @@ def objectives(
     """
     target, estimate = system.target(high), system.generate(low, high)
     real, fake = target["wave"], estimate["wave"]
+    constant = ops.stop_gradient(fake)
     judgements, losses = {}, regression.losses(weights, target, estimate)
     weights, networks = dict(weights), []
     for name, weight in critic_weights.items():
         critic = critics.build(name, real.shape[1], settings.critic_width)
         networks.append(critic)
-        of_real, of_fake, of_constant = critic(real), critic(fake), critic(ops.stop_gradient(fake))
+        of_real, of_fake, of_constant = critic(real), critic(fake), critic(constant)
         judge = Judgement(settings.loss, f"{name}_judgement")
         opinion = Opinion(settings.loss, f"{name}_opinion")
         judgements[name] = judge(_scores(of_real), _scores(of_constant))
