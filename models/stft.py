@@ -60,10 +60,11 @@ class STFT(_Transform):
         """Transforms a wave (batch, n, 1)."""
         half = self.frame // 2
         padded = ops.pad(wave[:, :, 0], ((0, 0), (half, half)), mode="reflect")
+        # Not -1: within a TensorFlow function, it would make the number of frames unknown.
+        hops, count = ops.shape(padded)[1] // self.hop, self.frame // self.hop
+        frames = hops - count + 1
         # (batch, n / hop + frame / hop, hop)
-        hops = ops.reshape(padded, (ops.shape(wave)[0], -1, self.hop))
-        count = self.frame // self.hop
-        frames = ops.shape(hops)[1] - count + 1
+        hops = ops.reshape(padded, (ops.shape(wave)[0], hops, self.hop))
         # (batch, n / hop + 1, frame)
         framed = ops.concatenate([hops[:, k : k + frames] for k in range(count)], axis=-1)
         windowed = ops.convert_to_tensor(self._hann) * framed
@@ -110,7 +111,7 @@ class InverseSTFT(_Transform):
         # A hop gets its part k from the frame that begins k hops earlier.
         parts = enumerate(ops.split(padded, count, axis=-1))
         added = sum(part[:, count - 1 - k :][:, :hops] for k, part in parts)
-        return ops.reshape(added, (ops.shape(frames)[0], -1))[:, half:-half]
+        return ops.reshape(added, (ops.shape(frames)[0], hops * self.hop))[:, half:-half]
 
     def compute_output_shape(self, input_shape):
         """Returns (batch, n, 1); the number of frames may be None."""

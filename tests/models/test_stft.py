@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from wideband.command import UserError
 from wideband.models.stft import STFT, InverseSTFT, angle, log_amplitude, unit
 
@@ -148,3 +149,11 @@ def test_gradients_are_finite_in_silence_and_at_edges():
         outputs = log_amplitude(real, imaginary, 1e-4), angle(real, imaginary)
         total = sum(tf.reduce_sum(each) for each in (*outputs, *unit(real, imaginary)))
     assert np.isfinite(tape.gradient(total, wave)).all()
+
+
+def test_lengths_stay_known_within_a_tensorflow_function():
+    """The critics of adversarial training need them."""
+    transform, inverse = STFT(32, 8, 16), InverseSTFT(32, 8, 16)
+    signature = tf.TensorSpec((None, 160, 1))
+    traced = tf.function(lambda wave: inverse(transform(wave))).get_concrete_function(signature)
+    assert traced.output_shapes == (None, 160, 1)
