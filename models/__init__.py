@@ -4,7 +4,9 @@ A network is a `system.Network`: a Keras model with the attributes of `restorer.
 the input that it takes and its context. All lengths count samples of the input. `step()` of a
 network that can run as a stream returns a model of a single step.
 
-To add a paper, write its file and add a row to `_NETWORKS`.
+To add a paper, write its file and add a row to `_NETWORKS`. Other packages add networks with entry
+points, see `command.extensions`: the entry point names the class, whose attributes `paper`, `small`
+and `band_hz` are the rest of the row.
 """
 
 import random
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..command import UserError
 from ..command.errors import lookup
+from ..command.extensions import Extensible
 
 if TYPE_CHECKING:
     from .system import Network
@@ -27,7 +30,8 @@ class _Row:
     """The definition of a network."""
 
     module: str
-    builder: str  # the class, or a function that makes an instance
+    # The class, or a function that makes an instance: its name in the module, or itself.
+    builder: "str | Callable[..., Network]"
     paper: str  # authors and year, or "this project"
     small: dict[str, Any]  # arguments that make it small, for tests
     # Where the band of its input may end, as in `restorer.Restorer`.
@@ -59,12 +63,27 @@ _NETWORKS = {
 }
 
 
+def _adopt(name: str, builder: Any) -> _Row:
+    """Makes the row of another package's network from its class or function."""
+    if not callable(builder):
+        raise UserError(f"{builder!r} is neither a class nor a function")
+    paper, small = getattr(builder, "paper", "unpublished"), getattr(builder, "small", {})
+    return _Row("", builder, paper, small, getattr(builder, "band_hz", None))
+
+
+_TABLE = Extensible("network", _NETWORKS, _adopt)
+
 # The weights of such a network take 4 GB, and its training 16 GB.
 MOST_PARAMETERS = 10**9
 
 
 def names() -> list[str]:
-    """Returns the names of all networks."""
+    """Returns the names of all networks, ours first."""
+    return list(_TABLE)
+
+
+def own_names() -> list[str]:
+    """Returns the names of our networks, without those that other packages add."""
     return list(_NETWORKS)
 
 
@@ -110,12 +129,12 @@ def arguments(name: str) -> dict[str, Any]:
 
 def small(name: str) -> dict[str, Any]:
     """Returns constructor arguments that make a network small enough for tests."""
-    return dict(lookup(_NETWORKS, name, "network").small)
+    return dict(lookup(_TABLE, name, "network").small)
 
 
 def paper(name: str) -> str:
     """Returns the authors and the year of a network's paper, or "this project"."""
-    return lookup(_NETWORKS, name, "network").paper
+    return lookup(_TABLE, name, "network").paper
 
 
 def band_hz(name: str) -> tuple[float, float] | None:
@@ -124,7 +143,7 @@ def band_hz(name: str) -> tuple[float, float] | None:
     Returns:
         the lowest and the highest frequency; None if the band ends at half the low rate.
     """
-    return lookup(_NETWORKS, name, "network").band_hz
+    return lookup(_TABLE, name, "network").band_hz
 
 
 def _construct(name: str, overrides: dict[str, Any]) -> "Network":
@@ -168,5 +187,7 @@ def _check_size(name: str, overrides: dict[str, Any]) -> None:
 
 
 def _builder(name: str) -> Callable[..., "Network"]:
-    row = lookup(_NETWORKS, name, "network")
+    row = lookup(_TABLE, name, "network")
+    if not isinstance(row.builder, str):
+        return row.builder
     return getattr(import_module(f".{row.module}", __name__), row.builder)

@@ -56,6 +56,28 @@ def rows():
 
 
 @pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Returns a function that installs a package with entry points for wideband."""
+    from wideband.command import extensions
+
+    def package(name, code, **entries):
+        """Writes a package of one module; `entries` are its networks=... and recipes=..."""
+        folder = tmp_path / "site"
+        (folder / f"{name}-0.1.dist-info").mkdir(parents=True)
+        (folder / f"{name}.py").write_text(code)
+        (folder / f"{name}-0.1.dist-info" / "METADATA").write_text(f"Name: {name}\nVersion: 0.1\n")
+        lines = [f"[wideband.{group}]\n{lines}\n" for group, lines in entries.items()]
+        (folder / f"{name}-0.1.dist-info" / "entry_points.txt").write_text("".join(lines))
+        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    extensions._installed.cache_clear()
+    yield package
+    monkeypatch.undo()
+    extensions._installed.cache_clear()
+
+
+@pytest.fixture
 def call(capsys):
     """Returns a function that runs a command in this process: (exit code, stdout, stderr)."""
 

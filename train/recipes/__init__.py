@@ -1,20 +1,33 @@
 """Recipes: one row for each published result (published.py) and for each result of ours (ours.py).
 
-A row states what differs from its base.
+A row states what differs from its base. Other packages add recipes with entry points, see
+`command.extensions`.
 """
 
 from typing import Any
 
-from ...command.errors import lookup
+from ...command.errors import UserError, lookup
+from ...command.extensions import Extensible
 from ..overrides import override
 from ..recipe import Recipe
 from . import ours, published
 
-RECIPES = {row.name: row for row in (*ours.rows(), *published.rows())}
+
+def _adopt(name: str, recipe: Any) -> Recipe:
+    """Checks the recipe of another package."""
+    if not isinstance(recipe, Recipe):
+        raise UserError(f"{recipe!r} is not a wideband.train.recipe.Recipe")
+    if recipe.name != name:
+        raise UserError(f"the recipe's name is {recipe.name!r}; give it that of its entry point")
+    return recipe
+
+
+_OWN = {row.name: row for row in (*ours.rows(), *published.rows())}
+RECIPES = Extensible("recipe", _OWN, _adopt)
 
 
 def names() -> list[str]:
-    """Returns the names of all recipes."""
+    """Returns the names of all recipes, ours first."""
     return list(RECIPES)
 
 
