@@ -65,10 +65,11 @@ _NETWORKS = {
 
 def _adopt(name: str, builder: Any) -> _Row:
     """Makes the row of another package's network from its class or function."""
+    paper, small = getattr(builder, "paper", "unpublished"), getattr(builder, "small", {})
+    row = _Row("", builder, paper, small, getattr(builder, "band_hz", None))
     if not callable(builder):
         raise UserError(f"{builder!r} is neither a class nor a function")
-    paper, small = getattr(builder, "paper", "unpublished"), getattr(builder, "small", {})
-    return _Row("", builder, paper, small, getattr(builder, "band_hz", None))
+    return row
 
 
 _TABLE = Extensible("network", _NETWORKS, _adopt)
