@@ -18,6 +18,7 @@ SCRIPTS = {
     "wideband-evaluate": "wideband.evaluate.__main__",
     "wideband-upsample": "wideband.upsample.__main__",
     "wideband-export": "wideband.upsample.export.__main__",
+    "wideband-demo": "wideband.web.__main__",
 }
 COMMAND = r"(wideband-(?!\d)\w+|python -m wideband[\w.]*|python benchmarks/\w+\.py)([^`|\n]*)"
 # A model card's command that trained the network. Its flags are those of that time.

@@ -17,7 +17,7 @@ from wideband.command.run import EXTRA_PACKAGES, Command
 
 ROOT = Path(__file__).parents[1]
 # A folder imports only from the folders before it.
-FLOORS = ("command", "audio", "models", "data_gen", "upsample", "evaluate", "train")
+FLOORS = ("command", "audio", "models", "data_gen", "upsample", "evaluate", "train", "web")
 # The packages that restoring a recording needs; all others are in extras.
 LIGHT = {"numpy", "soundfile", "soxr", "absl", "tqdm", "ai_edge_litert"}
 # Modules up to upsample/ that need more than these, and the light modules among them.

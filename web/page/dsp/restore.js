@@ -1,0 +1,65 @@
+/** Restores a recording with a network, as `Upsampler.upsample` with the low band kept. */
+
+import {crossover, crossoverTaps} from "./crossover.js";
+import {spline} from "./interpolate.js";
+import {resample, resampledLength} from "./resample.js";
+import {runWindows} from "./windows.js";
+
+// The wave is mirrored past its end by this many low-rate samples.
+const END_SAMPLES = 32;
+
+/**
+ * Restores a recording.
+ * @param {Float32Array[]} channels waves of equal length, not empty.
+ * @param {number} sampleRate their rate in Hz.
+ * @param {object} network as in `runWindows`; the rates are in its metadata.
+ * @param {number} keepHz where the recording's band ends; everything below is kept.
+ * @param {(share: number) => void} progress called with the share that is done, from 0 to 1.
+ * @returns {Promise<Float32Array[]>} the channels at the network's rate.
+ */
+export async function restore(channels, sampleRate, network, keepHz, progress = () => {}) {
+  const restored = [];
+  for (const wave of channels) {
+    restored.push(
+      await restoreChannel(wave, sampleRate, network, keepHz, (share) =>
+        progress((restored.length + share) / channels.length),
+      ),
+    );
+  }
+  return restored;
+}
+
+async function restoreChannel(wave, sampleRate, network, keepHz, progress) {
+  const {metadata} = network;
+  const {sample_rate: highRate, ratio} = metadata;
+  const lowRate = highRate / ratio;
+  const n = resampledLength(wave.length, sampleRate, highRate);
+  let low = resample(wave, sampleRate, lowRate, ratio);
+  if (!low.length) low = wave.slice(0, 1);
+  low = mirrorEnd(low, Math.max(low.length, Math.ceil(n / ratio)) + END_SAMPLES);
+  let upper;
+  if (metadata.wants === "low") {
+    upper = await runWindows(low, network, progress);
+  } else {
+    const high = ratio === 1 ? low : spline(low, ratio);
+    upper = await runWindows(high.subarray(0, n), network, progress);
+  }
+  upper = upper.subarray(0, n);
+  if (!upper.every(Number.isFinite)) {
+    throw new Error(`the output of ${metadata.network} contains NaN or infinity; use another network`);
+  }
+  const direct = resample(wave, sampleRate, highRate);
+  // Both paths to the high rate roll off just below half the lower rate.
+  const keep = Math.min(keepHz || Infinity, (0.95 * Math.min(sampleRate, lowRate)) / 2);
+  const band = metadata.band_hz ? Math.max(keep, metadata.band_hz[0]) : lowRate / 2;
+  return crossover(upper, direct, crossoverTaps(highRate, keep, band));
+}
+
+/** Extends a wave by reflection to `length` samples; the last sample is repeated first. */
+export function mirrorEnd(wave, length) {
+  const period = 2 * wave.length;
+  return Float32Array.from({length}, (_, k) => {
+    const at = k % period;
+    return wave[at < wave.length ? at : period - 1 - at];
+  });
+}

@@ -1,0 +1,54 @@
+/** TFLite files of wideband-export: the model and, in a zip archive behind it, its metadata. */
+
+const MEMBER = "wideband.json";
+const MAGIC = "TFL3";
+
+/**
+ * Reads a file of wideband-export.
+ * @param {Uint8Array} bytes
+ * @returns {{model: Uint8Array, metadata: object}}
+ * @throws {Error} it is not such a file.
+ */
+export function readExport(bytes) {
+  if (text(bytes.subarray(4, 8)) !== MAGIC) throw new Error("not a TFLite file");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  try {
+    // The end record of an archive without a comment, its first entry, and that member's header.
+    const end = bytes.length - 22;
+    if (view.getUint32(end, true) !== 0x06054b50) throw new RangeError();
+    const size = view.getUint32(end + 12, true);
+    const entry = end - size;
+    const shift = entry - view.getUint32(end + 16, true);
+    const header = shift + view.getUint32(entry + 42, true);
+    const stored = view.getUint16(header + 8, true) === 0;
+    const nameLength = view.getUint16(header + 26, true);
+    const start = header + 30 + nameLength + view.getUint16(header + 28, true);
+    const name = text(bytes.subarray(header + 30, header + 30 + nameLength));
+    if (!stored || name !== MEMBER) throw new RangeError();
+    const content = text(bytes.subarray(start, start + view.getUint32(header + 22, true)));
+    return {model: bytes.subarray(0, header), metadata: check(JSON.parse(content))};
+  } catch (error) {
+    if (!(error instanceof RangeError || error instanceof SyntaxError)) throw error;
+    throw new Error("truncated, or not written by wideband-export; export it again");
+  }
+}
+
+function text(bytes) {
+  return new TextDecoder().decode(bytes);
+}
+
+/** Checks the fields on which this page relies; older files lack `band_hz`. */
+function check(metadata) {
+  const whole = ["sample_rate", "ratio", "window", "hop"];
+  const bad = whole.find((name) => !(Number.isInteger(metadata[name]) && metadata[name] > 0));
+  if (bad || !["low", "interpolated"].includes(metadata.wants)) {
+    throw new RangeError(bad);
+  }
+  const {wants, ratio, interpolation} = metadata;
+  if (wants === "interpolated" && ratio !== 1 && interpolation !== "spline") {
+    throw new Error(
+      `needs the interpolation ${interpolation}, which this page does not have; use wideband-upsample`,
+    );
+  }
+  return {...metadata, band_hz: metadata.band_hz ?? null};
+}

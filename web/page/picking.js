@@ -1,0 +1,72 @@
+/** Which network fits a recording: `pick` of upsample/picking.py, with words for the page. */
+
+const [WIDEST, NARROWEST, COMPLETE] = [1.1, 0.5, 0.95];
+
+/** Returns the low rate of a network in Hz. */
+export function lowRate({metadata}) {
+  return metadata.sample_rate / metadata.ratio;
+}
+
+/** Returns where the band of a recording may end: the lowest and the highest frequency in Hz. */
+function limits(network) {
+  const half = lowRate(network) / 2;
+  return network.metadata.band_hz ?? [half, half];
+}
+
+/** Says whether the low band of a network ends where the content of a recording ends. */
+export function fits(network, bandHz) {
+  if (!bandHz) return true;
+  const [lowest, highest] = limits(network);
+  if (!network.metadata.band_hz) {
+    return NARROWEST * lowest <= bandHz && bandHz <= WIDEST * highest;
+  }
+  return lowest / WIDEST <= bandHz && bandHz <= WIDEST * highest && !isComplete(network, bandHz);
+}
+
+function isComplete({metadata}, bandHz) {
+  return bandHz >= (COMPLETE * metadata.sample_rate) / 2;
+}
+
+/** Returns the network to begin with: a default one that fits, another that fits, the nearest. */
+export function choose(networks, bandHz) {
+  const distance = (network) => {
+    const [lowest, highest] = limits(network);
+    return Math.max(lowest - bandHz, bandHz - highest, 0);
+  };
+  const rank = (network) => [
+    fits(network, bandHz) ? 0 : 1,
+    network.default ? 0 : 1,
+    bandHz ? distance(network) : 0,
+    lowRate(network),
+  ];
+  const compare = (a, b) => a.map((value, k) => value - b[k]).find(Boolean) ?? 0;
+  return [...networks].sort((a, b) => compare(rank(a), rank(b)))[0];
+}
+
+/** Returns why a network does not fit, with what to do; "" if it fits. */
+export function objection(network, bandHz, networks) {
+  if (fits(network, bandHz)) return "";
+  const hz = (value) => `${Math.round(value)} Hz`;
+  if (isComplete(network, bandHz)) {
+    return `already has content up to ${hz(bandHz)}; there is nothing for ${network.name} to restore`;
+  }
+  const other = networks.filter((each) => fits(each, bandHz)).map((each) => each.name);
+  const advice = other.length ? `choose ${other.join(" or ")}` : "no network in the list fits";
+  const [lowest, highest] = limits(network);
+  if (network.metadata.band_hz) {
+    return (
+      `has content up to ${hz(bandHz)}, and ${network.name} restores recordings whose content ` +
+      `ends between ${hz(lowest)} and ${hz(highest)}; ${advice}`
+    );
+  }
+  if (bandHz > highest) {
+    return (
+      `has content up to ${hz(bandHz)}, and ${network.name} replaces everything above ` +
+      `${hz(highest)}; ${advice}`
+    );
+  }
+  return (
+    `its content ends at ${hz(bandHz)}, and ${network.name} restores only what is above ` +
+    `${hz(lowest)}, which leaves a hole; ${advice}`
+  );
+}

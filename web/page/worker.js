@@ -1,0 +1,50 @@
+/**
+ * Measures and restores recordings in the background.
+ *
+ * A worker of the classic kind, since LiteRT.js loads its WebAssembly with `importScripts`.
+ */
+
+const modules = Promise.all([
+  import("./dsp/bandwidth.js"),
+  import("./dsp/restore.js"),
+  import("./network.js"),
+]);
+let loaded = {name: null, network: null};
+
+self.onmessage = async ({data}) => {
+  try {
+    const answer = await tasks[data.task](data);
+    self.postMessage({answer});
+  } catch (error) {
+    self.postMessage({error: error.message});
+  }
+};
+
+const tasks = {
+  /** Returns where the band of a recording ends, in Hz. */
+  async measure({channels, sampleRate}) {
+    const [{bandwidthHz}] = await modules;
+    return bandwidthHz(channels, sampleRate);
+  },
+
+  /** Returns the restored channels. */
+  async restore({channels, sampleRate, bandHz, name, url, bytes}) {
+    const [, {restore}, {Network}] = await modules;
+    if (loaded.name !== name) {
+      self.postMessage({progress: {stage: "loading", share: 0}});
+      loaded = {name, network: await Network.load(bytes ?? (await download(url)))};
+    }
+    let shown = 0;
+    return restore(channels, sampleRate, loaded.network, bandHz, (share) => {
+      if (share < 1 && performance.now() - shown < 100) return;
+      shown = performance.now();
+      self.postMessage({progress: {stage: "restoring", share}});
+    });
+  },
+};
+
+async function download(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`the network cannot be loaded (${response.status}); try again`);
+  return new Uint8Array(await response.arrayBuffer());
+}
