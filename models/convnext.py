@@ -50,6 +50,7 @@ def streams(
     hidden: int,
     blocks: int,
     kernel: int = KERNEL,
+    growth: int = 1,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Builds the stream of the amplitude and that of the phase.
 
@@ -65,6 +66,7 @@ def streams(
         hidden: channels inside a block.
         blocks: blocks of each stream.
         kernel: frames that the first convolutions see.
+        growth: the dilation of each block's convolution, relative to that of the block before.
 
     Returns:
         both streams, (batch, frames, channels), normalized.
@@ -74,12 +76,14 @@ def streams(
     for k in range(blocks):
         amplitude = layers.Add()([amplitude, phase])
         phase = layers.Add()([phase, amplitude])
-        amplitude = block(amplitude, hidden, 1 / blocks, f"amplitude_{k}")
-        phase = block(phase, hidden, 1 / blocks, f"phase_{k}")
+        amplitude = block(amplitude, hidden, 1 / blocks, f"amplitude_{k}", growth**k)
+        phase = block(phase, hidden, 1 / blocks, f"phase_{k}", growth**k)
     return _norm("amplitude_last")(amplitude), _norm("phase_last")(phase)
 
 
-def block(x: keras.KerasTensor, hidden: int, scale: float, name: str) -> keras.KerasTensor:
+def block(
+    x: keras.KerasTensor, hidden: int, scale: float, name: str, dilation: int = 1
+) -> keras.KerasTensor:
     """Builds a ConvNeXt block, (batch, n, c) to the same.
 
     Args:
@@ -87,9 +91,14 @@ def block(x: keras.KerasTensor, hidden: int, scale: float, name: str) -> keras.K
         hidden: channels between the two dense layers.
         scale: initial factor of the block's output, which is added to its input.
         name: begins the names of the layers.
+        dilation: frames from one value to the next that the convolution sees.
     """
     y = layers.DepthwiseConv1D(
-        KERNEL, padding="same", depthwise_initializer=small(), name=f"{name}_depthwise"
+        KERNEL,
+        padding="same",
+        dilation_rate=dilation,
+        depthwise_initializer=small(),
+        name=f"{name}_depthwise",
     )(x)
     y = _norm(name)(y)
     y = layers.Dense(hidden, activation="gelu", kernel_initializer=small(), name=f"{name}_expand")(

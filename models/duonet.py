@@ -12,18 +12,22 @@ one network restores bands of all widths. What differs from AP-BWE:
 - A rectifier creates the overtones of the wave (Makhoul and Berouti 1979, "High-frequency
   regeneration in speech coding systems"), which continue the harmonics of a voice.
 - Frames have 400 samples every 100 and 257 bins, so the network takes an eighth of the operations.
+- The convolutions of the blocks are dilated.
 """
 
 import keras
 from keras import layers, ops
 
 from . import band_hz
-from .convnext import small, streams
+from .convnext import KERNEL, small, streams
 from .layers import widen
 from .stft import STFT, InverseSTFT, angle, log_amplitude, unit
 from .system import Network, Outputs
 
 CHANNELS, EXPANSION, BLOCKS = 256, 3, 4
+# The dilation of each block relative to that of the block before: with 1, 3, 9 and 27, a frame sees
+# 0.75 seconds to either side, enough to know the voice and the room.
+GROWTH = 3
 FFT, HOP, FRAME = 512, 100, 400
 # Added to amplitudes before the logarithm: 160 dB below those of a full-scale tone.
 FLOOR = 1e-6
@@ -69,7 +73,8 @@ class DuoNet(Network):
         self.width, self.blocks = width, blocks
         self.multiple = HOP
         # A frame, the frames of the convolutions, and those of the level.
-        self.context = FRAME + (3 * blocks + LEVEL_FRAMES) * HOP
+        frames = sum(KERNEL // 2 * GROWTH**k for k in range(blocks)) + LEVEL_FRAMES
+        self.context = FRAME + frames * HOP
 
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
         """Returns the restored wave and its spectrum as predicted."""
@@ -122,6 +127,7 @@ def _spectrum(channels: int, blocks: int) -> keras.Model:
         hidden=EXPANSION * channels,
         blocks=blocks,
         kernel=1,
+        growth=GROWTH,
     )
     # (batch, frames, bins) all
     bins = analysis.bins

@@ -28,7 +28,7 @@ def voice(n):
 def test_it_has_the_stated_number_of_parameters(outline):
     network = outline("duonet")
     assert network.count_params() == 3_970_054
-    assert (network.wants, network.multiple, network.context) == ("interpolated", 100, 8000)
+    assert (network.wants, network.multiple, network.context) == ("interpolated", 100, 18800)
 
 
 @pytest.mark.parametrize("stream", ["amplitude", "phase"])
@@ -43,6 +43,7 @@ def test_layers_have_the_stated_sizes(outline, stream):
     assert shapes(f"{stream}_first") == [(1, inputs, 256), (256,)]
     for k in range(4):
         assert shapes(f"{stream}_{k}_depthwise") == [(7, 256, 1), (256,)]
+        assert part.get_layer(f"{stream}_{k}_depthwise").dilation_rate == (3**k,)
         assert shapes(f"{stream}_{k}_expand") == [(256, 768), (768,)]
         assert shapes(f"{stream}_{k}_project") == [(768, 256), (256,)]
     last = {"amplitude": ["share", "amplitude"], "phase": ["keep", "follow", "real", "imaginary"]}
