@@ -29,9 +29,11 @@ async (seconds, rate) => {
   const recorder = new MediaRecorder(stream);
   const parts = [];
   recorder.ondataavailable = event => parts.push(event.data);
+  const started = new Promise(resolve => recorder.onstart = resolve);
   const stopped = new Promise(resolve => recorder.onstop = resolve);
   const note = document.body.appendChild(document.createElement("p"));
   recorder.start();
+  await started;
   for (let left = seconds; left > 0; left--) {
     note.textContent = `Speak now: ${Math.ceil(left)} s`;
     await new Promise(resolve => setTimeout(resolve, 1000 * Math.min(1, left)));
