@@ -59,6 +59,9 @@ _NETWORKS = {
     "duonet": _Row(
         "duonet", "DuoNet", "this project", {"width": 0.1, "blocks": 1}, (1000.0, 7500.0)
     ),
+    "phonenet": _Row(
+        "phonenet", "PhoneNet", "this project", {"width": 0.1, "blocks": 2}, (1000.0, 7500.0)
+    ),
     "framenet": _Row("framenet", "FrameNet", "this project", {"width": 0.1}),
 }
 

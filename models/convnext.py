@@ -4,8 +4,13 @@ Sources: Liu et al. 2022, "A ConvNet for the 2020s" (arXiv:2201.03545), for the 
 2024, AP-BWE (arXiv:2401.06387), for the streams.
 """
 
+from collections.abc import Callable
+
 import keras
 from keras import layers
+
+# Prepends the `count` frames before a sequence (batch, n, c), to (batch, count + n, c).
+History = Callable[[keras.KerasTensor, int], keras.KerasTensor]
 
 KERNEL = 7
 EPSILON = 1e-6
@@ -51,6 +56,7 @@ def streams(
     blocks: int,
     kernel: int = KERNEL,
     growth: int = 1,
+    history: History | None = None,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Builds the stream of the amplitude and that of the phase.
 
@@ -67,6 +73,7 @@ def streams(
         blocks: blocks of each stream.
         kernel: frames that the first convolutions see.
         growth: the dilation of each block's convolution, relative to that of the block before.
+        history: makes the blocks causal; the first convolutions must see one frame only.
 
     Returns:
         both streams, (batch, frames, channels), normalized.
@@ -76,13 +83,18 @@ def streams(
     for k in range(blocks):
         amplitude = layers.Add()([amplitude, phase])
         phase = layers.Add()([phase, amplitude])
-        amplitude = block(amplitude, hidden, 1 / blocks, f"amplitude_{k}", growth**k)
-        phase = block(phase, hidden, 1 / blocks, f"phase_{k}", growth**k)
+        amplitude = block(amplitude, hidden, 1 / blocks, f"amplitude_{k}", growth**k, history)
+        phase = block(phase, hidden, 1 / blocks, f"phase_{k}", growth**k, history)
     return _norm("amplitude_last")(amplitude), _norm("phase_last")(phase)
 
 
 def block(
-    x: keras.KerasTensor, hidden: int, scale: float, name: str, dilation: int = 1
+    x: keras.KerasTensor,
+    hidden: int,
+    scale: float,
+    name: str,
+    dilation: int = 1,
+    history: History | None = None,
 ) -> keras.KerasTensor:
     """Builds a ConvNeXt block, (batch, n, c) to the same.
 
@@ -92,14 +104,16 @@ def block(
         scale: initial factor of the block's output, which is added to its input.
         name: begins the names of the layers.
         dilation: frames from one value to the next that the convolution sees.
+        history: prepends the frames before x, so that the convolution looks back only; None has it
+            look to both sides.
     """
     y = layers.DepthwiseConv1D(
         KERNEL,
-        padding="same",
+        padding="valid" if history else "same",
         dilation_rate=dilation,
         depthwise_initializer=small(),
         name=f"{name}_depthwise",
-    )(x)
+    )(history(x, (KERNEL - 1) * dilation) if history else x)
     y = _norm(name)(y)
     y = layers.Dense(hidden, activation="gelu", kernel_initializer=small(), name=f"{name}_expand")(
         y

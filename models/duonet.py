@@ -36,6 +36,9 @@ LEVEL_FRAMES = 64
 # Relative log amplitudes of the input, natural logarithms, are clipped to this range.
 LOWEST, HIGHEST = -10.0, 6.0
 
+# Real and imaginary parts, or cosines and sines.
+Parts = tuple[keras.KerasTensor, keras.KerasTensor]
+
 
 @keras.saving.register_keras_serializable("wideband")
 class DuoNet(Network):
@@ -82,21 +85,36 @@ class DuoNet(Network):
         wave = self.get_layer("synthesis")([real, imaginary])
         return {
             "wave": wave,
-            "spectrum": _outputs(log_amplitudes, real, imaginary, self._analyze(wave)),
+            "spectrum": outputs(log_amplitudes, real, imaginary, self._analyze(wave)),
         }
 
     def target(self, high: keras.KerasTensor) -> Outputs:
         """Returns the reference and its spectrum."""
-        real, imaginary = self._analyze(high)
-        log_amplitudes = log_amplitude(real, imaginary, FLOOR)
-        spectrum = _outputs(log_amplitudes, real, imaginary, (real, imaginary))
-        return {"wave": high, "spectrum": spectrum}
+        return {"wave": high, "spectrum": target(*self._analyze(high))}
 
     def _analyze(self, wave):
         return self.get_layer("spectrum").get_layer("analysis")(wave)
 
 
-def _outputs(log_amplitudes, real, imaginary, wave) -> dict:
+def target(real: keras.KerasTensor, imaginary: keras.KerasTensor) -> dict:
+    """Returns what losses compare of the reference's spectrum, (batch, frames, bins) both."""
+    return outputs(log_amplitude(real, imaginary, FLOOR), real, imaginary, (real, imaginary))
+
+
+def outputs(
+    log_amplitudes: keras.KerasTensor,
+    real: keras.KerasTensor,
+    imaginary: keras.KerasTensor,
+    wave: Parts,
+) -> dict:
+    """Returns what losses compare of a predicted spectrum, (batch, frames, bins) all.
+
+    Args:
+        log_amplitudes: natural logarithms.
+        real: real parts.
+        imaginary: imaginary parts.
+        wave: real and imaginary parts of the spectrum of the predicted wave.
+    """
     return {
         "log_amplitude": log_amplitudes,
         "phase": angle(real, imaginary),
@@ -129,8 +147,32 @@ def _spectrum(channels: int, blocks: int) -> keras.Model:
         kernel=1,
         growth=GROWTH,
     )
-    # (batch, frames, bins) all
-    bins = analysis.bins
+    outputs = mixture(amplitude, phase, level, amplitudes, own, overtones)
+    return keras.Model(wave, outputs, name="spectrum")
+
+
+def mixture(
+    amplitude: keras.KerasTensor,
+    phase: keras.KerasTensor,
+    level: keras.KerasTensor,
+    amplitudes: keras.KerasTensor,
+    own: Parts,
+    overtones: Parts,
+) -> list[keras.KerasTensor]:
+    """Mixes the input's spectrum with the predicted one.
+
+    Args:
+        amplitude: the stream of the amplitude, (batch, frames, channels).
+        phase: the stream of the phase, (batch, frames, channels).
+        level: log level around each frame, (batch, frames, 1).
+        amplitudes: relative log amplitudes of the input, (batch, frames, bins).
+        own: cosines and sines of the input's phases, (batch, frames, bins) both.
+        overtones: those of the overtones.
+
+    Returns:
+        log amplitudes, real parts and imaginary parts, (batch, frames, bins) all.
+    """
+    bins = amplitudes.shape[-1]
     share = ops.sigmoid(_last(amplitude, bins, "share", 2.0))
     predicted = _last(amplitude, bins, "amplitude")
     log_amplitudes = level + share * amplitudes + (1.0 - share) * predicted
@@ -140,8 +182,7 @@ def _spectrum(channels: int, blocks: int) -> keras.Model:
         keep * own[1] + follow * overtones[1] + _last(phase, bins, "imaginary"),
     )
     magnitude = ops.exp(log_amplitudes)
-    outputs = [log_amplitudes, magnitude * cosine, magnitude * sine]
-    return keras.Model(wave, outputs, name="spectrum")
+    return [log_amplitudes, magnitude * cosine, magnitude * sine]
 
 
 def _last(x: keras.KerasTensor, bins: int, name: str, bias: float = 0.0) -> keras.KerasTensor:

@@ -18,19 +18,21 @@ POWER_FLOOR = 1e-30
 class _Transform(layers.Layer):
     """A short-time Fourier transform, or its inverse, with a periodic Hann window.
 
-    Frames are centred on the multiples of the hop, and are in the middle of the transform.
+    Frames are in the middle of the transform.
 
     Args:
         fft: samples of the transform, a power of two, since TFLite takes no other.
         hop: samples from one frame to the next.
         frame: samples of a frame, an even number, a multiple of the hop, and at most `fft`.
+        centred: whether frames are centred on the multiples of the hop. Otherwise, as streams need,
+            each frame is within the wave.
         **kwargs: arguments of a Keras layer, such as `name`.
 
     Raises:
         UserError: the lengths contradict each other.
     """
 
-    def __init__(self, fft: int, hop: int, frame: int, **kwargs) -> None:
+    def __init__(self, fft: int, hop: int, frame: int, centred: bool = True, **kwargs) -> None:
         super().__init__(dtype="float32", **kwargs)
         if fft < 4 or fft & (fft - 1):
             raise UserError(f"fft of {fft} samples must be a power of two from 4 on")
@@ -41,51 +43,58 @@ class _Transform(layers.Layer):
             )
         if frame > fft:
             raise UserError(f"frame of {frame} samples must be at most fft, {fft}")
-        self.fft, self.hop, self.frame = fft, hop, frame
+        self.fft, self.hop, self.frame, self.centred = fft, hop, frame, centred
         self.bins = fft // 2 + 1
         # Samples of the transform before and after the frame.
         self._before = (fft - frame) // 2
         self._after = fft - frame - self._before
+        self._overlap = frame // hop
+        # Samples of a wave that are mirrored at either end.
+        self._mirrored = frame // 2 if centred else 0
         self._hann = (np.sin(np.pi * np.arange(frame) / frame) ** 2).astype(np.float32)
 
 
 class STFT(_Transform):
-    """Transforms a wave (batch, n, 1) to real and imaginary parts, (batch, n / hop + 1, bins) both.
+    """Transforms a wave (batch, n, 1) to real and imaginary parts, (batch, frames, bins) both.
 
-    n must be a multiple of the hop and longer than half a frame. The wave is mirrored at both
-    ends. The phase counts from the first sample of the transform, as that of torch.stft.
+    n must be a multiple of the hop. Centred, there are n / hop + 1 frames, the wave is mirrored at
+    both ends, and n must be longer than half a frame. Otherwise there are (n - frame) / hop + 1.
+    The phase counts from the first sample of the transform, as that of torch.stft.
     """
 
     def call(self, wave):
         """Transforms a wave (batch, n, 1)."""
-        half = self.frame // 2
-        padded = ops.pad(wave[:, :, 0], ((0, 0), (half, half)), mode="reflect")
+        ends = self._mirrored, self._mirrored
+        padded = ops.pad(wave[:, :, 0], ((0, 0), ends), mode="reflect")
         # Not -1: within a TensorFlow function, it would make the number of frames unknown.
-        hops, count = ops.shape(padded)[1] // self.hop, self.frame // self.hop
-        frames = hops - count + 1
-        # (batch, n / hop + frame / hop, hop)
+        hops = ops.shape(padded)[1] // self.hop
+        frames = hops - self._overlap + 1
+        # (batch, frames + frame / hop - 1, hop)
         hops = ops.reshape(padded, (ops.shape(wave)[0], hops, self.hop))
-        # (batch, n / hop + 1, frame)
-        framed = ops.concatenate([hops[:, k : k + frames] for k in range(count)], axis=-1)
+        # (batch, frames, frame)
+        framed = ops.concatenate([hops[:, k : k + frames] for k in range(self._overlap)], axis=-1)
         windowed = ops.convert_to_tensor(self._hann) * framed
         padding = (0, 0), (0, 0), (self._before, self._after)
         real, imaginary = ops.rfft(ops.pad(windowed, padding))
+        if not self.centred:
+            return real, imaginary
         # The mirrored frame is symmetric. The signs of its rounding errors would decide between
         # phases of pi and -pi.
         return real, ops.pad(imaginary[:, 1:], ((0, 0), (1, 0), (0, 0)))
 
     def compute_output_shape(self, input_shape):
-        """Returns twice (batch, n / hop + 1, bins); n may be None."""
+        """Returns twice (batch, frames, bins); n may be None."""
         batch, n, _ = input_shape
-        shape = batch, None if n is None else n // self.hop + 1, self.bins
-        return shape, shape
+        frames = None if n is None else (n + 2 * self._mirrored - self.frame) // self.hop + 1
+        return (batch, frames, self.bins), (batch, frames, self.bins)
 
 
 class InverseSTFT(_Transform):
     """Inverts `STFT`: real and imaginary parts (batch, frames, bins) to (batch, n, 1).
 
-    n is (frames - 1) hop. For a spectrum that is not that of a wave, the result is the wave whose
-    spectrum is closest to it.
+    Centred, n is (frames - 1) hop. Otherwise the output lacks the hops at both ends of the wave
+    that are not in all of their frames: n is (frames + 1) hop - frame. For a spectrum that is not
+    that of a wave, the result is the wave whose spectrum is closest to it.
 
     Source: Griffin and Lim 1984, equation 6; torch.istft.
     """
@@ -105,18 +114,22 @@ class InverseSTFT(_Transform):
 
     def _overlap_add(self, frames):
         """Adds up frames (batch, frames, frame) to (batch, n)."""
-        count, half = self.frame // self.hop, self.frame // 2
-        hops = ops.shape(frames)[1] + count - 1
-        padded = ops.pad(frames, ((0, 0), (count - 1, count - 1), (0, 0)))
+        count = self._overlap
+        # Frames of silence complete the hops that a mirrored end would complete.
+        silent = count - 1 if self.centred else 0
+        padded = ops.pad(frames, ((0, 0), (silent, silent), (0, 0)))
+        hops = ops.shape(padded)[1] - count + 1
         # A hop gets its part k from the frame that begins k hops earlier.
         parts = enumerate(ops.split(padded, count, axis=-1))
         added = sum(part[:, count - 1 - k :][:, :hops] for k, part in parts)
-        return ops.reshape(added, (ops.shape(frames)[0], hops * self.hop))[:, half:-half]
+        wave = ops.reshape(added, (ops.shape(frames)[0], hops * self.hop))
+        return wave[:, self._mirrored : hops * self.hop - self._mirrored]
 
     def compute_output_shape(self, input_shape):
         """Returns (batch, n, 1); the number of frames may be None."""
         batch, frames, _ = input_shape[0]
-        return batch, None if frames is None else (frames - 1) * self.hop, 1
+        more = -1 if self.centred else 1 - self._overlap
+        return batch, None if frames is None else (frames + more) * self.hop, 1
 
 
 def log_amplitude(real, imaginary, floor: float):

@@ -151,6 +151,20 @@ def test_gradients_are_finite_in_silence_and_at_edges():
     assert np.isfinite(tape.gradient(total, wave)).all()
 
 
+@pytest.mark.parametrize("lengths", [(256, 64, 256), (32, 8, 16)])
+def test_frames_within_a_wave_are_those_of_streams(lengths, waves):
+    _, hop, window = lengths
+    wave = waves(960)
+    frames = STFT(*lengths, centred=False)(wave)
+    half = window // 2
+    inner = [part[:, half // hop : -half // hop] for part in STFT(*lengths)(wave)]
+    for found, expected in zip(frames, inner, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    restored = InverseSTFT(*lengths, centred=False)(frames)
+    complete = slice(window - hop, 960 - window + hop)
+    np.testing.assert_allclose(restored, wave[:, complete], rtol=0, atol=1e-6)
+
+
 def test_lengths_stay_known_within_a_tensorflow_function():
     """The critics of adversarial training need them."""
     transform, inverse = STFT(32, 8, 16), InverseSTFT(32, 8, 16)
