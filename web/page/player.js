@@ -43,14 +43,19 @@ export class Player {
   /** The position in seconds. */
   get position() {
     if (!this.playing) return this._offset;
-    return Math.min(this.seconds, this._context.currentTime - this._started);
+    const since = this._context.currentTime - this._started;
+    return Math.min(this.seconds, Math.max(this._offset, since));
+  }
+
+  get _isAtEnd() {
+    return this._offset >= this.seconds - 0.01;
   }
 
   play() {
     this._context ??= new AudioContext();
     this._context.resume();
     this._buffers ??= this._versions.map((version) => toBuffer(this._context, version));
-    if (this._offset >= this.seconds - 0.01) this._offset = 0;
+    if (this._isAtEnd) this._offset = 0;
     const at = this._context.currentTime + 0.05;
     this._gains = this._buffers.map((_, version) => {
       const gain = this._context.createGain();
@@ -77,7 +82,7 @@ export class Player {
   /** Stops, and stays at the position. */
   stop() {
     if (!this.playing) return;
-    this._offset = Math.max(0, this.position);
+    this._offset = this.position;
     this.playing = false;
     for (const source of this._sources) {
       source.onended = null;
@@ -91,7 +96,7 @@ export class Player {
     const {playing} = this;
     this.stop();
     this._offset = Math.max(0, Math.min(this.seconds, seconds));
-    if (playing) this.play();
+    if (playing && !this._isAtEnd) this.play();
   }
 
   /** Lets another version be heard. */

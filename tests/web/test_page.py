@@ -1,0 +1,238 @@
+"""The page in a browser: restoring in the browser itself, and with wideband-demo."""
+
+import numpy as np
+import pytest
+import soundfile
+from wideband import audio
+from wideband.models import pretrained
+from wideband.upsample.__main__ import command as upsample
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def expected(call, tmp_path):
+    """Returns a function that restores a recording with wideband-upsample and a TFLite file."""
+
+    def expected(source, network):
+        output = tmp_path / "expected.wav"
+        file = pretrained.WEIGHTS / network / pretrained.TFLITE_FILE
+        code, _, error = call(upsample, source, f"--model={file}", f"--output={output}")
+        assert code == 0, error
+        return soundfile.read(output)[0]
+
+    return expected
+
+
+def test_a_recording_is_restored_as_by_the_command(page, clip, expected, tmp_path, shipped):
+    facts = "old clip.wav: 2.0 s, stereo, 4000 Hz; its band ends at 2000 Hz."
+    assert page.open(clip) == facts
+    assert page.page.input_value("#network") == shipped["default"]
+    assert page.page.is_hidden("#after") and page.page.is_disabled("#compare")
+    assert page.restore(shipped["streaming"]).startswith("Restored with ")
+    assert page.page.is_visible("#before") and page.page.is_visible("#after")
+    path = page.download(tmp_path)
+    assert path.name == "old clip_wideband.wav"
+    found, rate = soundfile.read(path)
+    assert rate == 16000
+    assert found.shape == (32000, 2)
+    np.testing.assert_allclose(found, expected(clip, shipped["streaming"]), rtol=0, atol=1e-3)
+
+
+def test_windows_with_a_context_are_restored_as_by_the_command(
+    static, expected, tmp_path, noise, shipped
+):
+    wave = audio.resample(noise(4000) * np.hanning(4000), 4000, 11025)
+    soundfile.write(tmp_path / "mono.wav", wave, 11025, "PCM_24")
+    static.open(tmp_path / "mono.wav")
+    static.restore(shipped["default"])
+    path = static.download(tmp_path)
+    assert soundfile.info(path).subtype == "PCM_24"
+    expected = expected(tmp_path / "mono.wav", shipped["default"])
+    np.testing.assert_allclose(soundfile.read(path)[0], expected, rtol=0, atol=1e-3)
+
+
+# A context of Web Audio that renders 1.5 seconds at once; after one second, the other version is
+# chosen. Both versions hold their own times, the second one with the opposite sign.
+PLAY = """async () => {
+    const {Player} = await import("./player.js");
+    const rate = 8000;
+    const context = new OfflineAudioContext(1, 1.5 * rate, rate);
+    context.resume = () => {};
+    window.AudioContext = function () { return context; };
+    const player = new Player(() => {});
+    const time = Float32Array.from({length: 2 * rate}, (_, k) => k / rate);
+    const other = {channels: [time.map((t) => -t)], sampleRate: rate};
+    player.load([{channels: [time], sampleRate: rate}, other]);
+    player.seek(0.25);
+    const suspended = context.suspend(1).then(() => {
+        player.choose(1);
+        OfflineAudioContext.prototype.resume.call(context);
+    });
+    player.play();
+    const heard = await context.startRendering();
+    await suspended;
+    return Array.from(heard.getChannelData(0));
+}"""
+
+
+def test_both_versions_are_played_in_step(served):
+    heard = np.array(served.page.evaluate(PLAY))
+    begins = np.flatnonzero(heard)[0]
+    assert begins == pytest.approx(0.05 * 8000, abs=2)
+    times = 0.25 + np.arange(len(heard) - begins) / 8000
+    switched = 8000 - begins
+    np.testing.assert_allclose(heard[begins:8000], times[:switched], rtol=0, atol=2e-4)
+    # The switch begins with the next block of Web Audio and takes 20 ms. The other version goes on
+    # at the same place.
+    after = slice(switched + 300, None)
+    np.testing.assert_allclose(heard[begins:][after], -times[after], rtol=0, atol=2e-4)
+
+
+def test_files_that_are_no_recordings_are_refused(page, clip, tmp_path):
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(clip.read_bytes()[:10_000])
+    text = tmp_path / "<img src=x onerror=alert(1)>.txt"
+    text.write_text("no audio")
+    empty = tmp_path / "empty.wav"
+    empty.write_bytes(b"")
+    for path, message in (
+        (text, "not readable as audio"),
+        (cut, "breaks off"),
+        (empty, "the file is empty"),
+    ):
+        error = page.open(path)
+        assert error.startswith(f"{path.name}: ")
+        assert message in error
+        assert page.page.is_hidden("#restoring") and page.page.is_hidden("#listening")
+    # Another file can be chosen.
+    assert page.open(clip).startswith("old clip.wav: 2.0 s")
+    assert page.text("#error") == ""
+
+
+def test_recordings_that_are_too_long_are_refused(page, tmp_path):
+    path = tmp_path / "long.wav"
+    # 601 seconds for the browser; more bytes than the server takes.
+    soundfile.write(path, np.zeros(601 * 2000), 2000)
+    message = page.open(path)
+    assert message in (
+        "long.wav: lasts 601 s; this page takes at most 600 s: cut it, or use wideband-upsample",
+        "long.wav: has 2 MB; this page takes at most 2 MB: cut it, or use wideband-upsample",
+    )
+
+
+def test_a_network_that_does_not_fit_is_named_with_the_reason(page, noise, tmp_path, shipped):
+    path = tmp_path / "wide.wav"
+    soundfile.write(path, noise(16000), 16000)
+    page.open(path)
+    page.page.select_option("#network", shipped["streaming"])
+    reason = f"already has content up to 8000 Hz; there is nothing for {shipped['streaming']} to"
+    assert page.text("#objection") == f"wide.wav {reason} restore."
+    assert page.text("#restore") == "Restore anyway"
+
+
+def test_restoring_can_be_cancelled(page, noise, tmp_path, shipped):
+    path = tmp_path / "long.wav"
+    soundfile.write(path, noise(28 * 4000), 4000)
+    page.open(path)
+    page.page.select_option("#network", shipped["default"])
+    page.page.click("#restore")
+    page.page.wait_for_selector("#working:has-text('Restoring')", timeout=60_000)
+    page.page.click("#cancel")
+    assert page.restored() == ""
+    assert page.page.is_enabled("#restore")
+    # The next one is not hindered.
+    assert page.restore(shipped["streaming"]).startswith("Restored with ")
+
+
+def test_the_keyboard_is_enough(page, clip, becomes, shipped):
+    keyboard = page.page.keyboard
+    press = keyboard.press
+
+    def focus(name):
+        for _ in range(12):
+            press("Tab")
+            if page.page.evaluate("() => document.activeElement.id") == name:
+                return
+        raise AssertionError(f"no way to {name} by keyboard")
+
+    focus("file")
+    with page.page.expect_file_chooser() as chooser:
+        press("Space")
+    chooser.value.set_files(clip)
+    page.page.wait_for_selector("#restoring:not([hidden])")
+    focus("network")
+    keyboard.type(shipped["streaming"])
+    assert page.page.input_value("#network") == shipped["streaming"]
+    focus("restore")
+    press("Enter")
+    assert page.restored().startswith("Restored with ")
+    assert page.page.evaluate("() => document.activeElement.id") == "restore"
+    focus("play")
+    press("Space")
+    assert page.text("#play") == "Pause"
+    assert becomes(lambda: 0 < float(page.page.input_value("#position")) < 2)
+    focus("compare")
+    assert page.page.get_attribute("#compare", "aria-pressed") == "true"
+    press("Enter")
+    assert page.page.get_attribute("#compare", "aria-pressed") == "false"
+    focus("position")
+    press("End")
+    assert page.text("#time") == "2.0 of 2.0 s"
+    focus("download")
+    with page.page.expect_download() as download:
+        press("Enter")
+    assert download.value.suggested_filename == "old clip_wideband.wav"
+
+
+def test_a_phone_shows_everything_without_scrolling_sideways(served, clip, shipped):
+    page = served
+    page.page.set_viewport_size({"width": 360, "height": 640})
+    page.open(clip)
+    page.restore(shipped["streaming"])
+    assert page.page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    for name in ("record", "restore", "play", "compare", "network", "download"):
+        box = page.page.locator(f"#{name}").bounding_box()
+        # A finger needs 40 pixels.
+        assert box["height"] >= 40 and box["x"] >= 0 and box["x"] + box["width"] <= 360, name
+
+
+def test_a_microphone_is_recorded(page):
+    page.page.click("#record")
+    page.page.wait_for_selector("#hint:has-text('recorded 1 s')")
+    page.page.click("#record")
+    page.page.wait_for_selector("#restoring:not([hidden])")
+    name, _, facts = page.text("#facts").partition(": ")
+    assert name == "recording.wav"
+    assert 0.5 < float(facts.split(" s")[0]) < 5
+    assert page.text("#record") == "Record"
+
+
+def test_a_file_of_wideband_export_can_be_used(static, clip, tmp_path, shipped):
+    file = pretrained.WEIGHTS / shipped["streaming"] / pretrained.TFLITE_FILE
+    content = file.read_bytes()
+    for name, changed in (
+        ("mine.tflite", content),
+        ("broken.tflite", content[:-1]),
+        ("damaged.tflite", content[:1000] + bytes([content[1000] ^ 1]) + content[1001:]),
+    ):
+        (tmp_path / name).write_bytes(changed)
+    static.open(clip)
+    page = static.page
+    page.set_input_files("#own-network", tmp_path / "broken.tflite")
+    page.wait_for_selector("#error:not(:empty)")
+    assert static.text("#error").startswith("broken.tflite: truncated, or not written by")
+    for name, answer in (
+        ("mine.tflite", "Restored with mine.tflite"),
+        ("damaged.tflite", "old clip.wav: damaged, its model has another checksum"),
+    ):
+        page.set_input_files("#own-network", tmp_path / name)
+        page.wait_for_selector(f"#network option[value='{name}']", state="attached")
+        assert static.restore(name).startswith(answer)
+
+
+def test_a_missing_list_of_networks_is_reported(served):
+    served.page.route("**/networks.json", lambda route: route.fulfill(status=500))
+    served.page.reload()
+    served.page.wait_for_selector("#error:not(:empty)")
+    assert "the list of networks cannot be loaded" in served.text("#error")

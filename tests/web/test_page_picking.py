@@ -1,0 +1,91 @@
+"""The page proposes networks as wideband-upsample picks them."""
+
+import pytest
+from wideband.upsample.picking import Candidate
+
+NETWORKS = {
+    "a-4x": (4000, None),
+    "b-2x": (8000, None),
+    "any": (16000, (1000.0, 7500.0)),
+}
+
+
+def entries(*names, default=()):
+    """Returns entries of networks.json."""
+    return [
+        {
+            "name": name,
+            "default": name in default,
+            "metadata": {
+                "sample_rate": 16000,
+                "ratio": 16000 / NETWORKS[name][0],
+                "band_hz": NETWORKS[name][1],
+            },
+        }
+        for name in names
+    ]
+
+
+def test_a_network_fits_where_it_fits_for_the_command(javascript):
+    bands = list(range(200, 8200, 100))
+    code = "(m, networks, bands) => networks.map((each) => bands.map((hz) => m.fits(each, hz)))"
+    found = javascript("picking.js", code, entries(*NETWORKS), bands)
+    for (name, (low_rate, band_hz)), fits in zip(NETWORKS.items(), found, strict=True):
+        candidate = Candidate(name, low_rate, 16000, lambda: None, band_hz)  # pyright: ignore
+        assert fits == [candidate.fits(hz) for hz in bands]
+        assert 3 < sum(fits) < len(bands)
+
+
+@pytest.mark.parametrize(
+    ("default", "band_hz", "name"),
+    [
+        # What the command picks if several fit: the lowest rate.
+        (("a-4x", "b-2x"), 2000, "a-4x"),
+        (("a-4x", "b-2x"), 4000, "b-2x"),
+        (("a-4x", "b-2x"), 5500, "any"),
+        (("any",), 2000, "any"),
+        # Nothing fits: the nearest default.
+        (("a-4x", "b-2x"), 7900, "b-2x"),
+        # Silence
+        (("b-2x",), 0, "b-2x"),
+    ],
+)
+def test_the_page_begins_with_a_network_that_fits(default, band_hz, name, javascript):
+    code = "(m, networks, hz) => m.choose(networks, hz).name"
+    networks = entries(*NETWORKS, default=default)
+    assert javascript("picking.js", code, networks, band_hz) == name
+
+
+@pytest.mark.parametrize(
+    ("chosen", "band_hz", "words"),
+    [
+        ("a-4x", 2000, ""),
+        (
+            "a-4x",
+            3900,
+            "has content up to 3900 Hz, and a-4x replaces everything above 2000 Hz; choose b-2x or "
+            "any",
+        ),
+        (
+            "b-2x",
+            1500,
+            "its content ends at 1500 Hz, and b-2x restores only what is above 4000 Hz, which "
+            "leaves a hole; choose a-4x or any",
+        ),
+        (
+            "any",
+            400,
+            "has content up to 400 Hz, and any restores recordings whose content ends between "
+            "1000 Hz and 7500 Hz; no network in the list fits",
+        ),
+        (
+            "any",
+            7900,
+            "already has content up to 7900 Hz; there is nothing for any to restore",
+        ),
+    ],
+)
+def test_the_page_says_why_a_network_does_not_fit(chosen, band_hz, words, javascript):
+    code = """(m, networks, name, hz) =>
+        m.objection(networks.find((each) => each.name === name), hz, networks)"""
+    assert javascript("picking.js", code, entries(*NETWORKS), chosen, band_hz) == words
