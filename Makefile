@@ -15,7 +15,7 @@ TABLE ?= $(RESULTS)/table.md
 # Each NAME of the recipes compare_NAME; `results` sets it once wideband-train can list them.
 NETWORKS =
 
-.PHONY: demo results tables test quick lint clean
+.PHONY: demo results tables test quick lint docs clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/wideband-prepare $(if $(DATA),--corpus=folder --source="$(DATA)",--corpus=demo) \
@@ -59,6 +59,11 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# The pages, in build/docs, without anything from elsewhere; then their tests.
+docs: $(VENV)/docs.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	$(BIN)/python -m pytest --quiet tests/docs/check_site.py
 
 # A stamp marks an installed extra of setup.cfg.
 $(VENV)/%.stamp: setup.cfg pyproject.toml

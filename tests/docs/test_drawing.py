@@ -1,0 +1,96 @@
+"""Drawings of networks, made from the built networks."""
+
+import itertools
+import re
+from xml.etree import ElementTree
+
+import facts
+import flows
+import graph
+import pytest
+import rows
+from wideband import models
+
+
+def boxes(name):
+    return graph.boxes(facts._outline(name), 8192)
+
+
+def rectangles(svg):
+    """Returns the rectangles of a drawing: (left, top, right, bottom)."""
+    root = ElementTree.fromstring(svg.replace("&quot;", "'"))
+    for each in root.iter("rect"):
+        x, y, width, height = (float(each.get(key)) for key in ("x", "y", "width", "height"))
+        yield x, y, x + width, y + height
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_boxes_do_not_overlap_and_are_inside_the_drawing(name):
+    svg = facts.draw(name)
+    width, height = map(float, re.search(r'viewBox="0 0 (\d+) (\d+)"', svg).groups())
+    found = [*rectangles(svg)]
+    assert len(found) > 5
+    for left, top, right, bottom in found:
+        assert left >= 0 and top >= 0 and right <= width and bottom <= height
+    for one, other in itertools.combinations(found, 2):
+        apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+        assert apart, (one, other)
+
+
+def test_a_u_net_has_its_levels_and_skip_connections():
+    drawn = boxes("audiounet")
+    layers = [box for box in drawn if box.kind == "convolution"]
+    assert [box.shapes[0] for box in layers[:5]] == [
+        (4096, 128),
+        (2048, 256),
+        (1024, 512),
+        (512, 512),
+        (256, 512),
+    ]
+    assert layers[0].lines == ["convolution 128 \N{MULTIPLICATION SIGN} 65, stride 2", "leaky ReLU"]
+    joins = [box for box in drawn if box.lines == ["concatenate"]]
+    assert [join.inputs[1] for join in joins] == layers[3::-1]
+    added = drawn[-2]
+    assert added.lines == ["add"] and added.inputs[1].kind == "input"
+
+
+def test_networks_inside_a_network_are_drawn_too():
+    drawn = boxes("tfnet")
+    kinds = [box.kind for box in drawn]
+    assert kinds.count("convolution") == 20
+    (fusion,) = [box for box in drawn if box.lines == ["fusion"]]
+    assert len(fusion.inputs) == 2
+
+
+def test_blocks_that_repeat_are_drawn_once_with_their_count():
+    laid = rows.rows(graph.boxes(facts._outline("apbwe"), 8160))
+    blocks = [box for row in laid for box in row if box.kind == "block"]
+    assert [box.repeats for box in blocks] == [8, 8]
+    assert facts.draw("apbwe").count("\N{MULTIPLICATION SIGN} 8<") == 1
+
+
+def test_equal_residual_blocks_in_a_row_are_one_box_with_their_dilations():
+    drawn = graph.boxes(facts._outline("streamnet"), 2048)
+    (block,) = [box for box in drawn if box.kind == "block"]
+    assert block.lines[0] == "8 residual blocks"
+    assert block.lines[-1] == "dilations 1, 2, 4, 8, 1, 2, 4, 8"
+
+
+def test_a_box_does_not_depend_on_itself():
+    for name in ("apbwe", "duonet"):
+        seen = set()
+        for box in graph.boxes(facts._outline(name), 8160 if name == "apbwe" else 8100):
+            assert {id(each) for each in box.inputs} <= seen
+            seen.add(id(box))
+
+
+@pytest.mark.parametrize("name", flows.FLOWS)
+def test_flows_are_drawn(name):
+    assert len([*rectangles(flows.draw(name))]) > 5
+
+
+def test_dilations_of_repeated_rows_are_listed():
+    laid = rows.rows(graph.boxes(facts._outline("duonet"), 8100))
+    blocks = [box for row in laid for box in row if box.kind == "block"]
+    assert [box.repeats for box in blocks] == [4, 4]
+    assert all(box.lines[-1] == "dilations 1, 3, 9, 27" for box in blocks)

@@ -1,0 +1,95 @@
+"""Tables of the pages, and the table in the README."""
+
+import csv
+from pathlib import Path
+
+import facts
+import pytest
+import readme
+from docstrings import markdown
+from wideband import models
+from wideband.evaluate.metrics import METRICS
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_every_network_has_a_page_that_describes_it():
+    for name in models.names():
+        text = (DOCS / "networks" / facts.page(name)).read_text(encoding="utf-8")
+        assert f"<!-- network: {name}" in text or f", {name} -->" in text
+        assert "## How to cite" in text
+
+
+def test_the_table_in_the_readme_is_that_of_the_cards():
+    """Otherwise, run python docs/generate/readme.py."""
+    assert readme.README.read_text(encoding="utf-8") == readme.updated()
+
+
+def test_a_column_of_a_card_is_that_of_the_shipped_network():
+    card = """
+| mean over files [95 % interval] | spline | other | net |
+| --- | ---: | ---: | ---: |
+| SNR, dB, higher is better | 9.70 [8.27, 11.32] | 10.64 [9.12, 12.34] | 9.83 [8.48, 11.32] |
+
+| mean over files [95 % interval] | spline | net |
+| --- | ---: | ---: |
+| SNR, dB, higher is better | 1.00 [1.00, 1.00] | 2.00 [2.00, 2.00] |
+"""
+    assert facts._from_card(card, "SNR, dB", ("net",)) == "9.83 (9.70)"
+    assert facts._from_card(card, "SNR, dB", ("other", "net")) == "10.64 (9.70)"
+
+
+def test_measured_numbers_are_those_of_the_results():
+    lines = facts.measured("gionet", "gionet2").split("\n")
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        "| spline",
+        "| sinc",
+        "| gionet",
+        "| gionet2",
+    ]
+    page = (DOCS / "results.md").read_text(encoding="utf-8")
+    assert all(line in page for line in lines)
+    assert facts.measured("framenet") == ""
+
+
+def test_published_numbers_name_known_metrics():
+    with (DOCS / "networks" / "published.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 100
+    for row in rows:
+        assert row["metric"] in {*METRICS, "wer"}
+        float(row["value"])
+        assert row["source"] and int(row["low_rate"]) < int(row["high_rate"])
+    keys = [
+        (r["source"], r["data"], r["low_rate"], r["high_rate"], r["system"], r["metric"])
+        for r in rows
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_published_tables_have_one_line_for_each_system_and_task():
+    table = facts.published("gionet")
+    assert "| vctk, single | 4 | 16 | gionet | 17.55 | 3.15 | 0.39 |" in table
+    assert "| vctk, multi | 4 | 16 | reference |  |  | 0.08 |" in table
+    assert facts.published("framenet") == ""
+
+
+def test_metrics_link_to_their_sections():
+    table = facts.metric_table()
+    for name in METRICS:
+        assert f"| `{name}` | [" in table
+    assert "(#lsd_hf) |" in table and "(#nrmse) |" in table
+
+
+def test_lists_in_docstrings_become_lists():
+    assert (
+        markdown("What differs:\n- a\n  b\n- c\n\nEnd") == "What differs:\n\n- a\n  b\n- c\n\nEnd"
+    )
+    assert markdown("Metrics\n-------\n- `snr`") == "**Metrics**\n\n- `snr`"
+
+
+@pytest.mark.parametrize("name", ["audiounet", "streamnet"])
+def test_facts_of_a_network_are_those_of_the_code(name):
+    table = facts.network(name)
+    assert f"| parameters | {models.count_parameters(name):,} |" in table
+    assert ("| runs as a stream | yes |" in table) == (name == "streamnet")
