@@ -262,5 +262,6 @@ def test_the_wheel_holds_the_data_and_no_stray_top_level_names(installed):
     site = next((installed.parent / "lib").glob("python*/site-packages"))
     assert (site / "wideband" / "evaluate" / "report.html.j2").is_file()
     assert (site / "wideband" / "models" / "cards" / "speech-4x.md").is_file()
+    assert (site / "wideband" / "web" / "page" / "dsp" / "fft.js").is_file()
     assert (site / "wideband" / "models" / "weights" / "speech-4x" / "network.tflite").is_file()
     assert not any((site / name).exists() for name in (*FLOORS, "tests", "colab", "benchmarks"))

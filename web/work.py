@@ -45,7 +45,8 @@ class Work:
             report: called with the stage.
 
         Returns:
-            where its band ends, and the recording as a wav file for the browser.
+            the lowest and the highest frequency of its band, and the recording as a wav file for
+            the browser.
 
         Raises:
             UserError: it cannot be read or restored, or is longer than the limits.
@@ -57,7 +58,7 @@ class Work:
         with audio.writer(decoded, facts.sample_rate, facts.channels, "PCM_24") as write:
             for block in audio.blocks(path, measure.BLOCK_SECONDS):
                 write(block)
-        return {"band_hz": facts.bandwidth_hz}, decoded
+        return {"band_hz": (facts.lowest_hz, facts.bandwidth_hz)}, decoded
 
     def restore(
         self, path: Path, parameters: Mapping[str, str], report: Report

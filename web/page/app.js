@@ -17,7 +17,7 @@ const VERSIONS = ["Before", "After"];
 const $ = (id) => document.getElementById(id);
 const player = new Player(showPlaying);
 let engine = null;
-let recording = null; // {name, channels, sampleRate, bandHz}
+let recording = null; // {name, channels, sampleRate, band}
 let restored = null; // {channels, sampleRate, wav, note}
 let recorder = null;
 let working = null; // an AbortController while a network restores
@@ -45,7 +45,7 @@ async function open(file) {
     return;
   }
   $("facts").textContent = describe(recording);
-  listNetworks(choose(engine.networks, recording.bandHz));
+  listNetworks(choose(engine.networks, recording.band[1]));
   $("restoring").hidden = $("listening").hidden = false;
   showVersions();
 }
@@ -58,11 +58,16 @@ function forget() {
   $("result").textContent = "";
 }
 
-function describe({name, channels, sampleRate, bandHz}) {
+function describe({name, channels, sampleRate, band}) {
   const seconds = (channels[0].length / sampleRate).toFixed(1);
   const kind = ["mono", "stereo"][channels.length - 1] ?? `${channels.length} channels`;
-  const band = bandHz ? `its band ends at ${Math.round(bandHz)} Hz` : "it is silent";
-  return `${name}: ${seconds} s, ${kind}, ${sampleRate} Hz; ${band}.`;
+  const [lowest, highest] = band.map(Math.round);
+  const found = !highest
+    ? "it is silent"
+    : lowest
+      ? `its band is that of a telephone, from ${lowest} to ${highest} Hz`
+      : `its band ends at ${highest} Hz`;
+  return `${name}: ${seconds} s, ${kind}, ${sampleRate} Hz; ${found}.`;
 }
 
 function listNetworks(chosen) {
@@ -90,7 +95,7 @@ function showNetwork() {
   const megabytes = size && `${(size / 1e6).toFixed(1)} MB`;
   const licence = metadata.licence && `licence ${metadata.licence}`;
   $("about").textContent = [about, megabytes, licence].filter(Boolean).join(" · ");
-  const reason = objection(chosenNetwork(), recording.bandHz, engine.networks);
+  const reason = objection(chosenNetwork(), recording.band[1], engine.networks);
   $("objection").textContent = reason && `${recording.name} ${reason}.`;
   $("restore").textContent = reason ? "Restore anyway" : "Restore";
 }
@@ -153,7 +158,7 @@ function showVersions() {
   const axes = {
     topDb: Math.max(...measured.map(brightest)),
     topHz: Math.max(...measured.map(({topHz}) => topHz)),
-    markHz: recording.bandHz,
+    marksHz: recording.band,
   };
   measured.forEach((each, version) => {
     const canvas = $(["before", "after"][version]);

@@ -16,7 +16,8 @@ export class BrowserEngine {
   /**
    * Decodes and measures a recording.
    * @param {File} file
-   * @returns {Promise<object>} `channels`, `sampleRate`, `bandHz`.
+   * @returns {Promise<object>} `channels`, `sampleRate`, and `band`, its lowest and its highest
+   *   frequency in Hz.
    */
   async open(file) {
     const recording = await decode(new Uint8Array(await file.arrayBuffer()));
@@ -28,7 +29,7 @@ export class BrowserEngine {
           "or use wideband-upsample",
       );
     }
-    return {...recording, bandHz: await this._ask({task: "measure", channels, sampleRate})};
+    return {...recording, band: await this._ask({task: "measure", channels, sampleRate})};
   }
 
   /** Adds a network from a file of wideband-export to the list, and returns it. */
@@ -48,10 +49,10 @@ export class BrowserEngine {
    * @returns {Promise<object>} `channels`, `sampleRate`, `wav`, and `note`, what else to say.
    */
   async restore(recording, network, {progress, signal}) {
-    const {channels, sampleRate, bandHz, format} = recording;
+    const {channels, sampleRate, band, format} = recording;
     const {name, bytes, metadata} = network;
     const url = network.file && new URL(network.file, document.baseURI).href;
-    const question = {task: "restore", channels, sampleRate, bandHz, name, url, bytes};
+    const question = {task: "restore", channels, sampleRate, band, name, url, bytes};
     const restored = await this._ask(question, progress, signal);
     const peak = restored.reduce(
       (highest, wave) => wave.reduce((most, x) => Math.max(most, Math.abs(x)), highest),

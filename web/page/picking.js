@@ -13,14 +13,15 @@ function limits(network) {
   return network.metadata.band_hz ?? [half, half];
 }
 
-/** Says whether the low band of a network ends where the content of a recording ends. */
+/**
+ * Says whether the low band of a network ends where the content of a recording ends. A network for
+ * any band takes every recording that lacks something.
+ */
 export function fits(network, bandHz) {
   if (!bandHz) return true;
-  const [lowest, highest] = limits(network);
-  if (!network.metadata.band_hz) {
-    return NARROWEST * lowest <= bandHz && bandHz <= WIDEST * highest;
-  }
-  return lowest / WIDEST <= bandHz && bandHz <= WIDEST * highest && !isComplete(network, bandHz);
+  if (network.metadata.band_hz) return bandHz < network.metadata.sample_rate / 2;
+  const half = lowRate(network) / 2;
+  return NARROWEST * half <= bandHz && bandHz <= WIDEST * half;
 }
 
 function isComplete({metadata}, bandHz) {
@@ -52,21 +53,15 @@ export function objection(network, bandHz, networks) {
   }
   const other = networks.filter((each) => fits(each, bandHz)).map((each) => each.name);
   const advice = other.length ? `choose ${other.join(" or ")}` : "no network in the list fits";
-  const [lowest, highest] = limits(network);
-  if (network.metadata.band_hz) {
-    return (
-      `has content up to ${hz(bandHz)}, and ${network.name} restores recordings whose content ` +
-      `ends between ${hz(lowest)} and ${hz(highest)}; ${advice}`
-    );
-  }
-  if (bandHz > highest) {
+  const half = lowRate(network) / 2;
+  if (bandHz > half) {
     return (
       `has content up to ${hz(bandHz)}, and ${network.name} replaces everything above ` +
-      `${hz(highest)}; ${advice}`
+      `${hz(half)}; ${advice}`
     );
   }
   return (
-    `its content ends at ${hz(bandHz)}, and ${network.name} restores only what is above ` +
-    `${hz(lowest)}, which leaves a hole; ${advice}`
+    `has no content above ${hz(bandHz)}, and ${network.name} restores only what is above ` +
+    `${hz(half)}, which leaves a hole; ${advice}`
   );
 }

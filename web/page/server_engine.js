@@ -13,11 +13,12 @@ export class ServerEngine {
   /**
    * Decodes and measures a recording.
    * @param {File} file
-   * @returns {Promise<object>} `channels`, `sampleRate`, `bandHz`.
+   * @returns {Promise<object>} `channels`, `sampleRate`, and `band`, its lowest and its highest
+   *   frequency in Hz.
    */
   async open(file) {
     const {answer, wav} = await this._send("open", file, {});
-    return {...readWav(wav), file, bandHz: answer.band_hz};
+    return {...readWav(wav), file, band: answer.band_hz};
   }
 
   /**

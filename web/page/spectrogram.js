@@ -47,9 +47,9 @@ export function brightest({columns}) {
  * @param {HTMLCanvasElement} canvas
  * @param {object} measured of `levels`.
  * @param {object} axes `topDb`, the level of the brightest colour; `topHz`, the highest frequency
- *   of the picture; `markHz`, a frequency for a dashed line.
+ *   of the picture; `marksHz`, frequencies for dashed lines.
  */
-export function draw(canvas, measured, {topDb, topHz, markHz}) {
+export function draw(canvas, measured, {topDb, topHz, marksHz}) {
   const pixel = window.devicePixelRatio;
   canvas.width = Math.round(pixel * canvas.clientWidth);
   canvas.height = Math.round(pixel * canvas.clientHeight);
@@ -76,13 +76,12 @@ export function draw(canvas, measured, {topDb, topHz, markHz}) {
     context.fillRect(0, y, 6 * pixel, pixel);
     context.fillText(`${hz / 1000} kHz`, 9 * pixel, y + 5 * pixel);
   }
-  if (markHz && markHz < topHz) {
-    context.setLineDash([6 * pixel, 6 * pixel]);
+  context.setLineDash([6 * pixel, 6 * pixel]);
+  for (const hz of marksHz.filter((each) => each > 0 && each < topHz)) {
     context.beginPath();
-    context.moveTo(0, height * (1 - markHz / topHz));
-    context.lineTo(width, height * (1 - markHz / topHz));
+    context.moveTo(0, height * (1 - hz / topHz));
+    context.lineTo(width, height * (1 - hz / topHz));
     context.stroke();
-    context.setLineDash([]);
   }
 }
 

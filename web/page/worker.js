@@ -21,21 +21,21 @@ self.onmessage = async ({data}) => {
 };
 
 const tasks = {
-  /** Returns where the band of a recording ends, in Hz. */
+  /** Returns the lowest and the highest frequency of a recording's band, in Hz. */
   async measure({channels, sampleRate}) {
-    const [{bandwidthHz}] = await modules;
-    return bandwidthHz(channels, sampleRate);
+    const [{bandHz}] = await modules;
+    return bandHz(channels, sampleRate);
   },
 
   /** Returns the restored channels. */
-  async restore({channels, sampleRate, bandHz, name, url, bytes}) {
+  async restore({channels, sampleRate, band, name, url, bytes}) {
     const [, {restore}, {Network}] = await modules;
     if (loaded.name !== name) {
       self.postMessage({progress: {stage: "loading", share: 0}});
       loaded = {name, network: await Network.load(bytes ?? (await download(url)))};
     }
     let shown = 0;
-    return restore(channels, sampleRate, loaded.network, bandHz, (share) => {
+    return restore(channels, sampleRate, loaded.network, band, (share) => {
       if (share < 1 && performance.now() - shown < 100) return;
       shown = performance.now();
       self.postMessage({progress: {stage: "restoring", share}});

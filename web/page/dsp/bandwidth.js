@@ -1,5 +1,7 @@
-/** Finds where the content of a recording ends: audio/bandwidth.py, which explains the method. */
+/** Finds the band of a recording: audio/bandwidth.py, which explains the method. */
 
+import {lowestHz, WIDEST_HZ} from "./low_edge.js";
+import {quantile, spectrumQuantile} from "./quantile.js";
 import {PowerSpectra} from "./spectra.js";
 
 const FLOOR_DB = 10 * Math.log10(2 ** -30 / 12) + 8.5;
@@ -19,24 +21,20 @@ const BLOCK_SECONDS = 10;
  * Measures a recording.
  * @param {Float32Array[]} channels waves of equal length.
  * @param {number} sampleRate in Hz.
- * @returns {number} the highest frequency with content in any channel, in Hz; 0 for silence.
+ * @returns {number[]} the lowest and the highest frequency with content in any channel, in Hz: the
+ *   lowest is 0 without the band of a telephone; both are 0 for silence.
  */
-export function bandwidthHz(channels, sampleRate) {
+export function bandHz(channels, sampleRate) {
   const sixteenBits = channels.every((wave) => wave.every((x) => Number.isInteger(x * 32768)));
-  const each = channels.map((wave) => channelHz(wave, sampleRate, sixteenBits));
-  return Math.max(...each);
-}
-
-function channelHz(wave, sampleRate, sixteenBits) {
   const spectra = new PowerSpectra(sampleRate);
-  const levels = audible(moments(wave, sampleRate, spectra), sixteenBits);
-  if (!levels.length) return 0;
-  const column = new Float64Array(levels.length);
-  const spectrum = Float64Array.from({length: spectra.bins}, (_, bin) => {
-    levels.forEach((level, k) => (column[k] = level[bin]));
-    return quantile(column, QUANTILE);
-  });
-  return contentHz(spectrum, sampleRate / spectra.length);
+  const binHz = sampleRate / spectra.length;
+  const levels = channels
+    .map((wave) => audible(moments(wave, sampleRate, spectra), sixteenBits))
+    .filter((each) => each.length);
+  const ends = levels.map((each) => contentHz(spectrumQuantile(each, QUANTILE), binHz));
+  const highest = Math.max(0, ...ends);
+  if (highest > WIDEST_HZ || !levels.length) return [0, highest];
+  return [Math.min(...levels.map((each) => lowestHz(each, binHz))), highest];
 }
 
 /** Returns the loudness and the levels in dB of each moment; of long recordings, of every 2nd... */
@@ -111,15 +109,6 @@ export function contentHz(levels, binHz) {
 function sliding(levels, width, q) {
   const count = levels.length - width + 1;
   return Array.from({length: count}, (_, k) => quantile(levels.slice(k, k + width), q));
-}
-
-/** Returns a quantile, interpolated between values; sorts the values. */
-function quantile(values, q) {
-  values.sort();
-  const position = q * (values.length - 1);
-  const below = Math.floor(position);
-  const above = Math.min(below + 1, values.length - 1);
-  return values[below] + (values[above] - values[below]) * (position - below);
 }
 
 /** Rounds to a number of 16 bits, as NumPy stores levels; those of this module are normal. */

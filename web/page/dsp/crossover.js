@@ -1,4 +1,4 @@
-/** Joins one wave below a frequency with another above it: `Crossover` of upsample/stages.py. */
+/** Keeps the band of one wave, and takes the rest from another: `Crossover` of upsample/stages.py. */
 
 import {powerOfTwo, RealFFT} from "./fft.js";
 import {kaiser} from "./kaiser.js";
@@ -6,26 +6,47 @@ import {sinc} from "./resample.js";
 
 const ATTENUATION_DB = 80;
 const SLOPE = 0.1;
+const LOWER_SLOPE_HZ = 100;
 
-/** Returns the taps of the low-pass filter, an odd number; zeros if it keeps nothing. */
-export function crossoverTaps(sampleRate, keepHz, bandHz) {
+/**
+ * Returns the taps of the filter that passes the band that is kept, an odd number.
+ * @param {number} sampleRate in Hz.
+ * @param {number} keepHz where the band ends.
+ * @param {number} bandHz the width of the low band.
+ * @param {number} keepFromHz where the band begins.
+ */
+export function crossoverTaps(sampleRate, keepHz, bandHz, keepFromHz = 0) {
   const slopeHz = SLOPE * bandHz;
+  const taps = lowPass(keepHz - slopeHz / 2, slopeHz, sampleRate);
+  if (!keepFromHz) return taps;
+  const middleHz = Math.min(keepFromHz + LOWER_SLOPE_HZ / 2, keepHz - slopeHz / 2);
+  return subtract(taps, lowPass(middleHz, LOWER_SLOPE_HZ, sampleRate));
+}
+
+/** Returns the taps of a low-pass filter; zeros if it passes nothing. */
+function lowPass(middleHz, slopeHz, sampleRate) {
   const half = Math.ceil(
     ((ATTENUATION_DB - 8) * sampleRate) / (2.285 * 4 * Math.PI * slopeHz),
   );
-  const cutoffHz = Math.max(0, keepHz - slopeHz / 2);
-  if (!cutoffHz) return new Float64Array(2 * half + 1);
+  if (middleHz <= 0) return new Float64Array(2 * half + 1);
   const taps = kaiser(half, 0.1102 * (ATTENUATION_DB - 8.7)).map(
-    (weight, k) => weight * sinc((2 * cutoffHz * (k - half)) / sampleRate),
+    (weight, k) => weight * sinc((2 * middleHz * (k - half)) / sampleRate),
   );
   const sum = taps.reduce((total, tap) => total + tap, 0);
   return taps.map((tap) => tap / sum);
 }
 
+/** Subtracts taps that are centred on the same sample, and may be more or fewer. */
+function subtract(taps, others) {
+  const length = Math.max(taps.length, others.length);
+  const tap = (all, k) => all[k - (length - all.length) / 2] ?? 0;
+  return Float64Array.from({length}, (_, k) => tap(taps, k) - tap(others, k));
+}
+
 /**
  * Joins two waves of equal length.
- * @param {Float32Array} upper above the frequency.
- * @param {Float32Array} lower below it.
+ * @param {Float32Array} upper what is outside of the band.
+ * @param {Float32Array} lower what is in the band.
  * @param {Float64Array} taps of `crossoverTaps`.
  * @returns {Float32Array}
  */

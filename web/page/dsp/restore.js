@@ -13,15 +13,16 @@ const END_SAMPLES = 32;
  * @param {Float32Array[]} channels waves of equal length, not empty.
  * @param {number} sampleRate their rate in Hz.
  * @param {object} network as in `runWindows`; the rates are in its metadata.
- * @param {number} keepHz where the recording's band ends; everything below is kept.
+ * @param {number[]} band the lowest and the highest frequency of the recording's band, which is
+ *   kept; with `band_hz`, the network restores what is below.
  * @param {(share: number) => void} progress called with the share that is done, from 0 to 1.
  * @returns {Promise<Float32Array[]>} the channels at the network's rate.
  */
-export async function restore(channels, sampleRate, network, keepHz, progress = () => {}) {
+export async function restore(channels, sampleRate, network, band, progress = () => {}) {
   const restored = [];
   for (const wave of channels) {
     restored.push(
-      await restoreChannel(wave, sampleRate, network, keepHz, (share) =>
+      await restoreChannel(wave, sampleRate, network, band, (share) =>
         progress((restored.length + share) / channels.length),
       ),
     );
@@ -29,7 +30,7 @@ export async function restore(channels, sampleRate, network, keepHz, progress = 
   return restored;
 }
 
-async function restoreChannel(wave, sampleRate, network, keepHz, progress) {
+async function restoreChannel(wave, sampleRate, network, [lowestHz, highestHz], progress) {
   const {metadata} = network;
   const {sample_rate: highRate, ratio} = metadata;
   const lowRate = highRate / ratio;
@@ -50,9 +51,12 @@ async function restoreChannel(wave, sampleRate, network, keepHz, progress) {
   }
   const direct = resample(wave, sampleRate, highRate);
   // Both paths to the high rate roll off just below half the lower rate.
-  const keep = Math.min(keepHz || Infinity, (0.95 * Math.min(sampleRate, lowRate)) / 2);
-  const band = metadata.band_hz ? Math.max(keep, metadata.band_hz[0]) : lowRate / 2;
-  return crossover(upper, direct, crossoverTaps(highRate, keep, band));
+  const keepHz = Math.min(highestHz || Infinity, (0.95 * Math.min(sampleRate, lowRate)) / 2);
+  // Networks for one low rate were not trained to restore low frequencies.
+  const [widthHz, keepFromHz] = metadata.band_hz
+    ? [Math.max(keepHz, metadata.band_hz[0]), lowestHz]
+    : [lowRate / 2, 0];
+  return crossover(upper, direct, crossoverTaps(highRate, keepHz, widthHz, keepFromHz));
 }
 
 /** Extends a wave by reflection to `length` samples; the last sample is repeated first. */
