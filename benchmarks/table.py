@@ -56,7 +56,7 @@ def lay_out(runs: Sequence[Path]) -> tuple[list[str], list[list[str]]]:
                 rows += [
                     [name, *_cells(means), "", "", ""]
                     for name, means in evaluation["systems"].items()
-                    if name != model
+                    if name not in (model, "reference")
                 ]
             timings = [f"{speed['seconds_per_step']:.2f}", f"{speed['real_time_factor']:.3f}"]
             parameters = f"{speed['parameters']:,}"

@@ -14,6 +14,9 @@ from pathlib import Path
 from ..command.named import parse_named_paths
 from ..command.run import Command, Flags
 
+# Flags that are passed to the recognizer.
+_SETTINGS = ("whisper_model", "deepspeech_checkpoint")
+
 
 def define_flags(flags: Flags) -> None:
     """Defines the flags."""
@@ -49,11 +52,15 @@ def define_flags(flags: Flags) -> None:
         "Where the low band comes from: the network, or as in wideband-upsample the recording.",
     )
     flags.boolean(
-        "quality", False, "Measure PESQ, STOI and ViSQOL too; takes seconds per recording."
+        "quality", False, "Measure PESQ, STOI, ViSQOL and DNSMOS too; takes seconds per recording."
     )
-    flags.boolean("wer", False, "Measure the word error rate too; takes a minute or more.")
+    flags.boolean(
+        "wer", False, "Measure word and character error rates too; takes a minute or more."
+    )
     flags.string("recognizer", "pocketsphinx", "For --wer, as in python -m wideband.evaluate.wer.")
-    flags.string("deepspeech_checkpoint", None, "For --recognizer=deepspeech.")
+    for setting in _SETTINGS:
+        recognizer = setting.partition("_")[0]
+        flags.string(setting, None, f"For --recognizer={recognizer}, in the same way.")
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
@@ -66,8 +73,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     require(names)
     recognizer = None
     if flags.wer:
-        checkpoint = flags.deepspeech_checkpoint
-        settings = {"deepspeech_checkpoint": checkpoint} if checkpoint else {}
+        settings = {name: flags[name].value for name in _SETTINGS if flags[name].value is not None}
         recognizer = words.create(flags.recognizer, **settings)
     options = Options(
         data=Path(flags.data) if flags.data else None,

@@ -40,7 +40,10 @@ def define_flags(flags: Flags) -> None:
         "Metric to compare; repeatable. Default: snr and lsd, and with a cutoff lsd_lf and lsd_hf.",
     )
     flags.number(
-        "cutoff_hz", None, "Highest frequency of the input, for lsd_lf and lsd_hf.", lower_bound=0
+        "cutoff_hz",
+        None,
+        "Highest frequency of the input, for the metrics of its low and high band.",
+        lower_bound=0,
     )
     flags.choice(
         "resample",

@@ -9,7 +9,7 @@ from ..command.tables import markdown_table, text_table
 from . import figures, report, results
 from .measurement import Outcome
 from .metrics import statistics
-from .words import word_errors
+from .words import Recognizer, word_errors
 
 
 class Evaluated:
@@ -19,7 +19,7 @@ class Evaluated:
         outcome: the metrics of the recordings, from `measure_split`.
         systems: the systems in the order of the tables.
         facts: how they were measured.
-        recognizer: name of the recognizer; "" for none.
+        recognizer: the recognizer, if there are transcripts.
         folder: where `write` writes the files.
         curves: the training curves of the run, if there are any.
     """
@@ -29,21 +29,22 @@ class Evaluated:
         outcome: Outcome,
         systems: Sequence[str],
         facts: report.Facts,
-        recognizer: str,
+        recognizer: Recognizer | None,
         folder: Path,
         curves: Path,
     ) -> None:
         self._outcome, self._facts, self._folder, self._curves = outcome, facts, folder, curves
+        values = {system: [] for system in ("reference", *systems)}
+        for row in outcome.rows:
+            values[row.system].append(row.values)
+        # The reference is measured only by metrics that need none.
         self._means = {
-            system: statistics.summarize_rows(
-                [row.values for row in outcome.rows if row.system == system]
-            )
-            for system in systems
+            system: statistics.summarize_rows(each) for system, each in values.items() if each
         }
         self._words = None
-        if outcome.transcripts:
+        if recognizer and outcome.transcripts:
             totals = {name: word_errors.total(each) for name, each in outcome.transcripts.items()}
-            self._words = word_errors.Transcribed(recognizer, totals)
+            self._words = word_errors.Transcribed(recognizer.name, recognizer.normalizer, totals)
 
     @property
     def left_out(self) -> dict[str, str]:

@@ -18,10 +18,12 @@ from ..upsample.loading import check, find_record
 from . import metrics, report
 from .evaluated import Evaluated
 from .measurement import Outcome, measure_split
-from .words import Recognizer, word_errors
+from .words import Recognizer
 
-# The metrics of the report: SNR and LSD, both also in Kuleshov's form, and the LSD of each band.
+# The metrics of the report: SNR and LSD, both also in Kuleshov's form, the LSD of each band, and
+# the level of the restored band.
 METRICS = ("snr", "segmental_snr", "lsd", "lsd_kuleshov", "lsd_lf", "lsd_hf")
+METRICS += tuple(metrics.level.METRICS)
 # Further metrics, which take seconds per recording.
 QUALITY = tuple(metrics.perceptual.METRICS)
 
@@ -121,9 +123,8 @@ def evaluate_run(run: str, options: Options, command: str) -> Evaluated:
         recordings=options.recordings,
     )
     facts = _facts(evaluation, outcome, systems[evaluation.record.model], command)
-    recognizer = options.recognizer.name if options.recognizer else ""
     output, curves = evaluation.output, evaluation.curves
-    return Evaluated(outcome, list(systems), facts, recognizer, output, curves)
+    return Evaluated(outcome, list(systems), facts, options.recognizer, output, curves)
 
 
 def _check_folders(run: str, folder: Path, record: Record, options: Options) -> None:
@@ -145,7 +146,8 @@ def _find_dataset(run: str, record: Record, options: Options) -> Dataset:
     dataset = Dataset(data)
     _check_fit(record, run, dataset, "choose another --data")
     dataset.shards(options.split)
-    if options.recognizer and not any(map(word_errors.normalize, dataset.texts(options.split))):
+    recognizer, texts = options.recognizer, dataset.texts(options.split)
+    if recognizer and not any(map(recognizer.normalizer, texts)):
         raise UserError(
             f"{data}: no recording of the {options.split} split has a text with words; "
             "leave out --wer, or choose another --split or --data"

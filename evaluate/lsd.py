@@ -1,4 +1,4 @@
-"""Log-spectral and phase distances between a folder of estimates and their references.
+"""Distances of spectra and phases, and levels, of a folder of estimates and their references.
 
 python -m wideband.evaluate.lsd --references=clean --estimates=upsampled --output=lsd.csv
 """
@@ -6,10 +6,11 @@ python -m wideband.evaluate.lsd --references=clean --estimates=upsampled --outpu
 import sys
 
 from ..command.run import Command
-from .metrics import phase, spectral
+from .metrics import level, phase, spectral
 from .score import Score
 
-_score = Score("lsd.csv", spectral.METRICS | phase.METRICS, default=spectral.METRICS)
+_spectra = spectral.METRICS | level.METRICS
+_score = Score("lsd.csv", _spectra | phase.METRICS, default=_spectra)
 command = Command(
     "python -m wideband.evaluate.lsd", _score.define_flags, _score.main, help=str(__doc__)
 )

@@ -29,7 +29,7 @@ CLIPS = 4
 
 @dataclass(frozen=True)
 class Row:
-    """The metrics of one recording and one system."""
+    """The metrics of one recording and one system, or of its reference."""
 
     name: str
     start_seconds: float
@@ -110,11 +110,12 @@ def measure_split(
                 names=names,
             )
             values = dict(zip(estimates, pool.map(measure, estimates.values()), strict=True))
-            outcome.rows += _rows(example, values, dataset.sample_rate)
+            alone = _reference_values(example, dataset, names)
+            outcome.rows += _rows(example, alone | values, dataset.sample_rate)
             if number in shown:
                 outcome.clips.append(_clip(example, estimates, values, dataset))
             waves = {"reference": example.high, **estimates}
-            if scores and _has_words(example, dataset):
+            if recognizer and scores and _has_words(example, dataset, recognizer):
                 versions = {system: (wave, dataset.sample_rate) for system, wave in waves.items()}
                 scores.add({example.name: versions}, {example.name: example.text})
             if recordings:
@@ -123,6 +124,21 @@ def measure_split(
     if scores:
         outcome.transcripts, outcome.left_out = scores.transcripts, scores.left_out
     return outcome
+
+
+def _reference_values(
+    example: "Example", dataset: Dataset, names: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Measures the reference by the metrics that need none; the others are nan.
+
+    Returns:
+        {"reference": metric -> value}; empty if all metrics need a reference.
+    """
+    alone = [name for name in names if not metrics.METRICS[name].needs_reference]
+    if not alone:
+        return {}
+    values = metrics.evaluate(example.high, example.high, dataset.sample_rate, names=alone)
+    return {"reference": dict.fromkeys(names, float("nan")) | values}
 
 
 def _upsample(
@@ -137,9 +153,9 @@ def _upsample(
     return wave
 
 
-def _has_words(example: "Example", dataset: Dataset) -> bool:
+def _has_words(example: "Example", dataset: Dataset, recognizer: Recognizer) -> bool:
     """Whether an example is a whole recording whose text has words."""
-    return dataset.is_whole(example) and bool(word_errors.normalize(example.text))
+    return dataset.is_whole(example) and bool(recognizer.normalizer(example.text))
 
 
 def _rows(

@@ -1,9 +1,10 @@
-"""PESQ, STOI and ViSQOL of a folder of estimates against a folder of references.
+"""PESQ, STOI, ViSQOL and DNSMOS of a folder of estimates against a folder of references.
 
 python -m wideband.evaluate.quality --references=clean --estimates=upsampled --output=quality.csv
 
 They need optional packages: pip install '.[evaluate]' in wideband's folder. If a metric does not
-apply to a recording, such as PESQ at 22.05 kHz, the table says so.
+apply to a recording, such as PESQ at 22.05 kHz, the table says so. DNSMOS hears the estimates
+alone; for the scores of the references, give their folder as --estimates too.
 """
 
 import sys

@@ -73,7 +73,8 @@ def render(
 
     Args:
         facts: what was trained and measured, and how.
-        systems: system -> metric -> mean, baselines first; all systems have the same metrics.
+        systems: system -> metric -> mean, baselines first; all systems have the same metrics. The
+            row "reference" has what a perfect estimate reaches, and is never the best.
         curves: training curves as a PNG.
         clips: recordings to listen to; each is cut to its first `CLIP_SECONDS`.
         words: the word errors of the references and the systems.
@@ -89,11 +90,12 @@ def render(
         lstrip_blocks=True,
     )
     names = list(next(iter(systems.values())))
+    compared = _without_reference(systems)
     return environment.get_template("report.html.j2").render(
         facts=facts,
         fact_rows=_fact_rows(facts),
         metrics={name: METRICS[name] for name in names},
-        left_out=sum(mean.left_out for means in systems.values() for mean in means.values()),
+        left_out=sum(mean.left_out for means in compared.values() for mean in means.values()),
         rows=_table(systems),
         words=words and _words(words),
         curves=curves and _data_uri(curves, "image/png"),
@@ -134,23 +136,36 @@ def _fact_rows(facts: Facts) -> dict[str, str]:
     }
 
 
+def _without_reference(
+    systems: Mapping[str, Mapping[str, Mean]],
+) -> dict[str, Mapping[str, Mean]]:
+    return {system: means for system, means in systems.items() if system != "reference"}
+
+
 def _table(systems: Mapping[str, Mapping[str, Mean]]) -> list[dict]:
     """Returns rows of cells: mean, interval, and whether the mean is the best of its column."""
+    compared = _without_reference(systems)
     rows = []
     for system, means in systems.items():
         cells = []
         for name, mean in means.items():
-            column = [other[name].mean for other in systems.values() if other[name].files]
-            best = (max if METRICS[name].higher_is_better else min)(column, default=None)
+            column = [other[name].mean for other in compared.values() if other[name].files]
+            best = system in compared and mean.mean == METRICS[name].best(column)
             value, _, interval = format_mean(name, mean).partition(" ")
-            cells.append({"value": value, "interval": interval, "best": mean.mean == best})
+            cells.append({"value": value, "interval": interval, "best": best})
         rows.append({"system": system, "cells": cells})
     return rows
 
 
 def _words(words: Transcribed) -> dict[str, Any]:
     header, rows = word_table(words.totals)
-    return {"recognizer": words.recognizer, "header": header, "rows": rows}
+    description = words.normalizer.description
+    return {
+        "recognizer": words.recognizer,
+        "normalization": description,
+        "header": header,
+        "rows": rows,
+    }
 
 
 def _level_differences(clips: Sequence[Clip], facts: Facts) -> str | None:

@@ -15,8 +15,7 @@ _INTERVAL = {"level": LEVEL, "bootstrap_samples": SAMPLES}
 def metric_header(name: str) -> str:
     """Returns the heading of a metric's column: convention, unit, and which direction is better."""
     metric = METRICS[name]
-    better = "higher" if metric.higher_is_better else "lower"
-    return f"{metric.label}, {metric.unit}, {better} is better"
+    return f"{metric.label}, {metric.unit}, {metric.direction}"
 
 
 def format_mean(name: str, mean: Mean) -> str:

@@ -1,4 +1,4 @@
-r"""Word error rates of folders of recordings with known texts.
+r"""Word and character error rates of folders of recordings with known texts.
 
 python -m wideband.evaluate.wer --transcripts=manifest.csv --recordings=reference \
     --recordings=upsampled --recognizer=pocketsphinx --output=wer.csv
@@ -18,10 +18,11 @@ from ..command.tables import text_table
 from .transcripts import Transcripts
 
 if TYPE_CHECKING:
+    from .words import Recognizer
     from .words.word_errors import Total, Transcript
 
 # Flags that are passed to the recognizer.
-_SETTINGS = ("grammar", "deepspeech_checkpoint", "scorer", "timeout_seconds")
+_SETTINGS = ("whisper_model", "grammar", "deepspeech_checkpoint", "scorer", "timeout_seconds")
 
 
 def define_flags(flags: Flags) -> None:
@@ -45,8 +46,14 @@ def define_flags(flags: Flags) -> None:
     flags.string(
         "recognizer",
         "pocketsphinx",
-        "pocketsphinx, deepspeech, or cmd: and a command that takes the path of a wav file and "
-        "prints its text, such as 'cmd:whisper-cli --no-timestamps --no-prints {}'.",
+        "pocketsphinx, whisper, deepspeech, or cmd: and a command that takes the path of a wav "
+        "file and prints its text, such as 'cmd:whisper-cli --no-timestamps --no-prints {}'.",
+    )
+    flags.string(
+        "whisper_model",
+        None,
+        "For whisper: folder of a model for faster-whisper, or the name of one that is already in "
+        "its cache, such as small; default base.",
     )
     flags.string("grammar", None, "For pocketsphinx: JSGF grammar of all possible sentences.")
     flags.string(
@@ -94,7 +101,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
         system: word_errors.total(each, flags.seed) for system, each in scores.transcripts.items()
     }
     try:
-        _write(output, flags, scores.transcripts, totals, recognizer.name, lost)
+        _write(output, flags, scores.transcripts, totals, recognizer, lost)
     # The results are shown even if they cannot be written.
     finally:
         print(f"{text_table(*word_errors.table(totals))}\nrecognizer: {recognizer.name}")
@@ -107,12 +114,11 @@ def _write(
     flags: Flags,
     transcripts: "Mapping[str, Sequence[Transcript]]",
     totals: "Mapping[str, Total]",
-    recognizer: str,
+    recognizer: "Recognizer",
     lost: Mapping[str, str],
 ) -> None:
     from ..command.files import write_csv
     from . import results
-    from .words import word_errors
 
     rows = [
         {"system": system, **each.row()}
@@ -127,8 +133,8 @@ def _write(
         split=flags.split,
         recordings=flags.recordings,
         left_out=lost,
-        recognizer=recognizer,
-        normalization=word_errors.normalization(),
+        recognizer=recognizer.name,
+        normalization=recognizer.normalizer.steps(),
         seed=flags.seed,
     )
 

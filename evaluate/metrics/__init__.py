@@ -14,8 +14,9 @@ Metrics
 -------
 - `wave`: SNR, segmental SNR, SI-SNR, mean square errors.
 - `spectral`: the log-spectral distances.
+- `level`: the level of the high band, overall and where it is loudest.
 - `phase`: the anti-wrapped phase distances.
-- `perceptual`: WB-PESQ, STOI, ViSQOL, with optional packages.
+- `perceptual`: WB-PESQ, STOI, ViSQOL and DNSMOS, with optional packages.
 - `bands`: the modern LSD and level differences, band by band, for figures.
 - `statistics`: means over files with intervals, and paired comparisons of systems.
 
@@ -28,9 +29,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...command import UserError
-from . import perceptual, phase, spectral, wave
+from . import level, perceptual, phase, spectral, wave
 from .base import Metric, NotApplicableError, validate
-from .perceptual import pesq, require, stoi, visqol_audio, visqol_speech
+from .level import level_hf, level_hf_loud
+from .perceptual import dnsmos_ovrl, dnsmos_p808, pesq, require, stoi, visqol_audio, visqol_speech
 from .phase import apd_gd, apd_iaf, apd_ip
 from .spectral import (
     lsd,
@@ -51,7 +53,11 @@ __all__ = [
     "apd_gd",
     "apd_iaf",
     "apd_ip",
+    "dnsmos_ovrl",
+    "dnsmos_p808",
     "evaluate",
+    "level_hf",
+    "level_hf_loud",
     "lsd",
     "lsd_bini",
     "lsd_frame_ln",
@@ -79,6 +85,7 @@ __all__ = [
 METRICS: dict[str, Metric] = {
     **wave.METRICS,
     **spectral.METRICS,
+    **level.METRICS,
     **phase.METRICS,
     **perceptual.METRICS,
 }
@@ -98,7 +105,7 @@ def measure(
         reference: shape (n,) or (n, channels).
         estimate: the same shape.
         sample_rate: of both waves, in Hz.
-        cutoff_hz: the input's highest frequency, for `lsd_lf` and `lsd_hf`.
+        cutoff_hz: the input's highest frequency, for the metrics of its low and high band.
 
     Raises:
         NotApplicableError: the metric is not defined for these waves.
@@ -125,7 +132,7 @@ def evaluate(
         reference: shape (n,) or (n, channels).
         estimate: the same shape.
         sample_rate: of both waves, in Hz.
-        cutoff_hz: the input's highest frequency, for `lsd_lf` and `lsd_hf`.
+        cutoff_hz: the input's highest frequency, for the metrics of its low and high band.
         names: keys of `METRICS`; by default all but those that need an optional package, or a
             cutoff if there is none.
 
@@ -140,7 +147,7 @@ def evaluate(
         names = [
             name
             for name, metric in METRICS.items()
-            if not metric.package and (cutoff_hz is not None or "cutoff_hz" not in metric.needs)
+            if not metric.packages and (cutoff_hz is not None or "cutoff_hz" not in metric.needs)
         ]
     values = {}
     for name in names:

@@ -1,7 +1,7 @@
 """Code that all metrics share: their table row, checks of waves, channels and patches."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec
 
@@ -25,11 +25,25 @@ class Metric:
     function: Callable[..., float]
     label: str  # with the name of the convention, short enough for a column heading
     unit: str
-    higher_is_better: bool
+    higher_is_better: bool | None  # None if 0 is best
     digits: int  # decimals worth printing
     definition: str  # one plain sentence
     needs: tuple[str, ...] = ()  # keyword arguments besides the waves
-    package: str = ""  # import name of the optional package that computes it
+    packages: tuple[str, ...] = ()  # import names of the optional packages that compute it
+    needs_reference: bool = True  # False if the metric judges the estimate alone
+
+    @property
+    def direction(self) -> str:
+        """Which values are better, for headings."""
+        if self.higher_is_better is None:
+            return "0 is best"
+        return f"{'higher' if self.higher_is_better else 'lower'} is better"
+
+    def best(self, values: Iterable[float]) -> float | None:
+        """Returns the best of several values; None if there are none."""
+        if self.higher_is_better is None:
+            return min(values, key=abs, default=None)
+        return (max if self.higher_is_better else min)(values, default=None)
 
 
 def validate_wave(role: str, wave: np.ndarray) -> None:

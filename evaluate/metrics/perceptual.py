@@ -2,8 +2,8 @@
 
 Conventions
 -----------
-Those of `metrics`. Levels do not matter: PESQ and ViSQOL scale the estimate to the reference, STOI
-does that in each band. PESQ and ViSQOL also undo a delay.
+Those of `metrics`. Levels do not matter to those with a reference: PESQ and ViSQOL scale the
+estimate to it, STOI does that in each band. PESQ and ViSQOL also undo a delay.
 
 A metric that is not defined raises `NotApplicableError`: at another sample rate, for silence, for
 waves that are too short. Nothing is resampled to make a metric apply, except for `visqol_audio`.
@@ -17,12 +17,18 @@ Metrics
 - `visqol_speech`: ViSQOL v3 in speech mode at 16 kHz, 1 to 5, with the same package. The polynomial
   maps the similarity to a score, scaled so that a perfect estimate has 5. The newer mapping, a
   lattice network, yields other numbers.
+- `dnsmos_p808`, `dnsmos_ovrl`: DNSMOS at 16 kHz, about 1 to 5, with the package speechmos. Networks
+  of Microsoft predict from the estimate alone what listeners said about noisy and denoised speech,
+  in tests of ITU-T P.808 (overall quality) and of P.835 (overall quality after signal and noise).
+  They do not know what was said: wrong sounds that are clear score well. A perfect estimate has the
+  score of the reference, whatever that is. `dnsmos_ovrl` hardly notices a missing high band.
 
 The package visqol-python is a port of Google's C++. According to its own report, audio mode has
 equal scores for nine of ten of Google's conformance files, and differs by 1e-4 for the tenth.
 """
 
 import functools
+import hashlib
 import importlib.util
 import threading
 import warnings
@@ -37,6 +43,10 @@ from .base import Metric, NotApplicableError, mean_over_channels
 # The packages are not thread-safe: PESQ's C code has globals, ViSQOL's loops start threads.
 _ONE_AT_A_TIME = threading.Lock()
 _TOO_SHORT = "it has less than about 0.4 seconds of sound"
+# speechmos does not name the packages that it needs.
+_DNSMOS_PACKAGES = ("speechmos", "onnxruntime", "librosa")
+# Checksum of a wave -> its scores. The package computes all of them at once, in seconds.
+_dnsmos_scores: dict[bytes, dict[str, float]] = {}
 
 
 def require(names: Iterable[str]) -> None:
@@ -46,11 +56,12 @@ def require(names: Iterable[str]) -> None:
         UserError: one of them is not.
     """
     for metric in (METRICS[name] for name in names if name in METRICS):
-        if importlib.util.find_spec(metric.package) is None:
-            raise UserError(
-                f"{metric.label} needs the package {metric.package}, which is not installed: "
-                "pip install '.[evaluate]' in wideband's folder"
-            )
+        for package in metric.packages:
+            if importlib.util.find_spec(package) is None:
+                raise UserError(
+                    f"{metric.label} needs the package {package}, which is not installed: "
+                    "pip install '.[evaluate]' in wideband's folder"
+                )
 
 
 @mean_over_channels
@@ -164,6 +175,48 @@ def visqol_speech(reference: np.ndarray, estimate: np.ndarray, sample_rate: int)
     return _visqol("speech", reference, estimate, sample_rate)
 
 
+def dnsmos_p808(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
+    """Computes DNSMOS P.808 of the estimate (Reddy et al. 2021), as a mean opinion score.
+
+    The network hears windows of 9.01 seconds, one each second, and the score is their mean. A
+    shorter wave is repeated. Samples beyond full scale are clipped, as in a file of 16 bits. Levels
+    do not matter.
+
+    Args:
+        reference: shape (n,) or (n, channels); without influence.
+        estimate: the same shape.
+        sample_rate: 16000.
+
+    Raises:
+        NotApplicableError: another sample rate, or a silent estimate.
+        UserError: the package is not installed.
+    """
+    return _dnsmos(reference, estimate, sample_rate, "p808_mos")
+
+
+def dnsmos_ovrl(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
+    """Computes the overall score of DNSMOS P.835 (Reddy et al. 2022).
+
+    Level matters. For everything else, see `dnsmos_p808`.
+    """
+    return _dnsmos(reference, estimate, sample_rate, "ovrl_mos")
+
+
+@mean_over_channels
+def _dnsmos(reference: np.ndarray, estimate: np.ndarray, sample_rate: int, key: str) -> float:
+    _check_rate(sample_rate, 16000)
+    if not estimate.any():
+        raise NotApplicableError("the estimate is silent")
+    require(["dnsmos_p808"])
+    from speechmos import dnsmos
+
+    checksum = hashlib.sha256(estimate.tobytes()).digest()
+    with _ONE_AT_A_TIME:
+        if checksum not in _dnsmos_scores:
+            _dnsmos_scores[checksum] = dnsmos.run(np.clip(estimate, -1, 1), sample_rate)
+    return float(_dnsmos_scores[checksum][key])
+
+
 def _check_rate(sample_rate: int, needed: int) -> None:
     if sample_rate != needed:
         raise NotApplicableError(f"it needs {needed} Hz, not {sample_rate} Hz")
@@ -208,7 +261,7 @@ METRICS: dict[str, Metric] = {
         2,
         "Perceptual quality of speech at 16 kHz, ITU-T P.862.2; at most 4.64.",
         ("sample_rate",),
-        "pesq",
+        ("pesq",),
     ),
     "stoi": Metric(
         stoi,
@@ -218,7 +271,7 @@ METRICS: dict[str, Metric] = {
         3,
         "Short-time objective intelligibility in the bands up to 4.3 kHz.",
         ("sample_rate",),
-        "pystoi",
+        ("pystoi",),
     ),
     "visqol_audio": Metric(
         visqol_audio,
@@ -228,7 +281,7 @@ METRICS: dict[str, Metric] = {
         2,
         "ViSQOL v3 of both waves resampled to 48 kHz; at most 4.73.",
         ("sample_rate",),
-        "visqol",
+        ("visqol",),
     ),
     "visqol_speech": Metric(
         visqol_speech,
@@ -238,6 +291,29 @@ METRICS: dict[str, Metric] = {
         2,
         "ViSQOL v3 at 16 kHz with the polynomial mapping; at most 5.",
         ("sample_rate",),
-        "visqol",
+        ("visqol",),
+    ),
+    "dnsmos_p808": Metric(
+        dnsmos_p808,
+        "DNSMOS (P.808)",
+        "MOS",
+        True,
+        2,
+        "Quality of speech at 16 kHz, predicted from the estimate alone; compare it with that of "
+        "the reference.",
+        ("sample_rate",),
+        _DNSMOS_PACKAGES,
+        needs_reference=False,
+    ),
+    "dnsmos_ovrl": Metric(
+        dnsmos_ovrl,
+        "DNSMOS (P.835, overall)",
+        "MOS",
+        True,
+        2,
+        "The same for noisy speech; it hardly notices a missing high band.",
+        ("sample_rate",),
+        _DNSMOS_PACKAGES,
+        needs_reference=False,
     ),
 }

@@ -70,7 +70,7 @@ def lsd_lf(
     Raises:
         UserError: the cutoff leaves one of the bands empty.
     """
-    band = slice(None, _first_high_bin(cutoff_hz, sample_rate))
+    band = slice(None, first_high_bin(cutoff_hz, sample_rate))
     return _frame_distance(reference, estimate, log10_ratio, band=band)
 
 
@@ -79,7 +79,7 @@ def lsd_hf(
     reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float, sample_rate: int
 ) -> float:
     """Computes the modern LSD above the input's cutoff: the restored band. See `lsd_lf`."""
-    band = slice(_first_high_bin(cutoff_hz, sample_rate), None)
+    band = slice(first_high_bin(cutoff_hz, sample_rate), None)
     return _frame_distance(reference, estimate, log10_ratio, band=band)
 
 
@@ -235,7 +235,12 @@ def _kuleshov(reference: np.ndarray, estimate: np.ndarray) -> float:
     return min(float(np.mean(np.sqrt(squares / frames + 1e-8))), 10.0)
 
 
-def _first_high_bin(cutoff_hz: float, sample_rate: int) -> int:
+def first_high_bin(cutoff_hz: float, sample_rate: int) -> int:
+    """Returns the first bin at or above a cutoff; see `lsd_lf`.
+
+    Raises:
+        UserError: the cutoff leaves one of the bands empty.
+    """
     bins = WINDOW // 2 + 1
     first = int(bins * 2 * cutoff_hz / sample_rate)
     if not 0 < first < bins:

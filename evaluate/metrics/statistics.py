@@ -34,7 +34,8 @@ class Difference(NamedTuple):
     first: str
     second: str
     mean: Mean  # over files, of the second system's value minus the first one's
-    better: str | None  # the better system, if the interval excludes zero
+    # The better system, if the interval excludes zero and the metric has a direction.
+    better: str | None
     verdict: str
 
 
@@ -179,6 +180,10 @@ def difference(
         return Difference(metric, first, second, mean, None, f"too few {unit} to tell")
     if mean.low <= 0 <= mean.high:
         return Difference(metric, first, second, mean, None, "no real difference")
+    if METRICS[metric].higher_is_better is None:
+        # The two means say which system is closer to 0; on either side of it, their difference
+        # does not.
+        return Difference(metric, first, second, mean, None, "real difference")
     better = second if (mean.mean > 0) == METRICS[metric].higher_is_better else first
     return Difference(metric, first, second, mean, better, f"{better} better")
 

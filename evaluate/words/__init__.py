@@ -2,9 +2,11 @@
 
 - `base`: the interface, `Recognizer`.
 - `sphinx`: PocketSphinx, the default.
+- `whisper`: OpenAI's Whisper.
 - `program`: any program, as `cmd:...`.
 - `deepspeech`: features, network and checkpoint of Mozilla's DeepSpeech 0.9.3; `ctc` has its
   alphabet, loss and beam search. `python -m wideband.train.deepspeech` trains a small one.
+- `normalization`: brings texts into a form in which they can be compared.
 - `word_errors`: compares recognized texts with transcripts; `scores` does so for recordings.
 
 `create` makes a recognizer from its name.
@@ -21,8 +23,9 @@ from ...command.run import quiet_tensorflow
 from .base import Recognizer
 from .program import Program
 from .sphinx import PocketSphinx
+from .whisper import Whisper
 
-__all__ = ["RECOGNIZERS", "PocketSphinx", "Program", "Recognizer", "create"]
+__all__ = ["RECOGNIZERS", "PocketSphinx", "Program", "Recognizer", "Whisper", "create"]
 
 
 def _deepspeech(deepspeech_checkpoint: str | None = None, scorer: str | None = None) -> Recognizer:
@@ -50,6 +53,7 @@ _PROGRAM = "cmd:COMMAND"
 # name -> function that makes the recognizer; its keyword arguments are the recognizer's settings.
 RECOGNIZERS: dict[str, Callable[..., Recognizer]] = {
     "pocketsphinx": PocketSphinx,
+    "whisper": Whisper,
     "deepspeech": _deepspeech,
     _PROGRAM: Program,
 }

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from ...command import UserError
+from .normalization import Normalizer
 
 
 class RecognitionError(UserError):
@@ -17,6 +18,7 @@ class Recognizer(Protocol):
 
     name: str  # with version and settings, for reports
     sample_rate: int  # of the waves it takes, in Hz
+    normalizer: Normalizer  # of its texts and the transcripts
 
     def transcribe(self, waves: Sequence[np.ndarray]) -> Iterable[str | RecognitionError]:
         """Recognizes what is said in recordings.

@@ -21,6 +21,7 @@ import tensorflow as tf
 from ...command import UserError
 from ...models import weights
 from . import ctc
+from .normalization import SPELLED
 
 SAMPLE_RATE = 16000
 WINDOW = 512  # samples, 32 ms
@@ -229,6 +230,7 @@ class DeepSpeech:
     """
 
     sample_rate = SAMPLE_RATE
+    normalizer = SPELLED
 
     def __init__(self, network: keras.Model, scorer: Path | None = None) -> None:
         self.name = f"deepspeech, {network.count_params():,} parameters, beam {ctc.BEAM_WIDTH}"

@@ -21,6 +21,7 @@ from ...command import UserError
 from ...command.hidden import hidden_folder
 from ...command.signals import at_end
 from .base import RecognitionError
+from .normalization import SPELLED
 
 
 class Program:
@@ -37,6 +38,7 @@ class Program:
     """
 
     sample_rate = 16000
+    normalizer = SPELLED
 
     def __init__(self, command: str, timeout_seconds: float = 600.0) -> None:
         self.name = f"cmd:{command}"

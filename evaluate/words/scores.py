@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ... import audio
 from ...command import UserError
 from .base import RecognitionError, Recognizer
-from .word_errors import Transcript, count, normalize
+from .word_errors import Transcript, count
 
 _BATCH = 64  # recordings in memory at a time
 # A recognizer that fails on the first recordings fails on all of them.
@@ -55,6 +55,7 @@ class Scores:
         Raises:
             UserError: the recognizer fails for another reason than a recording.
         """
+        normalize = self._recognizer.normalizer
         references = {name: normalize(texts[name]) for name in recordings}
         for name in [name for name, reference in references.items() if not reference]:
             self.left_out[name] = "its transcript has no words; correct it"
@@ -96,7 +97,7 @@ class Scores:
                 self._check_patience(text)
                 return
         for system, text in row.items():
-            hypothesis = normalize(str(text))
+            hypothesis = self._recognizer.normalizer(str(text))
             transcript = Transcript(name, reference, hypothesis, count(reference, hypothesis))
             self.transcripts.setdefault(system, []).append(transcript)
 

@@ -17,6 +17,7 @@ import numpy as np
 from ... import audio
 from ...command import UserError, workers
 from ...command.hidden import hidden_folder
+from .normalization import SPELLED
 
 # The decoder of a worker process.
 _decoder: Any = None
@@ -34,6 +35,7 @@ class PocketSphinx:
     """
 
     sample_rate = 16000
+    normalizer = SPELLED
 
     def __init__(self, grammar: str | None = None) -> None:
         _import_pocketsphinx()

@@ -56,6 +56,7 @@ def test_the_numbers_are_those_of_the_wave_degraded_and_upsampled(evaluated, dat
                 "snr": metrics.snr(example.high, estimate),
                 "lsd": metrics.lsd(example.high, estimate),
                 "lsd_hf": metrics.lsd_hf(example.high, estimate, 2000, 16000),
+                "level_hf_loud": metrics.level_hf_loud(example.high, estimate, 2000, 16000),
             }
             for name, value in expected.items():
                 row = table[example.name, system]
@@ -241,29 +242,42 @@ def test_whole_recordings_with_a_text_are_recognized(run, spoken, tmp_path, call
     assert record["systems"]["reference"]["wer"] == 0.5
     assert record["recognizer"] == recognizer
     assert "Word error rate" in (folder / "report.html").read_text()
+    assert record["normalization"][0].startswith("jiwer ")
     assert out.count("0.500 [0.500, 0.500]") == 3
+    # One of eleven characters is missing.
+    assert out.count("0.091 [0.091, 0.091]") == 3
 
 
 @pytest.mark.usefixtures("plain_spectrograms")
 def test_quality_and_the_low_band_of_the_recording_can_be_measured(
-    evaluated, run, data, tmp_path, call, rows
+    evaluated, run, make_dataset, noise, tmp_path, call, rows
 ):
     folder = shutil.copytree(run, tmp_path / "run")
-    flags = ["--low_band=recording", "--quality", "--baselines=spline"]
+    # Repeated 16 times, this length just fills one of DNSMOS's slow windows.
+    high = noise(9216)
+    example = shards.Example("a.wav", "someone", "", 0.0, high, degrade.decimate(high, 4))
+    data = make_dataset(tmp_path / "data", {"test": [example]})
+    flags = ["--low_band=recording", "--quality", "--baselines=spline", f"--data={data}"]
     code, _, err = call(command, f"--run={folder}", *flags)
     assert code == 0, err
     table = rows(folder / "evaluation.csv")
-    assert {"pesq", "stoi", "visqol_audio", "visqol_speech"} <= set(table[0])
-    example = next(iter(Dataset(data).examples("test")))
-    row = next(
-        each for each in table if (each["name"], each["system"]) == (example.name, "audiounet")
-    )
+    quality = {"pesq", "stoi", "visqol_audio", "visqol_speech", "dnsmos_p808", "dnsmos_ovrl"}
+    assert quality <= set(table[0])
+    reference, _, row = table
     estimate, _ = load(run).upsample(example.low, 4000, keep_low_band=True)
     assert float(row["snr"]) == pytest.approx(metrics.snr(example.high, estimate), rel=1e-3)
     expected = metrics.pesq(example.high, estimate, 16000)
     assert float(row["pesq"]) == pytest.approx(expected, rel=1e-3)
-    assert "the recording&#39;s" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert "the recording&#39;s" in page
     assert "the network&#39;s" in (evaluated[0] / "report.html").read_text()
+    # The reference is measured where that needs no reference.
+    assert [each["system"] for each in table] == ["reference", "spline", "audiounet"]
+    alone = metrics.dnsmos_p808(example.high, example.high, 16000)
+    assert float(reference["dnsmos_p808"]) == pytest.approx(alone, rel=1e-3)
+    assert (reference["snr"], reference["pesq"]) == ("nan", "nan")
+    assert '<th scope="row">reference</th>' in page
+    assert "reference" not in {each["system"] for each in rows(evaluated[0] / "evaluation.csv")}
     assert not {"pesq", "stoi"} & set(rows(evaluated[0] / "evaluation.csv")[0])
 
 

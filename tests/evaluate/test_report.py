@@ -139,6 +139,20 @@ def test_the_best_of_a_column_follows_the_direction_of_its_metric():
     assert "[15.10, 16.20]" in "".join(text for _, text in cells)
 
 
+def test_a_level_is_best_near_0_and_the_reference_is_never_best():
+    systems = {
+        "reference": {"level_hf": summarize([np.nan]), "dnsmos_p808": Mean(3.7, 3.6, 3.8, 9, 0)},
+        "spline": {"level_hf": Mean(-19, -20, -18, 9, 0), "dnsmos_p808": Mean(3, 2.9, 3.1, 9, 0)},
+        "ours": {"level_hf": Mean(3, 2, 4, 9, 0), "dnsmos_p808": Mean(2.8, 2.7, 2.9, 9, 0)},
+    }
+    page = Page(render(systems=systems))
+    assert [text.split()[0] for kind, text in page.cells if kind == "best"] == ["3.00", "3.0"]
+    assert "dB, 0 is best" in page.text
+    # The reference has no level.
+    assert "values that are not finite" not in page.text
+    assert METRICS["dnsmos_p808"].definition in page.text
+
+
 def test_a_column_without_values_has_no_best_and_left_out_values_are_counted():
     nothing = summarize([np.inf] * 3)
     page = Page(render(systems={"a": {"snr": nothing}, "b": {"snr": Mean(1, 0, 2, 2, 0)}}))

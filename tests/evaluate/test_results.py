@@ -34,6 +34,7 @@ def test_a_difference_is_formatted_with_signs():
 def test_a_heading_names_convention_unit_and_direction():
     assert results.metric_header("lsd_kuleshov") == "LSD (Kuleshov), ln, lower is better"
     assert results.metric_header("snr") == "SNR, dB, higher is better"
+    assert results.metric_header("level_hf") == "Level-HF, dB, 0 is best"
 
 
 def test_a_summary_is_strict_json_with_facts_and_units(tmp_path):

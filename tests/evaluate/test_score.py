@@ -48,7 +48,7 @@ def run(call):
             ["lsd", "lsd_kuleshov", "lsd_bini", "lsd_frame_ln", "lsd_ssr_eval", "lsd_tfnet"],
         ),
         ("lsd", ["--metric=apd_gd", "--metric=lsd"], ["apd_gd", "lsd"]),
-        ("lsd", ["--cutoff_hz=2000"], list(metrics.spectral.METRICS)),
+        ("lsd", ["--cutoff_hz=2000"], [*metrics.spectral.METRICS, *metrics.level.METRICS]),
     ],
 )
 def test_every_pair_is_measured_and_summarized(
@@ -315,7 +315,7 @@ def test_a_missing_package_is_one_line_that_says_how_to_install_it(
 def test_every_metric_is_a_choice_of_one_command():
     choices = {
         "snr": metrics.wave.METRICS,
-        "lsd": metrics.spectral.METRICS | metrics.phase.METRICS,
+        "lsd": metrics.spectral.METRICS | metrics.level.METRICS | metrics.phase.METRICS,
         "quality": metrics.perceptual.METRICS,
     }
     assert {name for table in choices.values() for name in table} == set(metrics.METRICS)

@@ -69,16 +69,19 @@ def test_systems_appear_side_by_side_in_the_table_and_in_the_files(
     code, out, err = call(wer.command, *flags)
     assert code == 0, err
 
+    zero = ["0", "0", "0"]
+    high, middle, low = "it is high", "the middle", "low"
     assert [list(row.values()) for row in rows(output)] == [
-        ["reference", "p1/a.wav", "low", "low", "1", "0", "0", "0", "0.0"],
-        ["reference", "p1/b.x.flac", "it is high", "it is high", "3", "0", "0", "0", "0.0"],
-        ["reference", "p2/a.wav", "the middle", "middle", "2", "0", "1", "0", "0.5"],
-        ["low", "p1/a.wav", "low", "low", "1", "0", "0", "0", "0.0"],
-        ["low", "p1/b.x.flac", "it is high", "low", "3", "1", "2", "0", "1.0"],
-        ["low", "p2/a.wav", "the middle", "middle", "2", "0", "1", "0", "0.5"],
+        ["reference", "p1/a.wav", low, low, "1", *zero, "3", "0", "0.0", "0.0"],
+        ["reference", "p1/b.x.flac", high, high, "3", *zero, "10", "0", "0.0", "0.0"],
+        ["reference", "p2/a.wav", middle, "middle", "2", "0", "1", "0", "10", "4", "0.5", "0.4"],
+        ["low", "p1/a.wav", low, low, "1", *zero, "3", "0", "0.0", "0.0"],
+        ["low", "p1/b.x.flac", high, low, "3", "1", "2", "0", "10", "10", "1.0", "1.0"],
+        ["low", "p2/a.wav", middle, "middle", "2", "0", "1", "0", "10", "4", "0.5", "0.4"],
     ]
     assert ",".join(rows(output)[0]) == (
-        "system,name,reference,hypothesis,words,substitutions,deletions,insertions,wer"
+        "system,name,reference,hypothesis,words,substitutions,deletions,insertions,"
+        "characters,character_errors,wer,cer"
     )
     summary = json.loads(output.with_suffix(".json").read_text())
     assert summary["recognizer"] == recognizer
@@ -88,7 +91,9 @@ def test_systems_appear_side_by_side_in_the_table_and_in_the_files(
     assert (total["files"], total["words"], total["deletions"]) == (3, 6, 3)
     assert total["wer"] == pytest.approx(4 / 6)
     line = " ".join(out.splitlines()[3].split())
-    assert line == f"low 0.667 [{total['low']:.3f}, {total['high']:.3f}] 3 6 1 3 0"
+    wer_cell = f"0.667 [{total['low']:.3f}, {total['high']:.3f}]"
+    cer_cell = f"{14 / 23:.3f} [{total['cer_low']:.3f}, {total['cer_high']:.3f}]"
+    assert line == f"low {wer_cell} {cer_cell} 3 6 1 3 0"
     assert out.splitlines()[-1] == f"recognizer: {recognizer}"
 
 

@@ -20,6 +20,9 @@ MINIMAL = {"name": "x", "source": "y", "model": "audiounet"}
         ({"model": "unet"}, "unknown model 'unet'; choose one of audiounet"),
         ({"protocol": "none"}, "unknown protocol 'none'"),
         ({"precision": "float8"}, "unknown precision 'float8'; choose one of float32"),
+        ({"select": "snd"}, "unknown metric in select 'snd'; choose one of snr"),
+        # Neither the highest nor the lowest level is best.
+        ({"select": "level_hf"}, "unknown metric in select 'level_hf'; choose one of snr"),
         ({"batch": 0}, "batch 0 must be from 1 to 65536"),
         ({"batch": 10**9}, "batch 1000000000 must be from 1 to 65536"),
         ({"patch": 10**9}, "patch 1000000000 must be from 1 to 1048576"),

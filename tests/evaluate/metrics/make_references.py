@@ -87,6 +87,12 @@ def values():
     at_44k = zip(stft(y, 743, 160), stft(p, 743, 160), strict=True)
     whole = [np.log10(np.maximum(abs(np.fft.fft(w[first])) ** 2, 1e-8)) for w in (y, p)]
     split = 256  # of 1025 bins, a quarter as 2 of 8 kHz
+    bands = [[sum(max(abs(x) ** 2, 1e-8) for x in s[split:]) for s in pair] for pair in spectra]
+    loudest = sorted(bands, reverse=True)[: math.ceil(len(bands) / 10)]
+
+    def level(energies):
+        y_sum, p_sum = (sum(each) for each in zip(*energies, strict=True))
+        return 10 * math.log10(p_sum / y_sum)
 
     def kuleshov(differences):
         bins = np.array(differences).T
@@ -106,6 +112,8 @@ def values():
         "lsd": np.mean([rms(a - b) for a, b in logs]),
         "lsd_lf": np.mean([rms((a - b)[:split]) for a, b in logs]),
         "lsd_hf": np.mean([rms((a - b)[split:]) for a, b in logs]),
+        "level_hf": level(bands),
+        "level_hf_loud": level(loudest),
         "lsd_kuleshov": kuleshov(natural),
         "lsd_bini": kuleshov(in_patch),
         "lsd_frame_ln": np.mean([rms(difference) for difference in natural]),

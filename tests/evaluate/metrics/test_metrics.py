@@ -15,7 +15,7 @@ from wideband.evaluate.metrics import METRICS
 SAMPLE_RATE = 16000
 CUTOFF_HZ = 2000
 # Metrics of optional packages have their own test file.
-NUMPY = [name for name, metric in METRICS.items() if not metric.package]
+NUMPY = [name for name, metric in METRICS.items() if not metric.packages]
 NEEDS = {"sample_rate": SAMPLE_RATE, "cutoff_hz": CUTOFF_HZ}
 HERE = Path(__file__).parent
 
@@ -211,7 +211,7 @@ PERFECT = {
     "snr_ln": math.inf,
     **dict.fromkeys(["lsd", "lsd_lf", "lsd_hf", "lsd_frame_ln", "lsd_ssr_eval", "lsd_tfnet"], 0),
     **dict.fromkeys(["mse", "nrmse_mean", "nrmse_sd", "nrmse_range", "nrmse_iqr", "nmae_iqr"], 0),
-    **dict.fromkeys(["apd_ip", "apd_gd", "apd_iaf"], 0),
+    **dict.fromkeys(["apd_ip", "apd_gd", "apd_iaf", "level_hf", "level_hf_loud"], 0),
 }
 
 
@@ -283,7 +283,7 @@ def test_waves_that_cannot_be_compared_are_refused_by_every_metric(reference, es
 
 @pytest.mark.parametrize("cutoff_hz", [0, 8000, 9000, -5])
 def test_a_cutoff_that_leaves_a_band_empty_is_refused(cutoff_hz):
-    for function in (metrics.lsd_lf, metrics.lsd_hf):
+    for function in (metrics.lsd_lf, metrics.lsd_hf, metrics.level_hf):
         with pytest.raises(ValueError, match="empty band"):
             function(*waves(), cutoff_hz=cutoff_hz, sample_rate=SAMPLE_RATE)
 
@@ -296,6 +296,6 @@ def test_evaluate_returns_all_metrics_by_name():
 
 def test_evaluate_without_a_cutoff_skips_or_refuses_metrics_that_need_one():
     values = metrics.evaluate(*waves(), SAMPLE_RATE)
-    assert set(NUMPY) - values.keys() == {"lsd_lf", "lsd_hf"}
+    assert set(NUMPY) - values.keys() == {"lsd_lf", "lsd_hf", "level_hf", "level_hf_loud"}
     with pytest.raises(ValueError, match="lsd_hf needs cutoff_hz"):
         metrics.evaluate(*waves(), SAMPLE_RATE, names=["lsd", "lsd_hf"])

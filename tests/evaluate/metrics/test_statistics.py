@@ -107,6 +107,15 @@ def test_equal_systems_differ_as_often_as_the_level_says(files, groups):
     assert 1 <= found <= 18
 
 
+def test_the_better_of_two_levels_is_left_to_the_reader():
+    """+2 dB is not better than -3 dB only because it is higher."""
+    values = {"a": np.arange(9.0) - 9, "b": np.arange(9.0)}
+    found = statistics.difference("level_hf", "a", "b", values)
+    assert (found.better, found.verdict) == (None, "real difference")
+    found = statistics.difference("level_hf", "a", "a", values)
+    assert found.verdict == "no real difference"
+
+
 def test_equal_systems_and_few_files_have_no_real_difference():
     same = np.arange(9.0)
     assert statistics.difference("snr", "a", "b", {"a": same, "b": same}).verdict == (

@@ -289,7 +289,7 @@ def test_a_program_may_print_nothing_or_bytes_that_are_no_text(tmp_path, output,
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("whisper", {}, "unknown recognizer 'whisper'; choose one of pocketsphinx, .*cmd:COMMAND"),
+        ("siri", {}, "unknown recognizer 'siri'; choose one of .*whisper, .*cmd:COMMAND"),
         ("cmd", {}, "unknown recognizer 'cmd'"),
         ("pocketsphinx:x", {}, "unknown recognizer 'pocketsphinx:x'"),
         ("cmd:", {}, "has no command"),
@@ -297,6 +297,7 @@ def test_a_program_may_print_nothing_or_bytes_that_are_no_text(tmp_path, output,
         ("cmd:no-such-program {}", {}, "there is no program no-such-program"),
         ("cmd:echo", {"grammar": "x.jsgf"}, "--grammar does not apply to the recognizer cmd"),
         ("pocketsphinx", {"timeout_seconds": 1.0}, "--timeout_seconds does not apply"),
+        ("whisper", {"grammar": "x.jsgf"}, "--grammar does not apply to the recognizer whisper"),
     ],
 )
 def test_an_unknown_recognizer_or_setting_is_refused(name, settings, message):

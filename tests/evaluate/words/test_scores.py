@@ -5,6 +5,7 @@ import pytest
 from wideband import audio
 from wideband.command import UserError
 from wideband.evaluate.words.base import RecognitionError
+from wideband.evaluate.words.normalization import SPELLED, WRITTEN
 from wideband.evaluate.words.scores import Scores
 from wideband.evaluate.words.word_errors import Errors, Transcript
 
@@ -16,6 +17,7 @@ class Tones:
 
     name = "tones"
     sample_rate = 16000
+    normalizer = SPELLED
 
     def transcribe(self, waves):
         for wave in waves:
@@ -51,14 +53,15 @@ def test_files_and_waves_of_any_rate_are_scored(tmp_path, tones):
     texts = {"c": "Low!", "a": "the middle", "b": "Middle"}
     scored, left_out = score(recordings, texts)
     assert scored == [
-        Transcript("a", "the middle", "middle", Errors(2, 0, 1, 0)),
-        Transcript("b", "middle", "high", Errors(1, 1, 0, 0)),
-        Transcript("c", "low", "low", Errors(1, 0, 0, 0)),
+        Transcript("a", "the middle", "middle", Errors(2, 0, 1, 0, 10, 4)),
+        Transcript("b", "middle", "high", Errors(1, 1, 0, 0, 6, 5)),
+        Transcript("c", "low", "low", Errors(1, 0, 0, 0, 3, 0)),
     ]
     assert left_out == {}
     texts = {"name": "a", "reference": "the middle", "hypothesis": "middle"}
     errors = {"words": 2, "substitutions": 0, "deletions": 1, "insertions": 0, "wer": 0.5}
-    assert scored[0].row() == texts | errors
+    characters = {"characters": 10, "character_errors": 4, "cer": 0.4}
+    assert scored[0].row() == texts | errors | characters
 
 
 def test_texts_keep_the_order_of_more_recordings_than_one_batch(tones):
@@ -67,7 +70,7 @@ def test_texts_keep_the_order_of_more_recordings_than_one_batch(tones):
     scored, left_out = score(recordings, {f"{i}": WORDS[hz[i]] for i in range(150)})
     assert left_out == dict.fromkeys(["0", "40", "80", "120"], "it is silent")
     assert [each.name for each in scored] == [name for name in recordings if name not in left_out]
-    assert all(each.errors.wer == 0 for each in scored)
+    assert all(each.errors.substitutions == 0 for each in scored)
 
 
 def test_a_recording_is_left_out_by_name_and_the_others_are_scored(tmp_path, tones):
@@ -85,6 +88,16 @@ def test_a_recording_is_left_out_by_name_and_the_others_are_scored(tmp_path, ton
     assert "not readable as audio" in left_out["b"]
     assert left_out["c"] == "it is silent"
     assert "no words" in left_out["e"]
+
+
+def test_texts_are_normalized_as_the_recognizer_demands(tones):
+    recognizer = Tones()
+    recognizer.normalizer = WRITTEN
+    scores = Scores(recognizer)
+    scores.add({"a": {"net": tones(500)}}, {"a": "low twenty-one"})
+    assert scores.transcripts["net"][0].reference == "low 21"
+    scores.add({"b": {"net": tones(500)}}, {"b": "hmm"})
+    assert "no words" in scores.left_out["b"]
 
 
 def test_what_fails_for_one_system_is_left_out_for_all(tones):
