@@ -182,7 +182,8 @@ class Recipe:
                 "which is a ratio of 1"
             )
         if self.select != "loss":
-            lookup(METRICS, self.select, "metric in select")
+            directed = {k: each for k, each in METRICS.items() if each.higher_is_better is not None}
+            lookup(directed, self.select, "metric in select")
         _check_bounds(self)
         if self.arguments.get("ratio", self.ratio) != self.ratio:
             raise UserError(
