@@ -36,6 +36,10 @@ def repository():
     return config["metadata"]["url"]
 
 
+def project():
+    return repository().removeprefix("https://github.com/")
+
+
 def test_there_are_six_numbered_notebooks():
     assert [path.name[:2] for path in PATHS] == [f"{number}_" for number in range(1, 7)]
 
@@ -103,15 +107,20 @@ def test_every_override_is_one_of_a_recipe(path):
 
 
 @each_notebook
-def test_every_link_leads_to_a_file(path):
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", "\n".join(sources(path, "markdown"))):
-        assert (path.parent / target).is_file(), target
+def test_links_to_the_project_work_in_colab(path):
+    """Colab does not follow relative links."""
+    for target in re.findall(r"\]\(([^)]+)\)", "\n".join(sources(path, "markdown"))):
+        assert target.startswith("https://"), target
+        if project() in target:
+            address, _, file = target.partition("/blob/main/")
+            notebook = "https://colab.research.google.com/github/" + project()
+            assert address == (notebook if file.endswith(".ipynb") else repository())
+            assert (ROOT / file).is_file(), target
 
 
 @each_notebook
 def test_the_readme_has_a_badge_that_opens_the_notebook_in_colab(path):
-    project = repository().removeprefix("https://github.com/")
-    address = f"https://colab.research.google.com/github/{project}/blob/main/colab/{path.name}"
+    address = f"https://colab.research.google.com/github/{project()}/blob/main/colab/{path.name}"
     assert f"]({address})" in (ROOT / "README.md").read_text()
 
 
