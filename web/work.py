@@ -81,6 +81,7 @@ class Work:
         settings = Settings(force="force" in parameters)
         total = self._check_length(path)
         done = 0.0
+        report("restoring", done)
 
         def progress(seconds: float) -> None:
             nonlocal done

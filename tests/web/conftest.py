@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -248,6 +248,8 @@ class Page:
         page.on("pageerror", lambda error: self.errors.append(error))
         page.on("dialog", lambda dialog: self.errors.append(dialog.message))
         page.on("request", lambda request: self.requests.append(request.url))
+        # Machines that build something else at the same time are slow.
+        page.set_default_timeout(60_000)
         page.goto(address)
         page.wait_for_selector("#where:not(:empty)")
 
@@ -265,7 +267,7 @@ class Page:
 
     def restored(self):
         """Waits for the end of a restoration; returns what the page says about it."""
-        self.page.wait_for_selector("#cancel", state="hidden", timeout=60_000)
+        self.page.wait_for_selector("#cancel", state="hidden")
         return self.text("#result") or self.text("#error")
 
     def download(self, folder):
@@ -279,35 +281,44 @@ class Page:
     def text(self, selector):
         return self.page.inner_text(selector)
 
+    def check(self):
+        """Checks that there were no errors, and that nothing left the machine or came from afar."""
+        assert not self.errors
+        assert all(url.startswith((self.address, "blob:", "data:")) for url in self.requests)
+
+
+@pytest.fixture
+def new_page(browser, server):
+    """A new page of wideband-demo, for tests that change more than the recording."""
+    with browser.new_context() as context:
+        page = Page(context.new_page(), server.address)
+        yield page
+        page.check()
+
 
 @pytest.fixture(scope="session")
-def show(browser):
-    """Returns a context with a page of an address, which makes no errors and no other requests."""
-
-    @contextmanager
-    def show(address):
-        with browser.new_context() as context:
-            page = Page(context.new_page(), address)
-            yield page
-            assert not page.errors
-            # Nothing leaves the machine, and nothing is fetched from elsewhere.
-            assert all(url.startswith((address, "blob:", "data:")) for url in page.requests)
-
-    return show
+def pages(browser):
+    """Returns a function that opens a page once; a new recording replaces all that is on it."""
+    with browser.new_context() as context:
+        yield cache(lambda address: Page(context.new_page(), address))
 
 
 @pytest.fixture
-def static(show, static_page):
+def static(pages, static_page):
     """The page that restores in the browser."""
-    with show(static_page) as page:
-        yield page
+    page = pages(static_page)
+    page.page.bring_to_front()
+    yield page
+    page.check()
 
 
 @pytest.fixture
-def served(show, server):
+def served(pages, server):
     """The page of wideband-demo."""
-    with show(server.address) as page:
-        yield page
+    page = pages(server.address)
+    page.page.bring_to_front()
+    yield page
+    page.check()
 
 
 @pytest.fixture(params=["static", "served"])

@@ -79,7 +79,7 @@ RESTORE = """(m, channels, sampleRate, band, metadata) => {
     const run = JS;
     const start = () => {
         const state = {};
-        return async (window) => run(window, state);
+        return {restore: async (window) => run(window, state), end: () => {}};
     };
     return m.restore(channels.map(f32), sampleRate, {metadata, start}, band);
 }"""
@@ -113,7 +113,7 @@ def test_the_output_is_that_of_the_upsampler(name, sample_rate, noise, javascrip
 def test_an_output_that_is_not_finite_is_refused(javascript):
     code = """async (m) => {
         const rates = {wants: "low", ratio: 1, window: 4, context: 1, sample_rate: 8000};
-        const start = () => async (window) => window.fill(NaN);
+        const start = () => ({restore: async (window) => window.fill(NaN), end: () => {}});
         const network = {metadata: {...rates, network: "x"}, start};
         return m.restore([f32([1, 2, 3])], 8000, network, [0, 0]).catch((error) => error.message);
     }"""

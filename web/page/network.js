@@ -46,14 +46,13 @@ export class Network {
     } catch (error) {
       throw new Error(`LiteRT.js cannot run this file (${error.message}); use wideband-upsample`);
     }
-    const network = new Network(compiled, metadata, library);
-    if (metadata.context === null) await network._checkStateless();
-    return network;
+    return new Network(compiled, metadata, library);
   }
 
   /**
    * Starts one channel of a wave.
-   * @returns {(window: Float32Array) => Promise<Float32Array>} restores the next window.
+   * @returns {{restore: function, end: function}} `restore` takes the next window and returns a
+   *   promise of its output; `end` frees the memory.
    */
   start() {
     const {metadata, _library: {Tensor}} = this;
@@ -63,25 +62,22 @@ export class Network {
         return [name, new Tensor(zeros, [...shape])];
       }),
     );
-    return async (window) => {
-      const wave = new Tensor(window.slice(), [1, metadata.window, 1]);
-      const {restored, ...next} = await this._model.run({...states, [metadata.wants]: wave});
-      for (const tensor of [wave, ...Object.values(states)]) tensor.delete();
+    const free = (tensors) => Object.values(tensors).forEach((tensor) => tensor.delete());
+    const restore = async (window) => {
+      const inputs = {...states, [metadata.wants]: new Tensor(window.slice(), [1, window.length, 1])};
+      const {restored, ...next} = await this._model.run(inputs);
+      free(inputs);
       states = next;
       const output = (await restored.data()).slice();
       restored.delete();
       return output;
     };
+    return {restore, end: () => free(states)};
   }
 
-  /** Throws if a window changes the next one: LiteRT.js cannot reset the state of an LSTM. */
-  async _checkStateless() {
-    const window = Float32Array.from({length: this.metadata.window}, (_, k) => Math.sin(k) / 2);
-    const restore = this.start();
-    const [first, second] = [await restore(window), await restore(window)];
-    if (first.some((sample, k) => sample !== second[k])) {
-      throw new Error("its LSTM cannot be reset in LiteRT.js; use wideband-upsample");
-    }
+  /** Frees the memory. */
+  end() {
+    this._model.delete();
   }
 }
 

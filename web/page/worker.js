@@ -32,14 +32,18 @@ const tasks = {
     const [, {restore}, {Network}] = await modules;
     if (loaded.name !== name) {
       self.postMessage({progress: {stage: "loading", share: 0}});
+      loaded.network?.end();
+      loaded = {name: null, network: null};
       loaded = {name, network: await Network.load(bytes ?? (await download(url)))};
     }
     let shown = 0;
-    return restore(channels, sampleRate, loaded.network, band, (share) => {
-      if (share < 1 && performance.now() - shown < 100) return;
+    const progress = (share) => {
+      if (performance.now() - shown < 100) return;
       shown = performance.now();
       self.postMessage({progress: {stage: "restoring", share}});
-    });
+    };
+    progress(0);
+    return restore(channels, sampleRate, loaded.network, band, progress);
   },
 };
 

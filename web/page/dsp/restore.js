@@ -12,7 +12,7 @@ const END_SAMPLES = 32;
  * Restores a recording.
  * @param {Float32Array[]} channels waves of equal length, not empty.
  * @param {number} sampleRate their rate in Hz.
- * @param {object} network as in `runWindows`; the rates are in its metadata.
+ * @param {object} network a `Network` of network.js.
  * @param {number[]} band the lowest and the highest frequency of the recording's band, which is
  *   kept; with `band_hz`, the network restores what is below.
  * @param {(share: number) => void} progress called with the share that is done, from 0 to 1.

@@ -12,8 +12,7 @@ export function grid(metadata) {
 /**
  * Restores a wave.
  * @param {Float32Array} wave at the rate of the network's input; silence surrounds it.
- * @param {object} network `metadata`, and `start()`, which returns a function for one channel that
- *   takes a window and returns a promise of its output.
+ * @param {object} network a `Network` of network.js.
  * @param {(share: number) => void} progress called with the share of the windows that are done.
  * @returns {Promise<Float32Array>} `factor` times as many samples.
  */
@@ -34,14 +33,15 @@ export async function runWindows(wave, network, progress) {
   padded.set(wave, before);
   const output = new Float32Array(factor * (count * hop + fade));
   const weights = fades(factor * fade, factor * (hop + fade));
-  const restore = network.start();
+  const channel = network.start();
   for (let k = 0; k < count; k++) {
-    const restored = await restore(padded.subarray(k * hop, k * hop + window));
+    const restored = await channel.restore(padded.subarray(k * hop, k * hop + window));
     for (let j = 0; j < weights.length; j++) {
       output[k * factor * hop + j] += weights[j] * restored[factor * lead + j];
     }
     progress((k + 1) / count);
   }
+  channel.end();
   return output.subarray(skip, skip + factor * wave.length);
 }
 
