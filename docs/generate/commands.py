@@ -52,11 +52,11 @@ def describe(command: Command) -> str:
     flags = Flags()
     command._define_flags(flags)
     usage = " ".join([command.name, "[--flags]", command.positional]).rstrip()
-    parts = [
-        f"## `{command.name}` {{: #{anchor(command)} }}",
-        _format(_description(command)),
-        f"```\n{usage}\n```",
-    ]
+    description = _format(_description(command))
+    parts = [f"## `{command.name}` {{: #{anchor(command)} }}", description]
+    # An example shows more than the usage.
+    if "```" not in description:
+        parts.append(f"```\n{usage}\n```")
     parts += [_flag(flags[name]) for name in flags]
     return "\n\n".join(parts)
 

@@ -18,6 +18,8 @@ class Markdown(griffe.Extension):
 def markdown(text: str) -> str:
     """Adds blank lines before lists and tables, and turns underlined titles into bold ones."""
     text = re.sub(r"^(\w[\w ]*)\n-{3,}\n", r"**\1**\n\n", text, flags=re.M)
+    # Google's name of the section.
+    text = re.sub(r"^Example:$", "Examples:", text, flags=re.M)
     lines: list[str] = []
     for line in text.split("\n"):
         before = lines[-1] if lines else ""

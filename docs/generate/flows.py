@@ -1,13 +1,29 @@
 """Drawings of the signal flow, in the style of the networks."""
 
+import re
+
 import drawing
+import rows
 from graph import Box
 
 
 def draw(name: str) -> str:
     """Draws a flow by its name, a key of `FLOWS`."""
-    title, rows = FLOWS[name]()
-    return drawing.svg(rows, title)
+    title, laid = FLOWS[name]()
+    return drawing.svg(laid, title)
+
+
+def draw_graph(found: re.Match[str]) -> str:
+    """Draws a graph of Mermaid, whose lines are `a --> b`."""
+    edges = re.findall(r"(\w+) --> (\w+)", found[1])
+    boxes = {name: Box("transform", [name], []) for edge in edges for name in edge}
+    for source, target in edges:
+        boxes[target].inputs.append(boxes[source])
+    ordered: list[Box] = []
+    while len(ordered) < len(boxes):
+        left = (box for box in boxes.values() if box not in ordered)
+        ordered.append(next(box for box in left if all(each in ordered for each in box.inputs)))
+    return drawing.svg(rows.rows(ordered), "Which folder imports from which")
 
 
 def _box(kind: str, *lines: str, inputs: tuple[Box, ...] = ()) -> Box:
@@ -24,8 +40,8 @@ def _restore() -> tuple[str, list[list[Box]]]:
     high = _box("transform", "high-pass", "what the network adds", inputs=(network,))
     total = Box("join", ["add"], [], [high, own], small=True)
     restored = _box("output", "restored recording", "at the high rate", inputs=(total,))
-    rows = [[recording], [low, band], [chosen], [network], [high, own], [total], [restored]]
-    return "How a recording is restored", rows
+    laid = [[recording], [low, band], [chosen], [network], [high, own], [total], [restored]]
+    return "How a recording is restored", laid
 
 
 def _stages() -> tuple[str, list[list[Box]]]:

@@ -1,7 +1,7 @@
 """What the build of the pages does besides MkDocs: see the functions, which MkDocs calls.
 
-A comment such as `<!-- network: tfnet -->` in a page is replaced with what the code knows: its name
-is a key of `GENERATED`, and the words after the colon are arguments.
+A comment on a line of its own, such as `<!-- network: tfnet -->`, is replaced with what the code
+knows: its name is a key of `GENERATED`, and the words after the colon are arguments.
 """
 
 import configparser
@@ -80,7 +80,10 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Changes the links of a page and fills in what is generated."""
     markdown = links.rewrite(markdown, page.file.src_uri, config.repo_url or "")
-    return re.sub(r"<!-- ([a-z ]+?)(?:: ([\w ,]+))? -->", _generate, markdown)
+    markdown = re.sub(
+        r"^```mermaid\ngraph TD\n(.*?)^```$", flows.draw_graph, markdown, flags=re.M | re.S
+    )
+    return re.sub(r"^<!-- ([a-z ]+?)(?:: ([\w ,]+))? -->$", _generate, markdown, flags=re.M)
 
 
 def _generate(comment: re.Match[str]) -> str:
@@ -94,8 +97,10 @@ def on_page_content(content: str, page: Any, config: Any, files: Any) -> str:
     """Turns formulas into MathML, which browsers draw without scripts."""
 
     def formula(match: re.Match[str]) -> str:
-        display = "block" if match[1] == "div" else "inline"
-        return convert(html.unescape(match[2]), display=display)
+        tex = html.unescape(match[2])
+        if match[1] == "span":
+            return convert(tex)
+        return f'<div class="formula">{convert(tex, display="block")}</div>'
 
     pattern = r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>'
     return re.sub(pattern, formula, content, flags=re.S)
