@@ -3,15 +3,13 @@
 A wave is float32 in [-1, 1], of shape `(n, channels)` as read from a file and `(n,)` when mono.
 """
 
-from .reading import HIGHEST_RATE, LOWEST_RATE, Info, blocks, info, read, subtype
+from .reading import Info, blocks, info, read, subtype
 from .resample import Ratio, fit_length, quotient, resample, resampled_length
 from .samples import from_int16, mono, to_int16
 from .search import SUFFIXES, Found, search
 from .writing import WRITABLE_SUFFIXES, writable_subtypes, write, writer
 
 __all__ = [
-    "HIGHEST_RATE",
-    "LOWEST_RATE",
     "SUFFIXES",
     "WRITABLE_SUFFIXES",
     "Found",

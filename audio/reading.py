@@ -16,14 +16,12 @@ import numpy as np
 import soundfile
 
 from ..command.errors import UserError, explain
+from ..command.rates import HIGHEST_RATE, LOWEST_RATE
 from .finding import INCOMPLETE, Finding
 from .lengths import examine
 from .search import ALLOW, conversion
 from .spliced import Spliced
 
-# Memory and filters grow with the rate, so a damaged header must not set it.
-LOWEST_RATE = 1000
-HIGHEST_RATE = 768_000
 # Samples in all channels of the longest block.
 _BLOCK_SAMPLES = 1 << 24
 # What libsndfile says about a length that it does not know.

@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 
 from ..command import UserError
-from .reading import HIGHEST_RATE, LOWEST_RATE
+from ..command.rates import HIGHEST_RATE, LOWEST_RATE
 
 # The high rate over the low rate: a whole number, or a quotient such as 22050/8000.
 Ratio = int | Fraction

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..command.errors import UsageError, UserError, lookup, printable
+from ..command.rates import HIGHEST_RATE, LOWEST_RATE
 from ..command.run import Command, Flags
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ def define_flags(flags: Flags) -> None:
     )
     flags.string("output", None, "Folder of the dataset.", required=True)
     flags.integer(
-        "sample_rate", 16000, "The high rate, in Hz.", lower_bound=1000, upper_bound=768_000
+        "sample_rate",
+        16000,
+        "The high rate, in Hz.",
+        lower_bound=LOWEST_RATE,
+        upper_bound=HIGHEST_RATE,
     )
     flags.string(
         "ratio", "4", "High rate over low rate: a whole number, or a quotient as in 22050/8000."

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..command import UserError
 from ..command.files import write_json
+from ..command.rates import HIGHEST_RATE, LOWEST_RATE
 from . import band_hz, names
 
 RECORD, HISTORY = "run.json", "history.csv"
@@ -27,8 +28,8 @@ RECIPE_FIELDS = {
     "ratio": int | str,
     "protocol": str,
 }
-# Larger values are not those of a run; the arithmetic with them could overflow.
-MAX_SAMPLE_RATE, MAX_RATIO = 10**6, 1000
+# A larger value is not that of a run; the arithmetic with it could overflow.
+MAX_RATIO = 1000
 
 
 @dataclass
@@ -188,7 +189,7 @@ def _check_recipe(recipe: Mapping[str, Any]) -> None:
     any_band = ratio == "1" and model in names() and band_hz(model)
     if not any_band and (not whole_or_quotient or not 1 < Fraction(ratio) <= MAX_RATIO):
         raise ValueError(f"ratio is {reprlib.repr(ratio)}")
-    if not 0 < recipe["sample_rate"] <= MAX_SAMPLE_RATE:
+    if not LOWEST_RATE <= recipe["sample_rate"] <= HIGHEST_RATE:
         raise ValueError(f"sample_rate is {reprlib.repr(recipe['sample_rate'])}")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..command import UserError
 from ..command.errors import printable
+from ..command.rates import LOWEST_RATE
 from ..command.run import Command, Flags
 from .settings import PEAKS, RATIO, SAMPLE_RATE, Settings
 
@@ -66,7 +67,7 @@ def define_flags(flags: Flags) -> None:
         "sample_rate",
         SAMPLE_RATE,
         "The high rate in Hz, if the model is an interpolation.",
-        lower_bound=1000,
+        lower_bound=LOWEST_RATE,
     )
     flags.string(
         "ratio",
@@ -165,7 +166,9 @@ def _restore_files(flags: Flags, settings: Settings, work: "Work", output: Path)
         print(f"{count - len(pairs)} of {count} exist already")
     errors = [UserError(f"{path}: {reason}") for path, reason in left_out.items()]
     with spooled(pairs) as readable:
-        refused = restore_files(models, readable, settings, flags.workers, errors)
+        refused = restore_files(
+            models, readable.pairs, settings, flags.workers, errors, readable.pipes
+        )
     count = len(pairs) + len(left_out)
     if refused and count == 1:
         raise refused[0]

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..audio import HIGHEST_RATE, LOWEST_RATE, Ratio
+from ..audio import Ratio
 from ..command import UserError
+from ..command.rates import HIGHEST_RATE, LOWEST_RATE
 
 # Refuses waves (channels, n), which would take hours as n channels.
 MAX_CHANNELS = 64
@@ -53,12 +54,18 @@ def check_channels(channels: int | None) -> None:
         )
 
 
-def check_band(keep_hz: float | None) -> None:
-    """Raises a UserError if a stream cannot keep the band below this frequency."""
+def check_band(keep_hz: float | None, keep_from_hz: float) -> None:
+    """Raises a UserError if a stream cannot keep the band between these frequencies."""
     if keep_hz is not None and not (isinstance(keep_hz, Real) and keep_hz >= 0):
         raise UserError(
             f"keep_hz={keep_hz!r}: must be None, or a number of at least 0 in Hz; 0 keeps the "
             "whole low band"
+        )
+    highest = keep_hz or math.inf
+    if not (isinstance(keep_from_hz, Real) and 0 <= keep_from_hz < highest):
+        raise UserError(
+            f"keep_from_hz={keep_from_hz!r}: must be a number of at least 0 in Hz, below keep_hz; "
+            "0 keeps the low frequencies"
         )
 
 
