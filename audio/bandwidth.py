@@ -23,6 +23,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from . import low_edge
 from .spectra import hann, stft
 
 # Powers are scaled so that white noise has its variance in each bin. Rounding to 16 bits adds
@@ -82,9 +83,17 @@ class Bandwidth:
         for moments, wave in zip(self._channels, block.T, strict=True):
             moments.add(wave.astype(np.float64))
 
-    def hz(self) -> float:
-        """Returns the frequency in Hz: 0 for silence, that of the last bin for a full band."""
-        return self._widest(lambda levels: np.quantile(levels, QUANTILE, axis=0))
+    def band_hz(self) -> tuple[float, float]:
+        """Returns the frequencies in Hz where the content begins and ends.
+
+        It ends at 0 for silence, and at the last bin for a full band. It begins at 0, unless the
+        recording has the band of a telephone (see `low_edge`).
+        """
+        highest = self._widest(lambda levels: np.quantile(levels, QUANTILE, axis=0))
+        if highest > low_edge.WIDEST_HZ:
+            return 0.0, highest
+        begins = [low_edge.lowest_hz(each, self._bin_hz) for each in self._levels() if len(each)]
+        return min(begins, default=0.0), highest
 
     def usual_hz(self) -> float:
         """Returns the frequency at which the mean levels end: that of most of the recording."""
@@ -92,10 +101,14 @@ class Bandwidth:
 
     def _widest(self, spectrum: Callable[[np.ndarray], np.ndarray]) -> float:
         """Returns the highest bandwidth of a channel, by a spectrum made from its moments."""
-        levels = [moments.audible_db(self._sixteen_bits) for moments in self._channels]
         return max(
-            bandwidth_hz(spectrum(each), self._bin_hz) if len(each) else 0.0 for each in levels
+            bandwidth_hz(spectrum(each), self._bin_hz) if len(each) else 0.0
+            for each in self._levels()
         )
+
+    def _levels(self) -> list[np.ndarray]:
+        """Returns the levels (moments, bins) of each channel."""
+        return [moments.audible_db(self._sixteen_bits) for moments in self._channels]
 
 
 class _Moments:

@@ -27,7 +27,8 @@ class Facts(NamedTuple):
     """Measured properties of a recording.
 
     `rms` and `dc` are of the mono mix, the bandwidths of the widest channel: `bandwidth_hz` of a
-    tenth of the recording or more, `usual_bandwidth_hz` of most of it.
+    tenth of the recording or more, `usual_bandwidth_hz` of most of it. `lowest_hz` is where the
+    content begins: 0 without the band of a telephone.
     """
 
     frames: int
@@ -40,6 +41,7 @@ class Facts(NamedTuple):
     finite: bool
     bandwidth_hz: float
     usual_bandwidth_hz: float
+    lowest_hz: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -77,6 +79,7 @@ def measure(path: Path, progress: Callable[[float], None] = lambda seconds: None
         bandwidth.add(block)
         progress(len(block) / sample_rate)
     count = max(1, frames)
+    lowest_hz, highest_hz = bandwidth.band_hz()
     return Facts(
         frames,
         sample_rate,
@@ -86,27 +89,29 @@ def measure(path: Path, progress: Callable[[float], None] = lambda seconds: None
         float(total / count),
         clipped / (count * channels),
         finite,
-        bandwidth.hz(),
+        highest_hz,
         bandwidth.usual_hz(),
+        lowest_hz,
     )
 
 
-def wave_bandwidth_hz(wave: np.ndarray, sample_rate: float) -> float:
-    """Finds where the content of a wave ends, as `measure` does.
+def wave_band_hz(wave: np.ndarray, sample_rate: float) -> tuple[float, float]:
+    """Finds where the content of a wave begins and ends, as `measure` does.
 
     Args:
         wave: shape (n,) or (n, channels).
         sample_rate: in Hz.
 
     Returns:
-        the highest frequency in Hz with content in any channel; 0 without content.
+        the lowest and the highest frequency in Hz with content in any channel: the lowest is 0
+        without the band of a telephone, and both are 0 without content.
     """
     wave = wave.reshape(len(wave), -1)
     bandwidth = Bandwidth(sample_rate, wave.shape[1])
     step = round(BLOCK_SECONDS * sample_rate)
     for start in range(0, len(wave), step):
         bandwidth.add(wave[start : start + step])
-    return bandwidth.hz()
+    return bandwidth.band_hz()
 
 
 def reason_to_skip(facts: Facts, sample_rate: int, patch: int) -> str:

@@ -1,9 +1,10 @@
 """Restores many recordings in parallel, with one progress bar."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from threading import Event
+from types import MappingProxyType
 
 from tqdm import tqdm
 
@@ -27,6 +28,7 @@ def restore_files(
     settings: Settings,
     workers: int = 2,
     left_out: Sequence[UserError] = (),
+    pipes: Mapping[Path, Path] = MappingProxyType({}),
 ) -> list[UserError]:
     """Restores recordings in parallel and prints a line for each when it is complete.
 
@@ -36,6 +38,7 @@ def restore_files(
         settings: how to restore them.
         workers: number of recordings that are restored at once.
         left_out: errors of recordings that are not among the pairs.
+        pipes: the recordings that are copies of pipes, with the pipe that messages name.
 
     Returns:
         an error for each recording that was left out, those given first.
@@ -62,7 +65,9 @@ def restore_files(
             bar.update(seconds)
 
         futures = [
-            pool.submit(restore_file, models, source, target, settings, progress)
+            pool.submit(
+                restore_file, models, source, target, settings, progress, pipes.get(source, source)
+            )
             for source, target in pairs
         ]
         try:

@@ -17,7 +17,8 @@ DEFAULTS = ("speech-2x", "speech-4x")
 # content is more than the slope of a filter. Below the lower limit, a hole remains between the
 # recording's band and the model's high band.
 WIDEST, NARROWEST = 1.1, 0.5
-# A recording whose content reaches this fraction of a model's whole band lacks nothing.
+# A recording whose content reaches this fraction of a model's whole band lacks nothing that a model
+# for one low rate could restore.
 COMPLETE = 0.95
 
 
@@ -58,12 +59,11 @@ class Candidate:
             return self._upsampler
 
     def fits(self, band_hz: float) -> bool:
-        """Whether the model's low band ends where the content of a recording ends."""
+        """Whether a recording lacks what the model restores, by where its content ends."""
         if self.band_hz is None:
             return NARROWEST <= band_hz / (self.low_rate / 2) <= WIDEST
-        lowest, highest = self.band_hz
-        complete = band_hz >= COMPLETE * self.sample_rate / 2
-        return lowest / WIDEST <= band_hz <= WIDEST * highest and not complete
+        # Also beyond the limits of the training: no other network would be better there.
+        return band_hz < self.sample_rate / 2
 
     def distance_hz(self, band_hz: float) -> float:
         """Returns how far the content of a recording ends from the model's low band."""
@@ -128,12 +128,6 @@ def pick(models: Sequence[Candidate], band_hz: float, force: bool = False) -> Up
         if shipped
         else f"no shipped network fits; train one with a low rate near {2 * band_hz:.0f} Hz"
     )
-    if nearest.band_hz:
-        lowest, highest = nearest.band_hz
-        raise UserError(
-            f"has content up to {band_hz:.0f} Hz, and {nearest.name} restores recordings whose "
-            f"content ends between {lowest:.0f} and {highest:.0f} Hz; {advice}, or --force"
-        )
     if band_hz > low_band_hz:
         raise UserError(
             f"has content up to {band_hz:.0f} Hz, and {nearest.name} replaces everything above "

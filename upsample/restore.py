@@ -23,6 +23,8 @@ CHUNK_SAMPLES = 20 * 48000 * 2
 # The peak of a recording that is made quieter.
 NORMALIZED_PEAK = 0.999
 
+_CHANGED = "changed while it was read; restore it again when it is complete"
+
 # Inode, size and time of the last change; one of them changes with the file.
 _State = tuple[int, int, int]
 
@@ -33,6 +35,7 @@ def restore_file(
     target: Path,
     settings: Settings,
     progress: Callable[[float], None],
+    shown: Path | None = None,
 ) -> str:
     """Restores one recording. The file appears when it is complete; memory use is constant.
 
@@ -44,6 +47,7 @@ def restore_file(
         target: the file to write.
         settings: how to restore it.
         progress: called with the seconds of each chunk.
+        shown: what messages call the recording, if not by its path.
 
     Returns:
         a line that says what was found and done.
@@ -52,18 +56,23 @@ def restore_file(
         UserError: the recording cannot be read, is not audio, changes while it is read, or fits no
             model; the network's output is not finite; or the target cannot be written.
     """
+
+    def name(message: str) -> str:
+        return message.replace(str(source), str(shown or source))
+
     state = _state(source)
     try:
-        return _restore(models, source, target, settings, progress, state)
+        return name(_restore(models, source, target, settings, progress, state))
     except UserError as error:
+        message = str(error)
         # A change of the file may be the cause of any other error.
         if _state(source) != state:
-            raise _changed(source) from error
-        if str(error).startswith((f"{source}: ", f"{target}: ")):
-            raise
-        raise UserError(f"{source}: {error}") from error
+            message = _CHANGED
+        if not message.startswith((f"{source}: ", f"{target}: ")):
+            message = f"{source}: {message}"
+        raise UserError(name(message)) from error
     except OSError as error:
-        raise UserError(f"{source}: cannot be read: {explain(error)}") from error
+        raise UserError(name(f"{source}: cannot be read: {explain(error)}")) from error
 
 
 def _restore(
@@ -90,10 +99,12 @@ def _restore(
         frames=measured.frames,
         upsampler=upsampler,
         keep_hz=band_hz if settings.keep_low_band else None,
+        keep_from_hz=measured.lowest_hz if settings.keep_low_band else 0.0,
         subtype=_subtype(source, target, settings),
     )
     peak = recording.restore(progress)
-    found = f"has a band up to {band_hz:.0f} Hz" if band_hz else "is silent"
+    begins = f"from {measured.lowest_hz:.0f} " if measured.lowest_hz else "up "
+    found = f"has a band {begins}to {band_hz:.0f} Hz" if band_hz else "is silent"
     message = f"{target}: {source} {found}; used {upsampler.name}{trained_on(upsampler.name)}"
     if peak <= 1 or recording.subtype in ("FLOAT", "DOUBLE"):
         return message
@@ -124,10 +135,6 @@ def _state(source: Path) -> _State | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _changed(source: Path) -> UserError:
-    return UserError(f"{source}: changed while it was read; restore it again when it is complete")
-
-
 @dataclass(frozen=True)
 class _Recording:
     """A recording, its model and its output file."""
@@ -140,13 +147,20 @@ class _Recording:
     frames: int
     upsampler: Upsampler
     keep_hz: float | None
+    keep_from_hz: float
     subtype: str | None
 
     def restore(self, progress: Callable[[float], None], gain: float = 1.0) -> float:
         """Writes the target, scaled by `gain`; returns the peak before scaling."""
         to_hz = self.upsampler.sample_rate
         frames = audio.resampled_length(self.frames, self.sample_rate, to_hz)
-        stream = self.upsampler.stream(self.sample_rate, self.channels, self.keep_hz)
+        stream = self.upsampler.stream(
+            self.sample_rate,
+            self.channels,
+            self.keep_hz,
+            self.upsampler.window(self.frames, self.sample_rate),
+            self.keep_from_hz,
+        )
         seconds = min(CHUNK_SECONDS, CHUNK_SAMPLES / (self.sample_rate * self.channels))
         with audio.writer(self.target, to_hz, self.channels, self.subtype, frames) as write:
             peak, taken = 0.0, 0
@@ -156,7 +170,7 @@ class _Recording:
                 progress(len(chunk) / self.sample_rate)
             peak = max(peak, write_chunk(write, stream.flush(), gain))
             if taken != self.frames or _state(self.source) != self.state:
-                raise _changed(self.source)
+                raise UserError(_CHANGED)
             return peak
 
 

@@ -26,10 +26,11 @@ _SPANS = {
     "hann_sinc": (1, 7),
 }
 
-# Stop-band attenuation of a crossover in dB, and the width of its slope as a fraction of the low
-# band.
+# Stop-band attenuation of a crossover in dB, the width of its upper slope as a fraction of the low
+# band, and that of its lower slope.
 _ATTENUATION_DB = 80
 _SLOPE = 0.1
+_LOWER_SLOPE_HZ = 100.0
 
 
 class Resampler:
@@ -159,28 +160,34 @@ def _unchanged(low: np.ndarray, ratio: Ratio) -> np.ndarray:
 
 
 class Crossover:
-    """Joins one wave below `keep_hz` with another wave above it.
+    """Keeps the band of one wave, and takes the rest from another.
 
-    The low-pass and the high-pass filter have linear phase and add up to one, so waves that agree
-    pass unchanged. Their slopes, a tenth of the low band wide, end at `keep_hz`.
+    The filters have linear phase and add up to one, so waves that agree pass unchanged. The upper
+    slope, a tenth of the low band wide, ends at `keep_hz`. The lower slope begins at
+    `keep_from_hz`; there is none at 0.
 
     Args:
         channels: number of channels of both waves.
         sample_rate: rate of both waves in Hz.
-        keep_hz: the frequency where the slopes end.
+        keep_hz: where the band that is kept ends.
         band_hz: the width of the low band.
+        keep_from_hz: where the band that is kept begins.
     """
 
-    def __init__(self, channels: int, sample_rate: int, keep_hz: float, band_hz: float) -> None:
+    def __init__(
+        self,
+        channels: int,
+        sample_rate: int,
+        keep_hz: float,
+        band_hz: float,
+        keep_from_hz: float = 0.0,
+    ) -> None:
         slope_hz = _SLOPE * band_hz
-        half = math.ceil((_ATTENUATION_DB - 8) * sample_rate / (2.285 * 4 * math.pi * slope_hz))
-        instants = np.arange(-half, half + 1) / sample_rate
-        cutoff_hz = max(0.0, keep_hz - slope_hz / 2)
-        # Source: Kaiser's formulas for length and beta, Oppenheim and Schafer, section 7.5.
-        window = np.kaiser(2 * half + 1, 0.1102 * (_ATTENUATION_DB - 8.7))
-        taps = np.sinc(2 * cutoff_hz * instants) * window
-        self._taps = taps / taps.sum() if cutoff_hz else np.zeros_like(taps)
-        self._half = half
+        self._taps = _low_pass(keep_hz - slope_hz / 2, slope_hz, sample_rate)
+        if keep_from_hz:
+            middle_hz = min(keep_from_hz + _LOWER_SLOPE_HZ / 2, keep_hz - slope_hz / 2)
+            self._taps = _subtract(self._taps, _low_pass(middle_hz, _LOWER_SLOPE_HZ, sample_rate))
+        self._half = half = len(self._taps) // 2
         # Samples of the wave that is ahead of the other.
         self._upper, self._lower = (np.zeros((channels, 0), np.float32) for _ in range(2))
         # The last samples of both waves that still influence the output.
@@ -211,3 +218,22 @@ class Crossover:
         # The first 2 * half samples of the circular convolution wrap around.
         change = np.fft.irfft(spectrum, size)[:, 2 * self._half : 2 * self._half + n]
         return (upper[:, self._half : self._half + n] + change).astype(np.float32)
+
+
+def _low_pass(middle_hz: float, slope_hz: float, sample_rate: int) -> np.ndarray:
+    """Returns the odd number of taps of a low-pass filter, which passes nothing below 0 Hz."""
+    half = math.ceil((_ATTENUATION_DB - 8) * sample_rate / (2.285 * 4 * math.pi * slope_hz))
+    instants = np.arange(-half, half + 1) / sample_rate
+    if middle_hz <= 0:
+        return np.zeros(2 * half + 1)
+    # Source: Kaiser's formulas for length and beta, Oppenheim and Schafer, section 7.5.
+    window = np.kaiser(2 * half + 1, 0.1102 * (_ATTENUATION_DB - 8.7))
+    taps = np.sinc(2 * middle_hz * instants) * window
+    return taps / taps.sum()
+
+
+def _subtract(taps: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Subtracts taps that are centred on the same sample, and may be more or fewer."""
+    half = max(len(taps), len(others)) // 2
+    first, second = (np.pad(each, half - len(each) // 2) for each in (taps, others))
+    return first - second

@@ -23,7 +23,7 @@ class Stream:
     The concatenated outputs do not depend on the chunks. They equal the output of
     `Upsampler.upsample` for the whole wave if both keep the same band: `keep_hz=None` equals
     `keep_low_band=False`. With `keep_low_band=True`, `upsample` measures the band of the whole
-    wave, and only a stream with this `keep_hz` equals it.
+    wave, and only a stream that keeps this band equals it.
 
     Args:
         network: a network or an interpolation.
@@ -32,6 +32,7 @@ class Stream:
         ratio: the high rate over the low rate.
         channels: as in `Upsampler.stream`.
         keep_hz: as in `Upsampler.stream`.
+        keep_from_hz: as in `Upsampler.stream`.
         window: as in `Upsampler.stream`.
         band_hz: as in `Upsampler`.
 
@@ -51,11 +52,12 @@ class Stream:
         ratio: Ratio,
         channels: int | None,
         keep_hz: float | None,
+        keep_from_hz: float,
         window: int | None,
         band_hz: tuple[float, float] | None = None,
     ) -> None:
         check_channels(channels)
-        check_band(keep_hz)
+        check_band(keep_hz, keep_from_hz)
         sample_rate, low_rate, high_rate = rates
         count = channels or 1
         self._rates, self._ratio, self._channels = (sample_rate, high_rate), ratio, channels
@@ -71,9 +73,12 @@ class Stream:
             keep_hz = min(keep_hz or math.inf, 0.95 * min(sample_rate, low_rate) / 2)
             self._direct = Resampler(count, sample_rate, high_rate)
             low_band_hz = low_rate / 2
-            if band_hz is not None:
+            if band_hz is None:
+                # The network was not trained to restore low frequencies.
+                keep_from_hz = 0.0
+            else:
                 low_band_hz = max(keep_hz, band_hz[0])
-            self._crossover = Crossover(count, high_rate, keep_hz, low_band_hz)
+            self._crossover = Crossover(count, high_rate, keep_hz, low_band_hz, keep_from_hz)
         self._first, self._last_low = (np.zeros((count, 0), np.float32) for _ in range(2))
         self._taken = self._low_count = 0
         self._ended = False

@@ -54,8 +54,12 @@ class Metadata:
     weights_sha256: str  # of that run's weights file
     licence: str
     model_sha256: str  # of the TFLite model before the archive
-    # Where the band of the input may end in Hz, as in models.restorer; older files lack it.
+    # Older files lack the following fields.
+    # Where the band of the input may end in Hz, as in models.restorer.
     band_hz: tuple[float, float] | None = None
+    # What the network was trained on, by the record of its run: the source of the recipe, the
+    # protocol, the augmentation, the identity of the dataset, and the number of epochs.
+    training: dict = dataclasses.field(default_factory=dict)
 
     @property
     def factor(self) -> int:
@@ -105,8 +109,8 @@ def _parse(content: Any) -> Metadata:
     """Parses metadata; raises TypeError if a field is missing, unknown or of the wrong type."""
     metadata = Metadata(**content)
     for name, kind in get_type_hints(Metadata).items():
-        if name != "band_hz" and not isinstance(content[name], kind):
-            raise TypeError(f"{name} is {content[name]!r}")
+        if name != "band_hz" and not isinstance(getattr(metadata, name), kind):
+            raise TypeError(f"{name} is {getattr(metadata, name)!r}")
     for name in ("ratio", "multiple", "window", "hop"):
         if content[name] < 1:
             raise ValueError(f"{name} is {content[name]}")

@@ -9,6 +9,7 @@ from ..models.restorer import Restorer
 from .checks import MAX_CHANNELS, check_model, check_rate, check_samples
 from .settings import Settings
 from .stream import Stream
+from .windows import whole_window
 
 # Long waves are restored in chunks of this length.
 CHUNK_SECONDS = 20
@@ -96,7 +97,8 @@ class Upsampler:
             sample_rate: rate of the wave in Hz. Content above half the model's low rate is
                 replaced; with `band_hz`, content above the wave's own band.
             keep_low_band: keep the wave's own band unchanged, through a linear-phase crossover,
-                instead of taking it from the network.
+                instead of taking it from the network. With `band_hz`, the low frequencies that a
+                telephone removes come from the network.
 
         Returns:
             float32 of shape (m,) or (m, channels), where m is n times the quotient of the rates,
@@ -116,14 +118,25 @@ class Upsampler:
         if len(wave) == 0:
             raise UserError("the recording is empty")
         check_rate("sample_rate", sample_rate)
-        keep_hz = None
+        keep_from_hz, keep_hz = 0.0, None
         if keep_low_band:
-            keep_hz = measure.wave_bandwidth_hz(wave, sample_rate)
-        stream = self.stream(sample_rate, wave.shape[1] if wave.ndim == 2 else None, keep_hz)
+            keep_from_hz, keep_hz = measure.wave_band_hz(wave, sample_rate)
+        stream = self.stream(
+            sample_rate,
+            wave.shape[1] if wave.ndim == 2 else None,
+            keep_hz,
+            self.window(len(wave), sample_rate),
+            keep_from_hz,
+        )
         # In chunks, so that the windows of a long wave need little memory.
         n = round(CHUNK_SECONDS * sample_rate)
         chunks = [stream.push(wave[start : start + n]) for start in range(0, len(wave), n)]
         return np.concatenate([*chunks, stream.flush()]), self.sample_rate
+
+    def window(self, n: int, sample_rate: float) -> int | None:
+        """Returns the window of a `stream` for a wave of n samples that need not be live."""
+        rate = self.sample_rate if self.network.wants == "interpolated" else self.low_rate
+        return whole_window(self.network, audio.resampled_length(n, sample_rate, rate))
 
     def stream(
         self,
@@ -131,6 +144,7 @@ class Upsampler:
         channels: int | None = None,
         keep_hz: float | None = None,
         window: int | None = None,
+        keep_from_hz: float = 0.0,
     ) -> Stream:
         """Starts a wave that arrives in chunks.
 
@@ -146,11 +160,14 @@ class Upsampler:
                 model's low rate, above which both paths roll off. 0 means these 95 %. None takes
                 everything from the network. The crossover adds 50 / low_rate seconds to the
                 latency: 12.5 ms at 4 kHz. With `band_hz`, it adds 25 / keep_hz seconds.
-            window: samples per window of a network with a limited context, by default about 32768.
-                The network waits for a whole window less its context. Shorter windows reduce this
+            window: samples per window of a network with a limited context, by default about 32768,
+                or four contexts if they are longer. The network waits for a whole window less its
+                context. Shorter windows reduce this
                 latency and cost more computation, since the context of every window is computed
-                again; the output is the
-                same.
+                again; the output is the same.
+            keep_from_hz: with `band_hz`, where the band of the wave begins, in Hz: about 200 to 300
+                after a telephone. The crossover takes what is below from the network; its slope
+                is 100 Hz wide. This raises the latency of the crossover to at least 25 ms.
 
         Raises:
             UserError: one of the arguments is out of range, or the network cannot take such a
@@ -164,6 +181,7 @@ class Upsampler:
             ratio=self.ratio,
             channels=channels,
             keep_hz=keep_hz,
+            keep_from_hz=keep_from_hz,
             window=window,
             band_hz=self.band_hz,
         )

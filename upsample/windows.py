@@ -9,9 +9,14 @@ import numpy as np
 from ..command import UserError
 from ..models.restorer import Restorer
 
-# Samples per window of a network with a limited context, including the context; a network whose
-# multiple does not divide them takes a few less.
+# The least samples per window of a network with a limited context, including the context; a network
+# whose multiple does not divide them takes a few less.
 WINDOW = 32768
+# The window of a long context, in contexts: half of the computation is kept if the wave is live,
+# and five sixths if it is not.
+LIVE, WHOLE = 4, 12
+# The longest context of a network for live audio, in samples of its input: about a second.
+LONGEST_LIVE = 2**14
 # Longer windows would need more memory and no less computation.
 LONGEST_WINDOW = 2**22
 # The largest number of samples in a batch of windows.
@@ -53,8 +58,8 @@ class Windows:
         network: a network, TFLite file or interpolation.
         channels: number of channels of the wave; each is restored separately.
         rate: rate in Hz of the network's input.
-        window: samples per window of a network with a limited context, by default about `WINDOW`.
-            A network that takes only one length ignores it.
+        window: samples per window of a network with a limited context, by default about `WINDOW`,
+            or `LIVE` contexts. A network that takes only one length ignores it.
 
     Raises:
         UserError: the network cannot take such windows.
@@ -148,13 +153,36 @@ class Windows:
         return kept[:, :, :hop].reshape(channels, -1)
 
 
+def whole_window(network: Restorer, n: int) -> int | None:
+    """Returns the window for a wave that need not be restored while it arrives.
+
+    Args:
+        network: a network, TFLite file or interpolation.
+        n: samples of the wave, at the rate of the network's input.
+
+    Returns:
+        samples per window, at most `WHOLE` contexts; None, the default, if the context is short.
+    """
+    context = network.context or 0
+    if WHOLE * context <= WINDOW:
+        return None
+    window = context * min(WHOLE, math.ceil(n / context) + 2)
+    return math.ceil(window / network.multiple) * network.multiple
+
+
+def file_window(network: Restorer) -> int:
+    """Returns the window of a TFLite file of a network with a limited context: all its windows."""
+    context = network.context or 0
+    return (LIVE if context <= LONGEST_LIVE else WHOLE) * context
+
+
 def grid(network: Restorer, window: int | None = None) -> Grid:
     """Returns the windows of a network.
 
     Args:
         network: a network, TFLite file or interpolation.
         window: samples per window of a network with a limited context that takes any length, by
-            default about `WINDOW`.
+            default about `WINDOW`, or `LIVE` contexts.
 
     Raises:
         UserError: the network cannot take such windows.
@@ -166,7 +194,8 @@ def grid(network: Restorer, window: int | None = None) -> Grid:
         assert network.patch is not None
         return Grid(network.patch, network.patch // 8, network.patch // 4)
     if window is None:
-        window = WINDOW - WINDOW % network.multiple
+        window = max(WINDOW, LIVE * network.context)
+        window -= window % network.multiple
     window = network.window or window
     if (
         not isinstance(window, Integral)

@@ -49,6 +49,13 @@ def test_the_command_exports_a_run_in_8_bits_calibrated_on_its_own_dataset(
     metadata = file.metadata
     assert (metadata.recipe, metadata.licence, metadata.quantize) == ("demo", "MIT", "int8")
     assert (metadata.sample_rate, metadata.ratio, metadata.interpolation) == (16000, 4, "spline")
+    assert metadata.training == {
+        "source": "ours",
+        "protocol": "decimate_spline",
+        "augmentation": {},
+        "dataset": Record.read(run).dataset,
+        "epochs": 3,
+    }
     weights = (run / "best.weights.h5").read_bytes()
     assert metadata.weights_sha256 == hashlib.sha256(weights).hexdigest()
     rebuilt = models.build(metadata.network, **metadata.arguments)

@@ -58,6 +58,8 @@ def test_the_name_of_a_model(name):
         *(({"sample_rate": rate}, "^sample_rate=") for rate in ("8000", None, 1j)),
         *(({"channels": n}, "^channels=.*from 1 to 64, or None") for n in (0, -1, 65, 1.5, "2")),
         *(({"keep_hz": hz}, "^keep_hz=.*at least 0 in Hz") for hz in (-1, np.nan, "all", 1j)),
+        *(({"keep_from_hz": hz}, "^keep_from_hz=.*at least 0 in Hz") for hz in (-1, np.nan, "0")),
+        ({"keep_hz": 300.0, "keep_from_hz": 300}, "^keep_from_hz=300: .*, below keep_hz;"),
     ],
 )
 def test_the_arguments_of_a_stream(options, message):

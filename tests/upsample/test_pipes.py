@@ -59,6 +59,8 @@ def test_a_recording_from_a_pipe_is_restored_like_a_file(kind, recording, feed, 
         os.close(reading)
     assert code == 0, err
     assert "1 of 1 restored" in out
+    # Not the hidden copy.
+    assert f"{folder / 'pipe.wav'}: {source} has a band up to" in out
     assert sorted(path.name for path in folder.iterdir()) == ["file.wav", "pipe.wav"]
     file, pipe = (soundfile.read(folder / name)[0] for name in ("file.wav", "pipe.wav"))
     np.testing.assert_array_equal(pipe, file)
@@ -71,7 +73,9 @@ def test_a_pipe_without_audio_is_refused_and_leaves_nothing(feed, call, error_li
         feed(lambda: (tmp_path / "pipe").open("wb"), content)
         code, _, err = restore(call, tmp_path / "pipe", tmp_path / "new.wav")
         assert code == 1
-        assert message in error_line(err)
+        assert error_line(err).startswith(f"error: {tmp_path / 'pipe'}: {message}")
+        # Nothing hidden is named.
+        assert f"{tmp_path}/." not in err
         assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 

@@ -74,6 +74,33 @@ def test_a_crossover_leaves_waves_that_agree_unchanged_and_aligned(noise):
     np.testing.assert_allclose(found, wave, rtol=0, atol=1e-6)
 
 
+def test_a_crossover_keeps_a_band_between_two_edges():
+    rng = np.random.default_rng(4)
+    other, kept = rng.normal(0, 0.1, (2, 1, 16000)).astype(np.float32)
+    stage = Crossover(1, 16000, 3400.0, 3400.0, keep_from_hz=200.0)
+    found = np.concatenate([stage.push(other, kept), stage.flush()], axis=1)[0]
+    # 25 ms for a slope of 100 Hz.
+    assert stage.latency == pytest.approx(0.025, abs=1e-3)
+    assert len(found) == 16000
+    for wave, lowest_hz, highest_hz in ((other, 10, 190), (kept, 310, 3050), (other, 3410, 7990)):
+        edges = 2 * np.array([lowest_hz, highest_hz]) / 16000
+        band = signal.firwin(4001, edges, window=("kaiser", 10), pass_zero=False)
+        error = signal.oaconvolve(found - wave[0], band, mode="same")[2000:-2000]
+        assert 20 * np.log10(np.std(error) / 0.1) < -70
+    # Waves that agree are unchanged.
+    stage = Crossover(1, 16000, 3400.0, 3400.0, keep_from_hz=200.0)
+    found = np.concatenate([stage.push(kept, kept), stage.flush()], axis=1)
+    np.testing.assert_allclose(found, kept, rtol=0, atol=1e-6)
+
+
+def test_a_crossover_whose_edges_meet_keeps_nothing(noise):
+    other, kept = noise(4000, 1)[np.newaxis], noise(4000, 2)[np.newaxis]
+    stage = Crossover(1, 16000, 350.0, 1000.0, keep_from_hz=300.0)
+    found = np.concatenate([stage.push(other, kept), stage.flush()], axis=1)
+    # The slopes have different widths, so a little of the other wave remains around their middle.
+    assert np.std(found - other) < 0.1 * np.std(kept)
+
+
 @pytest.mark.parametrize(
     ("sample_rate", "keep_hz"), [(4000, None), (4000, 0.0), (16000, 0.0), (44100, 1800.0)]
 )

@@ -56,6 +56,24 @@ def test_patches_are_half_a_patch_apart_and_cross_faded(name, noise, build, one_
     np.testing.assert_allclose(found, expected[patch:-patch], rtol=0, atol=1e-5)
 
 
+def test_a_wave_with_a_long_context_gets_longer_windows_if_it_is_not_live(build):
+    network = build("duonet")
+    context = network.context
+    assert [windows.whole_window(network, n) for n in (1, context, 5 * context, 10**7)] == [
+        count * context for count in (3, 3, 7, 12)
+    ]
+    assert windows.grid(network).window == 32700
+    assert windows.file_window(network) == 4 * context
+    assert windows.whole_window(build("audiounet"), 10**7) is None
+
+
+def test_no_window_is_so_short_that_most_of_the_computation_is_dropped(outline):
+    network = outline("duonet", width=0.1)
+    assert 2 * network.context > windows.WINDOW
+    assert windows.grid(network).window == 4 * network.context
+    assert windows.file_window(network) == 12 * network.context
+
+
 def seam_db(network, noise):
     """Measures the mean rise of the second difference at the borders of windows, in dB.
 

@@ -34,8 +34,8 @@ def define_flags(flags: Flags) -> None:
         "window",
         None,
         "Samples per call, at the rate of the network's input. Default: the patch of a network "
-        "that takes whole patches, otherwise four times its context, half of which is kept. A "
-        "streaming network takes one length only.",
+        "that takes whole patches, otherwise four times its context, half of which is kept; twelve "
+        "times a context above 16384 samples. A streaming network takes one length only.",
         lower_bound=1,
     )
     flags.string(

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ from ...models.record import Record
 from ...models.system import Network
 from ..loading import find_run, load
 from ..tflite import Metadata, TFLiteNetwork, write
-from ..windows import Grid, grid
+from ..windows import Grid, file_window, grid
 from .agreement import check_agreement
 from .convert import convert, operators
 
@@ -52,7 +52,7 @@ def export(
         quantize: a key of `agreement.AGREEMENT_DB`. "float16" and "dynamic" store weights in 16
             and 8 bits; "int8" also computes in 8 bits wherever TFLite can.
         window: samples per call, at the rate of the network's input. By default the patch of a
-            network that takes whole patches, otherwise four times the context. A streaming network
+            network that takes whole patches, otherwise `windows.file_window`. A streaming network
             takes one length only.
         data: a dataset of wideband-prepare; "int8" is calibrated on its training split.
         licence: the licence of the weights.
@@ -101,6 +101,7 @@ def export(
             licence=licence,
             model_sha256=hashlib.sha256(content).hexdigest(),
             band_hz=record.band_hz,
+            training=_training(record),
         )
         write(temporary, content, metadata)
         try:
@@ -111,12 +112,23 @@ def export(
     return Export(metadata, size, operators(content), agreement_db)
 
 
+def _training(record: Record) -> dict[str, Any]:
+    """Returns what a run was trained on, without paths of the machine."""
+    return {
+        "source": record.source,
+        "protocol": record.protocol,
+        "augmentation": record.recipe.get("augmentation", {}),
+        "dataset": record.dataset,
+        "epochs": record.timings.epochs,
+    }
+
+
 def _windows(network: Network, step: keras.Model | None, window: int | None) -> Grid:
     """Returns the windows of the exported file."""
     if step is not None:
         windows = Grid(step.inputs[0].shape[1], 0, 0)
     else:
-        windows = grid(network, 4 * (network.context or 0) if window is None else window)
+        windows = grid(network, file_window(network) if window is None else window)
     if window not in (None, windows.window):
         raise UserError(
             f"--window={window}: this network takes windows of {windows.window} samples only; "
@@ -142,7 +154,7 @@ def _calibration(
     if max(dataset.lengths("train"), default=0) < patch:
         raise UserError(
             f"{dataset.folder}: no training recording has {patch} samples or more; choose another "
-            "--data"
+            "--data or a shorter --window"
         )
     augmentation = Augmentation(random_band=any_band)
     pairs = pipeline.patches(
