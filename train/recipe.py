@@ -13,6 +13,7 @@ from .. import models
 from ..audio import Ratio, quotient
 from ..command import UserError
 from ..command.errors import lookup
+from ..command.rates import HIGHEST_RATE, LOWEST_RATE
 from ..data_gen import degrade
 from ..data_gen.augment import Augmentation
 from ..evaluate.metrics import METRICS
@@ -55,7 +56,7 @@ BOUNDS = {
     "clip_norm": (1e-30, 1e30),
     "critic_width": (1e-3, 16.0),
     "feature_matching": (0.0, 1e6),
-    "sample_rate": (1000, 768_000),
+    "sample_rate": (LOWEST_RATE, HIGHEST_RATE),
     "patch": (1, 2**20),
     "stride": (1, 2**20),
     "batch": (1, 2**16),
