@@ -6,11 +6,12 @@ one network restores bands of all widths. What differs from AP-BWE:
 
 - Amplitudes are relative to the level of the second around them. A quieter recording thus
   gets the same high band, quieter by as much.
-- The output's amplitudes are a mixture of the input's and of predicted ones. Its phases point in
-  the direction of a sum of three: the input's, those of overtones, and predicted ones. What is in
-  the recording's band need not pass through the streams.
-- A rectifier creates the overtones of the wave (Makhoul and Berouti 1979, "High-frequency
-  regeneration in speech coding systems"), which continue the harmonics of a voice.
+- Bins that are much quieter than that level for a second are empty. The output starts as the input
+  in the other bins, which need not pass through the streams.
+- In empty bins, the output starts as overtones of the wave, which a rectifier creates (Makhoul and
+  Berouti 1979, "High-frequency regeneration in speech coding systems"). They continue the harmonics
+  of a voice, and their phases are those of a wave from the start. They are whitened; the network
+  predicts the envelope of their amplitudes, and corrects their phases.
 - Frames have 400 samples every 100 and 257 bins, so the network takes an eighth of the operations.
 - The convolutions of the blocks are dilated.
 """
@@ -19,9 +20,9 @@ import keras
 from keras import layers, ops
 
 from . import band_hz
-from .convnext import KERNEL, small, streams
+from .convnext import KERNEL, streams
 from .layers import widen
-from .stft import STFT, InverseSTFT, angle, log_amplitude, unit
+from .stft import POWER_FLOOR, STFT, InverseSTFT, angle, log_amplitude, unit
 from .system import Network, Outputs
 
 CHANNELS, EXPANSION, BLOCKS = 256, 3, 4
@@ -33,6 +34,13 @@ FFT, HOP, FRAME = 512, 100, 400
 FLOOR = 1e-6
 # Frames on either side whose mean power is the level.
 LEVEL_FRAMES = 64
+# The mean level of a bin relative to that of all bins, natural logarithm, below which it is empty,
+# and the steepness of this decision.
+EMPTY, STEEPNESS = -6.5, 2.0
+# The predicted relative log amplitude before training.
+INITIAL = -5.0
+# Overtones are whitened by their mean power within this many Hz on either side at 16 kHz.
+WHITENING_HZ = 250
 # Relative log amplitudes of the input, natural logarithms, are clipped to this range.
 LOWEST, HIGHEST = -10.0, 6.0
 
@@ -131,99 +139,100 @@ def _spectrum(channels: int, blocks: int) -> keras.Model:
     analysis = STFT(FFT, HOP, FRAME, name="analysis")
     # (batch, frames, bins) all
     own, overtones = analysis(wave), analysis(ops.abs(wave))
-    level = Level(name="level")(own)  # (batch, frames, 1)
-    amplitudes, raised = (
-        Relative(name=name)([*spectrum, level])
-        for name, spectrum in (("own", own), ("overtones", overtones))
+    power = ops.average_pool(
+        own[0] ** 2 + own[1] ** 2, 2 * LEVEL_FRAMES + 1, 1, "same", "channels_last"
     )
-    own, overtones = unit(*own), unit(*overtones)
+    level, presence = levels(power)
     # (batch, frames, channels) both
     amplitude, phase = streams(
-        layers.Concatenate()([amplitudes, raised]),
-        layers.Concatenate()([*own, *overtones]),
+        layers.Concatenate()(
+            [relative(*own, level), relative(*overtones, level), presence],
+        ),
+        layers.Concatenate()([*unit(*own), *unit(*overtones)]),
         channels=channels,
         hidden=EXPANSION * channels,
         blocks=blocks,
         kernel=1,
         growth=GROWTH,
     )
-    outputs = mixture(amplitude, phase, level, amplitudes, own, overtones)
-    return keras.Model(wave, outputs, name="spectrum")
+    mixed = mixture(amplitude, phase, level, presence, own, overtones)
+    return keras.Model(wave, mixed, name="spectrum")
+
+
+def levels(power: keras.KerasTensor) -> Parts:
+    """Returns the log level around each frame and that of each bin relative to it.
+
+    Args:
+        power: mean power of each bin around each frame, (batch, frames, bins).
+
+    Returns:
+        (batch, frames, 1) and (batch, frames, bins), clipped.
+    """
+    level = ops.log(ops.sqrt(ops.mean(power, axis=-1, keepdims=True) + FLOOR**2))
+    presence = ops.log(ops.sqrt(ops.maximum(power, POWER_FLOOR)) + FLOOR) - level
+    return level, ops.clip(presence, LOWEST, HIGHEST)
+
+
+def relative(
+    real: keras.KerasTensor, imaginary: keras.KerasTensor, level: keras.KerasTensor
+) -> keras.KerasTensor:
+    """Returns log amplitudes relative to a level (batch, frames, 1), clipped."""
+    return ops.clip(log_amplitude(real, imaginary, FLOOR) - level, LOWEST, HIGHEST)
 
 
 def mixture(
     amplitude: keras.KerasTensor,
     phase: keras.KerasTensor,
     level: keras.KerasTensor,
-    amplitudes: keras.KerasTensor,
+    presence: keras.KerasTensor,
     own: Parts,
     overtones: Parts,
 ) -> list[keras.KerasTensor]:
-    """Mixes the input's spectrum with the predicted one.
+    """Mixes the input's spectrum with that of the overtones, shaped as predicted.
 
     Args:
         amplitude: the stream of the amplitude, (batch, frames, channels).
         phase: the stream of the phase, (batch, frames, channels).
         level: log level around each frame, (batch, frames, 1).
-        amplitudes: relative log amplitudes of the input, (batch, frames, bins).
-        own: cosines and sines of the input's phases, (batch, frames, bins) both.
+        presence: relative log level of each bin around each frame, (batch, frames, bins).
+        own: real and imaginary parts of the input's spectrum, (batch, frames, bins) both.
         overtones: those of the overtones.
 
     Returns:
         log amplitudes, real parts and imaginary parts, (batch, frames, bins) all.
     """
-    bins = amplitudes.shape[-1]
-    share = ops.sigmoid(_last(amplitude, bins, "share", 2.0))
-    predicted = _last(amplitude, bins, "amplitude")
-    log_amplitudes = level + share * amplitudes + (1.0 - share) * predicted
-    keep, follow = _last(phase, bins, "keep", 1.0), _last(phase, bins, "follow")
+    bins = presence.shape[-1]
+    present = STEEPNESS * (presence - EMPTY)
+    share = ops.sigmoid(present + _last(amplitude, bins, "share"))
+    predicted = _last(amplitude, bins, "amplitude", INITIAL) + _whiten(*overtones)
+    log_amplitudes = level + share * relative(*own, level) + (1.0 - share) * predicted
+    keep = ops.sigmoid(present + _last(phase, bins, "keep"))
+    own, overtones = unit(*own), unit(*overtones)
     cosine, sine = unit(
-        keep * own[0] + follow * overtones[0] + _last(phase, bins, "real"),
-        keep * own[1] + follow * overtones[1] + _last(phase, bins, "imaginary"),
+        keep * own[0] + (1.0 - keep) * overtones[0] + _last(phase, bins, "real"),
+        keep * own[1] + (1.0 - keep) * overtones[1] + _last(phase, bins, "imaginary"),
     )
     magnitude = ops.exp(log_amplitudes)
     return [log_amplitudes, magnitude * cosine, magnitude * sine]
 
 
+def _whiten(real: keras.KerasTensor, imaginary: keras.KerasTensor) -> keras.KerasTensor:
+    """Returns log amplitudes relative to those of the bins around, clipped."""
+    bins = real.shape[-1]
+    around = 2 * round(WHITENING_HZ / 8000 * (bins - 1)) + 1
+    # TensorFlow is many times slower at pooling a single channel.
+    power = ops.transpose(real**2 + imaginary**2, (0, 2, 1))
+    power = ops.average_pool(power, around, 1, "same", "channels_last")
+    power = ops.maximum(ops.transpose(power, (0, 2, 1)), POWER_FLOOR)
+    fine = log_amplitude(real, imaginary, FLOOR) - ops.log(ops.sqrt(power) + FLOOR)
+    return ops.clip(fine, LOWEST, HIGHEST)
+
+
 def _last(x: keras.KerasTensor, bins: int, name: str, bias: float = 0.0) -> keras.KerasTensor:
     return layers.Dense(
         bins,
-        kernel_initializer=small(),
+        kernel_initializer="zeros",
         bias_initializer=keras.initializers.Constant(bias),
         dtype="float32",
         name=f"{name}_last",
     )(x)
-
-
-class Level(layers.Layer):
-    """The log level around each frame, from real and imaginary parts: (batch, frames, 1)."""
-
-    def __init__(self, **kwargs) -> None:
-        super().__init__(**{"dtype": "float32", **kwargs})
-
-    def call(self, spectrum):
-        """Averages the power of a spectrum, the list of its real and imaginary parts."""
-        real, imaginary = spectrum
-        power = ops.mean(ops.square(real) + ops.square(imaginary), axis=-1, keepdims=True)
-        mean = ops.average_pool(power, 2 * LEVEL_FRAMES + 1, 1, "same", "channels_last")
-        return ops.log(ops.sqrt(mean + FLOOR**2))
-
-    def compute_output_shape(self, input_shape):
-        """Returns (batch, frames, 1)."""
-        return *input_shape[0][:2], 1
-
-
-class Relative(layers.Layer):
-    """Log amplitudes relative to a level, clipped: (batch, frames, bins)."""
-
-    def __init__(self, **kwargs) -> None:
-        super().__init__(**{"dtype": "float32", **kwargs})
-
-    def call(self, inputs):
-        """Takes real and imaginary parts (batch, frames, bins) and the level (batch, frames, 1)."""
-        real, imaginary, level = inputs
-        return ops.clip(log_amplitude(real, imaginary, FLOOR) - level, LOWEST, HIGHEST)
-
-    def compute_output_shape(self, input_shape):
-        """Returns (batch, frames, bins)."""
-        return input_shape[0]

@@ -16,7 +16,7 @@ from keras import layers, ops
 
 from . import band_hz
 from .convnext import KERNEL, History, streams
-from .duonet import FLOOR, Relative, mixture, outputs, target
+from .duonet import levels, mixture, outputs, relative, target
 from .layers import widen
 from .stft import STFT, InverseSTFT, unit
 from .system import Network, Outputs
@@ -141,14 +141,14 @@ def _spectrum(
     seen = history(wave, FRAME - HOP)
     # (batch, frames, bins) all
     own, overtones = analysis(seen), analysis(ops.abs(seen))
-    power = ops.mean(own[0] ** 2 + own[1] ** 2, axis=-1, keepdims=True)
-    power = ops.average_pool(
-        history(power, LEVEL_FRAMES - 1), LEVEL_FRAMES, 1, "valid", "channels_last"
-    )
-    level = ops.log(ops.sqrt(power + FLOOR**2))  # (batch, frames, 1)
+    power = history(own[0] ** 2 + own[1] ** 2, LEVEL_FRAMES - 1)
+    power = ops.average_pool(power, LEVEL_FRAMES, 1, "valid", "channels_last")
+    level, presence = levels(power)
     # (batch, frames, channels) both
     amplitude, phase = streams(
-        layers.Concatenate()([Relative()([*own, level]), Relative()([*overtones, level])]),
+        layers.Concatenate()(
+            [relative(*own, level), relative(*overtones, level), presence],
+        ),
         layers.Concatenate()([*unit(*own), *unit(*overtones)]),
         channels=channels,
         hidden=hidden,
@@ -159,10 +159,10 @@ def _spectrum(
     )
     # The frames that the streams decide on now.
     own, overtones = (
-        [history(part, AHEAD)[:, :-AHEAD] for part in spectrum] for spectrum in (own, overtones)
+        (history(real, AHEAD)[:, :-AHEAD], history(imaginary, AHEAD)[:, :-AHEAD])
+        for real, imaginary in (own, overtones)
     )
-    amplitudes = Relative()([*own, level])
-    return mixture(amplitude, phase, level, amplitudes, unit(*own), unit(*overtones))
+    return mixture(amplitude, phase, level, presence, own, overtones)
 
 
 def _synthesize(spectrum, history: History):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import signal
 from wideband import models
 from wideband.data_gen import band_limit
 from wideband.models.record import Record
@@ -27,7 +28,7 @@ def voice(n):
 
 def test_it_has_the_stated_number_of_parameters(outline):
     network = outline("duonet")
-    assert network.count_params() == 3_970_054
+    assert network.count_params() == 3_969_797
     assert (network.wants, network.multiple, network.context) == ("interpolated", 100, 18800)
 
 
@@ -38,16 +39,32 @@ def test_layers_have_the_stated_sizes(outline, stream):
     def shapes(name):
         return [weight.shape for weight in part.get_layer(name).weights]
 
-    # Own and overtones: amplitudes, or cosines and sines.
-    inputs = {"amplitude": 2 * 257, "phase": 4 * 257}[stream]
+    # Amplitudes of the wave and its overtones, and presence; or cosines and sines of both.
+    inputs = {"amplitude": 3 * 257, "phase": 4 * 257}[stream]
     assert shapes(f"{stream}_first") == [(1, inputs, 256), (256,)]
     for k in range(4):
         assert shapes(f"{stream}_{k}_depthwise") == [(7, 256, 1), (256,)]
         assert part.get_layer(f"{stream}_{k}_depthwise").dilation_rate == (3**k,)
         assert shapes(f"{stream}_{k}_expand") == [(256, 768), (768,)]
         assert shapes(f"{stream}_{k}_project") == [(768, 256), (256,)]
-    last = {"amplitude": ["share", "amplitude"], "phase": ["keep", "follow", "real", "imaginary"]}
+    last = {"amplitude": ["share", "amplitude"], "phase": ["keep", "real", "imaginary"]}
     assert all(shapes(f"{name}_last") == [(256, 257), (257,)] for name in last[stream])
+
+
+def test_before_training_it_keeps_what_is_present_and_fills_empty_bins():
+    """The overtones in empty bins have the initial level."""
+    network = models.build("duonet", **models.small("duonet"))
+    wave = voice(48000)[0, :, 0]
+    low = signal.sosfiltfilt(signal.butter(16, 4000, fs=16000, output="sos"), wave)
+    restored = np.asarray(network(low[np.newaxis, :, np.newaxis].astype(np.float32)))[0, :, 0]
+    # (bins, frames), without the ends
+    before, after = (
+        np.abs(signal.stft(each, 16000, nperseg=512)[2])[:, 20:-20] for each in (low, restored)
+    )
+    kept, filled = slice(4, 112), slice(150, 250)
+    assert np.sqrt(np.mean((after[kept] - before[kept]) ** 2)) < 0.02 * np.std(before[kept])
+    level = np.log(np.sqrt(np.mean(np.square(before))))
+    assert np.log(np.sqrt(np.mean(np.square(after[filled])))) == pytest.approx(level - 5.0, abs=1)
 
 
 @pytest.mark.parametrize("decibels", [-60, -30, 0])
