@@ -18,6 +18,7 @@ from pathlib import Path
 from IPython import get_ipython
 from packaging.requirements import Requirement
 
+__spec__ = None  # as in a new kernel; worker processes of the kernel need it
 PACKAGES = "packages"  # the folder for what the notebook installs
 
 
