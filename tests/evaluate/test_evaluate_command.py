@@ -164,6 +164,14 @@ def test_a_shipped_network_and_its_tflite_file_are_measured(data, tmp_path, call
         (["--run={run}", "--save_recordings={run}/run.json"], ["run.json is not a folder"]),
         (["--run={run}", "--wer"], ["no recording of the test split has a text with words"]),
         (["--run={run}", "--wer", "--recognizer=siri"], ["unknown recognizer 'siri'"]),
+        (
+            ["--run={run}", "--wer", "--recognizer=whisper", "--whisper_model={tmp}/none"],
+            ["none: there is no such folder"],
+        ),
+        (
+            ["--run={run}", "--wer", "--whisper_model={tmp}"],
+            ["--whisper_model does not apply to the recognizer pocketsphinx"],
+        ),
     ],
 )
 def test_an_error_is_one_line_and_nothing_is_written(run, tmp_path, call, error_line, flags, words):
