@@ -165,7 +165,8 @@ def serve(shipped):
             try:
                 yield Server(address)
             finally:
-                server.should_exit = True
+                # Also if a test that failed has left connections open.
+                server.should_exit = server.force_exit = True
                 thread.join()
 
     return serve

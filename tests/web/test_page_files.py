@@ -62,6 +62,14 @@ def test_a_damaged_wav_file_is_refused(change, message, noise, javascript):
     assert message in javascript("wav.js", READ, list(content))
 
 
+def test_other_chunks_of_a_wav_file_are_left_out(noise, javascript):
+    content = written(noise(100), 8000)
+    # A chunk of an odd length is padded.
+    content = content[:36] + b"LIST\x03\0\0\0abc\0" + content[36:]
+    found = javascript("wav.js", READ, list(content))["channels"][0]
+    np.testing.assert_array_equal(found, soundfile.read(io.BytesIO(content), dtype="float32")[0])
+
+
 def test_a_wav_file_without_a_length_is_read_to_its_end(noise, javascript):
     content = written(noise(100), 8000)
     content = content[:40] + b"\xff\xff\xff\xff" + content[44:]
@@ -73,7 +81,8 @@ def test_the_rate_of_a_compressed_recording_is_in_its_header(noise, javascript):
     kinds = [("FLAC", "PCM_16", 11025), ("OGG", "VORBIS", 22050), ("OGG", "OPUS", 24000)]
     kinds += [("MP3", None, rate) for rate in (8000, 16000, 22050, 44100, 48000)]
     files = [list(written(wave, rate, kind, subtype)) for kind, subtype, rate in kinds]
-    tagged = list(b"ID3\x04\0\0\0\0\x01\x05") + 133 * [0xFF] + files[-1]
+    # A tag of 16 * 128 + 5 bytes, which hold frames of another rate.
+    tagged = [*b"ID3\x04\0\0\0\0\x10\x05", *files[4][:2053], *files[-1]]
     mp4 = b"\0\0\0\x10ftypM4A \0\0\0\0"
     mp4 += b"\0\0\0\x20mdhd\0\0\0\0" + bytes(8) + (32000).to_bytes(4, "big") + bytes(8)
     mp4 += b"\0\0\0\x20hdlr" + bytes(8) + b"soun" + bytes(12)
