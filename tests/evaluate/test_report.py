@@ -142,12 +142,12 @@ def test_the_best_of_a_column_follows_the_direction_of_its_metric():
 def test_a_level_is_best_near_0_and_the_reference_is_never_best():
     systems = {
         "reference": {"level_hf": summarize([np.nan]), "dnsmos_p808": Mean(3, 2.9, 3.1, 9, 0)},
-        "spline": {"level_hf": Mean(-19, -20, -18, 9, 0), "dnsmos_p808": Mean(3, 2.9, 3.1, 9, 0)},
-        "ours": {"level_hf": Mean(3, 2, 4, 9, 0), "dnsmos_p808": Mean(2.8, 2.7, 2.9, 9, 0)},
+        "noise": {"level_hf": Mean(9, 8, 10, 9, 0), "dnsmos_p808": Mean(3, 2.9, 3.1, 9, 0)},
+        "ours": {"level_hf": Mean(-3, -4, -2, 9, 0), "dnsmos_p808": Mean(2.8, 2.7, 2.9, 9, 0)},
     }
     page = Page(render(systems=systems))
     best = [text.split()[0] for kind, text in page.cells if kind == "best"]
-    assert sorted(best) == ["3.0", "3.00"]
+    assert sorted(best) == ["-3.0", "3.00"]
     assert "dB, 0 is best" in page.text
     # The reference has no level.
     assert "values that are not finite" not in page.text
