@@ -60,7 +60,8 @@ def read(path):
 
 def blocks(path, language=""):
     """Returns the code blocks of a page in one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", read(path), re.M | re.S)
+    found = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", read(path), re.M | re.S)
+    return [block for name, block in found if name == language]
 
 
 @pytest.fixture(autouse=True)

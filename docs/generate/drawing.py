@@ -13,7 +13,7 @@ from graph import TIMES, Box
 
 # Pixels.
 LINE, PADDING, GAP, INDENT, GUTTER, TRACK = 15, 7, 26, 16, 30, 5
-CHARACTER, WIDEST = 6.1, 300
+CHARACTER, BOLD, WIDEST = 6.2, 6.9, 300
 SIGN = 18
 SMALLEST = 640
 
@@ -102,10 +102,8 @@ def _lanes(rows: list[list[Box]]) -> dict[int, _Placed]:
                 last.append(number)
             last[lane] = number
             lines = _wrap(box)
-            longest = max(map(len, lines))
-            width = (
-                SIGN + longest * CHARACTER if box.small else 2 * PADDING + 6 + longest * CHARACTER
-            )
+            text = max(CHARACTER * max(map(len, lines)), 0 if box.small else BOLD * len(lines[0]))
+            width = SIGN + text if box.small else 2 * PADDING + text
             tall = SIGN if box.small else 2 * PADDING + LINE * len(lines)
             placed[id(box)] = _Placed(box, number, lane, lines, width, tall)
     return placed

@@ -58,10 +58,8 @@ def on_config(config: Any) -> Any:
     if config.repo_url:
         config.repo_name = address.rpartition("/")[2]
     sections = {name: pages for section in config.nav for name, pages in section.items()}
-    listed = re.findall(r"networks/\w+\.md", str(sections["Networks"]))
-    for path in sorted((ROOT / "docs" / "networks").glob("*.md")):
-        if f"networks/{path.name}" not in listed:
-            sections["Networks"].append(f"networks/{path.name}")
+    pages = dict.fromkeys(facts.page(name) for name in facts.models.names())
+    sections["Networks"] += [f"networks/{page}" for page in pages]
     if (ROOT / "docs" / "browser.md").is_file():
         sections["Guides"].append("browser.md")
     cards = [uri for uri in links.PAGES.values() if uri.startswith("cards/")]
