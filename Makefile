@@ -61,8 +61,9 @@ lint: $(VENV)/test.stamp
 	$(BIN)/pyright
 
 # The pages, in build/docs, without anything from elsewhere; then their tests.
+# Not with --quiet, which would turn off the strictness.
 docs: $(VENV)/docs.stamp
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 	$(BIN)/python -m pytest --quiet tests/docs/check_site.py
 
 # A stamp marks an installed extra of setup.cfg.
