@@ -17,13 +17,15 @@ NOTEBOOKS = Path(__file__).parents[2] / "colab"
 SETUP = Path(__file__).with_name("in_kernel.py").read_text()
 # The small corpus: two voices for training with two sentences each, one for each other split.
 VOICES = ("beth", "finn", "ida", "leo")
+LIMIT = 1800  # seconds, for a kernel that hangs; a loaded machine is slow
 SENTENCES = ("The fresh fox chose six smooth shells.", "Please dial nine two four.")
 
 
 @pytest.fixture(scope="session")
 def kernel(tmp_path_factory):
     """A kernel, which imports TensorFlow once for all notebooks, and its client."""
-    manager, client = start_new_kernel(cwd=str(tmp_path_factory.mktemp("kernel")))
+    folder = str(tmp_path_factory.mktemp("kernel"))
+    manager, client = start_new_kernel(startup_timeout=LIMIT, cwd=folder)
     yield manager, client
     client.stop_channels()
     manager.shutdown_kernel(now=True)
@@ -70,8 +72,8 @@ def run_cells(kernel, tmp_path):
         sources = [f"%reset -f\n%cd -q {tmp_path}\n{SETUP}", *sources]
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
         manager, channels = kernel
-        # A loaded machine is slow; the limit is for a kernel that hangs.
-        client = NotebookClient(nbformat.v4.new_notebook(cells=cells), km=manager, timeout=1800)
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        client = NotebookClient(notebook, km=manager, timeout=LIMIT, iopub_timeout=LIMIT)
         client.kc = channels
         return client.execute()
 
