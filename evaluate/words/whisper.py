@@ -47,9 +47,9 @@ class Whisper:
     normalizer = WRITTEN
 
     def __init__(self, whisper_model: str = "base") -> None:
-        folder = _find(whisper_model)
+        folder, advice = _find(whisper_model)
         self._cores = os.cpu_count() or 1
-        self._model = _load(folder, self._cores)
+        self._model = _load(folder, advice, self._cores)
         self.name = (
             f"whisper {Path(whisper_model).name} (SHA-256 of model.bin "
             f"{checksum(folder / 'model.bin')[:12]}), faster-whisper {version('faster-whisper')}, "
@@ -86,54 +86,47 @@ def _transcribe_window(model: Any, wave: np.ndarray) -> str:
     return "".join(segment.text for segment in segments).strip()
 
 
-def _find(model: str) -> Path:
-    """Returns the folder of a model, which has all files; see `Whisper`."""
+def _find(model: str) -> tuple[Path, str]:
+    """Returns the folder of a model, and what to do if it is damaged; see `Whisper`."""
+    if Path(model).is_dir():
+        advice = "give a complete folder of a Whisper model for faster-whisper (CTranslate2)"
+        return Path(model), advice
     package = _import()
-    folder = Path(model)
-    if not folder.is_dir():
-        if model not in package.available_models():
-            raise UserError(
-                f"--whisper_model={model}: there is no such folder; give the folder of a model for "
-                f"faster-whisper, or one of {', '.join(package.available_models())}"
-            )
-        folder = _find_in_cache(package, model)
-    for name in _FILES:
-        if not (folder / name).is_file():
-            raise UserError(
-                f"{folder}: has no {name}; give a complete folder of a Whisper model for "
-                "faster-whisper (format of CTranslate2)"
-            )
-    return folder
-
-
-def _find_in_cache(package: Any, model: str) -> Path:
+    if model not in package.available_models():
+        raise UserError(
+            f"--whisper_model={model}: there is no such folder; give the folder of a model for "
+            f"faster-whisper, or one of {', '.join(package.available_models())}"
+        )
     from huggingface_hub.errors import LocalEntryNotFoundError
 
+    code = f"import faster_whisper; faster_whisper.download_model('{model}')"
+    download = f'download it with: python -c "{code}"'
     try:
-        return Path(package.download_model(model, local_files_only=True))
+        folder = Path(package.download_model(model, local_files_only=True))
     except LocalEntryNotFoundError as error:
-        command = f"import faster_whisper; faster_whisper.download_model('{model}')"
         raise UserError(
-            f"--whisper_model={model}: not in the cache of faster-whisper, and not downloaded "
-            f'without being asked for; download it with: python -c "{command}", or give the folder '
-            "of a model"
+            f"--whisper_model={model}: not in the cache of faster-whisper; {download}, or give the "
+            "folder of a model"
         ) from error
+    # The folder with all versions of the model; it would be linked to the same files again.
+    return folder, f"delete {folder.parents[1]} and {download}"
 
 
-def _load(folder: Path, cores: int) -> Any:
+def _load(folder: Path, advice: str, cores: int) -> Any:
     """Loads a model, and tries it on a short silence."""
+    for name in _FILES:
+        if not (folder / name).is_file():
+            raise UserError(f"{folder}: has no {name}; {advice}")
+    package = _import()
     try:
-        model = _import().WhisperModel(
+        model = package.WhisperModel(
             str(folder), device="cpu", compute_type="int8", cpu_threads=1, num_workers=cores
         )
         _transcribe(model, np.zeros(160, np.float32))
     # The kind of error depends on the file that is damaged; tokenizers raises Exception itself.
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(
-            f"{folder}: not usable as a Whisper model ({reason}); download it again, or give "
-            "another folder"
-        ) from error
+        raise UserError(f"{folder}: not usable as a Whisper model ({reason}); {advice}") from error
     return model
 
 

@@ -75,6 +75,7 @@ def truncate(folder):
     path.write_bytes(path.read_bytes()[:-1000])
 
 
+COMPLETE = "give a complete folder of a Whisper model for faster-whisper (CTranslate2)"
 DAMAGES = {
     "model.bin is truncated": truncate,
     "model.bin is a page": lambda folder: (folder / "model.bin").write_text("<html>"),
@@ -97,7 +98,7 @@ def test_a_damaged_model_is_refused_in_one_line(whisper_model, tmp_path, damage)
     with pytest.raises(UserError, match="not usable as a Whisper model") as caught:
         words.create("whisper", whisper_model=str(folder))
     assert str(caught.value).startswith(f"{folder}: ")
-    assert str(caught.value).endswith("; download it again, or give another folder")
+    assert str(caught.value).endswith(f"); {COMPLETE}")
     assert "\n" not in str(caught.value)
 
 
@@ -105,8 +106,9 @@ def test_a_damaged_model_is_refused_in_one_line(whisper_model, tmp_path, damage)
 def test_an_incomplete_folder_is_refused(whisper_model, tmp_path, name):
     folder = shutil.copytree(whisper_model, tmp_path / "model")
     (folder / name).unlink()
-    with pytest.raises(UserError, match=f"model: has no {name}; give a complete folder"):
+    with pytest.raises(UserError) as caught:
         words.create("whisper", whisper_model=str(folder))
+    assert str(caught.value) == f"{folder}: has no {name}; {COMPLETE}"
 
 
 def test_a_name_that_is_neither_a_folder_nor_a_model_is_refused():
@@ -122,15 +124,29 @@ def cache(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("settings", [{}, {"whisper_model": "base"}])
-def test_a_model_is_taken_from_the_cache(cache, whisper_model, waves, recognizer, settings):
+@pytest.fixture
+def cached(cache, whisper_model):
+    """The folder in the cache with the version of the model base; the one above has all."""
     repository = cache / "models--Systran--faster-whisper-base"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("0" * 40)
-    shutil.copytree(whisper_model, repository / "snapshots" / ("0" * 40))
-    cached = words.create("whisper", **settings)
-    assert cached.name == recognizer.name.replace("tiny", "base")
-    assert list(cached.transcribe(waves)) == list(recognizer.transcribe(waves))
+    return shutil.copytree(whisper_model, repository / "snapshots" / ("0" * 40))
+
+
+@pytest.mark.usefixtures("cached")
+def test_a_model_is_taken_from_the_cache(waves, recognizer):
+    by_default, by_name = words.create("whisper"), words.create("whisper", whisper_model="base")
+    assert by_default.name == by_name.name == recognizer.name.replace("tiny", "base")
+    assert list(by_default.transcribe(waves[:1])) == list(recognizer.transcribe(waves[:1]))
+
+
+@pytest.mark.parametrize("damage", [truncate, lambda folder: (folder / "model.bin").unlink()])
+def test_a_damaged_model_in_the_cache_is_to_be_deleted_and_downloaded_again(cached, damage):
+    damage(cached)
+    with pytest.raises(UserError, match=r"model\.bin|payload") as caught:
+        words.create("whisper")
+    advice = f"; delete {cached.parents[1]} and download it with: python -c "
+    assert advice in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_model_that_is_not_in_the_cache_is_not_downloaded(cache):
