@@ -149,25 +149,35 @@ class Server:
                 return answer, content
 
 
+@contextmanager
+def running(application):
+    """Serves an ASGI application."""
+    listening, address = listen("127.0.0.1", 0)
+    with listening:
+        server = uvicorn.Server(uvicorn.Config(application, log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield Server(address)
+        finally:
+            # Also if a test that failed has left connections open.
+            server.should_exit = server.force_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="session", name="running")
+def get_running():
+    """Returns the context `running`."""
+    return running
+
+
 @pytest.fixture(scope="session")
 def serve(shipped):
     """Returns a context in which a site is served, with the arguments of `Site`."""
 
-    @contextmanager
     def serve(models=None, limits=None, workers=2, names=()):
-        listening, address = listen("127.0.0.1", 0)
         found = candidates(models or [*shipped.values()], 16000, 4)
-        site = Site(found, limits or Limits(30, 2_000_000), workers, names)
-        with listening:
-            server = uvicorn.Server(uvicorn.Config(site, log_level="error"))
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-            thread.start()
-            try:
-                yield Server(address)
-            finally:
-                # Also if a test that failed has left connections open.
-                server.should_exit = server.force_exit = True
-                thread.join()
+        return running(Site(found, limits or Limits(30, 2_000_000), workers, names))
 
     return serve
 

@@ -18,14 +18,17 @@ def test_the_command_serves_until_a_signal_ends_it():
     line = [sys.executable, "-m", "wideband.web", "--port=0", "--model=spline"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(line, **pipes) as process:
-        printed = process.stdout.readline()
-        address = re.fullmatch(
-            r"wideband-demo: (http://127\.0\.0\.1:\d+/) \(Ctrl-C ends it\)\n", printed
-        )
-        with urllib.request.urlopen(address[1]) as page:
-            assert b"<title>wideband" in page.read()
-        process.send_signal(signal.SIGINT)
-        output, error = process.communicate(timeout=10)
+        try:
+            printed = process.stdout.readline()
+            address = re.fullmatch(
+                r"wideband-demo: (http://127\.0\.0\.1:\d+/) \(Ctrl-C ends it\)\n", printed
+            )
+            with urllib.request.urlopen(address[1], timeout=20) as page:
+                assert b"<title>wideband" in page.read()
+            process.send_signal(signal.SIGINT)
+            output, error = process.communicate(timeout=10)
+        finally:
+            process.kill()
     assert process.returncode == -signal.SIGINT
     assert (output, error) == ("", "stopped\n")
 

@@ -5,6 +5,7 @@ import json
 import socket
 import tempfile
 import threading
+import time
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,7 @@ import soundfile
 from wideband.audio import measure
 from wideband.upsample.__main__ import command as upsample
 from wideband.web.networks import Limits
+from wideband.web.uploads import Uploads
 
 BYTES = "application/octet-stream"
 
@@ -212,21 +214,21 @@ def test_no_more_users_are_taken_than_can_be_served(serve, clip, becomes):
         assert becomes(lambda: post()[0] == 200)
 
 
-def test_work_for_a_user_who_has_gone_ends_and_leaves_nothing(
-    server, noise, uploads, becomes, shipped
-):
-    file = io.BytesIO()
-    soundfile.write(file, noise(29 * 4000), 4000, format="WAV")
-    host, port = server.host.split(":")
-    query = f"/restore?suffix=.wav&network={shipped['default']}"
-    head = f"POST {query} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {BYTES}\r\n"
-    head += f"Content-Length: {len(file.getvalue())}\r\n\r\n"
-    with socket.create_connection((host, int(port))) as gone:
-        gone.sendall(head.encode() + file.getvalue())
-        while b"stage" not in gone.recv(4096):
-            pass
-        assert not is_empty(uploads)
-    assert becomes(lambda: is_empty(uploads))
+def test_work_for_a_user_who_has_gone_ends_and_leaves_nothing(running, uploads, becomes):
+    def work_forever(path, parameters, report):
+        while True:
+            report("restoring", 0.5)
+            time.sleep(0.01)
+
+    head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: {}\r\nContent-Length: 1\r\n\r\nx"
+    with running(Uploads(Limits(1, 100), 1).endpoint(work_forever)) as server:
+        host, port = server.host.split(":")
+        with socket.create_connection((host, int(port))) as gone:
+            gone.sendall(head.format(BYTES).encode())
+            while b"stage" not in gone.recv(4096):
+                pass
+            assert not is_empty(uploads)
+        assert becomes(lambda: is_empty(uploads))
 
 
 def test_the_list_of_networks_has_what_the_page_needs(server, shipped):
