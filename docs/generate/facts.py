@@ -69,7 +69,7 @@ def sections(*names: str) -> str:
     if table := measured(*names):
         parts += [
             "A quarter of the width and the same short budget for all networks, from 4 to 16 kHz; "
-            "[data, settings and remarks](../results.md).",
+            "[data, settings, intervals and remarks](../results.md).",
             table,
         ]
     else:
@@ -129,7 +129,7 @@ def overview() -> str:
                 str(len(of_network(name))),
             ]
         )
-    return markdown_table(["network", "paper", "parameters", "input", "recipes"], lines)
+    return _table(["network", "paper", "parameters", "input", "recipes"], lines)
 
 
 def page(name: str) -> str:
@@ -161,14 +161,32 @@ def all_recipes() -> str:
 
 
 def measured(*names: str) -> str:
-    """Returns the rows of networks in the first table of docs/results.md; "" without any."""
-    page = (DOCS / "results.md").read_text(encoding="utf-8")
-    header, rule, *lines = page.split("<!-- table -->")[1].strip().split("\n")
-    own = [line for line in lines if re.match(rf"\| ({'|'.join(names)})(_published)? \|", line)]
+    """Returns the means of networks in the first table of docs/results.md; "" without any."""
+    header, *lines = _results()
+    own = [line for line in lines if line[0].removesuffix("_published") in names]
     if not own:
         return ""
-    baselines = [line for line in lines if re.match(r"\| (spline|sinc) \|", line)]
-    return "\n".join([header, rule, *baselines, *own])
+    baselines = [line for line in lines if line[0] in ("spline", "sinc")]
+    # The page of results has the intervals.
+    kept = [[cell.partition(" [")[0] for cell in line] for line in (*baselines, *own)]
+    return markdown_table(header, kept)
+
+
+def speed() -> str:
+    """Returns the sizes and times of all networks in the first table of docs/results.md."""
+    header, *lines = ([line[0], *line[-3:]] for line in _results())
+    return markdown_table(header, [line for line in lines if line[1]])
+
+
+def _results() -> list[list[str]]:
+    """Returns the cells of the first table of docs/results.md, without the rule."""
+    page = (DOCS / "results.md").read_text(encoding="utf-8")
+    lines = page.split("<!-- table -->")[1].strip().split("\n")
+    return [_cells(line) for line in (lines[0], *lines[2:])]
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def published(name: str) -> str:
@@ -277,7 +295,7 @@ def _from_card(card: str, metric: str, names: tuple[str, ...]) -> str:
     table = re.search(r"^\| mean over files.*?(?=\n\n|\Z)", card, re.M | re.S)
     if table is None:
         raise ValueError("the card has no table of metrics")
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[0].split("\n")]
+    lines = [_cells(line) for line in table[0].split("\n")]
     systems = lines[0]
     values = next(line for line in lines if line[0].startswith(f"{metric}, "))
     means = [cell.partition(" ")[0] for cell in values]

@@ -32,7 +32,7 @@ GENERATED = {
     "network": facts.sections,
     "networks": facts.overview,
     "recipes": facts.all_recipes,
-    "measured": facts.measured,
+    "speed": facts.speed,
     "protocols": facts.protocols,
     "metrics": facts.metric_table,
     "flow": flows.draw,
