@@ -29,7 +29,7 @@ from wideband.web.site import Site
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "web" / "page"
-NODE = Path(ROOT_DIR) / "bin" / "node"
+NODE = shutil.which("node", path=f"{ROOT_DIR}{os.pathsep}{ROOT_DIR}/bin")
 BYTES = "application/octet-stream"
 HARMONICS = range(130, 1900, 130)
 # By preference; Playwright's own download of a browser is not needed.

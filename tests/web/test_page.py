@@ -121,14 +121,14 @@ def test_recordings_that_are_too_long_are_refused(page, tmp_path):
     )
 
 
-def test_a_network_that_does_not_fit_is_named_with_the_reason(page, noise, tmp_path, shipped):
+def test_a_network_that_does_not_fit_is_named_with_the_reason(served, noise, tmp_path, shipped):
     path = tmp_path / "wide.wav"
     soundfile.write(path, noise(16000), 16000)
-    page.open(path)
-    page.page.select_option("#network", shipped["streaming"])
+    served.open(path)
+    served.page.select_option("#network", shipped["streaming"])
     reason = f"already has content up to 8000 Hz; there is nothing for {shipped['streaming']} to"
-    assert page.text("#objection") == f"wide.wav {reason} restore."
-    assert page.text("#restore") == "Restore anyway"
+    assert served.text("#objection") == f"wide.wav {reason} restore."
+    assert served.text("#restore") == "Restore anyway"
 
 
 def test_restoring_can_be_cancelled(page, noise, tmp_path, shipped):
@@ -197,15 +197,15 @@ def test_a_phone_shows_everything_without_scrolling_sideways(new_page, clip, shi
         assert box["height"] >= 40 and box["x"] >= 0 and box["x"] + box["width"] <= 360, name
 
 
-def test_a_microphone_is_recorded(page):
-    page.page.click("#record")
-    page.page.wait_for_selector("#hint:has-text('recorded 1 s')")
-    page.page.click("#record")
-    page.page.wait_for_selector("#restoring:not([hidden])")
-    name, _, facts = page.text("#facts").partition(": ")
+def test_a_microphone_is_recorded(static):
+    static.page.click("#record")
+    static.page.wait_for_selector("#hint:has-text('recorded 1 s')")
+    static.page.click("#record")
+    static.page.wait_for_selector("#restoring:not([hidden])")
+    name, _, facts = static.text("#facts").partition(": ")
     assert name == "recording.wav"
     assert 0.5 < float(facts.split(" s")[0]) < 5
-    assert page.text("#record") == "Record"
+    assert static.text("#record") == "Record"
 
 
 def test_a_file_of_wideband_export_can_be_used(static, clip, tmp_path, shipped):
