@@ -1,9 +1,9 @@
-"""Turns docstrings into Markdown, for mkdocstrings."""
+"""The extension of griffe that turns docstrings into Markdown, for mkdocstrings."""
 
-import re
 from typing import Any
 
 import griffe
+import markup
 
 
 class Markdown(griffe.Extension):
@@ -12,21 +12,4 @@ class Markdown(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
         """Changes the docstring of every module, class and function."""
         if obj.docstring:
-            obj.docstring.value = markdown(obj.docstring.value)
-
-
-def markdown(text: str) -> str:
-    """Adds blank lines before lists and tables, and turns underlined titles into bold ones."""
-    text = re.sub(r"^(\w[\w ]*)\n-{3,}\n", r"**\1**\n\n", text, flags=re.M)
-    # Google's name of the section.
-    text = re.sub(r"^Example:$", "Examples:", text, flags=re.M)
-    lines: list[str] = []
-    for line in text.split("\n"):
-        before = lines[-1] if lines else ""
-        for sign in ("- ", "| "):
-            # A line of the same list or table is indented or begins with the sign.
-            inside = not before or before.startswith((sign, " "))
-            if line.startswith(sign) and not inside:
-                lines.append("")
-        lines.append(line)
-    return "\n".join(lines)
+            obj.docstring.value = markup.markdown(obj.docstring.value)

@@ -9,6 +9,7 @@ import html
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ GENERATED = {
 
 def on_startup(command: str, dirty: bool) -> None:
     """Lays out the packages as they are installed, for mkdocstrings, which reads source code."""
+    # griffe loads docstrings.py by its path.
+    sys.path.append(str(Path(__file__).parent))
     SOURCES.mkdir(parents=True, exist_ok=True)
     for folder in ROOT.glob("*/__init__.py"):
         place = SOURCES / folder.parent.name

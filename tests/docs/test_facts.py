@@ -7,7 +7,7 @@ from pathlib import Path
 import facts
 import pytest
 import readme
-from docstrings import markdown
+from markup import markdown
 from wideband import models
 from wideband.evaluate.metrics import METRICS
 

@@ -1,0 +1,20 @@
+"""The text of docstrings as Markdown."""
+
+import re
+
+
+def markdown(text: str) -> str:
+    """Adds blank lines before lists and tables, and turns underlined titles into bold ones."""
+    text = re.sub(r"^(\w[\w ]*)\n-{3,}\n", r"**\1**\n\n", text, flags=re.M)
+    # Google's name of the section.
+    text = re.sub(r"^Example:$", "Examples:", text, flags=re.M)
+    lines: list[str] = []
+    for line in text.split("\n"):
+        before = lines[-1] if lines else ""
+        for sign in ("- ", "| "):
+            # A line of the same list or table is indented or begins with the sign.
+            inside = not before or before.startswith((sign, " "))
+            if line.startswith(sign) and not inside:
+                lines.append("")
+        lines.append(line)
+    return "\n".join(lines)
