@@ -1,4 +1,4 @@
-"""Writes files under a temporary name and renames them when complete; reads CSV files."""
+"""Writes files under a temporary name and renames them when complete."""
 
 import csv
 import errno
@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from .errors import UserError, explain
@@ -141,59 +141,3 @@ def _csv_line(cells: Sequence[Any]) -> str:
     # csv quotes the characters of its own line end only.
     csv.writer(line, lineterminator="\r\n").writerow(cells)
     return line.getvalue().removesuffix("\r\n") + "\n"
-
-
-def read_csv(path: Path, columns: set[str]) -> list[tuple[int, dict[str, str]]]:
-    """Reads a CSV file with a header, which may have been written by hand.
-
-    Args:
-        path: the file, in UTF-8; the BOM that spreadsheet programs write is accepted.
-        columns: the required columns.
-
-    Returns:
-        the rows, each with its line number; missing cells are "".
-
-    Raises:
-        UserError: the file is not CSV in UTF-8, or a column is missing.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as lines:
-            rows = csv.DictReader(lines)
-            if missing := columns - set(rows.fieldnames or ()):
-                raise UserError(f"{path}: add the missing column(s) {', '.join(sorted(missing))}")
-            return [
-                (rows.line_num, {key: value or "" for key, value in row.items() if key})
-                for row in rows
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: not a CSV file in UTF-8 ({error}); save it as one") from error
-
-
-def check_suffix(flag: str, path: Path, suffix: str) -> None:
-    """Raises a UserError if the file that a flag names does not have the suffix."""
-    if path.suffix.lower() != suffix:
-        raise UserError(f"--{flag}={path}: must end in {suffix}")
-
-
-def check_relative(name: str, where: str) -> None:
-    """Checks a name that comes from data, such as that of an example of a dataset.
-
-    Args:
-        name: a path with slashes; joined with a folder, it must stay in it on every system.
-        where: what holds the name, for the message.
-
-    Raises:
-        UserError: the name is absolute, or has a drive, "..", a NUL, or an empty or "." part.
-    """
-    # Windows's rules know drives, and take both kinds of slashes.
-    windows = PureWindowsPath(name)
-    if (
-        windows.anchor
-        or ".." in windows.parts
-        or "\0" in name
-        or not {"", ".", ".."}.isdisjoint(name.split("/"))
-    ):
-        raise UserError(
-            f"{where}: the name {name!r} is not a relative path such as speaker/a.wav, without "
-            "'..', '.' or a drive; correct it"
-        )

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from .. import audio
 from ..command.errors import UserError, lookup
-from ..command.files import check_relative, read_csv
-from ..command.paths import is_file
+from ..command.paths import check_relative, is_file
+from ..command.reading import read_csv
 
 NAMES = ("folder", "manifest", "demo", "vctk", "ljspeech", "librispeech")
 SPLITS = ("train", "valid", "test")

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..audio import Ratio, quotient
 from ..command import UserError
-from ..command.files import check_relative, read_csv
+from ..command.paths import check_relative
+from ..command.reading import read_csv
 from . import layout, records
 from .corpora import SPLITS
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from .. import audio
 from ..audio.measure import Facts, measure, reason_to_skip
 from ..command import UserError
-from ..command.files import check_relative
+from ..command.paths import check_relative
 from ..command.workers import OrderedMap
 from .corpora import Recording
 from .journal import Journal

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from ..audio import Ratio
 from ..command import UserError
-from ..command.files import check_relative, check_suffix, check_writable
+from ..command.files import check_writable
+from ..command.paths import check_relative, check_suffix
 from ..command.run import quiet_tensorflow
 from ..data_gen.dataset import Dataset
 from ..models import pretrained

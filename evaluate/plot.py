@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..command import UserError
-from ..command.files import check_suffix, check_writable, write_bytes
+from ..command.files import check_writable, write_bytes
 from ..command.named import parse_named_paths
+from ..command.paths import check_suffix
 from ..command.run import Command, Flags
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..command import UserError
-from ..command.files import check_suffix, check_writable
+from ..command.files import check_writable
+from ..command.paths import check_suffix
 from ..command.run import Flags
 from .metrics import Metric
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from ..command import UserError
-from ..command.files import read_csv
+from ..command.reading import read_csv
 
 
 class Transcripts:

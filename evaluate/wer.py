@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..command.files import check_suffix, check_writable
+from ..command.files import check_writable
 from ..command.named import parse_named_paths
+from ..command.paths import check_suffix
 from ..command.run import Command, Flags
 from ..command.tables import text_table
 from .transcripts import Transcripts

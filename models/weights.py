@@ -18,6 +18,7 @@ import numpy as np
 
 from ..command import UserError
 from ..command.files import write_bytes
+from ..command.reading import read_bytes
 
 if TYPE_CHECKING:
     import keras
@@ -58,10 +59,7 @@ def load(network: "keras.Model", path: Path, advice: str) -> None:
     Raises:
         UserError: the file is missing, damaged, or has the weights of another network.
     """
-    try:
-        file = _Memory(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {advice}") from error
+    file = _Memory(read_bytes(path, advice))
     try:
         with warnings.catch_warnings():
             # What Keras says before it leaves layers of another network with random weights.

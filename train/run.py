@@ -24,6 +24,7 @@ import numpy as np
 from ..command import UserError
 from ..command.files import check_writable, write_bytes, write_csv, writing
 from ..command.locks import locked
+from ..command.reading import read_bytes
 from ..models import pretrained
 from ..models.record import HISTORY, Record, Timings, damaged, read_history
 from .identity import check_same
@@ -198,8 +199,9 @@ class Run:
         for name, network in networks.items():
             weights.load(network, self._weights_file(stem, name), advice)
         path = self._state_file(stem)
+        content = read_bytes(path, advice)
         try:
-            with np.load(io.BytesIO(path.read_bytes())) as saved:
+            with np.load(io.BytesIO(content)) as saved:
                 arrays = [saved[key] for key in saved.files]
             for variable, array in zip(state, arrays, strict=True):
                 variable.assign(array)

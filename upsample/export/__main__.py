@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ...command import UserError
-from ...command.files import check_suffix
+from ...command.paths import check_suffix
 from ...command.run import Command, Flags, quiet_tensorflow
 
 
