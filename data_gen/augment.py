@@ -75,6 +75,8 @@ class Augmentation:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Speeds a recording up, or filters its low side, or both, at random.
 
+        With `random_band`, the low side stays as it is, since `pipeline.patches` makes it again.
+
         Args:
             high: shape (n,).
             low: shape (n / ratio,).
@@ -88,6 +90,8 @@ class Augmentation:
         steps = int(rng.integers(0, self.speed_steps, endpoint=True))
         if steps:
             high = degrade.crop(speed_up(high, steps), ratio)
+        if self.random_band:
+            return high, low
         if rng.random() < self.random_lowpass:
             low = decimate_randomly(high, ratio, rng)
         elif steps:

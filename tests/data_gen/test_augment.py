@@ -1,5 +1,7 @@
 """Augmentation: its settings, random filters and faster recordings."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import signal
@@ -45,6 +47,16 @@ def test_the_default_changes_nothing(noise):
     np.testing.assert_array_equal(found_high, high)
     np.testing.assert_array_equal(found_low, low)
     assert not Augmentation(gain_db=6.0, silence_rms=0.05).changes_waves
+
+
+def test_a_low_side_that_the_pipeline_makes_again_is_not_made_before(noise, monkeypatch):
+    protocol = replace(degrade.get("sinc"), downsample=lambda *_: pytest.fail("made"))
+    monkeypatch.setattr(augment, "decimate_randomly", protocol.downsample)
+    high, low = noise(4000), noise(1000, 1)
+    changes = Augmentation(random_band=True, random_lowpass=1.0, speed_perturbation=0.5)
+    found_high, found_low = changes.perturb(high, low, protocol, 4, np.random.default_rng(1))
+    assert len(found_high) < 3900
+    np.testing.assert_array_equal(found_low, low)
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
