@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from wideband.data_gen import corpora
 
 RATE = 16000
 
@@ -52,15 +53,15 @@ def _write_recordings(folder, noise):
     def second(count, rate=RATE, seed=0):
         return noise(round(count * rate), seed)
 
-    # Two minutes in stereo; the second channel is softer.
-    long = noise(2 * round(120.01 * 22050)).reshape(-1, 2)
-    soundfile.write(folder / "anna/long.mp3", long * [1, 0.4], 22050)
+    # Two pieces of a minute, and a rest that is shorter than a patch.
+    soundfile.write(folder / "anna/long.mp3", second(120.01, 22050), 22050)
     soundfile.write(folder / "anna/short.wav", second(1.23, seed=1), RATE)
-    stereo = noise(2 * round(61.005 * 48000), seed=2).reshape(-1, 2)
+    # The second channel is softer.
+    stereo = noise(2 * round(6.005 * 48000), seed=2).reshape(-1, 2) * [1, 0.4]
     soundfile.write(folder / "anna/stereo.flac", stereo, 48000)
-    soundfile.write(folder / "beth/a.wav", second(30, seed=3), RATE)
-    soundfile.write(folder / "carl/a.wav", second(50, seed=4), RATE)
-    soundfile.write(folder / "carl/b.wav", second(50, seed=5), RATE)
+    soundfile.write(folder / "beth/a.wav", second(3, seed=3), RATE)
+    soundfile.write(folder / "carl/a.wav", second(6, seed=4), RATE)
+    soundfile.write(folder / "carl/b.wav", second(3, seed=5), RATE)
     square = np.where(np.arange(RATE) % 200 < 100, 1.0, second(1))
     soundfile.write(folder / "bad/clipped.wav", square, RATE, subtype="FLOAT")
     (folder / "bad/empty.wav").touch()
@@ -131,6 +132,36 @@ def demo(build_demo, tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     build_demo(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tree():
+    """Returns a function that writes text files below a folder, path -> text."""
+
+    def tree(folder, **texts):
+        for name, text in texts.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return folder
+
+    return tree
+
+
+@pytest.fixture(scope="session")
+def recordings():
+    """Returns a function that lists the recordings of a corpus."""
+
+    def recordings(*arguments, **options):
+        return corpora.search(*arguments, **options).recordings
+
+    return recordings
+
+
+@pytest.fixture(scope="session")
+def summary():
+    """Returns a function that lists names, speakers, texts and splits of recordings."""
+    return lambda found: [(one.name, one.speaker, one.text, one.split) for one in found]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A dataset from 8000 to 22050 Hz, whose ratio is the quotient 441/160, from start to end."""
 
 import json
+from contextlib import nullcontext
 from fractions import Fraction
 
 import numpy as np
@@ -8,22 +9,23 @@ import pytest
 import soundfile
 import soxr
 from wideband.command import UserError
-from wideband.data_gen import pipeline
+from wideband.data_gen import pipeline, prepare
+from wideband.data_gen.__main__ import command
 from wideband.data_gen.augment import Augmentation
 from wideband.data_gen.dataset import Dataset
 
 RATE = 22050
 
 
-@pytest.fixture(params=["sinc", "fft"])
+@pytest.fixture(scope="module", params=["sinc", "fft"])
 def protocol(request):
     return request.param
 
 
-@pytest.fixture
-def dataset(noise, tmp_path, prepare_dataset, protocol):
+@pytest.fixture(scope="module")
+def dataset(noise, tmp_path_factory, protocol):
     """A dataset made by the command; the recording of anna has two pieces."""
-    source, output = tmp_path / "source", tmp_path / "dataset"
+    source, output = (tmp_path_factory.mktemp(name) for name in ("source", "dataset"))
     for seed, (speaker, n) in enumerate(
         (("anna", 61 * RATE + 1000), ("beth", 4 * RATE + 5), ("carl", 4 * RATE + 6))
     ):
@@ -32,8 +34,10 @@ def dataset(noise, tmp_path, prepare_dataset, protocol):
     # Longer than the patch of 256 samples, but empty once it is cropped to a multiple of 441.
     soundfile.write(source / "anna" / "short.wav", noise(300), RATE)
     flags = (f"--sample_rate={RATE}", "--ratio=22050/8000", f"--protocol={protocol}", "--seed=2")
-    code, _, err = prepare_dataset(source, output, *flags)
-    assert code == 0, err
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepare, "map_in_order", lambda workers: nullcontext(map))
+        names = ("--corpus=folder", f"--source={source}", f"--output={output}")
+        assert command([*names, *flags]) == 0
     return Dataset(output)
 
 

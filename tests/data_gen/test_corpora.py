@@ -4,35 +4,22 @@ import numpy as np
 import pytest
 import soundfile
 from wideband.command import UserError
-from wideband.data_gen import corpora, synthesize
+from wideband.data_gen import synthesize
 
 
-def tree(folder, **texts):
-    """Writes files: path -> text."""
-    for name, text in texts.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return folder
+@pytest.fixture
+def manifest(tree):
+    def manifest(folder, *rows, header="split,path,speaker,text"):
+        tree(folder, **{"a/1.wav": "", "a/2.wav": "", "b/1.flac": ""})
+        return tree(folder, **{"manifest.csv": "\n".join((header, *rows)) + "\n"})
 
-
-def recordings(*arguments, **options):
-    return corpora.search(*arguments, **options).recordings
-
-
-def summary(found):
-    return [(one.name, one.speaker, one.text, one.split) for one in found]
-
-
-def manifest(folder, *rows, header="split,path,speaker,text"):
-    tree(folder, **{"a/1.wav": "", "a/2.wav": "", "b/1.flac": ""})
-    return tree(folder, **{"manifest.csv": "\n".join((header, *rows)) + "\n"})
+    return manifest
 
 
 # folder
 
 
-def test_the_speaker_is_the_first_folder_below_the_source(tmp_path):
+def test_the_speaker_is_the_first_folder_below_the_source(tmp_path, recordings, summary, tree):
     tree(tmp_path, **{"anna/day/2.WAV": "", "anna/1.flac": "", "beth/1.mp3": "", "beth/x.txt": ""})
     assert summary(recordings("folder", tmp_path)) == [
         ("anna/1.flac", "anna", "", ""),
@@ -41,24 +28,28 @@ def test_the_speaker_is_the_first_folder_below_the_source(tmp_path):
     ]
 
 
-def test_recordings_point_at_their_files(tmp_path):
+def test_recordings_point_at_their_files(tmp_path, recordings, tree):
     tree(tmp_path, **{"anna/1.ogg": "", "anna/2.aiff": ""})
     paths = [one.path for one in recordings("folder", tmp_path)]
     assert paths == [tmp_path / "anna/1.ogg", tmp_path / "anna/2.aiff"]
 
 
-def test_files_directly_in_the_source_belong_to_one_speaker_named_after_it(tmp_path):
+def test_files_directly_in_the_source_belong_to_one_speaker_named_after_it(
+    tmp_path, recordings, tree
+):
     source = tree(tmp_path / "memoirs", **{"1.wav": "", "2.wav": ""})
     assert [one.speaker for one in recordings("folder", source)] == ["memoirs"] * 2
 
 
-def test_hidden_files_and_folders_are_skipped(tmp_path):
+def test_hidden_files_and_folders_are_skipped(tmp_path, recordings, tree):
     tree(tmp_path, **{"a/1.wav": "", "a/._1.wav": "", ".trash/2.wav": "", "a/.old/3.wav": ""})
     assert [one.name for one in recordings("folder", tmp_path)] == ["a/1.wav"]
 
 
 @pytest.mark.parametrize("pattern", [r"(\w+)-\d", r"[a-z]+(?=-)"])
-def test_the_group_or_the_whole_match_of_a_pattern_is_the_speaker(tmp_path, pattern):
+def test_the_group_or_the_whole_match_of_a_pattern_is_the_speaker(
+    tmp_path, pattern, recordings, tree
+):
     tree(tmp_path, **{"x/anna-1.wav": "", "y/anna-2.wav": "", "y/beth-1.wav": ""})
     found = recordings("folder", tmp_path, speaker_pattern=pattern)
     assert [one.speaker for one in found] == ["anna", "anna", "beth"]
@@ -73,25 +64,27 @@ def test_the_group_or_the_whole_match_of_a_pattern_is_the_speaker(tmp_path, patt
         (r"(\w+", "is not a regular expression"),
     ],
 )
-def test_a_pattern_that_fails_is_reported_with_the_file(tmp_path, pattern, message):
+def test_a_pattern_that_fails_is_reported_with_the_file(
+    tmp_path, pattern, message, recordings, tree
+):
     tree(tmp_path, **{"anna.wav": ""})
     with pytest.raises(UserError, match=message):
         recordings("folder", tmp_path, speaker_pattern=pattern)
 
 
-def test_a_pattern_is_refused_for_a_corpus_that_names_its_speakers(tmp_path):
+def test_a_pattern_is_refused_for_a_corpus_that_names_its_speakers(tmp_path, manifest, recordings):
     with pytest.raises(UserError, match="speaker_pattern is for the corpus 'folder'"):
         recordings("manifest", manifest(tmp_path), speaker_pattern="x")
 
 
-def test_a_source_without_audio_is_an_error(tmp_path):
+def test_a_source_without_audio_is_an_error(tmp_path, recordings, tree):
     with pytest.raises(UserError, match="no recordings found"):
         recordings("folder", tree(tmp_path, **{"a/readme.txt": ""}))
     with pytest.raises(UserError, match="no such folder"):
         recordings("folder", tmp_path / "missing")
 
 
-def test_an_unknown_corpus_is_refused_with_the_known_ones(tmp_path):
+def test_an_unknown_corpus_is_refused_with_the_known_ones(tmp_path, recordings):
     with pytest.raises(UserError, match="unknown corpus 'timit'; choose one of folder, manifest"):
         recordings("timit", tmp_path)
 
@@ -100,7 +93,7 @@ def test_an_unknown_corpus_is_refused_with_the_known_ones(tmp_path):
 
 
 @pytest.mark.parametrize("named", ["its folder", "the file"])
-def test_a_manifest_has_split_path_speaker_and_text(tmp_path, named):
+def test_a_manifest_has_split_path_speaker_and_text(tmp_path, named, manifest, recordings, summary):
     manifest(
         tmp_path,
         'valid,b/1.flac,beth,0.5,"one, two",x',
@@ -116,7 +109,9 @@ def test_a_manifest_has_split_path_speaker_and_text(tmp_path, named):
     assert found[0].path == tmp_path / "a/1.wav"
 
 
-def test_a_manifest_may_lack_the_text_column_and_begin_with_a_byte_order_mark(tmp_path):
+def test_a_manifest_may_lack_the_text_column_and_begin_with_a_byte_order_mark(
+    tmp_path, manifest, recordings, summary
+):
     manifest(tmp_path, "test,a/1.wav,anna", header="\ufeffsplit,path,speaker")
     assert summary(recordings("manifest", tmp_path)) == [("a/1.wav", "anna", "", "test")]
 
@@ -141,7 +136,7 @@ def test_a_manifest_may_lack_the_text_column_and_begin_with_a_byte_order_mark(tm
         ("train,C:other.wav,anna,", r"is not a relative path"),
     ],
 )
-def test_a_wrong_row_is_reported_with_its_line(tmp_path, row, message):
+def test_a_wrong_row_is_reported_with_its_line(tmp_path, row, message, manifest, recordings, tree):
     tree(tmp_path, **{"other.wav": ""})
     folder = manifest(tmp_path / "corpus", "train,a/1.wav,anna,", row)
     with pytest.raises(UserError, match=rf"manifest\.csv, line 3: .*{message}") as caught:
@@ -150,7 +145,7 @@ def test_a_wrong_row_is_reported_with_its_line(tmp_path, row, message):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_manifest_of_a_spreadsheet_program_is_read(tmp_path, end):
+def test_a_manifest_of_a_spreadsheet_program_is_read(tmp_path, end, manifest, recordings, summary):
     rows = [
         "\ufeffpath,speaker,split,text",
         '"a/1.wav","anna","train","say ""one"", then\r\n two"',
@@ -165,24 +160,24 @@ def test_a_manifest_of_a_spreadsheet_program_is_read(tmp_path, end):
     ]
 
 
-def test_an_absolute_path_in_a_manifest_is_refused(tmp_path):
+def test_an_absolute_path_in_a_manifest_is_refused(tmp_path, manifest, recordings):
     manifest(tmp_path, f"train,{tmp_path.as_posix()}/a/1.wav,anna,")
     with pytest.raises(UserError, match=r"line 2: .* is not a relative path"):
         recordings("manifest", tmp_path)
 
 
-def test_missing_columns_are_listed(tmp_path):
+def test_missing_columns_are_listed(tmp_path, manifest, recordings):
     manifest(tmp_path, "a/1.wav,anna", header="path,voice")
     with pytest.raises(UserError, match=r"add the missing column\(s\) speaker, split"):
         recordings("manifest", tmp_path)
 
 
-def test_an_empty_manifest_has_no_recordings(tmp_path):
+def test_an_empty_manifest_has_no_recordings(tmp_path, manifest, recordings):
     with pytest.raises(UserError, match="no recordings found"):
         recordings("manifest", manifest(tmp_path))
 
 
-def test_a_file_that_is_not_a_csv_is_refused(tmp_path):
+def test_a_file_that_is_not_a_csv_is_refused(tmp_path, recordings):
     soundfile.write(tmp_path / "a.wav", np.linspace(-1, 1, 999), 16000)
     with pytest.raises(UserError, match="not a CSV file in UTF-8"):
         recordings("manifest", tmp_path / "a.wav")
@@ -193,7 +188,9 @@ def test_a_file_that_is_not_a_csv_is_refused(tmp_path):
 # demo
 
 
-def test_the_demo_is_built_where_it_is_missing(tmp_path, monkeypatch):
+def test_the_demo_is_built_where_it_is_missing(
+    tmp_path, monkeypatch, manifest, recordings, summary
+):
     def build(folder):
         manifest(folder, "train,a/1.wav,anna,one", "test,b/1.flac,beth,two")
 
@@ -204,7 +201,7 @@ def test_the_demo_is_built_where_it_is_missing(tmp_path, monkeypatch):
     ]
 
 
-def test_a_demo_that_was_built_is_used_again(demo, monkeypatch):
+def test_a_demo_that_was_built_is_used_again(demo, monkeypatch, recordings):
     monkeypatch.setattr(synthesize, "build", None)
     found = recordings("demo", demo)
     assert all(one.path.is_file() and one.text for one in found)

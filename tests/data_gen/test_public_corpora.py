@@ -6,45 +6,31 @@ import pytest
 from wideband.command import UserError
 from wideband.data_gen import corpora
 
-
-def tree(folder, **texts):
-    """Writes files: path -> text."""
-    for name, text in texts.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return folder
-
-
-def recordings(*arguments, **options):
-    return corpora.search(*arguments, **options).recordings
-
-
-def summary(found):
-    return [(one.name, one.speaker, one.text, one.split) for one in found]
-
-
 # vctk
 
 
-def vctk_092(root):
-    return tree(
-        root,
-        **{
-            "wav48_silence_trimmed/p225/p225_001_mic1.flac": "",
-            "wav48_silence_trimmed/p225/p225_001_mic2.flac": "",
-            "wav48_silence_trimmed/p315/p315_001_mic1.flac": "",
-            "wav48_silence_trimmed/s5/s5_001_mic1.flac": "",
-            "wav48_silence_trimmed/s5/s5_001_mic2.flac": "",
-            "wav48_silence_trimmed/log.txt": "",
-            "txt/p225/p225_001.txt": "Please call Stella.\n",
-            "txt/s5/s5_001.txt": "Please call Stella. \n",
-        },
-    )
+@pytest.fixture
+def vctk_092(tree):
+    def vctk_092(root):
+        return tree(
+            root,
+            **{
+                "wav48_silence_trimmed/p225/p225_001_mic1.flac": "",
+                "wav48_silence_trimmed/p225/p225_001_mic2.flac": "",
+                "wav48_silence_trimmed/p315/p315_001_mic1.flac": "",
+                "wav48_silence_trimmed/s5/s5_001_mic1.flac": "",
+                "wav48_silence_trimmed/s5/s5_001_mic2.flac": "",
+                "wav48_silence_trimmed/log.txt": "",
+                "txt/p225/p225_001.txt": "Please call Stella.\n",
+                "txt/s5/s5_001.txt": "Please call Stella. \n",
+            },
+        )
+
+    return vctk_092
 
 
 @pytest.mark.parametrize("below", [".", "VCTK-Corpus-0.92"])
-def test_vctk_is_read_by_microphone_with_its_texts(tmp_path, below):
+def test_vctk_is_read_by_microphone_with_its_texts(tmp_path, below, recordings, summary, vctk_092):
     vctk_092(tmp_path / below)
     prefix = "" if below == "." else f"{below}/"
     folder = f"{prefix}wav48_silence_trimmed"
@@ -59,7 +45,7 @@ def test_vctk_is_read_by_microphone_with_its_texts(tmp_path, below):
     ]
 
 
-def test_the_older_vctk_is_read_too_and_has_one_microphone(tmp_path):
+def test_the_older_vctk_is_read_too_and_has_one_microphone(tmp_path, recordings, summary, tree):
     tree(
         tmp_path / "VCTK-Corpus",
         **{"wav48/p225/p225_001.wav": "", "txt/p225/p225_001.txt": "Please call Stella."},
@@ -71,12 +57,12 @@ def test_the_older_vctk_is_read_too_and_has_one_microphone(tmp_path):
         recordings("vctk", tmp_path, mic=2)
 
 
-def test_a_third_microphone_does_not_exist(tmp_path):
+def test_a_third_microphone_does_not_exist(tmp_path, recordings, vctk_092):
     with pytest.raises(UserError, match="mic 3 does not exist"):
         recordings("vctk", vctk_092(tmp_path), mic=3)
 
 
-def test_linked_speakers_are_read_and_what_cannot_be_is_left_out(tmp_path):
+def test_linked_speakers_are_read_and_what_cannot_be_is_left_out(tmp_path, vctk_092):
     vctk_092(tmp_path / "real")
     folder = tmp_path / "here" / "wav48_silence_trimmed"
     folder.mkdir(parents=True)
@@ -95,7 +81,7 @@ def test_linked_speakers_are_read_and_what_cannot_be_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("below", [".", "LJSpeech-1.1"])
-def test_ljspeech_has_the_spelled_out_text_with_quotes_unchanged(tmp_path, below):
+def test_ljspeech_has_the_spelled_out_text_with_quotes_unchanged(tmp_path, below, recordings, tree):
     tree(
         tmp_path / below,
         **{
@@ -114,17 +100,23 @@ def test_ljspeech_has_the_spelled_out_text_with_quotes_unchanged(tmp_path, below
 # librispeech
 
 
-def librispeech(root):
-    files = {}
-    for subset, speaker in (("train-clean-100", 19), ("dev-clean", 84), ("test-clean", 61)):
-        stem = f"{subset}/{speaker}/7/{speaker}-7"
-        files[f"{stem}-0000.flac"] = files[f"{stem}-0001.flac"] = ""
-        files[f"{stem}.trans.txt"] = f"{speaker}-7-0000 CHAPTER ONE\n{speaker}-7-0001 IT RAINED\n"
-    return tree(root, **files)
+@pytest.fixture
+def librispeech(tree):
+    def librispeech(root):
+        files = {}
+        for subset, speaker in (("train-clean-100", 19), ("dev-clean", 84), ("test-clean", 61)):
+            stem = f"{subset}/{speaker}/7/{speaker}-7"
+            files[f"{stem}-0000.flac"] = files[f"{stem}-0001.flac"] = ""
+            files[f"{stem}.trans.txt"] = (
+                f"{speaker}-7-0000 CHAPTER ONE\n{speaker}-7-0001 IT RAINED\n"
+            )
+        return tree(root, **files)
+
+    return librispeech
 
 
 @pytest.mark.parametrize("below", [".", "LibriSpeech"])
-def test_librispeech_is_split_by_its_subsets(tmp_path, below):
+def test_librispeech_is_split_by_its_subsets(tmp_path, below, librispeech, recordings, summary):
     librispeech(tmp_path / below)
     found = recordings("librispeech", tmp_path)
     prefix = "" if below == "." else f"{below}/"
@@ -138,12 +130,12 @@ def test_librispeech_is_split_by_its_subsets(tmp_path, below):
     ]
 
 
-def test_only_the_chosen_subsets_are_read_each_once(tmp_path):
+def test_only_the_chosen_subsets_are_read_each_once(tmp_path, librispeech, recordings):
     found = recordings("librispeech", librispeech(tmp_path), subsets=("dev-clean", "dev-clean"))
     assert [one.split for one in found] == ["valid", "valid"]
 
 
-def test_an_unknown_subset_is_refused_with_the_known_ones(tmp_path):
+def test_an_unknown_subset_is_refused_with_the_known_ones(tmp_path, librispeech, recordings):
     with pytest.raises(
         UserError, match="unknown LibriSpeech subset 'dev'; choose one of train-clean-100"
     ):
@@ -153,7 +145,7 @@ def test_an_unknown_subset_is_refused_with_the_known_ones(tmp_path):
 # all
 
 
-def test_a_text_that_is_not_utf_8_is_named(tmp_path):
+def test_a_text_that_is_not_utf_8_is_named(tmp_path, librispeech, recordings, tree, vctk_092):
     files = {
         "vctk": vctk_092(tmp_path / "vctk") / "txt/p225/p225_001.txt",
         "ljspeech": tree(tmp_path / "lj", **{"wavs/a.wav": "", "metadata.csv": ""})
