@@ -37,6 +37,8 @@ LEVEL_FRAMES = 64
 # The mean level of a bin relative to that of all bins, natural logarithm, below which it is empty,
 # and the steepness of this decision.
 EMPTY, STEEPNESS = -6.5, 2.0
+# Standard deviation of the noise on log amplitudes in training: 9 dB.
+NOISE = 1.0
 # The predicted relative log amplitude before training.
 INITIAL = -5.0
 # Overtones are whitened by their mean power within this many Hz on either side at 16 kHz.
@@ -145,9 +147,7 @@ def _spectrum(channels: int, blocks: int) -> keras.Model:
     level, presence = levels(power)
     # (batch, frames, channels) both
     amplitude, phase = streams(
-        layers.Concatenate()(
-            [relative(*own, level), relative(*overtones, level), presence],
-        ),
+        features(own, overtones, level, presence),
         layers.Concatenate()([*unit(*own), *unit(*overtones)]),
         channels=channels,
         hidden=EXPANSION * channels,
@@ -171,6 +171,17 @@ def levels(power: keras.KerasTensor) -> Parts:
     level = ops.log(ops.sqrt(ops.mean(power, axis=-1, keepdims=True) + FLOOR**2))
     presence = ops.log(ops.sqrt(ops.maximum(power, POWER_FLOOR)) + FLOOR) - level
     return level, ops.clip(presence, LOWEST, HIGHEST)
+
+
+def features(
+    own: Parts, overtones: Parts, level: keras.KerasTensor, presence: keras.KerasTensor
+) -> keras.KerasTensor:
+    """Returns what the stream of the amplitude sees, (batch, frames, 3 bins).
+
+    Noise in training keeps the network from memorizing recordings by their levels.
+    """
+    amplitudes = [relative(*own, level), relative(*overtones, level), presence]
+    return layers.GaussianNoise(NOISE)(layers.Concatenate()(amplitudes))
 
 
 def relative(

@@ -16,7 +16,7 @@ from keras import layers, ops
 
 from . import band_hz
 from .convnext import KERNEL, History, streams
-from .duonet import levels, mixture, outputs, relative, target
+from .duonet import features, levels, mixture, outputs, target
 from .layers import widen
 from .stft import STFT, InverseSTFT, unit
 from .system import Network, Outputs
@@ -146,9 +146,7 @@ def _spectrum(
     level, presence = levels(power)
     # (batch, frames, channels) both
     amplitude, phase = streams(
-        layers.Concatenate()(
-            [relative(*own, level), relative(*overtones, level), presence],
-        ),
+        features(own, overtones, level, presence),
         layers.Concatenate()([*unit(*own), *unit(*overtones)]),
         channels=channels,
         hidden=hidden,

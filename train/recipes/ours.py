@@ -79,24 +79,32 @@ ANY_BAND = Recipe(
     source="ours: the network for speech of any band",
     model="duonet",
     ratio=1,
-    patch=16000,
-    stride=8000,
-    batch=16,
+    patch=24000,
+    stride=12000,
+    batch=8,
     augmentation=Augmentation(gain_db=15.0, random_band=True, speed_perturbation=0.15),
-    # The weights of AP-BWE, which averages real and imaginary parts where these losses add them up.
-    losses={"amplitude": 45.0, "phase": 100.0, "complex_spectrum": 45.0, "consistency": 45.0},
+    # The weights of AP-BWE, which averages real and imaginary parts where these losses add them up,
+    # except that of the phase, most of which cannot be predicted. The distance between the waves'
+    # spectra makes the predicted amplitudes those of a wave.
+    losses={
+        "amplitude": 45.0,
+        "phase": 20.0,
+        "complex_spectrum": 45.0,
+        "consistency": 45.0,
+        "log_spectral": 30.0,
+    },
     optimizer=Adam(
         learning_rate=1e-3,
         beta_1=0.8,
         beta_2=0.99,
-        weight_decay=0.01,
+        weight_decay=0.1,
         schedule="cosine",
         clip_norm=10.0,
-        average=0.999,
+        average=0.99,
     ),
-    epochs=30,
+    epochs=27,
     steps_per_epoch=300,
-    validation_seconds=300.0,
+    validation_seconds=150.0,
 )
 
 # The network for phones, for speech of any band.
