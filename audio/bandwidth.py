@@ -19,11 +19,12 @@ but 3 were. An interpolation that leaves images, such as a spline, is detected f
 99 % at -20 dB); from 12 kHz, mostly in loud recordings (89 %; 52 % at -20 dB).
 """
 
-from collections.abc import Callable
+import math
+from typing import NamedTuple
 
 import numpy as np
 
-from . import low_edge
+from . import pass_band
 from .spectra import hann, stft
 
 # Powers are scaled so that white noise has its variance in each bin. Rounding to 16 bits adds
@@ -66,6 +67,19 @@ def window_length(sample_rate: float) -> int:
     return max(2, 2 ** round(np.log2(0.032 * sample_rate)))
 
 
+class Band(NamedTuple):
+    """The band of a recording, in Hz; all are 0 for silence.
+
+    The pass band, which no filter weakened, begins at `lowest_hz` (0 without the band of a
+    telephone) and ends at `highest_hz` (see `pass_band`). The content ends at `end_hz`: at the last
+    bin for a full band.
+    """
+
+    lowest_hz: float
+    highest_hz: float
+    end_hz: float
+
+
 class Bandwidth:
     """Finds the highest frequency with content in any channel, from blocks of a recording."""
 
@@ -83,32 +97,25 @@ class Bandwidth:
         for moments, wave in zip(self._channels, block.T, strict=True):
             moments.add(wave.astype(np.float64))
 
-    def band_hz(self) -> tuple[float, float]:
-        """Returns the frequencies in Hz where the content begins and ends.
-
-        It ends at 0 for silence, and at the last bin for a full band. It begins at 0, unless the
-        recording has the band of a telephone (see `low_edge`).
-        """
-        highest = self._widest(lambda levels: np.quantile(levels, QUANTILE, axis=0))
-        if highest > low_edge.WIDEST_HZ:
-            return 0.0, highest
-        begins = [low_edge.lowest_hz(each, self._bin_hz) for each in self._levels() if len(each)]
-        return min(begins, default=0.0), highest
+    def band(self) -> Band:
+        """Returns the band of the recording: of its channels, the widest counts."""
+        lowest, highest, end = [math.inf], [0.0], [0.0]
+        for levels in self._levels():
+            loud = np.quantile(levels, QUANTILE, axis=0)
+            end.append(bandwidth_hz(loud, self._bin_hz))
+            highest.append(pass_band.highest_hz(loud, self._bin_hz, end[-1]))
+            lowest.append(pass_band.lowest_hz(levels, self._bin_hz, highest[-1]))
+        return Band(min(lowest) if len(lowest) > 1 else 0.0, max(highest), max(end))
 
     def usual_hz(self) -> float:
         """Returns the frequency at which the mean levels end: that of most of the recording."""
-        return self._widest(lambda levels: np.mean(levels, axis=0))
-
-    def _widest(self, spectrum: Callable[[np.ndarray], np.ndarray]) -> float:
-        """Returns the highest bandwidth of a channel, by a spectrum made from its moments."""
-        return max(
-            bandwidth_hz(spectrum(each), self._bin_hz) if len(each) else 0.0
-            for each in self._levels()
-        )
+        ends = [bandwidth_hz(each.mean(axis=0), self._bin_hz) for each in self._levels()]
+        return max(ends, default=0.0)
 
     def _levels(self) -> list[np.ndarray]:
-        """Returns the levels (moments, bins) of each channel."""
-        return [moments.audible_db(self._sixteen_bits) for moments in self._channels]
+        """Returns the levels (moments, bins) of each channel that is not silent."""
+        levels = [moments.audible_db(self._sixteen_bits) for moments in self._channels]
+        return [each for each in levels if len(each)]
 
 
 class _Moments:

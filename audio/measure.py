@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import audio
-from .bandwidth import Bandwidth
+from .bandwidth import Band, Bandwidth
 
 # -80 dB: three steps of 16 bits.
 SILENT_RMS = 1e-4
@@ -27,8 +27,8 @@ class Facts(NamedTuple):
     """Measured properties of a recording.
 
     `rms` and `dc` are of the mono mix, the bandwidths of the widest channel: `bandwidth_hz` of a
-    tenth of the recording or more, `usual_bandwidth_hz` of most of it. `lowest_hz` is where the
-    content begins: 0 without the band of a telephone.
+    tenth of the recording or more, `usual_bandwidth_hz` of most of it. The pass band is
+    from `lowest_hz` to `highest_hz` (see `bandwidth.Band`).
     """
 
     frames: int
@@ -42,11 +42,17 @@ class Facts(NamedTuple):
     bandwidth_hz: float
     usual_bandwidth_hz: float
     lowest_hz: float = 0.0
+    highest_hz: float = 0.0
 
     @property
     def seconds(self) -> float:
         """Duration of the recording."""
         return self.frames / self.sample_rate
+
+    @property
+    def band(self) -> Band:
+        """The band of the recording."""
+        return Band(self.lowest_hz, self.highest_hz, self.bandwidth_hz)
 
 
 def measure(path: Path, progress: Callable[[float], None] = lambda seconds: None) -> Facts:
@@ -79,7 +85,7 @@ def measure(path: Path, progress: Callable[[float], None] = lambda seconds: None
         bandwidth.add(block)
         progress(len(block) / sample_rate)
     count = max(1, frames)
-    lowest_hz, highest_hz = bandwidth.band_hz()
+    band = bandwidth.band()
     return Facts(
         frames,
         sample_rate,
@@ -89,29 +95,26 @@ def measure(path: Path, progress: Callable[[float], None] = lambda seconds: None
         float(total / count),
         clipped / (count * channels),
         finite,
-        highest_hz,
+        band.end_hz,
         bandwidth.usual_hz(),
-        lowest_hz,
+        band.lowest_hz,
+        band.highest_hz,
     )
 
 
-def wave_band_hz(wave: np.ndarray, sample_rate: float) -> tuple[float, float]:
-    """Finds where the content of a wave begins and ends, as `measure` does.
+def wave_band(wave: np.ndarray, sample_rate: float) -> Band:
+    """Measures the band of a wave, as `measure` does.
 
     Args:
         wave: shape (n,) or (n, channels).
         sample_rate: in Hz.
-
-    Returns:
-        the lowest and the highest frequency in Hz with content in any channel: the lowest is 0
-        without the band of a telephone, and both are 0 without content.
     """
     wave = wave.reshape(len(wave), -1)
     bandwidth = Bandwidth(sample_rate, wave.shape[1])
     step = round(BLOCK_SECONDS * sample_rate)
     for start in range(0, len(wave), step):
         bandwidth.add(wave[start : start + step])
-    return bandwidth.band_hz()
+    return bandwidth.band()
 
 
 def reason_to_skip(facts: Facts, sample_rate: int, patch: int) -> str:

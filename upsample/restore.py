@@ -90,6 +90,9 @@ def _restore(
     check_peak(measured.peak if measured.finite else np.nan)
     band_hz = measured.bandwidth_hz
     upsampler = pick(models, band_hz, settings.force)
+    keep_from_hz, keep_hz = 0.0, None
+    if settings.keep_low_band:
+        keep_from_hz, keep_hz = upsampler.kept(measured.band)
     recording = _Recording(
         source,
         target,
@@ -98,8 +101,8 @@ def _restore(
         channels=measured.channels,
         frames=measured.frames,
         upsampler=upsampler,
-        keep_hz=band_hz if settings.keep_low_band else None,
-        keep_from_hz=measured.lowest_hz if settings.keep_low_band else 0.0,
+        keep_from_hz=keep_from_hz,
+        keep_hz=keep_hz,
         subtype=_subtype(source, target, settings),
     )
     peak = recording.restore(progress)
@@ -146,8 +149,8 @@ class _Recording:
     channels: int
     frames: int
     upsampler: Upsampler
-    keep_hz: float | None
     keep_from_hz: float
+    keep_hz: float | None
     subtype: str | None
 
     def restore(self, progress: Callable[[float], None], gain: float = 1.0) -> float:

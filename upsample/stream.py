@@ -73,10 +73,7 @@ class Stream:
             keep_hz = min(keep_hz or math.inf, 0.95 * min(sample_rate, low_rate) / 2)
             self._direct = Resampler(count, sample_rate, high_rate)
             low_band_hz = low_rate / 2
-            if band_hz is None:
-                # The network was not trained to restore low frequencies.
-                keep_from_hz = 0.0
-            else:
+            if band_hz is not None:
                 low_band_hz = max(keep_hz, band_hz[0])
             self._crossover = Crossover(count, high_rate, keep_hz, low_band_hz, keep_from_hz)
         self._first, self._last_low = (np.zeros((count, 0), np.float32) for _ in range(2))

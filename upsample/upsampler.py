@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import audio
 from ..audio import Ratio, interpolate, measure
+from ..audio.bandwidth import Band
 from ..command import UserError
 from ..models.restorer import Restorer
 from .checks import MAX_CHANNELS, check_model, check_rate, check_samples
@@ -97,8 +98,8 @@ class Upsampler:
             sample_rate: rate of the wave in Hz. Content above half the model's low rate is
                 replaced; with `band_hz`, content above the wave's own band.
             keep_low_band: keep the wave's own band unchanged, through a linear-phase crossover,
-                instead of taking it from the network. With `band_hz`, the low frequencies that a
-                telephone removes come from the network.
+                instead of taking it from the network. With `band_hz`, only the band that the
+                filters of the recording did not weaken is kept (see `audio.pass_band`).
 
         Returns:
             float32 of shape (m,) or (m, channels), where m is n times the quotient of the rates,
@@ -120,7 +121,7 @@ class Upsampler:
         check_rate("sample_rate", sample_rate)
         keep_from_hz, keep_hz = 0.0, None
         if keep_low_band:
-            keep_from_hz, keep_hz = measure.wave_band_hz(wave, sample_rate)
+            keep_from_hz, keep_hz = self.kept(measure.wave_band(wave, sample_rate))
         stream = self.stream(
             sample_rate,
             wave.shape[1] if wave.ndim == 2 else None,
@@ -132,6 +133,14 @@ class Upsampler:
         n = round(CHUNK_SECONDS * sample_rate)
         chunks = [stream.push(wave[start : start + n]) for start in range(0, len(wave), n)]
         return np.concatenate([*chunks, stream.flush()]), self.sample_rate
+
+    def kept(self, band: Band) -> tuple[float, float]:
+        """Returns `keep_from_hz` and `keep_hz` of a `stream` for a recording with this band.
+
+        A model with `band_hz` restores what the filters of the recording weakened. One for a single
+        low rate knows what its own filter weakens.
+        """
+        return (0.0, band.end_hz) if self.band_hz is None else (band.lowest_hz, band.highest_hz)
 
     def window(self, n: int, sample_rate: float) -> int | None:
         """Returns the window of a `stream` for a wave of n samples that need not be live."""
@@ -165,9 +174,10 @@ class Upsampler:
                 context. Shorter windows reduce this
                 latency and cost more computation, since the context of every window is computed
                 again; the output is the same.
-            keep_from_hz: with `band_hz`, where the band of the wave begins, in Hz: about 200 to 300
-                after a telephone. The crossover takes what is below from the network; its slope
-                is 100 Hz wide. This raises the latency of the crossover to at least 25 ms.
+            keep_from_hz: where the band of the wave begins, in Hz: about 200 to 300 after a
+                telephone. The crossover takes what is below from the network, which should have
+                `band_hz`; its slope is 100 Hz wide. This raises the latency of the crossover to at
+                least 25 ms.
 
         Raises:
             UserError: one of the arguments is out of range, or the network cannot take such a

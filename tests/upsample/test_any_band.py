@@ -11,6 +11,7 @@ import pytest
 from scipy import signal
 from wideband import audio
 from wideband.audio import measure
+from wideband.audio.bandwidth import Band
 from wideband.command import UserError
 from wideband.models.record import Record
 from wideband.upsample import Upsampler, load, picking, tflite
@@ -89,7 +90,7 @@ def test_a_stream_can_take_low_frequencies_from_the_network(any_band, push, nois
 def test_a_telephone_recording_gets_low_frequencies_from_the_network(any_band, noise):
     sos = signal.butter(8, 300, "highpass", fs=8000, output="sos")
     wave = signal.sosfilt(sos, noise(16000)).astype(np.float32)
-    lowest_hz, highest_hz = measure.wave_band_hz(wave, 8000)
+    lowest_hz, _, _ = measure.wave_band(wave, 8000)
     assert 200 < lowest_hz < 320
     found, _ = any_band.upsample(wave, 8000)
     network, _ = any_band.upsample(wave, 8000, keep_low_band=False)
@@ -97,11 +98,10 @@ def test_a_telephone_recording_gets_low_frequencies_from_the_network(any_band, n
     assert change_db(audio.resample(wave, 8000, 16000), found, 430, 3300) < -60
 
 
-def test_a_model_for_one_low_rate_keeps_the_low_frequencies_of_a_telephone(noise, push):
-    wave, options = noise(4000), {"sample_rate": 8000, "keep_hz": 0.0}
-    upsampler = load("hold", 16000, 2)
-    found, _, _ = push(upsampler, wave, [4000], keep_from_hz=300.0, **options)
-    np.testing.assert_array_equal(found, push(upsampler, wave, [4000], **options)[0])
+def test_a_model_for_one_low_rate_keeps_everything_that_a_recording_has(any_band):
+    band = Band(250.0, 3400.0, 3700.0)
+    assert load("spline", 16000, 2).kept(band) == (0.0, 3700.0)
+    assert any_band.kept(band) == (250.0, 3400.0)
 
 
 def test_a_stream_keeps_95_percent_of_the_band_that_its_rate_allows(any_band, push, noise):

@@ -94,7 +94,7 @@ def test_shorter_windows_have_the_same_output_and_less_latency(
 
 def test_a_stream_equals_upsample_if_it_keeps_the_same_band(noise, push):
     upsampler, wave = load("spline", 16000, 4), noise(4000)
-    _, keep_hz = measure.wave_band_hz(wave, 4000)
+    keep_hz = measure.wave_band(wave, 4000).end_hz
     for keep_low_band, options in ((True, {"keep_hz": keep_hz}), (False, {})):
         whole, _ = upsampler.upsample(wave, 4000, keep_low_band)
         found, _, _ = push(upsampler, wave, [700], sample_rate=4000, **options)

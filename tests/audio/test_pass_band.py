@@ -1,4 +1,4 @@
-"""Where the content of a recording begins: at 300 Hz after a telephone, at 0 otherwise."""
+"""The pass band of a recording: from 300 Hz after a telephone, up to the slope of its filter."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def telephone(wave, hz=300, order=4):
 
 
 def lowest_hz(wave, rate=8000):
-    return measure.wave_band_hz(wave.astype(np.float32), rate)[0]
+    return measure.wave_band(wave.astype(np.float32), rate).lowest_hz
 
 
 @pytest.mark.parametrize("f0_hz", [100, 130, 210])
@@ -68,6 +68,37 @@ def test_the_level_does_not_matter(gain_db):
     assert lowest_hz(10 ** (gain_db / 20) * wave) == lowest_hz(wave)
 
 
+# The upper edge
+
+
+@pytest.mark.parametrize("cutoff_hz", [1500, 3000, 5000])
+@pytest.mark.parametrize("gain_db", [0, -40])
+def test_the_slope_of_a_gentle_filter_is_no_part_of_the_pass_band(cutoff_hz, gain_db):
+    sos = signal.butter(5, cutoff_hz, fs=RATE, output="sos")
+    wave = 10 ** (gain_db / 20) * signal.sosfiltfilt(sos, voice(room_db=-40))
+    band = measure.wave_band(wave.astype(np.float32), RATE)
+    assert 0.9 * cutoff_hz < band.highest_hz < 1.35 * cutoff_hz
+    assert band.end_hz > band.highest_hz + 500
+
+
+@pytest.mark.parametrize("rate", [4000, 8000, 11025])
+def test_a_sharp_filter_passes_the_band_up_to_its_end(rate):
+    wave = soxr.resample(voice(room_db=-40), RATE, rate, quality="VHQ")
+    for stored in (wave, soxr.resample(wave, rate, RATE, quality="VHQ")):
+        band = measure.wave_band(stored.astype(np.float32), RATE if stored is not wave else rate)
+        assert 0.9 * rate / 2 < band.highest_hz <= band.end_hz
+
+
+def test_a_weak_high_band_is_part_of_the_pass_band():
+    """It falls by 50 dB, but nowhere steeply."""
+    noise = np.fft.rfft(np.random.default_rng(0).normal(0, 1, 4 * RATE))
+    wave = np.fft.irfft(noise * 10 ** (-50 / 20 * np.linspace(0, 1, len(noise)))) * 0.1
+    assert measure.wave_band(wave.astype(np.float32), RATE) == (0, 8000, 8000)
+
+
+# The lower edge
+
+
 ORDINARY = {
     "a low voice": voice(90),
     "a high voice": voice(280),
@@ -85,7 +116,7 @@ def test_an_ordinary_recording_of_a_narrow_band_begins_at_0(kind):
 
 def test_a_wide_recording_did_not_come_through_a_telephone():
     wave = high_pass(voice(), 300, 8) + np.random.default_rng(0).normal(0, 1e-3, 4 * RATE)
-    assert measure.wave_band_hz(wave.astype(np.float32), RATE) == (0, 8000)
+    assert measure.wave_band(wave.astype(np.float32), RATE) == (0, 8000, 8000)
 
 
 def test_a_short_sound_without_low_frequencies_is_no_telephone():
@@ -94,8 +125,8 @@ def test_a_short_sound_without_low_frequencies_is_no_telephone():
 
 
 def test_silence_begins_at_0():
-    assert measure.wave_band_hz(np.zeros(8000, np.float32), 8000) == (0, 0)
-    assert measure.wave_band_hz(np.zeros(80, np.float32), 1000) == (0, 0)
+    assert measure.wave_band(np.zeros(8000, np.float32), 8000) == (0, 0, 0)
+    assert measure.wave_band(np.zeros(80, np.float32), 1000) == (0, 0, 0)
 
 
 def test_the_lowest_channel_counts_and_a_silent_one_does_not():
