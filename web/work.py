@@ -58,7 +58,7 @@ class Work:
         with audio.writer(decoded, facts.sample_rate, facts.channels, "PCM_24") as write:
             for block in audio.blocks(path, measure.BLOCK_SECONDS):
                 write(block)
-        return {"band_hz": (facts.lowest_hz, facts.bandwidth_hz)}, decoded
+        return {"band_hz": facts.band}, decoded
 
     def restore(
         self, path: Path, parameters: Mapping[str, str], report: Report

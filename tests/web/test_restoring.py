@@ -102,7 +102,7 @@ def test_the_output_is_that_of_the_upsampler(name, sample_rate, noise, javascrip
             "delay": kind.get("delay", 0),
             "network": "fake",
         }
-        band = measure.wave_band_hz(wave, sample_rate)
+        band = measure.wave_band(wave, sample_rate)
         code = RESTORE.replace("JS", kind["js"])
         found = javascript("dsp/restore.js", code, wave.T, sample_rate, band, metadata)
         # From four times the rate, soxr filters a sudden beginning in other stages.

@@ -45,7 +45,7 @@ async function open(file) {
     return;
   }
   $("facts").textContent = describe(recording);
-  listNetworks(choose(engine.networks, recording.band[1]));
+  listNetworks(choose(engine.networks, recording.band[2]));
   $("restoring").hidden = $("listening").hidden = false;
   showVersions();
 }
@@ -61,7 +61,7 @@ function forget() {
 function describe({name, channels, sampleRate, band}) {
   const seconds = (channels[0].length / sampleRate).toFixed(1);
   const kind = ["mono", "stereo"][channels.length - 1] ?? `${channels.length} channels`;
-  const [lowest, highest] = band.map(Math.round);
+  const [lowest, , highest] = band.map(Math.round);
   const found = !highest
     ? "it is silent"
     : lowest
@@ -95,7 +95,7 @@ function showNetwork() {
   const megabytes = size && `${(size / 1e6).toFixed(1)} MB`;
   const licence = metadata.licence && `licence ${metadata.licence}`;
   $("about").textContent = [about, megabytes, licence].filter(Boolean).join(" · ");
-  const reason = objection(chosenNetwork(), recording.band[1], engine.networks);
+  const reason = objection(chosenNetwork(), recording.band[2], engine.networks);
   $("objection").textContent = reason && `${recording.name} ${reason}.`;
   $("restore").textContent = reason ? "Restore anyway" : "Restore";
 }
@@ -158,7 +158,7 @@ function showVersions() {
   const axes = {
     topDb: Math.max(...measured.map(brightest)),
     topHz: Math.max(...measured.map(({topHz}) => topHz)),
-    marksHz: recording.band,
+    marksHz: [recording.band[0], recording.band[2]],
   };
   measured.forEach((each, version) => {
     const canvas = $(["before", "after"][version]);

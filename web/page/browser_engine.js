@@ -16,8 +16,8 @@ export class BrowserEngine {
   /**
    * Decodes and measures a recording.
    * @param {File} file
-   * @returns {Promise<object>} `channels`, `sampleRate`, and `band`, its lowest and its highest
-   *   frequency in Hz.
+   * @returns {Promise<object>} `channels`, `sampleRate`, and `band` in Hz: where its pass band begins
+   *   and ends, and where its content ends.
    */
   async open(file) {
     const recording = await decode(new Uint8Array(await file.arrayBuffer()));

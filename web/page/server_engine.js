@@ -13,8 +13,8 @@ export class ServerEngine {
   /**
    * Decodes and measures a recording.
    * @param {File} file
-   * @returns {Promise<object>} `channels`, `sampleRate`, and `band`, its lowest and its highest
-   *   frequency in Hz.
+   * @returns {Promise<object>} `channels`, `sampleRate`, and `band` in Hz: where its pass band begins
+   *   and ends, and where its content ends.
    */
   async open(file) {
     const {answer, wav} = await this._send("open", file, {});

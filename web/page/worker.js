@@ -21,7 +21,7 @@ self.onmessage = async ({data}) => {
 };
 
 const tasks = {
-  /** Returns the lowest and the highest frequency of a recording's band, in Hz. */
+  /** Returns the band of a recording in Hz, as `bandHz`. */
   async measure({channels, sampleRate}) {
     const [{bandHz}] = await modules;
     return bandHz(channels, sampleRate);

@@ -1,7 +1,7 @@
 /** Finds the band of a recording: audio/bandwidth.py, which explains the method. */
 
-import {lowestHz, WIDEST_HZ} from "./low_edge.js";
-import {quantile, spectrumQuantile} from "./quantile.js";
+import {highestHz, lowestHz} from "./pass_band.js";
+import {quantile, roundHalfEven, spectrumQuantile} from "./quantile.js";
 import {PowerSpectra} from "./spectra.js";
 
 const FLOOR_DB = 10 * Math.log10(2 ** -30 / 12) + 8.5;
@@ -21,8 +21,8 @@ const BLOCK_SECONDS = 10;
  * Measures a recording.
  * @param {Float32Array[]} channels waves of equal length.
  * @param {number} sampleRate in Hz.
- * @returns {number[]} the lowest and the highest frequency with content in any channel, in Hz: the
- *   lowest is 0 without the band of a telephone; both are 0 for silence.
+ * @returns {number[]} in Hz: where the pass band begins (0 without the band of a telephone) and
+ *   ends, and where the content ends. The widest channel counts; all are 0 for silence.
  */
 export function bandHz(channels, sampleRate) {
   const sixteenBits = channels.every((wave) => wave.every((x) => Number.isInteger(x * 32768)));
@@ -31,10 +31,15 @@ export function bandHz(channels, sampleRate) {
   const levels = channels
     .map((wave) => audible(moments(wave, sampleRate, spectra), sixteenBits))
     .filter((each) => each.length);
-  const ends = levels.map((each) => contentHz(spectrumQuantile(each, QUANTILE), binHz));
-  const highest = Math.max(0, ...ends);
-  if (highest > WIDEST_HZ || !levels.length) return [0, highest];
-  return [Math.min(...levels.map((each) => lowestHz(each, binHz))), highest];
+  if (!levels.length) return [0, 0, 0];
+  const bands = levels.map((each) => {
+    const loud = spectrumQuantile(each, QUANTILE);
+    const end = contentHz(loud, binHz);
+    const highest = highestHz(loud, binHz, end);
+    return [lowestHz(each, binHz, highest), highest, end];
+  });
+  const [lowest, highest, end] = [0, 1, 2].map((k) => bands.map((band) => band[k]));
+  return [Math.min(...lowest), Math.max(...highest), Math.max(...end)];
 }
 
 /** Returns the loudness and the levels in dB of each moment; of long recordings, of every 2nd... */
@@ -116,9 +121,4 @@ function half(value) {
   if (value === 0) return 0;
   const step = 2 ** (Math.floor(Math.log2(Math.abs(value))) - 10);
   return step * roundHalfEven(value / step);
-}
-
-function roundHalfEven(value) {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
 }

@@ -1,4 +1,4 @@
-/** Quantiles. */
+/** Quantiles, and numbers rounded as in Python. */
 
 /** Returns a quantile of numbers, interpolated between two of them; sorts the numbers. */
 export function quantile(values, q) {
@@ -16,4 +16,10 @@ export function spectrumQuantile(levels, q) {
     levels.forEach((level, k) => (column[k] = level[bin]));
     return quantile(column, q);
   });
+}
+
+/** Rounds to a whole number, and halves to an even one. */
+export function roundHalfEven(value) {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
 }

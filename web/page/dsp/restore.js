@@ -13,8 +13,8 @@ const END_SAMPLES = 32;
  * @param {Float32Array[]} channels waves of equal length, not empty.
  * @param {number} sampleRate their rate in Hz.
  * @param {object} network a `Network` of network.js.
- * @param {number[]} band the lowest and the highest frequency of the recording's band, which is
- *   kept; with `band_hz`, the network restores what is below.
+ * @param {number[]} band the band of the recording, from `bandHz`: with `band_hz`, its pass band is
+ *   kept, otherwise everything up to its end.
  * @param {(share: number) => void} progress called with the share that is done, from 0 to 1.
  * @returns {Promise<Float32Array[]>} the channels at the network's rate.
  */
@@ -30,7 +30,7 @@ export async function restore(channels, sampleRate, network, band, progress = ()
   return restored;
 }
 
-async function restoreChannel(wave, sampleRate, network, [lowestHz, highestHz], progress) {
+async function restoreChannel(wave, sampleRate, network, [lowestHz, highestHz, endHz], progress) {
   const {metadata} = network;
   const {sample_rate: highRate, ratio} = metadata;
   const lowRate = highRate / ratio;
@@ -51,8 +51,9 @@ async function restoreChannel(wave, sampleRate, network, [lowestHz, highestHz], 
   }
   const direct = resample(wave, sampleRate, highRate);
   // Both paths to the high rate roll off just below half the lower rate.
-  const keepHz = Math.min(highestHz || Infinity, (0.95 * Math.min(sampleRate, lowRate)) / 2);
-  // Networks for one low rate were not trained to restore low frequencies.
+  const keptHz = metadata.band_hz ? highestHz : endHz;
+  const keepHz = Math.min(keptHz || Infinity, (0.95 * Math.min(sampleRate, lowRate)) / 2);
+  // Networks for one low rate were not trained to restore what other filters weaken.
   const [widthHz, keepFromHz] = metadata.band_hz
     ? [Math.max(keepHz, metadata.band_hz[0]), lowestHz]
     : [lowRate / 2, 0];
