@@ -4,10 +4,10 @@ Radford et al.: Robust Speech Recognition via Large-Scale Weak Supervision, ICML
 
 Whisper is also a language model: where it does not understand, it invents fluent text or repeats a
 phrase, and it may fill in words that it cannot hear. The settings keep texts short and the same in
-every run: one text per window, the most probable token at each step, at temperature 0 without
-fallback to others; no text of a window is passed to the next; at most 8 tokens per second of sound
-and 8 more, twice the rate of fast speech. Each recording is recognized on one core, in
-8 bits, so that the text does not depend on the number of cores.
+every run: the most probable token at each step, at temperature 0 without fallback to others; no
+text of a window is passed to the next; at most 8 tokens per second of sound and 8 more, about
+twice as many as speech has. Each recording is recognized on one core, in 8 bits, so that the text
+does not depend on the number of cores.
 """
 
 import os
