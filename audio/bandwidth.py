@@ -31,9 +31,9 @@ from .spectra import hann, stft
 # noise of 1/12 of a squared step, or -101 dB; with triangular dither it is -96 dB. The level that
 # a tenth of the moments exceed is 2.3 dB higher, so 8.5 dB leave a margin of 1.4 dB.
 FLOOR_DB = 10 * np.log10(2.0**-30 / 12) + 8.5
-# Three steps of 16 bits, and eight steps of 24 bits.
+# Three steps of 16 bits; in quiet recordings, a step of 16 bits or eight steps of 24 bits.
 SILENT_DB = -80.0
-INAUDIBLE_DB = -120.0
+STEP_DB, INAUDIBLE_DB = -88.0, -120.0
 # The loudest moments of speech with a peak of -20 dB.
 LOUD_DB = -30.0
 QUANTILE = 0.9
@@ -161,9 +161,11 @@ class _Moments:
             shape (moments, bins).
         """
         loudness, levels = np.array(self._loudness), np.array(self._levels, np.float32)
-        if len(levels) == 0 or sixteen_bits:
-            return levels[loudness > SILENT_DB]
+        if len(levels) == 0:
+            return levels
         gain = max(0.0, LOUD_DB - float(np.quantile(loudness, 0.99)))
+        if sixteen_bits:
+            return levels[loudness > max(SILENT_DB - gain, STEP_DB)]
         return levels[loudness > max(SILENT_DB - gain, INAUDIBLE_DB)] + np.float32(gain)
 
 

@@ -6,7 +6,7 @@ import {PowerSpectra} from "./spectra.js";
 
 const FLOOR_DB = 10 * Math.log10(2 ** -30 / 12) + 8.5;
 const SILENT_DB = -80;
-const INAUDIBLE_DB = -120;
+const [STEP_DB, INAUDIBLE_DB] = [-88, -120];
 const LOUD_DB = -30;
 const QUANTILE = 0.9;
 const CLIFF_DB = 32;
@@ -82,9 +82,10 @@ function decibels(power) {
 function audible(kept, sixteenBits) {
   let threshold = SILENT_DB;
   let gain = 0;
-  if (kept.length && !sixteenBits) {
+  if (kept.length) {
     gain = Math.max(0, LOUD_DB - quantile(Float64Array.from(kept, (each) => each.loudness), 0.99));
-    threshold = Math.max(SILENT_DB - gain, INAUDIBLE_DB);
+    threshold = Math.max(SILENT_DB - gain, sixteenBits ? STEP_DB : INAUDIBLE_DB);
+    if (sixteenBits) gain = 0;
   }
   return kept
     .filter((each) => each.loudness > threshold)
