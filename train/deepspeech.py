@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .training import Training
 
 SAMPLE_RATE = 16000
+# Of what `evaluate.words.deepspeech` loads.
+LARGEST_HIDDEN = 8192
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,13 @@ def define_flags(flags: Flags) -> None:
     default = Settings()
     flags.string("data", None, "Folder of a dataset made by wideband-prepare.", required=True)
     flags.string("run", None, "Run folder to create or to continue.", required=True)
-    flags.integer("hidden", default.hidden, "Width of the layers.", lower_bound=1, upper_bound=4096)
+    flags.integer(
+        "hidden",
+        default.hidden,
+        "Width of the layers.",
+        lower_bound=1,
+        upper_bound=LARGEST_HIDDEN,
+    )
     flags.integer(
         "epochs", default.epochs, "Passes over the train split.", lower_bound=1, upper_bound=10**6
     )

@@ -29,7 +29,7 @@ STEP = 320  # samples, 20 ms
 COEFFICIENTS = 26
 CONTEXT = 9  # frames on either side
 RELEASED_HIDDEN = 2048
-_LARGEST_HIDDEN = 8192
+LARGEST_HIDDEN = 8192
 BATCH = 16  # recordings per batch
 WEIGHTS = "best.weights.h5"
 SIZES = "deepspeech.json"
@@ -259,9 +259,9 @@ class DeepSpeech:
             raise UserError(f"{path}: cannot be read ({error.strerror}); {advice}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path}: damaged; {advice}") from error
-        if not (type(hidden) is int and 0 < hidden <= _LARGEST_HIDDEN):
+        if not (type(hidden) is int and 0 < hidden <= LARGEST_HIDDEN):
             raise UserError(
-                f"{path}: hidden must be a number from 1 to {_LARGEST_HIDDEN}, not {hidden}; "
+                f"{path}: hidden must be a number from 1 to {LARGEST_HIDDEN}, not {hidden}; "
                 f"{advice}"
             )
         network = build(hidden)
