@@ -71,6 +71,7 @@ def patches(
     draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
     waves = _waves(dataset, wants, augmentation)
 
+    @shards.without_autograph
     def cut(record: tf.Tensor, draw: tf.Tensor) -> Pair:
         low, high = waves(record, draw)
         if augmentation.silence_rms > 0:
@@ -79,6 +80,7 @@ def patches(
         low = tf.signal.frame(low, patch // factor, stride // factor)
         return low[..., tf.newaxis], tf.signal.frame(high, patch, stride)[..., tf.newaxis]
 
+    @shards.without_autograph
     def amplify(pair: Pair, draw: tf.Tensor) -> Pair:
         bound = augmentation.gain_db
         decibels = tf.random.stateless_uniform([], tf.stack([draw, 0]), -bound, bound)

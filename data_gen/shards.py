@@ -19,6 +19,10 @@ from ..command.files import replacing
 from . import records
 from .layout import Piece
 
+# A decorator of functions for tf.data. AutoGraph would translate them, although they have no loops
+# or conditions of tensors, into temporary files that a process ended by a signal leaves behind.
+without_autograph = tf.autograph.experimental.do_not_convert
+
 
 class Example(NamedTuple):
     """One wave of a dataset: a recording, or a piece of a longer one."""
@@ -79,6 +83,7 @@ def write(path: Path, examples: Iterable[Example]) -> None:
                 writer.write(_serialize(example))
 
 
+@without_autograph
 def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
     """Reads one record in a tf.data graph: `high` (n,) and `low` (n / ratio,) as float32."""
     example = tf.io.parse_single_example(record, FEATURES)

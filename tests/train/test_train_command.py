@@ -1,5 +1,6 @@
 """wideband-train: its output, the mistakes it refuses, and a process that is killed."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -63,7 +64,9 @@ def test_a_missing_flag_is_a_wrong_command_line(call, error_line, flags, missing
     assert error_line(err).startswith(f"error: {missing}; ")
 
 
-def test_a_run_of_one_epoch_is_reported_in_the_singular(train, small_flags, data, tmp_path, call):
+def test_a_run_of_one_epoch_is_reported_in_the_singular(
+    train, eager, small_flags, data, tmp_path, call
+):
     settings = ["epochs=1", "steps_per_epoch=1"]
     run = train(tmp_path / "run", *settings).folder
     flags = [f"--set={setting}" for setting in settings]
@@ -101,12 +104,13 @@ print(codes, sorted({{"tensorflow", "keras"}} & set(sys.modules)))
     assert len(done.stderr.splitlines()) == 7
 
 
-def test_another_process_continues_a_killed_one_to_the_same_history(
-    finished, small_flags, data, history, tmp_path
+def test_a_process_that_is_ended_by_a_signal_can_be_continued_to_the_same_history(
+    finished, small_flags, data, history, tmp_path, call
 ):
-    run, waiting = tmp_path / "run", tmp_path / "waiting"
+    run, waiting, temporary = (tmp_path / name for name in ("run", "waiting", "temporary"))
+    temporary.mkdir()
     flags = [*small_flags, f"--data={data}", f"--run={run}"]
-    # The process stops in its second epoch, after the checkpoint, and waits to be killed.
+    # The process stops in its second epoch, after the checkpoint, and waits to be ended.
     code = f"""
 import pathlib, runpy, time
 from wideband.train import run
@@ -121,22 +125,29 @@ runpy.run_module("wideband.train", run_name="__main__")
 """
     process = subprocess.Popen(
         [sys.executable, "-c", code, *flags],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
     )
     try:
         while not waiting.exists():
-            assert process.poll() is None
+            assert process.poll() is None, process.communicate()
             time.sleep(0.05)
+        process.terminate()
+        out, err = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.wait() == -signal.SIGKILL
-    assert len(history(run)) == 1
-    line = [sys.executable, "-m", "wideband.train", *flags]
-    done = subprocess.run(line, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("3 epochs; the best is epoch ")
+    assert (process.returncode, out) == (-signal.SIGTERM, "")
     # Only progress bars, and no warning of a library.
-    assert all("step/s" in line or "s/step" in line for line in done.stderr.splitlines() if line)
+    *bars, last = (line for line in err.splitlines() if line)
+    assert last.endswith("stopped")
+    assert all("step/s" in line or "s/step" in line for line in bars)
+    assert len(history(run)) == 1
+    assert not list(temporary.iterdir())
+
+    code, out, err = call(command, *flags)
+    assert code == 0, err
+    assert out.startswith("3 epochs; the best is epoch ")
     assert history(run) == history(finished)
     assert not list(run.glob(".*"))

@@ -98,7 +98,7 @@ class _Module(tf.Module):
 
     def __init__(self, restore: Callable) -> None:
         super().__init__()
-        self.restore = tf.function(restore)
+        self.restore = tf.function(restore, autograph=False)
 
 
 @contextmanager
