@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from .objective import Objective
 from .training import Batch
@@ -22,6 +21,8 @@ def compile_step(objective: Objective) -> Step:
     """
     if keras.config.backend() != "tensorflow":
         return lambda batch: objective.train_on_batch(batch, return_dict=True)
+    import tensorflow as tf
+
     step = tf.function(
         lambda batch: objective.train_step((batch,)),
         input_signature=[[tf.TensorSpec(each.shape, each.dtype) for each in objective.inputs]],

@@ -45,7 +45,7 @@ def experiment(data):
 
 @pytest.fixture(scope="session")
 def train(experiment):
-    """Returns a function that runs a small training of a few seconds."""
+    """Returns a function that runs a small training of a second or two."""
     from wideband.train.fit import fit
 
     def train(folder, *settings, **options):
@@ -53,6 +53,27 @@ def train(experiment):
         return fit(described, described.open(folder))
 
     return train
+
+
+@pytest.fixture
+def no_curves(monkeypatch):
+    """Trains without drawing curves, which takes half a second per epoch."""
+    from wideband.train import fit
+
+    monkeypatch.setattr(fit, "png", lambda figure: b"")
+
+
+@pytest.fixture
+def eager(no_curves, monkeypatch):
+    """Trains without graphs, which take seconds to compile, and without drawing curves."""
+    from wideband.train import fit
+
+    def run_eagerly(objective):
+        return lambda batch: {
+            name: float(value) for name, value in objective.train_step((batch,)).items()
+        }
+
+    monkeypatch.setattr(fit, "compile_step", run_eagerly)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from wideband.command import UserError
 from wideband.data_gen.dataset import Dataset
 from wideband.data_gen.shards import Example
-from wideband.evaluate.words.deepspeech import DeepSpeech
+from wideband.evaluate.words.deepspeech import LARGEST_HIDDEN, DeepSpeech
 from wideband.train import run as run_module
 from wideband.train import utterances
 from wideband.train.deepspeech import DeepSpeechExperiment, Settings, command
@@ -80,7 +80,9 @@ def test_recordings_without_a_usable_transcript_are_left_out(tones):
     assert len(utterances.read(Dataset(tones), "train")) == 288
 
 
-def test_the_command_trains_a_network_that_transcribes_unseen_words(tones, tmp_path, call, rows):
+def test_the_command_trains_a_network_that_transcribes_unseen_words(
+    tones, no_curves, tmp_path, call, rows
+):
     folder = tmp_path / "run"
     code, out, err = call(
         command, f"--data={tones}", f"--run={folder}", "--hidden=64", "--epochs=8", "--batch=8",
@@ -102,7 +104,9 @@ def test_the_command_trains_a_network_that_transcribes_unseen_words(tones, tmp_p
     assert record["data"] == str(tones)
 
 
-def test_a_stopped_training_continues_to_exactly_the_same_result(few, tmp_path, monkeypatch, rows):
+def test_a_stopped_training_continues_to_exactly_the_same_result(
+    few, no_curves, tmp_path, monkeypatch, rows
+):
     """With dropout, noise on the features and random tempos."""
 
     def stop(path, rows):
@@ -112,10 +116,9 @@ def test_a_stopped_training_continues_to_exactly_the_same_result(few, tmp_path, 
 
     whole = train(few, tmp_path / "whole")
     write_csv = run_module.write_csv
-    monkeypatch.setattr(run_module, "write_csv", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(run_module, "write_csv", stop)
         train(few, tmp_path / "stopped")
-    monkeypatch.undo()
     assert len(rows(tmp_path / "stopped" / "history.csv")) == 1
     continued = train(few, tmp_path / "stopped")
     assert [row["loss"] for row in continued.rows] == [row["loss"] for row in whole.rows]
@@ -152,7 +155,11 @@ def test_the_tempo_changes_without_moving_the_ends():
         (["--data=none", "--run=x"], 1, "no finished dataset"),
         (["--data=x", "--run=x", "y"], 2, "unexpected argument 'y'"),
         (["--data=x", "--run=x", "--dropout=1"], 2, "dropout"),
-        (["--data=x", "--run=x", "--hidden=1000000000"], 2, "from 1 to 4096"),
+        (
+            ["--data=x", "--run=x", f"--hidden={LARGEST_HIDDEN + 1}"],
+            2,
+            f"from 1 to {LARGEST_HIDDEN}",
+        ),
         (["--data=x", "--run=x", "--batch=1000000000"], 2, "from 1 to 4096"),
         (["--data=x", "--run=x", "--learning_rate=nan"], 2, "learning_rate"),
         (["--data=x", "--run=x", "--learning_rate=0"], 2, "learning_rate"),

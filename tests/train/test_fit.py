@@ -1,6 +1,7 @@
 """The training loop: what a run folder contains, and how a killed run continues."""
 
 import json
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -21,21 +22,19 @@ class Killed(BaseException):
     """Stops a training like a kill: no code of ours catches it."""
 
 
-@pytest.fixture
-def kill(monkeypatch):
-    """Returns a function that makes the n-th call of a function raise `Killed`."""
+@contextmanager
+def killed(owner, name, n):
+    """Makes the n-th call of a function raise `Killed`, which the block must do."""
+    function, calls = getattr(owner, name), iter(range(1, 100))
 
-    def kill(owner, name, n):
-        function, calls = getattr(owner, name), iter(range(1, 100))
+    def counted(*args, **kwargs):
+        if next(calls) == n:
+            raise Killed
+        return function(*args, **kwargs)
 
-        def counted(*args, **kwargs):
-            if next(calls) == n:
-                raise Killed
-            return function(*args, **kwargs)
-
-        monkeypatch.setattr(owner, name, counted)
-
-    return kill
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(owner, name, counted)
+        yield
 
 
 def test_a_run_folder_has_a_record_curves_events_and_weights(finished, data):
@@ -84,15 +83,17 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(finished, data
 
 
 def test_a_run_stopped_four_times_ends_exactly_like_one_that_never_was(
-    finished, train, kill, monkeypatch, history, file_limit, tmp_path
+    train, eager, history, file_limit, tmp_path
 ):
     """By a full disk; killed before the checkpoint, before the history, and after it."""
-    run = tmp_path / "stopped"
+    whole, run = tmp_path / "whole", tmp_path / "stopped"
+    settings = ["model=dnn", "arguments.depth=2", "steps_per_epoch=2"]
+    train(whole, *settings)
     with (
-        file_limit(100_000),
+        file_limit(10_000),
         pytest.raises(UserError, match=r"last-0001\.weights\.h5: cannot be written: File too l"),
     ):
-        train(run)
+        train(run, *settings)
     assert sorted(path.name for path in run.iterdir()) == ["events", "run.json"]
     for owner, name, n in (
         (run_module.np, "savez", 2),
@@ -100,19 +101,17 @@ def test_a_run_stopped_four_times_ends_exactly_like_one_that_never_was(
         # The first call is that of `restore`.
         (run_module.Run, "remove_leftovers", 2),
     ):
-        kill(owner, name, n)
-        with pytest.raises(Killed):
-            train(run)
-        monkeypatch.undo()
+        with killed(owner, name, n):
+            train(run, *settings)
     assert len(history(run)) == 2
-    train(run)
-    assert history(run) == history(finished)
+    train(run, *settings)
+    assert history(run) == history(whole)
     assert sorted(path.name for path in run.iterdir()) == sorted(
-        path.name for path in finished.iterdir()
+        path.name for path in whole.iterdir()
     )
     for name in ("last-0003.weights.h5", "best.weights.h5"):
-        assert (run / name).read_bytes() == (finished / name).read_bytes()
-    one, other = (np.load(folder / "last-0003.state.npz") for folder in (run, finished))
+        assert (run / name).read_bytes() == (whole / name).read_bytes()
+    one, other = (np.load(folder / "last-0003.state.npz") for folder in (run, whole))
     assert one.files == other.files
     for key in one.files:
         np.testing.assert_array_equal(one[key], other[key])
@@ -123,7 +122,7 @@ def test_a_finished_run_is_not_trained_again(finished, train, monkeypatch):
     assert train(finished).epoch == 3
 
 
-def test_training_stops_once_neither_loss_nor_snr_improves(train, tmp_path):
+def test_training_stops_once_neither_loss_nor_snr_improves(train, eager, tmp_path):
     # This learning rate does not change the dense network, so the first epoch is the best.
     settings = ["model=dnn", "optimizer.learning_rate=1e-30", "steps_per_epoch=1"]
     run = train(tmp_path / "run", *settings, "patience=2", "epochs=50")
@@ -131,7 +130,7 @@ def test_training_stops_once_neither_loss_nor_snr_improves(train, tmp_path):
 
 
 @pytest.mark.parametrize("steps", [1, 5])
-def test_a_loss_that_is_not_finite_stops_the_run_with_advice(train, tmp_path, steps):
+def test_a_loss_that_is_not_finite_stops_the_run_with_advice(train, eager, tmp_path, steps):
     """In a training step; or after the only step of an epoch, where only validation finds it."""
     run = tmp_path / "run"
     settings = ["optimizer.learning_rate=1000", "epochs=9", f"steps_per_epoch={steps}"]
@@ -158,8 +157,9 @@ def test_training_data_without_a_batch_is_refused(train, tmp_path):
         train(tmp_path / "run", "augmentation.silence_rms=0.9")
 
 
-def test_a_network_trains_in_mixed_precision_with_xla(train, tmp_path):
-    settings = ["model=dnn", "precision=mixed_bfloat16", "xla=true"]
+def test_a_network_trains_in_mixed_precision_with_xla(train, no_curves, tmp_path):
+    settings = ["model=dnn", "arguments.depth=2", "losses.mse=0"]
+    settings += ["precision=mixed_bfloat16", "xla=true"]
     run = train(tmp_path / "run", *settings, "epochs=1", "steps_per_epoch=1")
     assert np.isfinite(run.best["val_loss"])
     assert keras.config.dtype_policy().name == "float32"
