@@ -46,7 +46,7 @@ def name(request):
 
 @pytest.fixture
 def network(name):
-    """The small network of this name, which tests must not change."""
+    """The small network of this name, whose weights tests must not change."""
     return build_once(name)
 
 
@@ -100,13 +100,6 @@ def test_a_width_that_leaves_a_layer_empty_is_refused(name):
         models.build(name, **{**models.small(name), "width": 0.001})
 
 
-def test_a_network_is_rebuilt_from_its_configuration(network):
-    again = type(network).from_config(network.get_config())
-    again.set_weights(network.get_weights())
-    x = inputs(network, shortest(network))
-    np.testing.assert_array_equal(again(x), network(x))
-
-
 # === Waves ===
 
 
@@ -117,9 +110,11 @@ def test_a_network_implements_the_restorer_protocol(network, name):
     assert network.band_hz == models.band_hz(name)
     assert network.wants in ("interpolated", "low")
     assert (network.step() is None) == (network.delay == 0)
+    assert shortest(network) <= 512
     x = inputs(network, shortest(network))
     restored = network.session().restore(x)
-    assert restored.shape == (2, network.factor * x.shape[1], 1)
+    assert restored.shape == (2, shortest(network), 1)
+    assert np.isfinite(restored).all()
     np.testing.assert_allclose(restored, network(x), rtol=0, atol=1e-4)
 
 
@@ -135,14 +130,6 @@ def test_an_input_of_another_shape_is_refused_in_one_line(network, name):
             network(np.zeros(shape, np.float32))
 
 
-def test_patches_of_256_samples_keep_their_length(network):
-    patch = shortest(network)
-    assert patch <= 512
-    output = network(inputs(network, patch))
-    assert output.shape == (2, patch, 1)
-    assert np.isfinite(output).all()
-
-
 def test_patches_of_8192_samples_keep_their_length(name):
     takes_patch = "patch" in models.arguments(name)
     network = build(name, patch=LONGEST) if takes_patch else build_once(name)
@@ -156,7 +143,7 @@ def test_patches_of_8192_samples_keep_their_length(name):
 
 def test_the_context_bounds_the_receptive_field(network):
     if network.context is None:
-        (moved,) = disturbed(network, 4 * network.patch, [0])
+        (moved,) = disturbed(network, 2 * network.patch, [0])
         assert moved.max() >= network.patch - 1
         return
     context, multiple = network.context, network.multiple
@@ -213,14 +200,21 @@ def test_jax_loads_the_weights_and_has_the_output_of_tensorflow(tmp_path):
         "for name in x.files:\n"
         "    with keras.StatelessScope(initialize_variables=False):\n"
         "        network = models.build(name, **models.small(name))\n"
+        "    keras.utils.clear_session(free_memory=False)\n"
         "    network.load_weights(f'{name}.weights.h5')\n"
-        "    y[name] = network.predict(x[name], verbose=0)\n"
+        "    y[name] = network.predict_on_batch(x[name])\n"
         "np.savez('y.npz', **y)\n"
     )
     subprocess.run(
         [sys.executable, "-c", script],
         check=True,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            # Compiling takes longer than what the optimizations of the compiler save.
+            "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        },
         cwd=tmp_path,
     )
     found = np.load(tmp_path / "y.npz")
@@ -232,10 +226,9 @@ def test_jax_loads_the_weights_and_has_the_output_of_tensorflow(tmp_path):
 # === Training ===
 
 
-def test_every_weight_gets_a_gradient(name):
-    network = build(name)
+def test_every_weight_gets_a_gradient(network):
     # The wave is long enough for several steps of recurrent networks.
-    patch = rounded(network, 1024)
+    patch = rounded(network, SHORTEST if network.context is None else 1024)
     with tf.GradientTape() as tape:
         error = tf.reduce_mean((network(inputs(network, patch), training=True) - waves(patch)) ** 2)
     gradients = tape.gradient(error, network.trainable_variables)
@@ -251,7 +244,7 @@ def test_dropout_is_active_in_training_only(network):
     if not any("seed_generator" in variable.path for variable in network.variables):
         pytest.skip("no dropout")
     x = inputs(network, shortest(network))
-    np.testing.assert_array_equal(network(x, training=False), network(x, training=False))
+    np.testing.assert_array_equal(network.restore(x), network.restore(x))
     assert np.any(np.asarray(network(x, training=True)) != np.asarray(network(x, training=True)))
 
 
@@ -270,7 +263,7 @@ def test_mixed_precision_trains(name, policy):
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"], indirect=True)
 def test_quiet_and_full_waves_have_a_finite_output(name, policy):
-    network = build(name)
+    network = build_once(name) if policy == "float32" else build(name)
     noise = inputs(network, shortest(network), 1)
     smallest = np.finfo(np.float32).smallest_subnormal
     # Digital silence, denormals, the smallest normal numbers, and ten times full scale.
