@@ -2,6 +2,7 @@
 
 import configparser
 import csv
+import gc
 import json
 import shutil
 import signal
@@ -22,6 +23,12 @@ for number, handler in (
 ):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, handler)
+
+
+def pytest_collection_finish():
+    """Keeps the garbage collector from visiting all modules, such as TensorFlow's, over and over."""
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.fixture(scope="session")
