@@ -17,11 +17,8 @@ from wideband.upsample.export.half import SMALLEST
 pytestmark = pytest.mark.slow
 
 # Every network converts as independent windows, also one that can stream; test_tflite_stream.py
-# tests streams. Networks that consist of the same parts as others are marked slow.
-WINDOWED = [
-    pytest.param(name, marks=[pytest.mark.slow] * (name in ("afilm", "gionet", "gionet2")))
-    for name in models.names()
-]
+# tests streams. gionet2 consists of parts of gionet and tfnet.
+WINDOWED = [name for name in models.names() if name != "gionet2"]
 WINDOW = 256
 # A U-Net, a network with LSTMs, and the one with Fourier transforms.
 IN_8_BITS = ["audiounet", "tfilm", "framenet"]
