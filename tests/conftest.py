@@ -26,7 +26,7 @@ for number, handler in (
 
 
 def pytest_collection_finish():
-    """Keeps the garbage collector from visiting all modules, such as TensorFlow's, over and over."""
+    """Keeps the garbage collector from visiting all modules over and over."""
     gc.freeze()
     gc.set_threshold(20_000)
 

@@ -104,7 +104,8 @@ class Experiment:
         )
         recipe = self.recipe
         columns = dict.fromkeys([f"val_{recipe.select}", *VALIDATION])
-        highest = recipe.select != "loss" and METRICS[recipe.select].higher_is_better
+        # A recipe cannot select by a metric that is best at 0, for which this is None.
+        highest = recipe.select != "loss" and METRICS[recipe.select].higher_is_better is True
         return Run(folder, record, recipe.epochs, recipe.patience, [*columns], highest)
 
     def build(self) -> "Training":
