@@ -28,7 +28,7 @@ def test_it_has_the_stated_size(outline):
 
 
 def test_steps_of_128_samples_return_the_output_for_the_whole_wave(network, waves):
-    wave = waves(6400)[:1]
+    wave = waves(2560)[:1]
     whole = np.asarray(network(wave))[0, :, 0]
     step = network.step()
     assert [each.shape for each in step.outputs[1:]] == [each.shape for each in step.inputs[1:]]

@@ -32,8 +32,9 @@ class Filter(Network):
 
 
 @pytest.fixture(autouse=True)
-def few_members(monkeypatch):
+def seeded_with_few_members(monkeypatch):
     """Compiling all members of the critics would take most of the time."""
+    keras.utils.set_random_seed(0)
     monkeypatch.setattr(critics, "PERIODS", (2, 3))
     monkeypatch.setattr(critics, "RESOLUTIONS", ((256, 64), (512, 128)))
 
@@ -45,7 +46,6 @@ def batch(noise):
 
 def build(loss="hinge", losses=LOSSES, weights=WEIGHTS, average=0.0, **settings):
     """Returns a network and the objectives of the critics and of the system, compiled."""
-    keras.utils.set_random_seed(0)
     network = Filter()
     low, high = keras.Input((N, 1)), keras.Input((N, 1))
     both = adversarial.objectives(

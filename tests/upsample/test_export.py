@@ -71,13 +71,12 @@ def test_the_command_exports_a_run_in_8_bits_calibrated_on_its_own_dataset(
     assert kinds.count(np.int8) > len(kinds) / 2
 
 
-def test_the_command_runs_as_a_process(run, tmp_path):
-    output = tmp_path / "small.tflite"
-    line = [sys.executable, "-m", "wideband.upsample.export", f"--run={run}", f"--output={output}"]
-    done = subprocess.run(line, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "audiounet as none" in done.stdout
-    assert TFLiteNetwork(output).metadata.recipe == "demo"
+def test_a_process_refuses_a_missing_run(tmp_path):
+    line = [sys.executable, "-m", "wideband.upsample.export", "--run=none", "--output=x.tflite"]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: none: no such run folder")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
