@@ -53,9 +53,9 @@ def convert(
         outputs, _ = model.stateless_call(*constants, ordered, training=False)
         return dict(zip(("restored", *states), outputs, strict=True))
 
-    module = _Module(restore)
+    traced = tf.function(restore, autograph=False)
     with _tflite_forms(model):
-        function = module.restore.get_concrete_function(
+        function = traced.get_concrete_function(
             **{
                 name: tf.TensorSpec(shape, tf.float32, name)
                 for name, shape in zip((wave, *states), shapes, strict=True)
@@ -70,8 +70,9 @@ def convert(
             f"{model.name}: a recurrent network with hard-sigmoid gates cannot be calibrated; "
             "choose --quantize=float16 or dynamic"
         )
-    # The converter saves the module first: freezing would lose the functions that become LSTMs.
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+    # With a module, the converter saves the function first: freezing would lose the functions that
+    # become LSTMs. A module that had the function itself would trace it again.
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if quantize != "none":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -91,14 +92,6 @@ def convert(
         reason = next(line for line in str(error).splitlines() if "error: " in line)
         raise UserError(f"{model.name}: does not convert to TFLite: {reason}") from error
     return store_half(content) if quantize == "none" else content
-
-
-class _Module(tf.Module):
-    """A module with one function, which the converter can save."""
-
-    def __init__(self, restore: Callable) -> None:
-        super().__init__()
-        self.restore = tf.function(restore, autograph=False)
 
 
 @contextmanager
