@@ -195,7 +195,8 @@ def test_a_network_takes_the_patch_that_it_was_built_for(variant, blocks, outlin
         assert patch % network.multiple == 0
 
 
-@pytest.mark.parametrize("variant", PARAMETERS)
+# With the spectra of a wave and without, which need other multiples.
+@pytest.mark.parametrize("variant", ["gionet2", "tfilmnet"])
 def test_lengths_that_are_not_a_multiple_are_refused(variant, waves):
     network = models.build("gionet", variant=variant, blocks="published", patch=256, width=0.02)
     n = network.multiple
@@ -213,13 +214,8 @@ def test_a_short_patch_has_as_many_blocks_as_its_bottleneck_allows(outline, bloc
 # === No NaN ===
 
 
-@pytest.mark.parametrize(
-    ("variant", "policy"),
-    [("gionet", "float32"), ("gionet2", "mixed_bfloat16")],
-    indirect=["policy"],
-)
-def test_training_on_empty_bins_stays_finite(variant, policy, assert_training_stays_finite):
-    network = models.build("gionet", variant=variant, width=0.03, patch=256)
+def test_training_on_empty_bins_stays_finite(assert_training_stays_finite):
+    network = models.build("gionet", width=0.03, patch=256)
     silence, sine = np.zeros(256), 0.5 * np.sin(2 * np.pi * 16 * np.arange(256) / 256)
     batch = np.stack([silence, sine, silence + 0.5])[..., None].astype(np.float32)
     assert_training_stays_finite(network, [batch])

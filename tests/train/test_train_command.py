@@ -105,7 +105,7 @@ print(codes, sorted({{"tensorflow", "keras"}} & set(sys.modules)))
 
 
 def test_a_process_that_is_ended_by_a_signal_can_be_continued_to_the_same_history(
-    finished, small_flags, data, history, tmp_path, call
+    finished, small_flags, data, no_curves, history, tmp_path, call
 ):
     run, waiting, temporary = (tmp_path / name for name in ("run", "waiting", "temporary"))
     temporary.mkdir()
