@@ -1,5 +1,7 @@
 """Small trainings, in this process, and run folders without a training."""
 
+import shutil
+
 import h5py
 import numpy as np
 import pytest
@@ -74,6 +76,26 @@ def eager(no_curves, monkeypatch):
         }
 
     monkeypatch.setattr(fit, "compile_step", run_eagerly)
+
+
+@pytest.fixture
+def copy_after_first_epoch(monkeypatch):
+    """Returns a function that has the next training copied after its first epoch.
+
+    The copy is the folder of a training that was stopped there.
+    """
+
+    def copy_after_first_epoch(target):
+        finish = Run.finish_epoch
+
+        def finish_and_copy(run, rows):
+            finish(run, rows)
+            if run.epoch == 1:
+                shutil.copytree(run.folder, target)
+
+        monkeypatch.setattr(Run, "finish_epoch", finish_and_copy)
+
+    return copy_after_first_epoch
 
 
 @pytest.fixture(scope="session")

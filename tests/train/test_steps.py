@@ -5,7 +5,7 @@ from wideband.train.steps import compile_step, reseed
 
 
 def test_batches_of_all_shapes_share_one_graph(experiment, monkeypatch):
-    (objective,) = experiment("model=dnn").build().objectives
+    (objective,) = experiment("model=dnn", "arguments.depth=2").build().objectives
     train_step, traced = objective.train_step, []
     monkeypatch.setattr(
         type(objective), "train_step", lambda self, data: traced.append(1) or train_step(data)
