@@ -307,6 +307,19 @@ def new_page(browser, server):
         page.check()
 
 
+@pytest.fixture(params=["static", "served"])
+def alone(request, browser):
+    """Each of the two pages, in a window of its own, where no other page can take the focus."""
+    if request.param == "static":
+        address = request.getfixturevalue("static_page")
+    else:
+        address = request.getfixturevalue("server").address
+    with browser.new_context() as context:
+        page = Page(context.new_page(), address)
+        yield page
+        page.check()
+
+
 @pytest.fixture(scope="session")
 def pages(browser):
     """Returns a function that opens a page once; a new recording replaces all that is on it."""
