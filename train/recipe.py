@@ -56,6 +56,7 @@ BOUNDS = {
     "clip_norm": (1e-30, 1e30),
     "critic_width": (1e-3, 16.0),
     "feature_matching": (0.0, 1e6),
+    "critic_patch": (1, 2**20),
     "sample_rate": (LOWEST_RATE, HIGHEST_RATE),
     "patch": (1, 2**20),
     "stride": (1, 2**20),
@@ -114,6 +115,8 @@ class Adversarial:
         loss: one of `ADVERSARIAL_LOSSES`.
         critic_width: multiplies the published numbers of channels of the critics.
         feature_matching: weight of the feature matching, times the weight of each critic.
+        critic_patch: how many samples in the middle of each patch the critics judge; None for all.
+            They take most of the time, and at the ends of a patch, a network lacks context.
 
     Raises:
         UserError: a value is out of range.
@@ -122,6 +125,7 @@ class Adversarial:
     loss: str = "hinge"
     critic_width: float = 1.0
     feature_matching: float = 1.0
+    critic_patch: int | None = None
 
     def __post_init__(self) -> None:
         lookup(dict.fromkeys(ADVERSARIAL_LOSSES), self.loss, "adversarial loss")
@@ -195,16 +199,27 @@ class Recipe:
             degrade.check_whole(self.ratio, "random_lowpass")
         if not self.losses:
             raise UserError(f"losses is empty; choose from {', '.join(SHORTEST_PATCHES)}")
-        self._check_terms("losses", SHORTEST_PATCHES)
-        self._check_terms("critics", CRITICS)
+        self._check_terms("losses", SHORTEST_PATCHES, "patch", self.patch)
+        judged = self.adversarial.critic_patch
+        if judged is None:
+            self._check_terms("critics", CRITICS, "patch", self.patch)
+        elif judged > self.patch:
+            raise UserError(
+                f"adversarial.critic_patch {judged} is longer than the patch, {self.patch}; set a "
+                "shorter one, or none"
+            )
+        else:
+            self._check_terms("critics", CRITICS, "adversarial.critic_patch", judged)
 
     @property
     def any_band(self) -> bool:
         """Whether the network restores bands of any width, from waves at the high rate."""
         return self.augmentation.random_band
 
-    def _check_terms(self, key: str, shortest: Mapping[str, int]) -> None:
-        """Checks the names and weights of the losses or the critics."""
+    def _check_terms(
+        self, key: str, shortest: Mapping[str, int], length_key: str, length: int
+    ) -> None:
+        """Checks the names and weights of the losses or the critics, and the length they get."""
         for name, weight in getattr(self, key).items():
             needed = lookup(shortest, name, {"losses": "loss", "critics": "critic"}[key])
             if not 0 < weight <= HEAVIEST:
@@ -212,10 +227,10 @@ class Recipe:
                     f"{key}.{name} {weight} must be above 0 and at most {HEAVIEST:g}; 0 in --set "
                     "removes it"
                 )
-            if self.patch < needed:
+            if length < needed:
                 raise UserError(
-                    f"patch {self.patch} is too short for {key}.{name}, which needs {needed} "
-                    f"samples; set a longer patch, or {key}.{name}=0"
+                    f"{length_key} {length} is too short for {key}.{name}, which needs {needed} "
+                    f"samples; set a longer {length_key}, or {key}.{name}=0"
                 )
 
     def to_json(self) -> dict[str, Any]:

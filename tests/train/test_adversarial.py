@@ -113,6 +113,23 @@ def test_the_losses_match_their_formulas(batch, loss):
     }
 
 
+def test_critics_judge_the_middle_of_patches(batch):
+    network, critics_step, system_step = build(critic_patch=600)
+    low, high = batch
+    middles = [np.array(wave)[:, 300:900] for wave in (high, network(low))]
+    real, fake = ([critic(wave) for critic in judges(critics_step)] for wave in middles)
+    of_real, of_fake = critics_step(batch), system_step(batch)
+    for number, name in enumerate(WEIGHTS):
+        judged = sum(
+            np.maximum(0, 1 - np.asarray(r[-1])).mean()
+            + np.maximum(0, 1 + np.asarray(f[-1])).mean()
+            for r, f in zip(real[number], fake[number], strict=True)
+        )
+        assert np.mean(of_real[name]) == pytest.approx(judged, rel=1e-4)
+        opinion = sum(np.maximum(0, 1 - np.asarray(f[-1])).mean() for f in fake[number])
+        assert np.mean(of_fake[name]) == pytest.approx(opinion, rel=1e-4)
+
+
 @pytest.mark.slow
 def test_jax_has_the_losses_of_tensorflow(batch, tmp_path):
     """For the same weights and the same batch, before and after a step of each side."""

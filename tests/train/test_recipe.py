@@ -9,7 +9,7 @@ from wideband.data_gen.augment import Augmentation
 from wideband.models import pretrained
 from wideband.train import recipes
 from wideband.train.overrides import field_type, parse_overrides
-from wideband.train.recipe import SHORTEST_PATCHES, Adam, Recipe
+from wideband.train.recipe import SHORTEST_PATCHES, Adam, Adversarial, Recipe
 
 MINIMAL = {"name": "x", "source": "y", "model": "audiounet"}
 
@@ -53,6 +53,18 @@ MINIMAL = {"name": "x", "source": "y", "model": "audiounet"}
         ({"losses": {"mse": float("nan")}}, "losses.mse nan must be above 0"),
         ({"losses": {"mse": 1e30}}, "losses.mse 1e.30 must be above 0 and at most"),
         ({"losses": {"log_spectral": 1.0}, "patch": 1024}, "1024 is too short for losses.log_"),
+        (
+            {
+                "patch": 2048,
+                "critics": {"multi_band": 1.0},
+                "adversarial": Adversarial(critic_patch=1024),
+            },
+            "adversarial.critic_patch 1024 is too short for critics.multi_band",
+        ),
+        (
+            {"patch": 2048, "adversarial": Adversarial(critic_patch=2049)},
+            "adversarial.critic_patch 2049 is longer than the patch, 2048; set a shorter one",
+        ),
     ],
 )
 def test_a_recipe_that_cannot_work_is_refused(changes, message):

@@ -97,12 +97,12 @@ def objectives(
         system: critics judge the "wave" of its `target(high)` and of its `generate(low, high)`.
         weights: key of `losses.LOSSES` -> weight in the sum.
         critic_weights: key of `critics.CRITICS` -> weight of its losses.
-        settings: the width of the critics, and the kind of their losses.
+        settings: the width of the critics, what they judge, and the kind of their losses.
         low: the input of the system, (batch, n, 1).
         high: the reference, (batch, factor n, 1).
     """
     target, estimate = system.target(high), system.generate(low, high)
-    real, fake = target["wave"], estimate["wave"]
+    real, fake = (_middle(outputs["wave"], settings.critic_patch) for outputs in (target, estimate))
     constant = ops.stop_gradient(fake)
     judgements, losses = {}, regression.losses(weights, target, estimate)
     weights, networks = dict(weights), []
@@ -123,6 +123,14 @@ def objectives(
         Objective(inputs, judgements, critic_weights, networks, "critics"),
         Objective(inputs, losses, weights, system.networks().values(), "system"),
     ]
+
+
+def _middle(wave: keras.KerasTensor, length: int | None) -> keras.KerasTensor:
+    """Cuts the middle out of waves (batch, n, 1)."""
+    if length is None:
+        return wave
+    start = (wave.shape[1] - length) // 2
+    return wave[:, start : start + length]
 
 
 def _scores(members: Sequence[critics.Maps]) -> critics.Maps:
