@@ -137,7 +137,7 @@ def _spectrum(
 ) -> list[keras.KerasTensor]:
     """Builds the network from a wave to log amplitudes, real and imaginary parts of each frame."""
     channels, hidden = widen((CHANNELS, HIDDEN), width, 8)
-    analysis = STFT(FFT, HOP, FRAME, centred=False, name="analysis")
+    analysis = STFT(FFT, HOP, FRAME, padding="none", name="analysis")
     seen = history(wave, FRAME - HOP)
     # (batch, frames, bins) all
     own, overtones = analysis(seen), analysis(ops.abs(seen))
@@ -166,5 +166,5 @@ def _spectrum(
 def _synthesize(spectrum, history: History):
     """Adds up frames, what `_spectrum` returns, to a wave (batch, 64 frames, 1)."""
     _, real, imaginary = spectrum
-    synthesis = InverseSTFT(FFT, HOP, FRAME, centred=False)
+    synthesis = InverseSTFT(FFT, HOP, FRAME, padding="none")
     return synthesis([history(real, OVERLAP), history(imaginary, OVERLAP)])

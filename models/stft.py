@@ -9,10 +9,16 @@ import numpy as np
 from keras import layers, ops
 
 from ..command import UserError
+from ..command.errors import lookup
 from .spectral import inverse_rfft
 
 # The lower bound of a power, which keeps the slope of its root finite.
 POWER_FLOOR = 1e-30
+PADDINGS = {
+    "center": "frames are centred on the multiples of the hop; the wave is mirrored at both ends",
+    "same": "there is one frame per hop, centred on it; the wave is mirrored at both ends",
+    "none": "each frame is within the wave, as streams need",
+}
 
 
 class _Transform(layers.Layer):
@@ -24,16 +30,16 @@ class _Transform(layers.Layer):
         fft: samples of the transform, a power of two, since TFLite takes no other.
         hop: samples from one frame to the next.
         frame: samples of a frame, an even number, a multiple of the hop, and at most `fft`.
-        centred: whether frames are centred on the multiples of the hop. Otherwise, as streams need,
-            each frame is within the wave.
+        padding: a key of `PADDINGS`, where the frames are.
         **kwargs: arguments of a Keras layer, such as `name`.
 
     Raises:
-        UserError: the lengths contradict each other.
+        UserError: there is no such padding, or the lengths contradict each other.
     """
 
-    def __init__(self, fft: int, hop: int, frame: int, centred: bool = True, **kwargs) -> None:
+    def __init__(self, fft: int, hop: int, frame: int, padding: str = "center", **kwargs) -> None:
         super().__init__(dtype="float32", **kwargs)
+        lookup(PADDINGS, padding, "padding")
         if fft < 4 or fft & (fft - 1):
             raise UserError(f"fft of {fft} samples must be a power of two from 4 on")
         if hop < 1 or frame < 2 * hop or frame % hop or frame % 2:
@@ -43,22 +49,26 @@ class _Transform(layers.Layer):
             )
         if frame > fft:
             raise UserError(f"frame of {frame} samples must be at most fft, {fft}")
-        self.fft, self.hop, self.frame, self.centred = fft, hop, frame, centred
+        if padding == "same" and (frame - hop) % 2:
+            raise UserError(
+                f"frame of {frame} samples and hop of {hop}: their difference must be even"
+            )
+        self.fft, self.hop, self.frame, self.padding = fft, hop, frame, padding
         self.bins = fft // 2 + 1
         # Samples of the transform before and after the frame.
         self._before = (fft - frame) // 2
         self._after = fft - frame - self._before
         self._overlap = frame // hop
         # Samples of a wave that are mirrored at either end.
-        self._mirrored = frame // 2 if centred else 0
+        self._mirrored = {"center": frame // 2, "same": (frame - hop) // 2, "none": 0}[padding]
         self._hann = (np.sin(np.pi * np.arange(frame) / frame) ** 2).astype(np.float32)
 
 
 class STFT(_Transform):
     """Transforms a wave (batch, n, 1) to real and imaginary parts, (batch, frames, bins) both.
 
-    n must be a multiple of the hop. Centred, there are n / hop + 1 frames, the wave is mirrored at
-    both ends, and n must be longer than half a frame. Otherwise there are (n - frame) / hop + 1.
+    n must be a multiple of the hop. With the padding "center", there are n / hop + 1 frames, with
+    "same" n / hop; n must be longer than half a frame. Otherwise there are (n - frame) / hop + 1.
     The phase counts from the first sample of the transform, as that of torch.stft.
     """
 
@@ -76,7 +86,7 @@ class STFT(_Transform):
         windowed = ops.convert_to_tensor(self._hann) * framed
         padding = (0, 0), (0, 0), (self._before, self._after)
         real, imaginary = ops.rfft(ops.pad(windowed, padding))
-        if not self.centred:
+        if self.padding != "center":
             return real, imaginary
         # The mirrored frame is symmetric. The signs of its rounding errors would decide between
         # phases of pi and -pi.
@@ -92,9 +102,10 @@ class STFT(_Transform):
 class InverseSTFT(_Transform):
     """Inverts `STFT`: real and imaginary parts (batch, frames, bins) to (batch, n, 1).
 
-    Centred, n is (frames - 1) hop. Otherwise the output lacks the hops at both ends of the wave
-    that are not in all of their frames: n is (frames + 1) hop - frame. For a spectrum that is not
-    that of a wave, the result is the wave whose spectrum is closest to it.
+    With the padding "center", n is (frames - 1) hop, with "same" frames hop. Otherwise the output
+    lacks the hops at both ends of the wave that are not in all of their frames: n is
+    (frames + 1) hop - frame. For a spectrum that is not that of a wave, the result is the wave
+    whose spectrum is closest to it.
 
     Source: Griffin and Lim 1984, equation 6; torch.istft.
     """
@@ -116,7 +127,7 @@ class InverseSTFT(_Transform):
         """Adds up frames (batch, frames, frame) to (batch, n)."""
         count = self._overlap
         # Frames of silence complete the hops that a mirrored end would complete.
-        silent = count - 1 if self.centred else 0
+        silent = 0 if self.padding == "none" else count - 1
         padded = ops.pad(frames, ((0, 0), (silent, silent), (0, 0)))
         hops = ops.shape(padded)[1] - count + 1
         # A hop gets its part k from the frame that begins k hops earlier.
@@ -128,7 +139,7 @@ class InverseSTFT(_Transform):
     def compute_output_shape(self, input_shape):
         """Returns (batch, n, 1); the number of frames may be None."""
         batch, frames, _ = input_shape[0]
-        more = -1 if self.centred else 1 - self._overlap
+        more = {"center": -1, "same": 0, "none": 1 - self._overlap}[self.padding]
         return batch, None if frames is None else (frames + more) * self.hop, 1
 
 

@@ -82,6 +82,9 @@ def test_shapes_are_known_before_the_wave(n):
     real, imaginary = STFT(1024, 80, 320)(keras.Input((n, 1)))
     assert real.shape == imaginary.shape == (None, None if n is None else 9, 513)
     assert InverseSTFT(1024, 80, 320)([real, imaginary]).shape == (None, n, 1)
+    real, imaginary = STFT(1024, 80, 320, "same")(keras.Input((n, 1)))
+    assert real.shape == imaginary.shape == (None, None if n is None else 8, 513)
+    assert InverseSTFT(1024, 80, 320, "same")([real, imaginary]).shape == (None, n, 1)
 
 
 def test_they_compute_in_float32_under_mixed_precision(waves, policy):
@@ -101,6 +104,8 @@ def test_they_compute_in_float32_under_mixed_precision(waves, policy):
         ((1024, 80, 80), "frame of 80 samples must .* but not the hop itself"),
         ((1024, 0, 320), "a multiple of the hop, 0"),
         ((256, 80, 320), "frame of 320 samples must be at most fft, 256"),
+        ((64, 5, 20, "same"), "frame of 20 samples and hop of 5: their difference must be even"),
+        ((256, 64, 256, "valid"), "unknown padding 'valid'; choose one of center, same, none"),
     ],
 )
 def test_lengths_that_contradict_each_other_are_refused(lengths, message):
@@ -155,14 +160,35 @@ def test_gradients_are_finite_in_silence_and_at_edges():
 def test_frames_within_a_wave_are_those_of_streams(lengths, waves):
     _, hop, window = lengths
     wave = waves(960)
-    frames = STFT(*lengths, centred=False)(wave)
+    frames = STFT(*lengths, padding="none")(wave)
     half = window // 2
     inner = [part[:, half // hop : -half // hop] for part in STFT(*lengths)(wave)]
     for found, expected in zip(frames, inner, strict=True):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
-    restored = InverseSTFT(*lengths, centred=False)(frames)
+    restored = InverseSTFT(*lengths, padding="none")(frames)
     complete = slice(window - hop, 960 - window + hop)
     np.testing.assert_allclose(restored, wave[:, complete], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("lengths", [(256, 64, 256), (32, 8, 16)])
+def test_with_one_frame_per_hop_the_frames_lie_half_a_hop_later(lengths, waves):
+    """As in HiFi-GAN and Vocos, which mirror (frame - hop) / 2 samples at either end."""
+    _, hop, window = lengths
+    wave, mirrored = waves(960), (window - hop) // 2
+    padded = np.pad(wave, ((0, 0), (mirrored, mirrored), (0, 0)), mode="reflect")
+    spectrum = STFT(*lengths, padding="same")(wave)
+    assert spectrum[0].shape == (2, 960 // hop, lengths[0] // 2 + 1)
+    for found, expected in zip(spectrum, STFT(*lengths, padding="none")(padded), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    restored = InverseSTFT(*lengths, padding="same")(spectrum)
+    np.testing.assert_allclose(restored, wave, rtol=0, atol=1e-5)
+    # Any spectrum: the same frames, but a longer part of the wave.
+    rng = np.random.default_rng(0)
+    spectrum = [*rng.normal(0, 1, (2, 2, 12, lengths[0] // 2 + 1)).astype(np.float32)]
+    longer = np.asarray(InverseSTFT(*lengths, padding="same")(spectrum))
+    assert longer.shape == (2, 12 * hop, 1)
+    shorter = InverseSTFT(*lengths)(spectrum)
+    np.testing.assert_allclose(longer[:, hop // 2 : -hop // 2], shorter, rtol=0, atol=1e-5)
 
 
 def test_lengths_stay_known_within_a_tensorflow_function():
