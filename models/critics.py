@@ -1,8 +1,9 @@
-"""Critics: the networks that judge waves in adversarial training.
+"""Critics: the networks that judge waves, or their mel spectrograms, in adversarial training.
 
-A critic is a `keras.Model` from a wave (batch, n, 1) to a list with one entry per member, such as a
+A critic is a `keras.Model` from what it judges to a list with one entry per member, such as a
 period or a resolution. An entry lists the outputs of the layers, which feature matching compares;
-the last one has the scores. Critics are needed in training only.
+the last one has the scores. Outside of a graph, Keras returns a single member without the list.
+Critics are needed in training only. Those in this file judge waves, (batch, n, 1).
 
 Weights start as in PyTorch, where all of the published critics come from. Convolutions have weight
 normalization (Salimans and Kingma 2016).
@@ -10,12 +11,16 @@ normalization (Salimans and Kingma 2016).
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from ..command.errors import lookup
+from . import mel_critics
+from .critic_layers import Periods, SpectralNormConv2D, Spectrum, WeightNormConv2D
 from .layers import widen
 
 SLOPE = 0.1  # of the leaky rectifiers
@@ -24,146 +29,30 @@ PERIODS = (2, 3, 5, 7, 11)
 RESOLUTIONS = ((512, 128), (1024, 256), (2048, 512))
 # The edges of the bands, in fractions of half the sample rate.
 BAND_EDGES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
-
-# The squared magnitude below which a bin has no phase: the derivative of an angle would overflow.
-EMPTY = 1e-20
+# Filters, kernel, stride and groups of the layers of `multi_scale`.
+SCALE_LAYERS = (
+    (128, 15, 1, 1),
+    (128, 41, 2, 4),
+    (256, 41, 2, 16),
+    (512, 41, 4, 16),
+    (1024, 41, 4, 16),
+    (1024, 41, 1, 16),
+    (1024, 5, 1, 1),
+)
 
 Maps = list[keras.KerasTensor]
 
 
-@keras.saving.register_keras_serializable("wideband")
-class WeightNormConv2D(layers.Conv2D):
-    """A convolution whose kernels have trained norms: gain * v / |v| for each filter.
-
-    Initial weights and biases are uniform in +-1 / sqrt(fan-in), as in PyTorch.
-
-    Source: Salimans and Kingma 2016, equation 2; torch.nn.utils.weight_norm with dim=0.
-
-    Args:
-        filters: number of output channels.
-        kernel_size: height and width.
-        fan_in: inputs of one output value, for the initial biases.
-        **kwargs: arguments of `keras.layers.Conv2D`.
-    """
-
-    def __init__(self, filters: int, kernel_size: tuple[int, int], fan_in: int, **kwargs) -> None:
-        super().__init__(
-            filters,
-            kernel_size,
-            kernel_initializer=keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform"),
-            bias_initializer=keras.initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5),
-            **kwargs,
-        )
-        self.fan_in = fan_in
-
-    def build(self, input_shape) -> None:
-        """Creates the kernel, the bias and the gains, which start as the norms of the kernel."""
-        super().build(input_shape)
-        self.gain = self.add_weight(
-            shape=(self.filters,), initializer=lambda *_, **__: _norm(self.kernel), name="gain"
-        )
-
-    def convolution_op(self, inputs, kernel):
-        """Convolves with the normalized kernel."""
-        scale = ops.cast(ops.cast(self.gain, "float32") / _norm(kernel), kernel.dtype)
-        return super().convolution_op(inputs, kernel * scale)
-
-    def get_config(self) -> dict:
-        """Returns the constructor arguments."""
-        config = super().get_config()
-        for initial in ("kernel_initializer", "bias_initializer"):
-            config.pop(initial)
-        return {**config, "fan_in": self.fan_in}
-
-
-def _norm(kernel):
-    """Returns the norm of each filter of a kernel (height, width, c, filters), (filters,)."""
-    kernel = ops.cast(kernel, "float32")
-    return ops.sqrt(ops.sum(ops.square(kernel), axis=(0, 1, 2)))
-
-
-@keras.saving.register_keras_serializable("wideband")
-class Spectrum(layers.Layer):
-    """Short-time spectra as images: (batch, n, 1) to (batch, bins, frames, channels), in float32.
-
-    Args:
-        window: samples of a frame and of its Fourier transform.
-        hop: samples from one frame to the next.
-        shape: the name of the window, or None for a rectangular one.
-        kind: "amplitude" or "phase" (1 channel), or "complex" (2: real and imaginary parts).
-        **kwargs: arguments of a Keras layer, such as `name`.
-    """
-
-    def __init__(self, window: int, hop: int, shape: str | None, kind: str, **kwargs) -> None:
-        super().__init__(**{"dtype": "float32", **kwargs})
-        self.window, self.hop, self.shape, self.kind = window, hop, shape, kind
-
-    def call(self, wave):
-        """Transforms the wave (batch, n, 1), with mirrored samples at both ends."""
-        real, imaginary = ops.stft(wave[..., 0], self.window, self.hop, self.window, self.shape)
-        image = ops.stack(self._channels(real, imaginary), axis=-1)
-        return ops.transpose(image, (0, 2, 1, 3))
-
-    def _channels(self, real, imaginary) -> list:
-        if self.kind == "complex":
-            return [real, imaginary]
-        power = ops.square(real) + ops.square(imaginary)
-        empty = power < EMPTY
-        if self.kind == "amplitude":
-            # The slope of the root is infinite at 0.
-            return [ops.where(empty, 0.0, ops.sqrt(ops.where(empty, 1.0, power)))]
-        one, zero = ops.where(empty, 1.0, real), ops.where(empty, 0.0, imaginary)
-        return [ops.arctan2(zero, one)]
-
-    def compute_output_shape(self, input_shape):
-        """Returns (batch, bins, frames, channels); the number of frames may be None."""
-        batch, n, _ = input_shape
-        frames = None if n is None else 1 + n // self.hop
-        return batch, self.window // 2 + 1, frames, 2 if self.kind == "complex" else 1
-
-    def get_config(self) -> dict:
-        """Returns the constructor arguments."""
-        own = {"window": self.window, "hop": self.hop, "shape": self.shape, "kind": self.kind}
-        return {**super().get_config(), **own}
-
-
-@keras.saving.register_keras_serializable("wideband")
-class Periods(layers.Layer):
-    """Writes a wave into rows of one period: (batch, n, 1) to (batch, n / period, period, 1).
-
-    The end is extended with its mirror image to a multiple of the period.
-
-    Args:
-        period: in samples.
-        **kwargs: arguments of a Keras layer, such as `name`.
-    """
-
-    def __init__(self, period: int, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.period = period
-
-    def call(self, wave):
-        """Reshapes the wave (batch, n, 1)."""
-        n = wave.shape[1]
-        if n % self.period:
-            wave = ops.pad(wave, ((0, 0), (0, -n % self.period), (0, 0)), "reflect")
-        return ops.reshape(wave, (-1, -(-n // self.period), self.period, 1))
-
-    def get_config(self) -> dict:
-        """Returns the constructor arguments."""
-        return {**super().get_config(), "period": self.period}
-
-
-def multi_period(wave: keras.KerasTensor, width: float) -> list[Maps]:
+def multi_period(wave: keras.KerasTensor, width: float, compare_first: bool = False) -> list[Maps]:
     """Builds the multi-period critic of HiFi-GAN: each member sees every p-th sample in a row.
-
-    The first layer's output is not compared.
 
     Source: Kong et al. 2020, section 2.3; models.py in jik876/hifi-gan.
 
     Args:
         wave: (batch, n, 1), n known.
         width: multiplies the channels: 32, 128, 512, 1024 and 1024.
+        compare_first: whether the first layer's output is compared, too: HiFi-GAN's code does so,
+            that of Vocos and AP-BWE does not.
     """
     members = []
     for period in PERIODS:
@@ -174,7 +63,39 @@ def multi_period(wave: keras.KerasTensor, width: float) -> list[Maps]:
             x = layers.LeakyReLU(negative_slope=SLOPE)(x)
             maps.append(x)
         score = _conv(x, 1, (3, 1), name=f"period_{period}_score")
-        members.append([*maps[1:], score])
+        members.append([*maps[not compare_first :], score])
+    return members
+
+
+def multi_scale(wave: keras.KerasTensor, width: float) -> list[Maps]:
+    """Builds the multi-scale critic of MelGAN and HiFi-GAN: of the wave, and of two averages of it.
+
+    The first member has spectral normalization, the others, which judge the wave at a half and at a
+    quarter of its rate, have weight normalization.
+
+    Source: Kong et al. 2020, section 2.3; models.py in jik876/hifi-gan.
+
+    Args:
+        wave: (batch, n, 1), n known.
+        width: multiplies the channels, which are rounded to multiples of the groups.
+    """
+    # (batch, n, 1, 1)
+    x = layers.Reshape((-1, 1, 1), name="column")(wave)
+    members = []
+    for scale in range(3):
+        if scale:
+            x = layers.ZeroPadding2D(((2, 2), (0, 0)))(x)
+            x = layers.AveragePooling2D((4, 1), (2, 1), name=f"scale_{scale}_pool")(x)
+        normalized = WeightNormConv2D if scale else SpectralNormConv2D
+        y, maps = x, []
+        for k, (filters, taps, stride, groups) in enumerate(SCALE_LAYERS):
+            (count,) = widen((filters,), width, 16)
+            options = {"strides": (stride, 1), "groups": groups, "name": f"scale_{scale}_conv_{k}"}
+            y = _conv(y, count, (taps, 1), kind=normalized, **options)
+            y = layers.LeakyReLU(negative_slope=SLOPE)(y)
+            maps.append(y)
+        score = _conv(y, 1, (3, 1), kind=normalized, name=f"scale_{scale}_score")
+        members.append([*maps, score])
     return members
 
 
@@ -218,7 +139,7 @@ def multi_resolution_phase(wave: keras.KerasTensor, width: float) -> list[Maps]:
     return _multi_resolution(wave, width, "phase")
 
 
-def multi_band(wave: keras.KerasTensor, width: float) -> list[Maps]:
+def multi_band(wave: keras.KerasTensor, width: float, compare_first: bool = True) -> list[Maps]:
     """Builds the multi-band critic of the Descript codec: complex spectra, cut into five bands.
 
     Each band has its own layers; one score layer sees all bands. A hop is a quarter of a window.
@@ -228,6 +149,8 @@ def multi_band(wave: keras.KerasTensor, width: float) -> list[Maps]:
     Args:
         wave: (batch, n, 1).
         width: multiplies the 32 channels.
+        compare_first: whether the outputs of the first layers are compared, too: the codec's code
+            does so, that of Vocos does not.
     """
     (filters,) = widen((32,), width)
     strides = ((1, 1), (1, 2), (1, 2), (1, 2), (1, 1))
@@ -245,7 +168,8 @@ def multi_band(wave: keras.KerasTensor, width: float) -> list[Maps]:
                 name = f"complex_{window}_band_{band}_conv_{k}"
                 x = _conv(x, filters, kernel, strides[k], name=name)
                 x = layers.LeakyReLU(negative_slope=SLOPE)(x)
-                maps.append(x)
+                if k or compare_first:
+                    maps.append(x)
             bands.append(x)
         joined = layers.Concatenate(axis=2)(bands)
         score = _conv(joined, 1, (3, 3), name=f"complex_{window}_score")
@@ -260,6 +184,8 @@ def _conv(
     strides: tuple[int, int] = (1, 1),
     *,
     name: str,
+    groups: int = 1,
+    kind: type[layers.Conv2D] = WeightNormConv2D,
 ) -> keras.KerasTensor:
     """Convolves with half a kernel of zeros at each end, as PyTorch pads.
 
@@ -267,34 +193,52 @@ def _conv(
     """
     height, width = (size // 2 for size in kernel)
     x = layers.ZeroPadding2D(((height, height), (width, width)))(x)
-    fan_in = math.prod(kernel) * x.shape[-1]
-    return WeightNormConv2D(filters, kernel, fan_in, strides=strides, name=name)(x)
+    fan_in = math.prod(kernel) * x.shape[-1] // groups
+    return kind(filters, kernel, fan_in, strides=strides, groups=groups, name=name)(x)
 
 
-CRITICS: dict[str, Callable[[keras.KerasTensor, float], list[Maps]]] = {
-    "multi_period": multi_period,
-    "multi_resolution_amplitude": multi_resolution_amplitude,
-    "multi_resolution_phase": multi_resolution_phase,
-    "multi_band": multi_band,
+class Critic(NamedTuple):
+    """A critic and what it judges.
+
+    Attributes:
+        builder: (what it judges, width) -> members.
+        judges: the entry of `System.generate` and `System.target`, such as "wave".
+    """
+
+    builder: Callable[[keras.KerasTensor, float], list[Maps]]
+    judges: str = "wave"
+
+
+CRITICS: dict[str, Critic] = {
+    "multi_period": Critic(multi_period),
+    "multi_period_all": Critic(partial(multi_period, compare_first=True)),
+    "multi_scale": Critic(multi_scale),
+    "multi_resolution_amplitude": Critic(multi_resolution_amplitude),
+    "multi_resolution_phase": Critic(multi_resolution_phase),
+    "multi_band": Critic(multi_band),
+    "multi_band_inner": Critic(partial(multi_band, compare_first=False)),
+    "srgan": Critic(mel_critics.srgan, "mel"),
+    "patchgan": Critic(mel_critics.patchgan, "mel"),
 }
 
 
-def build(name: str, n: int, width: float = 1.0) -> keras.Model:
+def build(name: str, shape: Sequence[int], width: float = 1.0) -> keras.Model:
     """Builds a critic with random weights.
 
     Args:
         name: a key of `CRITICS`.
-        n: samples of the waves that it judges.
+        shape: of what it judges, without the batch: (n, 1) for waves of n samples, (frames, bands)
+            for mel spectrograms.
         width: multiplies the published numbers of channels.
 
     Raises:
         UserError: there is no such critic, or the width leaves a layer without channels.
 
     Example:
-        >>> critic = build("multi_period", 8000, width=0.125)
+        >>> critic = build("multi_period", (8000, 1), width=0.125)
         >>> [member[-1].shape for member in critic(keras.ops.zeros((1, 8000, 1)))]
         [(1, 50, 2, 1), (1, 33, 3, 1), (1, 20, 5, 1), (1, 15, 7, 1), (1, 9, 11, 1)]
     """
-    builder = lookup(CRITICS, name, "critic")
-    wave = keras.Input((n, 1), name="wave")
-    return keras.Model(wave, builder(wave, width), name=name)
+    critic = lookup(CRITICS, name, "critic")
+    judged = keras.Input(shape, name=critic.judges)
+    return keras.Model(judged, critic.builder(judged, width), name=name)

@@ -78,6 +78,21 @@ def sinc_kernel(ratio: int, half: int, ahead: int | None = None) -> np.ndarray:
     return (np.sinc(distance) * window)[:, np.newaxis, :].astype(np.float32)
 
 
+def pytorch_start(fan_in: int) -> dict[str, keras.initializers.Initializer]:
+    """Returns the initializers of PyTorch's convolutions and dense layers, as arguments of a layer.
+
+    Kernels and biases are uniform in +-1 / sqrt(fan-in).
+
+    Args:
+        fan_in: inputs of one output value: taps times input channels.
+    """
+    bound = fan_in**-0.5
+    return {
+        "kernel_initializer": keras.initializers.RandomUniform(-bound, bound),
+        "bias_initializer": keras.initializers.RandomUniform(-bound, bound),
+    }
+
+
 class FixedConv(layers.Layer):
     """A convolution without weights, in float32: (batch, n, c) to (batch, n / strides, filters).
 

@@ -1,9 +1,9 @@
 """Training losses, in keras.ops, for every backend.
 
 A loss maps (reference, estimate) to one value per patch, (batch,). Most losses compare waves,
-(batch, n, 1); those of AP-BWE compare spectra, which only some networks predict. A recipe names its
-losses and their weights; `weighted` adds them up. A new loss needs a row in `LOSSES` and one in
-`recipe.SHORTEST_PATCHES`, since recipes are checked without Keras.
+(batch, n, 1); others compare spectra or mel spectrograms, which only some networks predict. A
+recipe names its losses and their weights; `weighted` adds them up. A new loss needs a row in
+`LOSSES` and one in `recipe.SHORTEST_PATCHES`, since recipes are checked without Keras.
 """
 
 import math
@@ -178,6 +178,58 @@ def consistency(reference, estimate):
     )
 
 
+def mel_l1(reference, estimate):
+    """Mean absolute difference of the log mel spectrograms.
+
+    Source: src/losses/bae_losses.py in serious-engineer/Audio-Super-Resolution; Kong et al. 2020,
+    equation 5.
+
+    Args:
+        reference: (batch, frames, bands).
+        estimate: (batch, frames, bands).
+
+    Returns:
+        (batch,), in nats.
+    """
+    return example_mean(ops.abs(estimate - reference))
+
+
+def mel_mse(reference, estimate):
+    """Mean square difference of the log mel spectrograms.
+
+    Source: src/losses/bae_losses.py in serious-engineer/Audio-Super-Resolution.
+
+    Args:
+        reference: (batch, frames, bands).
+        estimate: (batch, frames, bands).
+
+    Returns:
+        (batch,).
+    """
+    return example_mean(ops.square(estimate - reference))
+
+
+def mel_convergence(reference, estimate):
+    """Norm of the difference of the log mel spectrograms over that of the reference.
+
+    Both norms are over the whole batch, which the published code passes to the loss at once.
+
+    Source: src/losses/bae_losses.py in serious-engineer/Audio-Super-Resolution; named after the
+    spectral convergence of Arik et al. 2019, which compares magnitudes.
+
+    Args:
+        reference: (batch, frames, bands).
+        estimate: (batch, frames, bands).
+
+    Returns:
+        (batch,), all the same.
+    """
+    # The slope of a root is infinite at 0.
+    error = ops.sqrt(ops.sum(ops.square(estimate - reference)) + 1e-12)
+    convergence = error / (ops.sqrt(ops.sum(ops.square(reference))) + 1e-8)
+    return ops.broadcast_to(convergence, (ops.shape(reference)[0],))
+
+
 def example_mean(x):
     """Averages over everything but the batch."""
     return ops.mean(ops.reshape(x, (ops.shape(x)[0], -1)), axis=1)
@@ -209,6 +261,9 @@ LOSSES: dict[str, Loss] = {
     "phase": Loss(phase, "spectrum"),
     "complex_spectrum": Loss(complex_spectrum, "spectrum"),
     "consistency": Loss(consistency, "spectrum"),
+    "mel_l1": Loss(mel_l1, "mel"),
+    "mel_mse": Loss(mel_mse, "mel"),
+    "mel_convergence": Loss(mel_convergence, "mel"),
 }
 
 

@@ -29,15 +29,25 @@ SHORTEST_PATCHES = {
     "phase": 1,
     "complex_spectrum": 1,
     "consistency": 1,
+    "mel_l1": 1,
+    "mel_mse": 1,
+    "mel_convergence": 1,
 }
-# The critics of models/critics.py -> the shortest patch that each of them takes.
+# The critics of models/critics.py -> the shortest patch that each of them takes. A frame of a mel
+# spectrogram has 256 samples.
 CRITICS = {
     "multi_period": 16,
+    "multi_period_all": 16,
+    "multi_scale": 16,
     "multi_resolution_amplitude": 1025,
     "multi_resolution_phase": 1025,
     "multi_band": 1025,
+    "multi_band_inner": 1025,
+    "srgan": 256,
+    "patchgan": 6144,
 }
-ADVERSARIAL_LOSSES = ("hinge", "least_squares")
+ADVERSARIAL_LOSSES = ("hinge", "unbounded_hinge", "least_squares")
+FEATURES = ("all", "last")
 
 SCHEDULES = {
     "constant": "keeps the learning rate",
@@ -55,6 +65,7 @@ BOUNDS = {
     "weight_decay": (0.0, 1000.0),
     "clip_norm": (1e-30, 1e30),
     "critic_width": (1e-3, 16.0),
+    "opinion": (0.0, 1e6),
     "feature_matching": (0.0, 1e6),
     "critic_patch": (1, 2**20),
     "sample_rate": (LOWEST_RATE, HIGHEST_RATE),
@@ -114,7 +125,9 @@ class Adversarial:
     Args:
         loss: one of `ADVERSARIAL_LOSSES`.
         critic_width: multiplies the published numbers of channels of the critics.
+        opinion: weight of what a critic thinks of the output, times the weight of the critic.
         feature_matching: weight of the feature matching, times the weight of each critic.
+        features: which layers feature matching compares: "all", or the "last" one before the score.
         critic_patch: how many samples in the middle of each patch the critics judge; None for all.
             They take most of the time, and at the ends of a patch, a network lacks context.
 
@@ -124,11 +137,14 @@ class Adversarial:
 
     loss: str = "hinge"
     critic_width: float = 1.0
+    opinion: float = 1.0
     feature_matching: float = 1.0
+    features: str = "all"
     critic_patch: int | None = None
 
     def __post_init__(self) -> None:
         lookup(dict.fromkeys(ADVERSARIAL_LOSSES), self.loss, "adversarial loss")
+        lookup(dict.fromkeys(FEATURES), self.features, "adversarial.features")
         _check_bounds(self)
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from wideband.command import UserError
 from wideband.models import critics
 from wideband.models.system import Network
 from wideband.train import optimizers, steps
@@ -111,6 +112,34 @@ def test_the_losses_match_their_formulas(batch, loss):
         "multi_resolution_amplitude": 0.1,
         "multi_resolution_amplitude_features": pytest.approx(0.3),
     }
+
+
+def test_unbounded_hinge_draws_scores_as_high_as_possible(batch):
+    network, critics_step, system_step = build("unbounded_hinge", opinion=0.5, features="last")
+    low, high = batch
+    of_real, of_fake = critics_step(batch), system_step(batch)
+    for critic in judges(critics_step):
+        real, fake = ([[np.asarray(each) for each in maps] for maps in critic(wave)]
+                      for wave in (high, network(low)))  # fmt: skip
+        judged = sum(
+            np.maximum(0, 1 - r[-1]).mean() + np.maximum(0, 1 + f[-1]).mean()
+            for r, f in zip(real, fake, strict=True)
+        )
+        assert np.mean(of_real[critic.name]) == pytest.approx(judged, rel=1e-4)
+        opinion = -sum(maps[-1].mean() for maps in fake)
+        assert np.mean(of_fake[critic.name]) == pytest.approx(opinion, rel=1e-4)
+        # The last layer before the scores.
+        matching = sum(np.abs(r[-2] - f[-2]).mean() for r, f in zip(real, fake, strict=True))
+        assert np.mean(of_fake[f"{critic.name}_features"]) == pytest.approx(matching, rel=1e-4)
+    weights = system_step.weights_of_losses
+    assert (weights["multi_period"], weights["multi_period_features"]) == (0.5, 1.0)
+    assert weights["multi_resolution_amplitude"] == pytest.approx(0.05)
+
+
+def test_a_critic_of_what_the_network_does_not_predict_is_refused():
+    message = "^critics.srgan: judges the mel, and this network predicts only the wave; remove it"
+    with pytest.raises(UserError, match=message):
+        build(weights={"srgan": 1.0})
 
 
 def test_critics_judge_the_middle_of_patches(batch):

@@ -111,8 +111,10 @@ def test_every_critic_and_its_losses_are_known_without_keras():
 
     assert set(recipe.CRITICS) == set(critics.CRITICS)
     assert set(recipe.ADVERSARIAL_LOSSES) == set(adversarial.KINDS)
+    assert set(recipe.FEATURES) == set(adversarial.COMPARED)
     for name, shortest in recipe.CRITICS.items():
-        critics.build(name, shortest, 0.05)
+        of_waves = critics.CRITICS[name].judges == "wave"
+        critics.build(name, (shortest, 1) if of_waves else (shortest // 256, 80), 0.125)
 
 
 @pytest.mark.parametrize("name", recipes.names())

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from ...models import critics
-from ...models.system import System
+from ...models.system import Outputs, System
 from ..losses import example_mean
 from ..objective import Objective
 from ..recipe import Adversarial
@@ -21,18 +21,35 @@ from . import regression
 class Kind(NamedTuple):
     """The losses of an adversarial game, each a function of scores."""
 
-    reference: Callable[[Any], Any]  # draws a score to that of references
-    output: Callable[[Any], Any]  # draws a score to that of outputs of the system
+    reference: Callable[[Any], Any]  # draws a critic's score to that of references
+    output: Callable[[Any], Any]  # draws a critic's score to that of outputs of the system
+    opinion: Callable[[Any], Any]  # draws the system to outputs with a higher score
+
+
+def _below_1(score):
+    return ops.relu(1 - score)
+
+
+def _above_minus_1(score):
+    return ops.relu(1 + score)
+
+
+def _square_from_1(score):
+    return ops.square(1 - score)
 
 
 # Critics give references a score of 1; outputs get -1 (hinge) or 0 (least squares). The system
-# draws the scores of its outputs to 1. With hinge, its loss is bounded, as in AP-BWE's code.
+# draws the scores of its outputs to 1, or, with unbounded_hinge, as high as it can.
 KINDS = {
-    # Lim and Ye 2017.
-    "hinge": Kind(lambda score: ops.relu(1 - score), lambda score: ops.relu(1 + score)),
+    # Lim and Ye 2017, with a bound for the system as in the codes of AP-BWE and Vocos.
+    "hinge": Kind(_below_1, _above_minus_1, _below_1),
+    # Lim and Ye 2017, as in serious-engineer/Audio-Super-Resolution.
+    "unbounded_hinge": Kind(_below_1, _above_minus_1, ops.negative),
     # Mao et al. 2017, as in HiFi-GAN.
-    "least_squares": Kind(lambda score: ops.square(1 - score), ops.square),
+    "least_squares": Kind(_square_from_1, ops.square, _square_from_1),
 }
+# Which of the outputs of a member's layers are compared; the last output has its scores.
+COMPARED = {"all": slice(None), "last": slice(-2, -1)}
 
 
 class ScoreLoss(keras.layers.Layer):
@@ -65,7 +82,7 @@ class Opinion(ScoreLoss):
 
     def call(self, outputs):
         """Takes the members' scores of outputs."""
-        return self.total(self.kind.reference, outputs)
+        return self.total(self.kind.opinion, outputs)
 
 
 class FeatureMatching(keras.layers.Layer):
@@ -94,29 +111,34 @@ def objectives(
     NAME_features, the feature matching.
 
     Args:
-        system: critics judge the "wave" of its `target(high)` and of its `generate(low, high)`.
+        system: critics judge an entry of its `target(high)` and of its `generate(low, high)`,
+            such as "wave".
         weights: key of `losses.LOSSES` -> weight in the sum.
         critic_weights: key of `critics.CRITICS` -> weight of its losses.
         settings: the width of the critics, what they judge, and the kind of their losses.
         low: the input of the system, (batch, n, 1).
         high: the reference, (batch, factor n, 1).
+
+    Raises:
+        UserError: a loss compares, or a critic judges, what the system does not predict.
     """
     target, estimate = system.target(high), system.generate(low, high)
-    real, fake = (_middle(outputs["wave"], settings.critic_patch) for outputs in (target, estimate))
-    constant = ops.stop_gradient(fake)
     judgements, losses = {}, regression.losses(weights, target, estimate)
     weights, networks = dict(weights), []
     for name, weight in critic_weights.items():
-        critic = critics.build(name, real.shape[1], settings.critic_width)
+        real, fake = _judged(name, target, estimate, settings.critic_patch, high.shape[1])
+        critic = critics.build(name, real.shape[1:], settings.critic_width)
         networks.append(critic)
+        constant = ops.stop_gradient(fake)
         of_real, of_fake, of_constant = critic(real), critic(fake), critic(constant)
         judge = Judgement(settings.loss, f"{name}_judgement")
         opinion = Opinion(settings.loss, f"{name}_opinion")
         judgements[name] = judge(_scores(of_real), _scores(of_constant))
-        losses[name], weights[name] = opinion(_scores(of_fake)), weight
+        losses[name], weights[name] = opinion(_scores(of_fake)), weight * settings.opinion
         features = f"{name}_features"
         matching = FeatureMatching(name=features, dtype="float32")
-        losses[features] = matching(_features(of_real), _features(of_fake))
+        compared = COMPARED[settings.features]
+        losses[features] = matching(_features(of_real, compared), _features(of_fake, compared))
         weights[features] = weight * settings.feature_matching
     inputs = [low, high]
     return [
@@ -125,17 +147,35 @@ def objectives(
     ]
 
 
-def _middle(wave: keras.KerasTensor, length: int | None) -> keras.KerasTensor:
-    """Cuts the middle out of waves (batch, n, 1)."""
-    if length is None:
-        return wave
-    start = (wave.shape[1] - length) // 2
-    return wave[:, start : start + length]
+def _judged(
+    name: str, target: Outputs, estimate: Outputs, critic_patch: int | None, patch: int
+) -> list[keras.KerasTensor]:
+    """Returns what a critic judges of the reference and of the output.
+
+    Args:
+        name: of the critic.
+        target: of `System.target`.
+        estimate: of `System.generate`.
+        critic_patch: samples in the middle that it judges; None for all.
+        patch: samples of the reference.
+
+    Raises:
+        UserError: the system does not predict what the critic judges.
+    """
+    judges = critics.CRITICS[name].judges
+    regression.check_predicted(f"critics.{name}", "judges", judges, estimate)
+    both = [target[judges], estimate[judges]]
+    if critic_patch is None:
+        return both
+    # A mel spectrogram has fewer frames than the patch has samples.
+    length = critic_patch * both[0].shape[1] // patch
+    start = (both[0].shape[1] - length) // 2
+    return [each[:, start : start + length] for each in both]
 
 
 def _scores(members: Sequence[critics.Maps]) -> critics.Maps:
     return [maps[-1] for maps in members]
 
 
-def _features(members: Sequence[critics.Maps]) -> critics.Maps:
-    return [each for maps in members for each in maps]
+def _features(members: Sequence[critics.Maps], compared: slice) -> critics.Maps:
+    return [each for maps in members for each in maps[compared]]

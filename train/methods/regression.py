@@ -45,13 +45,25 @@ def losses(
     result = {}
     for name in weights:
         loss = LOSSES[name]
-        if loss.compares not in estimate:
-            raise UserError(
-                f"losses.{name}: compares the {loss.compares}, and this network predicts only the "
-                f"{' and the '.join(estimate)}; remove it with losses.{name}=0"
-            )
+        check_predicted(f"losses.{name}", "compares", loss.compares, estimate)
         result[name] = Comparison(loss, name)(target[loss.compares], estimate[loss.compares])
     return result
+
+
+def check_predicted(key: str, verb: str, needed: str, estimate: Outputs) -> None:
+    """Raises a UserError if a loss or critic needs an entry that a system does not predict.
+
+    Args:
+        key: its field in the recipe.
+        verb: what it does with the entry.
+        needed: name of the entry.
+        estimate: of `System.generate`.
+    """
+    if needed not in estimate:
+        raise UserError(
+            f"{key}: {verb} the {needed}, and this network predicts only the "
+            f"{' and the '.join(estimate)}; remove it with {key}=0"
+        )
 
 
 def objectives(
