@@ -47,8 +47,8 @@ def patches(
         batch: patches in a batch; the last batch may be smaller.
         seed: seeds the shuffling and the augmentation. None keeps the order of the shards, for
             validation.
-        wants: "interpolated", or "low" for the low side at its own rate, in patches that are
-            shorter by the ratio.
+        wants: "interpolated", "low" for the low side at its own rate, in patches that are shorter
+            by the ratio, or "high" for the high side itself.
         augmentation: random changes of the waves.
         shuffle_seconds: duration of the audio in memory from which patches are drawn.
 
@@ -65,7 +65,7 @@ def patches(
     factor = _factor(dataset, wants, patch, stride)
     if augmentation.random_lowpass:
         degrade.check_whole(dataset.ratio, "random_lowpass")
-    if augmentation.random_band and wants == "low":
+    if augmentation.random_band and wants != "interpolated":
         raise UserError("random_band needs a network with interpolated input")
     records = _records(dataset.shards(split), seed)
     draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
@@ -186,6 +186,8 @@ def _waves(
             high, low = (tf.ensure_shape(wave, [None]) for wave in both)
         if augmentation.random_band:
             low = tf.numpy_function(limit, [high, draw], tf.float32, stateful=False)
+        elif wants == "high":
+            low = high
         elif wants == "interpolated":
             low = tf.numpy_function(interpolate, [low], tf.float32, stateful=False)
         return tf.ensure_shape(low, [None]), high

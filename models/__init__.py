@@ -5,8 +5,8 @@ the input that it takes and its context. All lengths count samples of the input.
 network that can run as a stream returns a model of a single step.
 
 To add a paper, write its file and add a row to `_NETWORKS`. Other packages add networks with entry
-points, see `command.extensions`: the entry point names the class, whose attributes `paper`, `small`
-and `band_hz` are the rest of the row.
+points, see `command.extensions`: the entry point names the class, whose attributes `paper`,
+`small`, `band_hz` and `wants` are the rest of the row.
 """
 
 import random
@@ -36,6 +36,7 @@ class _Row:
     small: dict[str, Any]  # arguments that make it small, for tests
     # Where the band of its input may end, as in `restorer.Restorer`.
     band_hz: tuple[float, float] | None = None
+    vocoder: bool = False  # whether it wants "high", as in `restorer.Restorer`
 
 
 _NETWORKS = {
@@ -63,13 +64,18 @@ _NETWORKS = {
         "phonenet", "PhoneNet", "this project", {"width": 0.1, "blocks": 2}, (1000.0, 7500.0)
     ),
     "framenet": _Row("framenet", "FrameNet", "this project", {"width": 0.1}),
+    "hifigan": _Row(
+        "hifigan", "HiFiGAN", "Kong et al. 2020", {"variant": "V3", "width": 0.1}, vocoder=True
+    ),
+    "vocos": _Row("vocos", "Vocos", "Siuzdak 2023", {"width": 0.05, "blocks": 2}, vocoder=True),
 }
 
 
 def _adopt(name: str, builder: Any) -> _Row:
     """Makes the row of another package's network from its class or function."""
     paper, small = getattr(builder, "paper", "unpublished"), getattr(builder, "small", {})
-    row = _Row("", builder, paper, small, getattr(builder, "band_hz", None))
+    vocoder = getattr(builder, "wants", None) == "high"
+    row = _Row("", builder, paper, small, getattr(builder, "band_hz", None), vocoder)
     if not callable(builder):
         raise UserError(f"{builder!r} is neither a class nor a function")
     return row
@@ -89,6 +95,11 @@ def names() -> list[str]:
 def own_names() -> list[str]:
     """Returns the names of our networks, without those that other packages add."""
     return list(_NETWORKS)
+
+
+def vocoders() -> list[str]:
+    """Returns the names of the vocoders, which make a recording anew from its mel spectrogram."""
+    return [name for name in names() if lookup(_TABLE, name, "network").vocoder]
 
 
 def build(name: str, /, **overrides: Any) -> "Network":

@@ -78,14 +78,14 @@ def streams(
     Returns:
         both streams, (batch, frames, channels), normalized.
     """
-    amplitude = _first(amplitude, channels, kernel, "amplitude")
-    phase = _first(phase, channels, kernel, "phase")
+    amplitude = first(amplitude, channels, kernel, "amplitude")
+    phase = first(phase, channels, kernel, "phase")
     for k in range(blocks):
         amplitude = layers.Add()([amplitude, phase])
         phase = layers.Add()([phase, amplitude])
         amplitude = block(amplitude, hidden, 1 / blocks, f"amplitude_{k}", growth**k, history)
         phase = block(phase, hidden, 1 / blocks, f"phase_{k}", growth**k, history)
-    return _norm("amplitude_last")(amplitude), _norm("phase_last")(phase)
+    return norm("amplitude_last")(amplitude), norm("phase_last")(phase)
 
 
 def block(
@@ -114,7 +114,7 @@ def block(
         depthwise_initializer=small(),
         name=f"{name}_depthwise",
     )(history(x, (KERNEL - 1) * dilation) if history else x)
-    y = _norm(name)(y)
+    y = norm(name)(y)
     y = layers.Dense(hidden, activation="gelu", kernel_initializer=small(), name=f"{name}_expand")(
         y
     )
@@ -132,12 +132,17 @@ def small() -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(stddev=0.02)
 
 
-def _first(x: keras.KerasTensor, channels: int, kernel: int, name: str) -> keras.KerasTensor:
+def first(x: keras.KerasTensor, channels: int, kernel: int, name: str) -> keras.KerasTensor:
+    """Builds a convolution before the blocks with its norm, (batch, n, c) to (batch, n, channels).
+
+    The layers are named NAME_first and NAME_first_norm.
+    """
     x = layers.Conv1D(
         channels, kernel, padding="same", kernel_initializer=small(), name=f"{name}_first"
     )(x)
-    return _norm(f"{name}_first")(x)
+    return norm(f"{name}_first")(x)
 
 
-def _norm(name: str) -> layers.Layer:
+def norm(name: str) -> layers.Layer:
+    """Returns a normalization over the channels, whose layer is named NAME_norm."""
     return layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm")

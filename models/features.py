@@ -84,8 +84,8 @@ def filterbank(mel: str | Mel) -> np.ndarray:
     """Returns the filters of a mel spectrogram, (bins, bands) float32."""
     mel = get(mel)
     frequencies = np.arange(mel.fft // 2 + 1) * mel.sample_rate / mel.fft
-    ends = _to_mel(np.array([mel.lowest_hz, mel.highest_hz]), mel.scale)
-    edges = _to_hz(np.linspace(*ends, mel.bands + 2), mel.scale)
+    lowest, highest = _to_mel(np.array([mel.lowest_hz, mel.highest_hz]), mel.scale)
+    edges = _to_hz(np.linspace(lowest, highest, mel.bands + 2), mel.scale)
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
     distance = frequencies[:, np.newaxis]
     filters = np.minimum((distance - low) / (middle - low), (high - distance) / (high - middle))

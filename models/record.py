@@ -15,7 +15,7 @@ from typing import Any
 from ..command import UserError
 from ..command.files import write_json
 from ..command.rates import HIGHEST_RATE, LOWEST_RATE
-from . import band_hz, names
+from . import band_hz, names, vocoders
 
 RECORD, HISTORY = "run.json", "history.csv"
 # Fields of the recipe that every record has, with their types.
@@ -186,8 +186,9 @@ def _check_recipe(recipe: Mapping[str, Any]) -> None:
     # Fraction("1e999999999") would not return.
     whole_or_quotient = re.fullmatch(r"\d{1,9}(/0*[1-9]\d{,8})?", ratio)
     model = recipe["model"]
-    any_band = ratio == "1" and model in names() and band_hz(model)
-    if not any_band and (not whole_or_quotient or not 1 < Fraction(ratio) <= MAX_RATIO):
+    takes_one = model in names() and (band_hz(model) or model in vocoders())
+    larger = whole_or_quotient and 1 < Fraction(ratio) <= MAX_RATIO
+    if not larger and not (ratio == "1" and takes_one):
         raise ValueError(f"ratio is {reprlib.repr(ratio)}")
     if not LOWEST_RATE <= recipe["sample_rate"] <= HIGHEST_RATE:
         raise ValueError(f"sample_rate is {reprlib.repr(recipe['sample_rate'])}")

@@ -12,7 +12,8 @@ class Restorer(Protocol):
 
     Attributes:
         name: identifies the network in messages and tables.
-        wants: the kind of input: "interpolated" at the high rate or "low" at the low rate.
+        wants: the kind of input: "low" at the low rate, "interpolated" to the high rate, or "high",
+            a recording that has the high rate and lacks nothing, which a vocoder makes anew.
         multiple: every input length must be a multiple of this number.
         context: the number of samples on either side on which an output sample depends, that is,
             half the receptive field; None if it depends on the whole window.

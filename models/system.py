@@ -24,6 +24,7 @@ class System:
 
     Attributes:
         ratio: the high rate over the low rate; only systems that want "low" have it.
+        sample_rate: the only high rate in Hz that the system takes; None if it takes all.
     """
 
     name: str
@@ -36,6 +37,7 @@ class System:
     delay: int = 0
     band_hz: tuple[float, float] | None = None
     ratio: int
+    sample_rate: int | None = None
 
     @property
     def factor(self) -> int:

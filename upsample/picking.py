@@ -32,6 +32,7 @@ class Candidate:
         load: loads the model.
         band_hz: where the band of a recording may end, in Hz: the lowest and the highest frequency;
             None if it ends at half the low rate.
+        is_vocoder: whether the model makes any recording anew, whatever its band.
 
     All arguments but `load` are also attributes.
     """
@@ -43,8 +44,9 @@ class Candidate:
         sample_rate: int,
         load: Callable[[], Upsampler],
         band_hz: tuple[float, float] | None = None,
+        is_vocoder: bool = False,
     ) -> None:
-        self.band_hz = band_hz
+        self.band_hz, self.is_vocoder = band_hz, is_vocoder
         self.name, self.low_rate, self.sample_rate = name, low_rate, sample_rate
         self._load = load
         self._upsampler: Upsampler | None = None
@@ -60,6 +62,8 @@ class Candidate:
 
     def fits(self, band_hz: float) -> bool:
         """Whether a recording lacks what the model restores, by where its content ends."""
+        if self.is_vocoder:
+            return True
         if self.band_hz is None:
             return NARROWEST <= band_hz / (self.low_rate / 2) <= WIDEST
         # Also beyond the limits of the training: no other network would be better there.
@@ -91,7 +95,14 @@ def candidates(
     # Loaded at once, so that damaged files are found before anything is restored.
     upsamplers = [load(model, sample_rate, ratio) for model in models]
     return [
-        Candidate(each.name, each.low_rate, each.sample_rate, lambda each=each: each, each.band_hz)
+        Candidate(
+            each.name,
+            each.low_rate,
+            each.sample_rate,
+            lambda each=each: each,
+            each.band_hz,
+            each.is_vocoder,
+        )
         for each in upsamplers
     ]
 

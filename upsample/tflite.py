@@ -41,7 +41,7 @@ class Metadata:
     sample_rate: int  # of the output, in Hz
     ratio: int  # the high rate over the low rate
     interpolation: str  # a key of audio.interpolate.METHODS, for files that want "interpolated"
-    wants: str  # "interpolated" or "low", as in models.restorer; also the input's name
+    wants: str  # "low", "interpolated" or "high", as in models.restorer; also the input's name
     multiple: int  # as in models.restorer
     window: int  # samples per call, at the rate of the input
     context: int | None  # as in models.restorer

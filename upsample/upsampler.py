@@ -31,7 +31,7 @@ class Upsampler:
         sample_rate: the high rate in Hz.
         ratio: the high rate over the low rate: a whole number, or a quotient if the network wants
             an interpolated input and the interpolation supports quotients (sinc, fft). With 1, the
-            network takes waves of any band at the high rate.
+            network takes waves of any band at the high rate, as a vocoder must.
         interpolation: how the wave is brought from the low to the high rate, a key of
             `audio.interpolate.METHODS`; unused if the network wants the wave at the low rate.
         name: the model's name in messages; by default the network's name.
@@ -40,7 +40,7 @@ class Upsampler:
 
     Raises:
         UserError: there is no such interpolation, the rate or the ratio is out of range, or the
-            ratio must be whole.
+            network does not take the rate or the ratio.
 
     Example:
         >>> restored, sample_rate = load("speech-4x").upsample(wave, 4000)
@@ -57,6 +57,8 @@ class Upsampler:
         interpolate.get(interpolation)
         ratio = audio.quotient(ratio)
         check_model(sample_rate, ratio)
+        if network.wants == "high" and ratio != 1:
+            raise UserError(f"ratio {ratio}: {network.name} is a vocoder, which has a ratio of 1")
         if ratio.denominator != 1:
             if network.wants == "low":
                 raise UserError(f"ratio {ratio}: {network.name} needs a whole number")
@@ -85,6 +87,11 @@ class Upsampler:
         """
         return self.network.band_hz if self.ratio == 1 else None
 
+    @property
+    def is_vocoder(self) -> bool:
+        """Whether the model makes the whole wave anew, and keeps no part of it."""
+        return self.network.wants == "high"
+
     def upsample(
         self,
         wave: np.ndarray,
@@ -99,7 +106,8 @@ class Upsampler:
                 replaced; with `band_hz`, content above the wave's own band.
             keep_low_band: keep the wave's own band unchanged, through a linear-phase crossover,
                 instead of taking it from the network. With `band_hz`, only the band that the
-                filters of the recording did not weaken is kept (see `audio.pass_band`).
+                filters of the recording did not weaken is kept (see `audio.pass_band`). A vocoder
+                keeps nothing.
 
         Returns:
             float32 of shape (m,) or (m, channels), where m is n times the quotient of the rates,
@@ -179,6 +187,8 @@ class Upsampler:
                 `band_hz`; its slope is 100 Hz wide. This raises the latency of the crossover to at
                 least 25 ms.
 
+        A vocoder makes the whole wave, whatever band is to be kept.
+
         Raises:
             UserError: one of the arguments is out of range, or the network cannot take such a
                 window.
@@ -190,7 +200,7 @@ class Upsampler:
             rates=(sample_rate, self.low_rate, self.sample_rate),
             ratio=self.ratio,
             channels=channels,
-            keep_hz=keep_hz,
+            keep_hz=None if self.is_vocoder else keep_hz,
             keep_from_hz=keep_from_hz,
             window=window,
             band_hz=self.band_hz,

@@ -94,6 +94,7 @@ def network(name: str) -> str:
     kinds = {
         "interpolated": "the wave, interpolated to the high rate",
         "low": "the low-rate wave",
+        "high": "a recording at the high rate",
     }
     facts = [
         ["name", f"`{name}`"],

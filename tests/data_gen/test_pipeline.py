@@ -60,6 +60,13 @@ def cut(wave, patch, stride):
 # cutting
 
 
+def test_a_vocoder_gets_the_high_side_itself(ramps):
+    low, high = collect(ramps[0], 256, seed=1, batch=3, wants="high", augmentation={"gain_db": 6.0})
+    np.testing.assert_array_equal(low, high)
+    with pytest.raises(UserError, match=r"^random_band needs a network with interpolated input$"):
+        collect(ramps[0], 256, wants="high", augmentation={"random_band": True})
+
+
 @pytest.mark.parametrize(("patch", "stride"), [(256, None), (256, 64), (512, 100), (600, 600)])
 def test_patches_are_cut_from_every_wave_at_every_stride(ramps, patch, stride):
     dataset, waves = ramps

@@ -108,7 +108,8 @@ def test_a_network_implements_the_restorer_protocol(network, name):
         assert hasattr(network, attribute), attribute
     assert network.name == name
     assert network.band_hz == models.band_hz(name)
-    assert network.wants in ("interpolated", "low")
+    assert network.wants in ("interpolated", "low", "high")
+    assert (network.wants == "high") == (name in models.vocoders())
     assert (network.step() is None) == (network.delay == 0)
     assert shortest(network) <= 512
     x = inputs(network, shortest(network))

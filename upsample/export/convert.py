@@ -23,7 +23,7 @@ def convert(
 ) -> bytes:
     """Converts a network to a TFLite model that maps one float32 window per call.
 
-    The signature names the input as the network does ("interpolated" or "low") and the output
+    The signature names the input as the network does ("interpolated", "low" or "high") and the output
     "restored". States keep the names of the step's inputs, on both sides.
 
     Args:

@@ -144,8 +144,9 @@ def _calibration(
     any_band = record.band_hz is not None
     expected = (record.sample_rate, record.ratio, record.protocol)
     found = (dataset.sample_rate, dataset.ratio, dataset.protocol)
-    # Networks for any band use the high sides only.
-    if found[:1] != expected[:1] or (found != expected and not any_band):
+    # Networks for any band and vocoders use the high sides only.
+    high_only = any_band or network.wants == "high"
+    if found[:1] != expected[:1] or (found != expected and not high_only):
         raise UserError(
             f"{dataset.folder}: another kind of data than the run's {record.sample_rate} Hz with "
             f"ratio {record.ratio} and protocol {record.protocol}; choose another --data"

@@ -41,7 +41,7 @@ function text(bytes) {
 function check(metadata) {
   const whole = ["sample_rate", "ratio", "window", "hop"];
   const bad = whole.find((name) => !(Number.isInteger(metadata[name]) && metadata[name] > 0));
-  if (bad || !["low", "interpolated"].includes(metadata.wants)) {
+  if (bad || !["low", "interpolated", "high"].includes(metadata.wants)) {
     throw new RangeError(bad);
   }
   const {wants, ratio, interpolation} = metadata;
