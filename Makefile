@@ -15,7 +15,7 @@ TABLE ?= $(RESULTS)/table.md
 # Each NAME of the recipes compare_NAME; `results` sets it once wideband-train can list them.
 NETWORKS =
 
-.PHONY: demo results tables test quick lint docs clean
+.PHONY: demo results tables test quick test-tfio lint docs try build clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/wideband-prepare $(if $(DATA),--corpus=folder --source="$(DATA)",--corpus=demo) \
@@ -55,6 +55,24 @@ test: $(VENV)/test.stamp
 quick: $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal -m "not slow"
 
+# The tests that need tensorflow-io, in an environment of its own: TFIO_PYTHON is Python 3.10 to 3.12.
+# moto is an object store on this machine.
+TFIO_PYTHON ?= $(PYTHON)
+test-tfio:
+	$(MAKE) .venv-tfio/tfio.stamp VENV=.venv-tfio PYTHON=$(TFIO_PYTHON)
+	.venv-tfio/bin/python -m pip install --quiet 'pytest>=8' 'moto[server]>=5'
+	.venv-tfio/bin/python -m pytest tests/data_gen/test_tfio.py
+
+# The packages for a package index, in dist/.
+build: $(VENV)/build.stamp
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+
+# The page to try the networks in a browser, in build/try: any web server can serve it.
+try: $(VENV)/web.stamp
+	$(BIN)/python -m wideband.web.build --output=build/try
+
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -73,4 +91,4 @@ $(VENV)/%.stamp: setup.cfg pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) .venv-tfio build dist *.egg-info

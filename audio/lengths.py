@@ -26,7 +26,7 @@ def examine(handle: BinaryIO, suffix: str) -> Finding:
     Returns:
         what they say; an empty finding if libsndfile reads the whole file by itself.
     """
-    size = os.fstat(handle.fileno()).st_size
+    size = handle.seek(0, os.SEEK_END)
     start = 0
     while skipped := mpeg.id3_size(handle, start):
         start += skipped

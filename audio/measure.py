@@ -1,6 +1,6 @@
 """Measures recordings and decides whether they are fit to train on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,11 +66,30 @@ def measure(path: Path, progress: Callable[[float], None] = lambda seconds: None
         UserError: the recording cannot be read.
     """
     _, sample_rate, channels = audio.info(path)
+    return _measure(audio.blocks(path, BLOCK_SECONDS), sample_rate, channels, progress)
+
+
+def measure_wave(wave: np.ndarray, sample_rate: int) -> Facts:
+    """Measures a wave, as `measure` does.
+
+    Args:
+        wave: shape (n, channels).
+        sample_rate: in Hz.
+    """
+    return _measure(_blocks(wave, sample_rate), sample_rate, wave.shape[1])
+
+
+def _measure(
+    blocks: Iterable[np.ndarray],
+    sample_rate: int,
+    channels: int,
+    progress: Callable[[float], None] = lambda seconds: None,
+) -> Facts:
     frames = clipped = 0
     peak = total = total_square = 0.0
     finite = True
     bandwidth = Bandwidth(sample_rate, channels)
-    for block in audio.blocks(path, BLOCK_SECONDS):
+    for block in blocks:
         bad = ~np.isfinite(block)
         if bad.any():
             finite = False
@@ -111,10 +130,15 @@ def wave_band(wave: np.ndarray, sample_rate: float) -> Band:
     """
     wave = wave.reshape(len(wave), -1)
     bandwidth = Bandwidth(sample_rate, wave.shape[1])
-    step = round(BLOCK_SECONDS * sample_rate)
-    for start in range(0, len(wave), step):
-        bandwidth.add(wave[start : start + step])
+    for block in _blocks(wave, sample_rate):
+        bandwidth.add(block)
     return bandwidth.band()
+
+
+def _blocks(wave: np.ndarray, sample_rate: float) -> Iterator[np.ndarray]:
+    """Cuts a wave into the blocks that are measured."""
+    step = round(BLOCK_SECONDS * sample_rate)
+    return (wave[start : start + step] for start in range(0, len(wave), step))
 
 
 def reason_to_skip(facts: Facts, sample_rate: int, patch: int) -> str:

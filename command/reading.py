@@ -1,7 +1,9 @@
 """Reads files that people or programs have written, and may have damaged."""
 
 import csv
+import io
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import UserError
 
@@ -37,8 +39,17 @@ def read_csv(path: Path, columns: set[str]) -> list[tuple[int, dict[str, str]]]:
     Raises:
         UserError: the file is not CSV in UTF-8, or a column is missing.
     """
+    with path.open("rb") as file:
+        return parse_csv(file, columns, path)
+
+
+def parse_csv(
+    file: BinaryIO, columns: set[str], path: Path | str
+) -> list[tuple[int, dict[str, str]]]:
+    """Reads CSV as `read_csv` does, from an open file; `path` names it in messages."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as lines:
+        # The lines of a quoted cell keep their ends.
+        with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as lines:
             rows = csv.DictReader(lines)
             if missing := columns - set(rows.fieldnames or ()):
                 raise UserError(f"{path}: add the missing column(s) {', '.join(sorted(missing))}")

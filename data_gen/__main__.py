@@ -9,6 +9,7 @@ from ..command.rates import HIGHEST_RATE, LOWEST_RATE
 from ..command.run import Command, Flags
 
 if TYPE_CHECKING:
+    from ..audio import Ratio
     from .corpora import Found
     from .dataset import Dataset
 
@@ -22,7 +23,10 @@ def define_flags(flags: Flags) -> None:
         "corpus", None, "folder, manifest, demo, vctk, ljspeech or librispeech.", required=True
     )
     flags.string(
-        "source", None, "Folder of the corpus; a public corpus that is not there is downloaded."
+        "source",
+        None,
+        "Folder of the corpus, or with --decoder=tfio its address in an object store; a public "
+        "corpus that is not there is downloaded.",
     )
     flags.string("output", None, "Folder of the dataset.", required=True)
     flags.integer(
@@ -35,11 +39,19 @@ def define_flags(flags: Flags) -> None:
     flags.string(
         "ratio", "4", "High rate over low rate: a whole number, or a quotient as in 22050/8000."
     )
+    flags.integer(
+        "low_rate",
+        None,
+        "The low rate, in Hz, instead of --ratio.",
+        lower_bound=LOWEST_RATE,
+        upper_bound=HIGHEST_RATE,
+    )
     flags.string(
         "protocol",
-        "decimate_spline",
+        None,
         "How the low side is made: decimate_spline, decimate_lagged_spline, subsample_spline, "
-        "decimate_fft, sinc, fft or hann_sinc.",
+        "decimate_fft, sinc, fft or hann_sinc; by default decimate_spline, or hann_sinc if the "
+        "ratio is no whole number.",
     )
     flags.string(
         "split_rule",
@@ -71,6 +83,13 @@ def define_flags(flags: Flags) -> None:
         "Patch in samples at the high rate; shorter recordings are left out.",
         lower_bound=1,
     )
+    flags.choice(
+        "decoder",
+        "soundfile",
+        ["soundfile", "tfio"],
+        "What reads the recordings. tfio is TensorFlow I/O, which also reads object stores; it "
+        "needs TensorFlow 2.16 (the extra tfio).",
+    )
     flags.boolean("strict", False, "Stop at the first recording that would be left out.")
     flags.integer(
         "workers",
@@ -91,13 +110,22 @@ def main(flags: Flags, arguments: list[str]) -> None:
             raise UserError(f"--{name} is for --corpus={corpus} only")
     if flags.source is None and flags.corpus != "demo":
         raise UsageError("--source is missing: the folder of the corpus")
-    from ..audio import quotient
+    if flags.decoder == "tfio":
+        from . import tfio
+
+        tfio.load()
+    elif flags.source and corpora.is_address(flags.source):
+        raise UserError(
+            f"{flags.source}: in an object store; add --decoder=tfio, which reads it, or copy the "
+            "recordings to a folder"
+        )
     from . import degrade
     from .plan import Settings
     from .prepare import is_finished, prepare
 
-    ratio = quotient(flags.ratio)
-    degrade.get(flags.protocol).check(ratio)
+    ratio = _ratio(flags)
+    protocol = flags.protocol or ("decimate_spline" if ratio.denominator == 1 else "hann_sinc")
+    degrade.get(protocol).check(ratio)
     corpus, rule = _corpus(flags)
     settings = Settings(
         corpus=flags.corpus,
@@ -107,8 +135,9 @@ def main(flags: Flags, arguments: list[str]) -> None:
         seed=flags.seed,
         sample_rate=flags.sample_rate,
         ratio=ratio,
-        protocol=flags.protocol,
+        protocol=protocol,
         patch=flags.patch,
+        decoder=flags.decoder,
     )
     output = Path(flags.output)
     finished = is_finished(output)
@@ -118,11 +147,32 @@ def main(flags: Flags, arguments: list[str]) -> None:
     _print_summary(dataset)
 
 
+def _ratio(flags: Flags) -> "Ratio":
+    """Returns the high rate over the low rate."""
+    from ..audio import quotient
+
+    if flags.low_rate is None:
+        return quotient(flags.ratio)
+    if flags.given("ratio"):
+        raise UserError(
+            f"--low_rate={flags.low_rate} and --ratio={flags.ratio}: both name the low rate; leave "
+            "one of them out"
+        )
+    if flags.low_rate >= flags.sample_rate:
+        raise UserError(
+            f"--low_rate={flags.low_rate} must be below the high rate, "
+            f"--sample_rate={flags.sample_rate}"
+        )
+    return quotient(f"{flags.sample_rate}/{flags.low_rate}")
+
+
 def _corpus(flags: Flags) -> "tuple[Found, str]":
     """Lists the recordings with their splits, and names the rule that split them."""
     from . import corpora, splits
 
-    source = Path(flags.source) if flags.source else Path(flags.output) / "recordings"
+    source = flags.source or Path(flags.output) / "recordings"
+    if not corpora.is_address(str(source)):
+        source = Path(source)
     found = corpora.search(flags.corpus, source, flags.speaker_pattern, flags.mic, flags.subsets)
     rule = flags.split_rule or splits.DEFAULT_RULES[flags.corpus]
     speakers = len({recording.speaker for recording in found.recordings})

@@ -8,8 +8,11 @@
 | vctk | VCTK 0.92 (or the older 0.80), or where to download it | folder | |
 | ljspeech | LJSpeech 1.1, or where to download it | a single one | |
 | librispeech | LibriSpeech, or where to download its subsets | folder | by subset |
+
+The source of folder and manifest may also be in an object store, such as s3://bucket/voices.
 """
 
+import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,10 +23,12 @@ from typing import NamedTuple
 from .. import audio
 from ..command.errors import UserError, lookup
 from ..command.paths import check_relative, is_file
-from ..command.reading import read_csv
+from ..command.reading import parse_csv, read_csv
 
 NAMES = ("folder", "manifest", "demo", "vctk", "ljspeech", "librispeech")
 SPLITS = ("train", "valid", "test")
+# What a manifest must have.
+_COLUMNS = {"split", "path", "speaker"}
 LIBRISPEECH_SUBSETS = {
     "train-clean-100": "train",
     "train-clean-360": "train",
@@ -40,7 +45,7 @@ class Recording:
     r"""One audio file of a corpus and what the corpus knows about it.
 
     Args:
-        path: the file.
+        path: the file, or the address of an object in a store.
         name: unique within the corpus: the path relative to its source, with forward slashes.
             Bytes that are not UTF-8 are escaped, as in "caf\xe9.wav".
         speaker: name of the speaker.
@@ -48,7 +53,7 @@ class Recording:
         split: "train", "valid" or "test", set by the corpus or by a rule; "" before that.
     """
 
-    path: Path
+    path: Path | str
     name: str
     speaker: str
     text: str = ""
@@ -62,9 +67,14 @@ class Found(NamedTuple):
     left_out: dict[str, str]  # the names of other files and of folders -> why they are not read
 
 
+def is_address(source: str) -> bool:
+    """Whether a source is in an object store."""
+    return re.match(r"[a-z][a-z0-9+.-]+://", source) is not None
+
+
 def search(
     corpus: str,
-    source: Path,
+    source: Path | str,
     speaker_pattern: str | None = None,
     mic: int = 1,
     subsets: Sequence[str] = ("train-clean-100", "dev-clean", "test-clean"),
@@ -76,7 +86,8 @@ def search(
 
     Args:
         corpus: one of `NAMES`.
-        source: the folder of the corpus, or the CSV of `manifest`.
+        source: the folder of the corpus, or the CSV of `manifest`; a string is an address in an
+            object store, which needs tensorflow-io (see `tfio`).
         speaker_pattern: for `folder`: a regular expression searched in the path relative to the
             source; its first group, or the whole match, is the speaker.
         mic: for `vctk`: the microphone, 1 or 2.
@@ -85,7 +96,8 @@ def search(
     Raises:
         UserError: the corpus is unknown, incomplete or empty, or an argument is wrong.
     """
-    source = Path(source)
+    if isinstance(source, str):
+        return _in_store(corpus, source.rstrip("/"), speaker_pattern)
     folders = _Folders(source)
     readers: dict[str, Callable[[], Iterable[Recording]]] = {
         "folder": lambda: _folder(folders, speaker_pattern),
@@ -100,13 +112,40 @@ def search(
         raise UserError(
             f"speaker_pattern is for the corpus 'folder'; '{corpus}' names its own speakers"
         )
-    recordings = sorted(read(), key=lambda recording: recording.name)
+    return _found(source, read(), folders.left_out)
+
+
+def _in_store(corpus: str, source: str, speaker_pattern: str | None) -> Found:
+    """Lists the recordings of a corpus in an object store."""
+    # Imported only for a store, since it needs packages that nothing else needs.
+    from . import tfio
+
+    if corpus == "folder":
+        found, left_out = tfio.search(source)
+        items = ((address, name) for name, address in found.items())
+        root = source.rpartition("/")[2]
+        return _found(source, _with_speakers(items, speaker_pattern, root), left_out)
+    if corpus != "manifest":
+        raise UserError(
+            f"{source}: of what is in an object store, only the corpora folder and manifest are "
+            f"read; copy the corpus {corpus} to a folder"
+        )
+    file = source if source.endswith(".csv") else f"{source}/manifest.csv"
+    folder = file.rpartition("/")[0]
+    rows = parse_csv(io.BytesIO(tfio.read_bytes(file)), _COLUMNS, file)
+    recordings = _manifest_rows(rows, file, lambda name: f"{folder}/{name}")
+    return _found(source, recordings, {})
+
+
+def _found(source: Path | str, recordings: Iterable[Recording], left_out: dict[str, str]) -> Found:
+    """Sorts the recordings by name; left_out may grow until they are all listed."""
+    recordings = sorted(recordings, key=lambda recording: recording.name)
     if not recordings:
-        first = next((f"; {name}: {why}" for name, why in folders.left_out.items()), "")
+        first = next((f"; {name}: {why}" for name, why in left_out.items()), "")
         raise UserError(
             f"{source}: no recordings found; looked for {', '.join(audio.SUFFIXES)}{first}"
         )
-    return Found(recordings, folders.left_out)
+    return Found(recordings, left_out)
 
 
 class _Folders:
@@ -143,18 +182,26 @@ def _escape(name: str) -> str:
 
 
 def _folder(folders: _Folders, speaker_pattern: str | None) -> Iterator[Recording]:
+    if not folders.source.is_dir():
+        raise UserError(f"{folders.source}: no such folder")
+    root = _escape(folders.source.resolve().name)
+    return _with_speakers(folders.search(folders.source), speaker_pattern, root)
+
+
+def _with_speakers(
+    found: Iterable[tuple[Path | str, str]], speaker_pattern: str | None, root: str
+) -> Iterator[Recording]:
+    """Names the speakers of recordings, which come with their names; root is that of the source."""
     try:
         pattern = re.compile(speaker_pattern) if speaker_pattern is not None else None
     except re.error as error:
         raise UserError(
             f"speaker_pattern '{speaker_pattern}' is not a regular expression: {error}"
         ) from error
-    if not folders.source.is_dir():
-        raise UserError(f"{folders.source}: no such folder")
-    for path, name in folders.search(folders.source):
+    for path, name in found:
         if pattern is None:
             folder, slash, _ = name.partition("/")
-            speaker = folder if slash else _escape(folders.source.resolve().name)
+            speaker = folder if slash else root
         elif match := pattern.search(name):
             speaker = match.group(1) if pattern.groups else match.group()
         else:
@@ -168,17 +215,26 @@ def _manifest(source: Path) -> list[Recording]:
     file = source / "manifest.csv" if source.is_dir() else source
     if not file.is_file():
         raise UserError(f"{file}: no such manifest")
+    return _manifest_rows(read_csv(file, _COLUMNS), file, lambda name: file.parent / name)
+
+
+def _manifest_rows(
+    rows: list[tuple[int, dict[str, str]]], file: Path | str, locate: Callable[[str], Path | str]
+) -> list[Recording]:
+    """Makes recordings of the rows of a manifest; `locate` finds a recording by its name."""
     found: dict[str, Recording] = {}
-    for line, row in read_csv(file, {"split", "path", "speaker"}):
+    for line, row in rows:
         where = f"{file}, line {line}"
-        recording = _manifest_row(row, file.parent, where)
+        recording = _manifest_row(row, locate, where)
         if recording.name in found:
             raise UserError(f"{where}: '{recording.name}' is listed twice; remove one row")
         found[recording.name] = recording
     return list(found.values())
 
 
-def _manifest_row(row: dict[str, str], folder: Path, where: str) -> Recording:
+def _manifest_row(
+    row: dict[str, str], locate: Callable[[str], Path | str], where: str
+) -> Recording:
     for column in ("split", "path", "speaker"):
         if not row[column]:
             raise UserError(f"{where}: fill in the {column}")
@@ -187,8 +243,9 @@ def _manifest_row(row: dict[str, str], folder: Path, where: str) -> Recording:
     # Without empty and "." parts, as in "./a//1.wav".
     name = str(PurePosixPath(row["path"]))
     check_relative(name, where)
-    path = folder / name
-    if not is_file(path):
+    path = locate(name)
+    # The survey finds what is missing in a store; here, each would take a request.
+    if isinstance(path, Path) and not is_file(path):
         raise UserError(f"{where}: '{name}' does not exist; correct the path or remove the row")
     return Recording(path, name, row["speaker"], row.get("text", ""), row["split"])
 

@@ -5,7 +5,7 @@ process can make a piece.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +16,10 @@ from ..audio import Ratio
 from ..command import UserError
 from . import degrade
 from .layout import PIECE_SECONDS, Piece, distribute, shortest_piece
-from .survey import Measured
+from .survey import Decode, Decoded, Measured
 
+# What reads recordings: libsndfile, or tensorflow-io.
+DECODERS = ("soundfile", "tfio")
 # Read before and after a piece, so that resampling has no edges in it. soxr's longest filter
 # spans 0.1 s at these rates. Whole seconds are whole samples at both rates.
 MARGIN_SECONDS = 1
@@ -37,6 +39,7 @@ class Settings:
         ratio: the high rate over the low rate.
         protocol: key of `degrade.PROTOCOLS`.
         patch: shorter recordings are left out; in samples at the high rate.
+        decoder: one of `DECODERS`.
     """
 
     corpus: str
@@ -48,6 +51,7 @@ class Settings:
     ratio: Ratio
     protocol: str
     patch: int
+    decoder: str = "soundfile"
 
     @property
     def shortest(self) -> int:
@@ -57,14 +61,18 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as dataset.json stores them: a quotient as text."""
         ratio = self.ratio if isinstance(self.ratio, int) else str(self.ratio)
-        return dataclasses.asdict(self) | {"ratio": ratio}
+        settings = dataclasses.asdict(self) | {"ratio": ratio}
+        # Datasets from before there was a choice have no decoder.
+        if self.decoder == DECODERS[0]:
+            del settings["decoder"]
+        return settings
 
 
 class Source(NamedTuple):
     """Where a piece comes from, and how to make its two sides."""
 
     piece: Piece
-    path: Path
+    path: Path | str
     source_rate: int
     sample_rate: int
     ratio: Ratio
@@ -104,19 +112,42 @@ def waves(source: Source) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         UserError: the recording is not the one that was measured.
     """
-    start_seconds = source.piece.start_seconds
-    first_second = max(0, start_seconds - MARGIN_SECONDS)
-    last_second = start_seconds + PIECE_SECONDS + MARGIN_SECONDS
     try:
-        wave, source_rate = audio.read(
-            source.path, first_second * source.source_rate, last_second * source.source_rate
-        )
+        decoded = audio.read(Path(source.path), *_span(source))
     except UserError as error:
         raise _changed(source.path, str(error).removeprefix(f"{source.path}: ")) from error
+    return decoded_waves((source, decoded))
+
+
+def cut(sources: Sequence[Source], decode: Decode) -> "Iterator[tuple[Source, Decoded]]":
+    """Decodes the recordings of pieces whole, and yields what `decoded_waves` needs of each."""
+    decoded = decode([source.path for source in sources])
+    for source, each in zip(sources, decoded, strict=True):
+        if not isinstance(each, UserError):
+            wave, source_rate = each
+            each = wave[slice(*_span(source))], source_rate
+        yield source, each
+
+
+def _span(source: Source) -> tuple[int, int]:
+    """Returns the samples at the source rate, from and to, that a piece is made from."""
+    start = source.piece.start_seconds
+    first_second = max(0, start - MARGIN_SECONDS)
+    last_second = start + PIECE_SECONDS + MARGIN_SECONDS
+    return first_second * source.source_rate, last_second * source.source_rate
+
+
+def decoded_waves(item: tuple[Source, Decoded]) -> tuple[np.ndarray, np.ndarray]:
+    """Makes the two sides of a piece, as `waves` does, from the samples that `cut` yields."""
+    source, decoded = item
+    if isinstance(decoded, UserError):
+        raise _changed(source.path, str(decoded))
+    wave, source_rate = decoded
     if source_rate != source.source_rate:
         raise _changed(source.path, f"{source_rate} Hz, not {source.source_rate} Hz")
     wave = audio.resample(audio.mono(wave), source.source_rate, source.sample_rate)
-    start = (start_seconds - first_second) * source.sample_rate
+    start_seconds = source.piece.start_seconds
+    start = min(start_seconds, MARGIN_SECONDS) * source.sample_rate
     wave = wave[start : start + PIECE_SECONDS * source.sample_rate]
     if len(wave) != source.piece.samples:
         raise _changed(
@@ -129,7 +160,7 @@ def waves(source: Source) -> tuple[np.ndarray, np.ndarray]:
     return high, low
 
 
-def _changed(path: Path, difference: str) -> UserError:
+def _changed(path: Path | str, difference: str) -> UserError:
     return UserError(
         f"{path}: has changed since it was measured ({difference}); restore it and run the same "
         "command again, or choose another --output"

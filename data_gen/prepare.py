@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +27,14 @@ from . import layout
 from .corpora import SPLITS, Found, Recording
 from .dataset import Dataset
 from .journal import Journal
-from .plan import Settings, Source, plan, waves
-from .survey import Measured, count_by_reason, describe_left_out, measure_all
+from .plan import DECODERS, Settings, Source, cut, decoded_waves, plan, waves
+from .survey import Decode, Measured, count_by_reason, describe_left_out, measure_all
 
 if TYPE_CHECKING:
     from .shards import Example
+
+# Requests at a time for the sizes of objects in a store.
+_THREADS = 32
 
 
 def prepare(
@@ -64,6 +68,7 @@ def prepare(
         journal = Journal(output / "measured.jsonl")
         if not is_finished(output):
             processes = min(workers or os.cpu_count() or 1, len(corpus.recordings))
+            decode = _decode(settings.decoder)
             with map_in_order(processes) as in_order:
                 measured = measure_all(
                     in_order,
@@ -72,9 +77,10 @@ def prepare(
                     settings.sample_rate,
                     settings.shortest,
                     strict,
+                    decode,
                 )
                 _check_trainable(measured, settings, output, journal)
-                _write_shards(in_order, plan(measured, settings), output)
+                _write_shards(in_order, plan(measured, settings), output, decode)
             _write_results(measured, corpus.left_out, settings, description, output)
         journal.remove()
         return Dataset(output)
@@ -112,14 +118,21 @@ def is_finished(output: Path) -> bool:
 def _digest(recordings: Sequence[Recording]) -> str:
     """Returns a SHA-256 of the list of recordings, with the sizes of the files."""
     digest = hashlib.sha256()
-    for each in recordings:
-        row = (each.name, _size(each.path), each.speaker, each.text, each.split)
+    # Object stores take their time to answer.
+    with ThreadPoolExecutor(_THREADS) as executor:
+        sizes = list(executor.map(_size, [each.path for each in recordings]))
+    for each, size in zip(recordings, sizes, strict=True):
+        row = (each.name, size, each.speaker, each.text, each.split)
         digest.update(json.dumps(row).encode())
     return digest.hexdigest()
 
 
-def _size(path: Path) -> int | None:
+def _size(path: Path | str) -> int | None:
     """Returns the size of a file, None for one that is left out because it cannot be read."""
+    if isinstance(path, str):
+        from . import tfio
+
+        return tfio.size(path)
     try:
         return path.stat().st_size
     except OSError:
@@ -154,7 +167,9 @@ def _start(output: Path, description: dict[str, Any]) -> None:
 
 def _check_same_dataset(output: Path, found: dict[str, Any], description: dict[str, Any]) -> None:
     """Raises a UserError if a folder's dataset.json describes another dataset."""
-    for key, value in description.items():
+    default = {"decoder": DECODERS[0]}
+    found = default | found
+    for key, value in (default | description).items():
         if found.get(key) != value:
             if key == "recordings_sha256":
                 difference = "other recordings, or other sizes, speakers, texts or splits"
@@ -181,7 +196,18 @@ def _check_trainable(
     )
 
 
-def _write_shards(in_order: OrderedMap, shards: dict[str, list[Source]], output: Path) -> None:
+def _decode(decoder: str) -> Decode | None:
+    """Returns the function of a decoder that decodes in this process, None for libsndfile."""
+    if decoder == DECODERS[0]:
+        return None
+    from . import tfio
+
+    return tfio.decode
+
+
+def _write_shards(
+    in_order: OrderedMap, shards: dict[str, list[Source]], output: Path, decode: Decode | None
+) -> None:
     """Writes the shards that are not there yet, or are damaged."""
     # Workers run without TensorFlow; only this process writes shards.
     quiet_tensorflow()
@@ -193,12 +219,12 @@ def _write_shards(in_order: OrderedMap, shards: dict[str, list[Source]], output:
         if not is_intact(output / name, [each.piece for each in sources], sources[0].ratio)
     }
     sources = [source for shard in missing.values() for source in shard]
-    results = in_order(waves, sources)
+    pairs = in_order(decoded_waves, cut(sources, decode)) if decode else in_order(waves, sources)
     with tqdm(total=len(sources), desc="writing", unit=" waves", dynamic_ncols=True) as bar:
 
         def examples(shard: Iterable[Source]) -> "Iterator[Example]":
             for source in shard:
-                high, low = next(results)
+                high, low = next(pairs)
                 row, start = source.piece.row, source.piece.start_seconds
                 yield Example(row.name, row.speaker, row.text, start, high, low)
                 bar.update()

@@ -4,19 +4,27 @@ A journal keeps the measurements, so that an interrupted run continues.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from tqdm import tqdm
 
 from .. import audio
-from ..audio.measure import Facts, measure, reason_to_skip
+from ..audio.measure import Facts, measure, measure_wave, reason_to_skip
 from ..command import UserError
 from ..command.paths import check_relative
 from ..command.workers import OrderedMap
 from .corpora import Recording
 from .journal import Journal
 from .layout import Row
+
+# A decoded recording: its wave, float32 (n, channels), with its sample rate; or why there is none.
+Decoded = tuple[np.ndarray, int] | UserError
+# Decodes recordings, files or objects of stores, in the order of their addresses.
+Decode = Callable[[Sequence[Path | str]], Iterator[Decoded]]
 
 
 class Measured(NamedTuple):
@@ -41,6 +49,7 @@ def measure_all(
     sample_rate: int,
     shortest: int,
     strict: bool = False,
+    decode: Decode | None = None,
 ) -> list[Measured]:
     """Measures the recordings that the journal does not hold yet, and adds them to it.
 
@@ -51,6 +60,7 @@ def measure_all(
         sample_rate: of the dataset, in Hz.
         shortest: recordings with fewer samples at that rate are left out.
         strict: whether to stop at the first recording that would be left out.
+        decode: by default, the worker processes read the recordings with libsndfile.
 
     Returns:
         a row per recording.
@@ -59,7 +69,9 @@ def measure_all(
         UserError: `strict`, and a recording would be left out; or the journal cannot be written.
     """
     known = journal.read()
-    fresh = in_order(_measure, (each for each in recordings if each.name not in known))
+    unknown = [each for each in recordings if each.name not in known]
+    decoded = decode([each.path for each in unknown]) if decode else repeat(None)
+    fresh = in_order(_measure, zip(unknown, decoded, strict=False))
     measured = []
     with journal.open() as add:
         for each in tqdm(recordings, "measuring", unit=" recordings", dynamic_ncols=True):
@@ -77,11 +89,14 @@ def measure_all(
     return measured
 
 
-def _measure(recording: Recording) -> Facts | str:
+def _measure(item: tuple[Recording, Decoded | None]) -> Facts | str:
     """Measures a recording; returns the error's message if it cannot be used."""
+    recording, decoded = item
     try:
         check_relative(recording.name, str(recording.path))
-        return measure(recording.path)
+        if isinstance(decoded, UserError):
+            raise decoded
+        return measure_wave(*decoded) if decoded else measure(Path(recording.path))
     except UserError as error:
         return str(error).removeprefix(f"{recording.path}: ")
 

@@ -1,10 +1,13 @@
 """wideband-prepare refuses wrong input in one line, before it writes anything."""
 
+import importlib.util
+import json
 import os
 
 import numpy as np
 import pytest
 import soundfile
+import tensorflow as tf
 from wideband.data_gen import corpora, degrade, splits
 from wideband.data_gen.__main__ import command
 from wideband.data_gen.dataset import Dataset
@@ -17,7 +20,9 @@ RATE = 16000
     [
         ("--ratio=9", 1, "ratio 9 is not a whole number from 2 to 8"),
         ("--ratio=four", 1, "ratio 'four' is not a number"),
-        ("--ratio=5/2", 1, "ratio 5/2: the protocol decimate_spline needs a whole number"),
+        ("--low_rate=16000", 1, "--low_rate=16000 must be below the high rate, --sample_rate=16"),
+        ("--low_rate=1500", 1, "ratio 32/3 is not a whole number from 2 to 8, or a quotient above"),
+        ("--low_rate=999", 2, "--low_rate=999"),
         ("--patch=0", 2, "--patch=0"),
         ("--patch=960001", 1, "patch 960001 or the numerator of the ratio 4 is longer than the"),
         ("--protocol=mp3", 1, "unknown protocol 'mp3'; choose one of decimate_spline"),
@@ -45,6 +50,47 @@ def test_a_wrong_flag_is_refused_before_anything_is_written(
     assert found == code
     assert message in error_line(err)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_source_in_an_object_store_needs_tensorflow_io(tmp_path, prepare_dataset, error_line):
+    code, _, err = prepare_dataset("s3://voices/corpus", tmp_path / "out")
+    assert code == 1
+    assert "s3://voices/corpus: in an object store; add --decoder=tfio" in error_line(err)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow_io") is not None, reason="has it")
+def test_without_tensorflow_io_its_decoder_is_refused(small, tmp_path, prepare_dataset, error_line):
+    code, _, err = prepare_dataset(small, tmp_path / "out", "--decoder=tfio")
+    assert code == 1
+    assert error_line(err) == (
+        "error: tfio needs tensorflow-io 0.37.1, which is not installed; in an environment of its "
+        "own, with Python 3.10 to 3.12: pip install '.[tfio]' in wideband's folder"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(tf.__version__.startswith("2.16."), reason="has the version it needs")
+def test_with_another_tensorflow_the_decoder_is_refused(
+    small, tmp_path, prepare_dataset, error_line, package
+):
+    package("tensorflow_io", "")
+    code, _, err = prepare_dataset(small, tmp_path / "out", "--decoder=tfio")
+    assert code == 1
+    line = error_line(err)
+    assert line.startswith(f"error: tfio needs TensorFlow 2.16; this is {tf.__version__}; in an ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dataset_of_the_other_decoder_is_refused(small, tmp_path, prepare_dataset):
+    output = tmp_path / "out"
+    assert prepare_dataset(small, output)[0] == 0
+    settings = json.loads((output / "dataset.json").read_text())
+    assert "decoder" not in settings
+    (output / "dataset.json").write_text(json.dumps({**settings, "decoder": "tfio"}))
+    code, _, err = prepare_dataset(small, output)
+    assert code == 1
+    assert "holds a dataset made with decoder tfio, not soundfile; choose another --output" in err
 
 
 def test_help_lists_every_choice(call):
