@@ -9,6 +9,7 @@ import soundfile
 from wideband.models import pretrained
 from wideband.upsample import tflite
 
+SUBTYPES = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "ULAW"]
 READ = """(m, bytes) => {
     try { return m.readWav(Uint8Array.from(bytes)); } catch (error) { return error.message; }
 }"""
@@ -22,7 +23,7 @@ def written(wave, sample_rate, kind="WAV", subtype=None):
 
 
 @pytest.mark.parametrize("kind", ["WAV", "WAVEX"])
-@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+@pytest.mark.parametrize("subtype", SUBTYPES)
 def test_a_wav_file_is_read_without_change(kind, subtype, noise, javascript):
     content = written(np.stack([noise(50), noise(50, 1)], axis=1), 11025, kind, subtype)
     expected, _ = soundfile.read(io.BytesIO(content), dtype="float32")
@@ -53,6 +54,7 @@ def test_a_written_wav_file_is_read_by_libsndfile(name, subtype, bits, noise, ja
         (lambda x: x[:-180], "breaks off after 0.0 of 0.1 s; get a complete copy"),
         (lambda x: x[:12], "damaged: it has no samples; get a complete copy"),
         (lambda x: x[:20] + b"\x07" + x[21:], "has samples of another format (code 7, 16 bits)"),
+        (lambda x: x[:20] + b"\x11" + x[21:], "has samples of another format (code 17, 16 bits)"),
         (lambda x: x[:22] + b"\0\0" + x[24:], "damaged: its header has no channels or no rate"),
         (lambda x: x[:12] + b"junk" + x[16:], "damaged: it has no format before its samples"),
     ],
@@ -60,6 +62,43 @@ def test_a_written_wav_file_is_read_by_libsndfile(name, subtype, bits, noise, ja
 def test_a_damaged_wav_file_is_refused(change, message, noise, javascript):
     content = change(written(noise(100), 1000))
     assert message in javascript("wav.js", READ, list(content))
+
+
+def test_every_code_of_a_telephone_is_read_without_change(javascript):
+    for subtype in ("ALAW", "ULAW"):
+        content = written(np.zeros(256), 8000, subtype=subtype)
+        content = content.removesuffix(content[-256:]) + bytes(range(256))
+        found = javascript("wav.js", READ, list(content))["channels"][0]
+        expected, _ = soundfile.read(io.BytesIO(content), dtype="float32")
+        assert len(set(found)) > 250
+        np.testing.assert_array_equal(found, expected)
+
+
+DECODE = """(m, bytes) => m.decode(Uint8Array.from(bytes)).then(
+    ({format}) => format, (error) => error.message)"""
+
+
+@pytest.mark.parametrize("place", [0, 50, 99])
+@pytest.mark.parametrize(
+    ("sample", "message"),
+    [
+        (np.nan, "the recording contains NaN or infinity; repair it first"),
+        (-np.inf, "the recording contains NaN or infinity; repair it first"),
+        (-2e6, "the recording has samples up to 2.00e+6; scale it to [-1, 1]"),
+    ],
+)
+def test_samples_that_are_no_sound_are_refused(place, sample, message, noise, javascript):
+    wave = noise(100)
+    wave[place] = sample
+    content = written(wave, 8000, subtype="FLOAT")
+    assert javascript("decode.js", DECODE, list(content)) == message
+
+
+def test_the_restored_recording_has_the_sample_format_of_the_recording(noise, javascript):
+    formats = {"PCM_U8": "16", "ULAW": "16", "PCM_16": "16", "PCM_24": "24", "FLOAT": "float"}
+    for subtype, name in formats.items():
+        content = written(noise(100), 8000, subtype=subtype)
+        assert javascript("decode.js", DECODE, list(content)) == name
 
 
 def test_other_chunks_of_a_wav_file_are_left_out(noise, javascript):

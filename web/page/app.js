@@ -1,11 +1,13 @@
 /** The page: from a recording to what is heard before and after. */
 
 import {BrowserEngine} from "./browser_engine.js";
-import {choose, lowRate, objection} from "./picking.js";
+import {resample} from "./dsp/resample.js";
+import {choose, fits, lowRate, objection} from "./picking.js";
 import {Player} from "./player.js";
 import {Recorder} from "./recorder.js";
 import {ServerEngine} from "./server_engine.js";
 import {brightest, draw, levels} from "./spectrogram.js";
+import {writeWav} from "./wav.js";
 
 const ENGINES = {browser: BrowserEngine, server: ServerEngine};
 const WHERE = {
@@ -13,6 +15,8 @@ const WHERE = {
   server: "It runs on the computer that shows this page, which keeps nothing.",
 };
 const VERSIONS = ["Before", "After"];
+// The rate of a telephone, in Hz.
+const CUT_RATE = 8000;
 
 const $ = (id) => document.getElementById(id);
 const player = new Player(showPlaying);
@@ -20,6 +24,7 @@ let engine = null;
 let recording = null; // {name, channels, sampleRate, band}
 let restored = null; // {channels, sampleRate, wav, note}
 let recorder = null;
+let asking = false; // while the browser asks for the microphone
 let working = null; // an AbortController while a network restores
 let opened = 0; // counts the recordings, so that a late answer to an earlier one is dropped
 
@@ -35,6 +40,7 @@ async function open(file) {
   fail();
   $("facts").textContent = `Reading ${file.name} …`;
   try {
+    await check(file);
     const found = await engine.open(file);
     if (number !== opened) return;
     recording = {name: file.name, ...found};
@@ -48,6 +54,22 @@ async function open(file) {
   listNetworks(choose(engine.networks, recording.band[2]));
   $("restoring").hidden = $("listening").hidden = false;
   showVersions();
+}
+
+/** Refuses a file that is too large or cannot be read. */
+async function check(file) {
+  const megabytes = (bytes) => `${(bytes / 1e6).toFixed(0)} MB`;
+  if (file.size > engine.limits.bytes) {
+    throw new Error(
+      `has ${megabytes(file.size)}; this page takes at most ${megabytes(engine.limits.bytes)}: ` +
+        "cut it, or use wideband-upsample",
+    );
+  }
+  const reader = file.stream().getReader();
+  await reader.read().catch(() => {
+    throw new Error("cannot be read; choose a file, not a folder, that is still there");
+  });
+  await reader.cancel();
 }
 
 /** Removes the last recording from the page. */
@@ -98,6 +120,21 @@ function showNetwork() {
   const reason = objection(chosenNetwork(), recording.band[2], engine.networks);
   $("objection").textContent = reason && `${recording.name} ${reason}.`;
   $("restore").textContent = reason ? "Restore anyway" : "Restore";
+  const [, , highest] = recording.band;
+  $("cut").hidden =
+    highest <= CUT_RATE / 2 || engine.networks.some((network) => fits(network, highest));
+}
+
+/** Opens the recording as a telephone would have it, so that there is something to restore. */
+function cut() {
+  const {name, channels, sampleRate} = recording;
+  const waves = channels.map((wave) => resample(wave, sampleRate, CUT_RATE));
+  return open(new File([writeWav(waves, CUT_RATE, "24")], `${stem(name)}_4kHz.wav`));
+}
+
+/** Returns the name of a file without its suffix. */
+function stem(name) {
+  return name.replace(/\.\w{1,5}$/, "");
 }
 
 async function restore() {
@@ -118,7 +155,8 @@ async function restore() {
     const [seconds, took] = [player.seconds, (performance.now() - begun) / 1000];
     $("result").textContent = [
       `Restored with ${network.name} in ${took.toFixed(1)} s`,
-      `${(seconds / took).toPrecision(2)} times real time`,
+      // Of a short recording, the time that it takes to begin.
+      seconds >= 1 && `${(seconds / took).toPrecision(2)} times real time`,
       found.note,
     ]
       .filter(Boolean)
@@ -135,7 +173,7 @@ async function restore() {
 function setWorking(on) {
   if (!on) working = null;
   $("working").hidden = $("cancel").hidden = !on;
-  for (const id of ["restore", "network", "own-network"]) $(id).disabled = on;
+  for (const id of ["restore", "cut", "network", "own-network"]) $(id).disabled = on;
   if (!on && document.activeElement === document.body) $("restore").focus();
 }
 
@@ -168,7 +206,7 @@ function showVersions() {
   URL.revokeObjectURL($("download").href);
   if (restored) {
     $("download").href = URL.createObjectURL(new Blob([restored.wav], {type: "audio/wav"}));
-    $("download").download = `${recording.name.replace(/\.\w{1,5}$/, "")}_wideband.wav`;
+    $("download").download = `${stem(recording.name)}_wideband.wav`;
   }
   compare(0);
   $("position").max = player.seconds;
@@ -202,12 +240,16 @@ async function record() {
     await stopped.stop().then(open, (error) => fail(error.message));
     return;
   }
+  if (asking) return;
+  asking = true;
   fail();
   player.stop();
   try {
     recorder = await Recorder.start(engine.limits.seconds, record);
   } catch (error) {
     fail(error.message);
+  } finally {
+    asking = false;
   }
   showRecording();
 }
@@ -245,6 +287,7 @@ function listen() {
   }
   $("record").addEventListener("click", record);
   $("network").addEventListener("change", showNetwork);
+  $("cut").addEventListener("click", cut);
   $("restore").addEventListener("click", restore);
   $("cancel").addEventListener("click", () => working.abort(new Error("stopped")));
   $("play").addEventListener("click", () => (player.playing ? player.stop() : player.play()));
@@ -272,7 +315,10 @@ async function start() {
     $("where").textContent = WHERE[settings.engine];
     $("own").hidden = !engine.takesNetworks;
   } catch (error) {
+    $("where").textContent = "";
     return fail(`the list of networks cannot be loaded (${error.message}); load the page again`);
+  } finally {
+    $("input").hidden = false;
   }
   listen();
 }

@@ -73,18 +73,20 @@ export class BrowserEngine {
     const worker = this._worker;
     return new Promise((resolve, reject) => {
       const stop = (error) => {
-        // The worker cannot be interrupted; the next question starts another one.
+        // A worker cannot be interrupted, and does not load again what it could not load. The next
+        // question starts another one.
         worker.terminate();
         this._worker = null;
         reject(error);
       };
       signal?.addEventListener("abort", () => stop(signal.reason));
-      worker.onerror = (event) => {
-        stop(new Error(`the background task failed (${event.message}); load the page again`));
+      worker.onerror = ({message}) => {
+        const reason = message ? ` (${message})` : "";
+        stop(new Error(`the background task fails${reason}; check the connection and try again`));
       };
       worker.onmessage = ({data}) => {
         if (data.progress) progress(data.progress);
-        else if (data.error) reject(new Error(data.error));
+        else if (data.error) stop(new Error(data.error));
         else resolve(data.answer);
       };
       worker.postMessage(question);

@@ -40,7 +40,7 @@ export async function decode(bytes) {
 /** Returns the larger magnitude; NaN stays. */
 function larger(highest, sample) {
   const magnitude = Math.abs(sample);
-  return magnitude <= highest ? highest : magnitude;
+  return Number.isNaN(magnitude) || magnitude > highest ? magnitude : highest;
 }
 
 function decodeWav(bytes) {

@@ -8,15 +8,22 @@ let litert = null;
 async function runtime() {
   if (!litert) {
     const folder = new URL("litert/", import.meta.url);
-    const library = await import(new URL("core.js", folder).href);
     self.Module = {
       // In a worker, the runtime would look for its WebAssembly next to the worker's script.
       locateFile: (name) => new URL(name, folder).href,
       // It reports its start as errors.
       printErr: (line) => console.debug(line),
     };
-    await library.loadLiteRt(folder.href);
-    litert = library;
+    try {
+      const library = await import(new URL("core.js", folder).href);
+      await library.loadLiteRt(folder.href);
+      litert = library;
+    } catch (error) {
+      throw new Error(
+        `LiteRT.js does not start (${error.message}); check the connection and try again, or use ` +
+          "another browser",
+      );
+    }
   }
   return litert;
 }

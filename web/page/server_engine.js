@@ -36,13 +36,6 @@ export class ServerEngine {
 
   /** Uploads a recording; returns the last line of the answer and the wav file behind it. */
   async _send(path, file, query, progress = () => {}, signal = undefined) {
-    const megabytes = this.limits.bytes / 1e6;
-    if (file.size > this.limits.bytes) {
-      throw new Error(
-        `has ${(file.size / 1e6).toFixed(0)} MB; this page takes at most ${megabytes} MB: cut it, ` +
-          "or use wideband-upsample",
-      );
-    }
     const suffix = /\.\w{1,5}$/.exec(file.name)?.[0].toLowerCase() ?? "";
     const response = await fetch(`${path}?${new URLSearchParams({suffix, ...query})}`, {
       method: "POST",

@@ -1,6 +1,7 @@
 /** Reading and writing wav files without a change of their samples. */
 
-const [PCM, FLOAT, EXTENSIBLE] = [1, 3, 0xfffe];
+const [PCM, FLOAT, A_LAW, MU_LAW, EXTENSIBLE] = [1, 3, 6, 7, 0xfffe];
+const BITS = {[PCM]: [8, 16, 24, 32], [FLOAT]: [32, 64], [A_LAW]: [8], [MU_LAW]: [8]};
 
 /** Says whether a file begins as a wav file does. */
 export function isWav(bytes) {
@@ -8,7 +9,7 @@ export function isWav(bytes) {
 }
 
 /**
- * Reads a wav file of 8, 16, 24 or 32 bits, or of floats.
+ * Reads a wav file of 8, 16, 24 or 32 bits, of floats, or of a telephone's A-law or µ-law.
  * @param {Uint8Array} bytes
  * @returns {{channels: Float32Array[], sampleRate: number, bits: number, isFloat: boolean}}
  * @throws {Error} it is damaged or has another sample format.
@@ -43,32 +44,52 @@ function readFormat(data, start, size) {
   let code = data.getUint16(start, true);
   if (code === EXTENSIBLE && size >= 26) code = data.getUint16(start + 24, true);
   const bits = data.getUint16(start + 14, true);
-  const isFloat = code === FLOAT;
-  if (!(isFloat ? [32, 64] : code === PCM ? [8, 16, 24, 32] : []).includes(bits)) {
+  if (!BITS[code]?.includes(bits)) {
     throw new Error(
-      `has samples of another format (code ${code}, ${bits} bits); convert it to 16 bits`,
+      `has samples of another format (code ${code}, ${bits} bits); convert it to a wav file of 16 bits`,
     );
   }
   const count = data.getUint16(start + 2, true);
   const sampleRate = data.getUint32(start + 4, true);
   if (!count || !sampleRate) throw new Error("damaged: its header has no channels or no rate");
-  return {bits, isFloat, count, sampleRate, frame: (count * bits) / 8};
+  return {code, bits, isFloat: code === FLOAT, count, sampleRate, frame: (count * bits) / 8};
 }
 
-function readSamples(bytes, {bits, isFloat, count, sampleRate, frame}) {
-  const data = view(bytes);
-  const sample = {
+function readSamples(bytes, format) {
+  const {bits, isFloat, count, sampleRate, frame} = format;
+  const sample = reader(view(bytes), format);
+  const length = Math.floor(bytes.length / frame);
+  const channels = Array.from({length: count}, (_, channel) =>
+    Float32Array.from({length}, (_, k) => sample(k * frame + (channel * bits) / 8)),
+  );
+  return {channels, sampleRate, bits, isFloat};
+}
+
+/** Returns a function that reads the sample at an offset. */
+function reader(data, {code, bits, isFloat}) {
+  if (code === A_LAW) return (at) => expandALaw(data.getUint8(at)) / 32768;
+  if (code === MU_LAW) return (at) => expandMuLaw(data.getUint8(at)) / 32768;
+  return {
     8: (at) => (data.getUint8(at) - 128) / 128,
     16: (at) => data.getInt16(at, true) / 32768,
     24: (at) => (data.getInt16(at + 1, true) * 256 + data.getUint8(at)) / 8388608,
     32: (at) => (isFloat ? data.getFloat32(at, true) : data.getInt32(at, true) / 2147483648),
     64: (at) => data.getFloat64(at, true),
   }[bits];
-  const length = Math.floor(bytes.length / frame);
-  const channels = Array.from({length: count}, (_, channel) =>
-    Float32Array.from({length}, (_, k) => sample(k * frame + (channel * bits) / 8)),
-  );
-  return {channels, sampleRate, bits, isFloat};
+}
+
+/** Expands a byte of A-law (ITU-T G.711) to 16 bits. */
+function expandALaw(byte) {
+  const [segment, step] = [((byte ^ 0x55) >> 4) & 7, (byte ^ 0x55) & 15];
+  const magnitude = segment ? (16 * step + 264) << (segment - 1) : 16 * step + 8;
+  return byte & 0x80 ? magnitude : -magnitude;
+}
+
+/** Expands a byte of µ-law (ITU-T G.711) to 16 bits. */
+function expandMuLaw(byte) {
+  const [segment, step] = [(~byte >> 4) & 7, ~byte & 15];
+  const magnitude = ((8 * step + 132) << segment) - 132;
+  return byte & 0x80 ? magnitude : -magnitude;
 }
 
 /**

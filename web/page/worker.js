@@ -8,7 +8,9 @@ const modules = Promise.all([
   import("./dsp/bandwidth.js"),
   import("./dsp/restore.js"),
   import("./network.js"),
-]);
+]).catch(({message}) => {
+  throw new Error(`${message}; check the connection and try again`);
+});
 let loaded = {name: null, network: null};
 
 self.onmessage = async ({data}) => {
@@ -48,7 +50,10 @@ const tasks = {
 };
 
 async function download(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`the network cannot be loaded (${response.status}); try again`);
+  const failed = (reason) => {
+    throw new Error(`the network cannot be loaded (${reason}); check the connection and try again`);
+  };
+  const response = await fetch(url).catch(({message}) => failed(message));
+  if (!response.ok) failed(response.status);
   return new Uint8Array(await response.arrayBuffer());
 }

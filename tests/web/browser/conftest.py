@@ -90,7 +90,7 @@ class Page:
         # Machines that build something else at the same time are slow.
         page.set_default_timeout(60_000)
         page.goto(address)
-        page.wait_for_selector("#where:not(:empty)")
+        page.wait_for_selector("#input:not([hidden])")
 
     def open(self, file):
         """Chooses a file; returns what the page says about it."""
