@@ -1,5 +1,6 @@
 """Listens on an address and serves the page there."""
 
+import errno
 import socket
 import threading
 
@@ -27,7 +28,8 @@ def listen(host: str, port: int) -> tuple[socket.socket, str]:
         family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.create_server(where[:2], family=family)
     except OSError as error:
-        advice = "choose another --port" if port else "choose another --host"
+        taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        advice = "choose another --port" if taken else "choose another --host"
         raise UserError(f"{host}:{port}: {explain(error, advice)}") from error
     name, port = listening.getsockname()[:2]  # also of IPv6, which has four parts
     shown = str({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name))

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..audio import SUFFIXES
 from ..command import UserError, printable
+from ..command.errors import explain
 from ..command.hidden import hidden_folder
 from .networks import Limits
 
@@ -71,10 +72,17 @@ class Uploads:
 
     async def _answer(self, function: Function, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        temporary = Path(tempfile.gettempdir())
         try:
             async with self._place():
-                with hidden_folder(Path(tempfile.gettempdir())) as folder:
-                    path = await self._save(request, folder)
+                with ExitStack() as stack:
+                    try:
+                        folder = stack.enter_context(hidden_folder(temporary))
+                        path = await self._save(request, folder)
+                    except OSError as error:
+                        advice = explain(error, "choose another folder with TMPDIR")
+                        message = f"wideband-demo cannot write to {temporary}: {advice}"
+                        raise _RefusedError(507, message) from error
                     await self._work(function, path, request, send)
         except _RefusedError as error:
             await PlainTextResponse(str(error), error.status)(scope, receive, send)

@@ -51,6 +51,8 @@ def test_a_port_in_use_is_reported(taken, call, error_line):
     [
         (["--model=none"], "none: no such run folder, weights file or TFLite file"),
         (["--host=not a host"], "choose another --host"),
+        (["--host=192.0.2.1", "--port=8000"], "192.0.2.1:8000: "),
+        (["--host=192.0.2.1", "--port=8000"], "; choose another --host"),
         (["--seconds=0"], "see wideband-demo --help"),
         (["clip.wav"], "unexpected argument 'clip.wav'"),
     ],

@@ -126,6 +126,38 @@ def test_larger_files_are_refused_before_they_are_saved(chunked, server, uploads
     assert becomes(lambda: is_empty(uploads))
 
 
+@pytest.mark.parametrize(("share", "status"), [(0.5, 507), (2, 200)])
+def test_a_full_disk_is_reported_and_nothing_is_left(share, status, server, uploads, becomes):
+    """The disk has room for a share of the upload; what is decoded from it is larger."""
+    resource = pytest.importorskip("resource")
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(60_000), 4000, format="FLAC")
+    body = file.getvalue()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * len(body)), before[1]))
+    try:
+        answer = server.request("POST", "/open?suffix=.flac", body, Content_Type=BYTES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert answer[0] == status
+    assert b"File too large; choose a folder that allows larger files" in answer[2]
+    assert becomes(lambda: is_empty(uploads))
+
+
+def test_a_missing_folder_for_uploads_is_reported(server, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    body = clip.read_bytes()
+    status, _, answer = server.request("POST", "/open", body, Content_Type=BYTES)
+    assert status == 507
+    assert (
+        answer
+        == (
+            f"wideband-demo cannot write to {tmp_path / 'none'}: No such file or directory; choose "
+            "another folder with TMPDIR"
+        ).encode()
+    )
+
+
 @pytest.mark.parametrize(
     ("host", "status"),
     [
