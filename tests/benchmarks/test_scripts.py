@@ -8,7 +8,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 # The others are modules of scripts.
-SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - {"unseen_filters"})
+SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - {"unseen_filters", "packed"})
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
