@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..command.named import parse_named_paths
 from ..command.run import Command, Flags
+from .left_out import finish, show
 
 # Flags that are passed to the recognizer.
 _SETTINGS = ("whisper_model", "deepspeech_checkpoint")
@@ -65,7 +66,7 @@ def define_flags(flags: Flags) -> None:
 
 def main(flags: Flags, arguments: list[str]) -> None:
     """Evaluates the run and prints the means."""
-    from . import left_out, words
+    from . import words
     from .evaluation import METRICS, QUALITY, Options, evaluate_run
     from .metrics import require
 
@@ -92,9 +93,9 @@ def main(flags: Flags, arguments: list[str]) -> None:
     # The results are shown even if they cannot be written.
     finally:
         print(evaluated.text())
-        left_out.show(evaluated.left_out)
+        show(evaluated.left_out)
     print(f"look and listen: {report}")
-    left_out.finish(evaluated.left_out)
+    finish(evaluated.left_out)
 
 
 command = Command("wideband-evaluate", define_flags, main)

@@ -19,6 +19,7 @@ from ..command.files import check_writable, write_csv
 from ..command.named import parse_named_paths
 from ..command.paths import check_suffix
 from ..command.run import Command, Flags
+from .left_out import finish, show
 from .metrics import METRICS
 
 if TYPE_CHECKING:
@@ -71,10 +72,10 @@ def main(flags: Flags, arguments: list[str]) -> None:
         count = f"{len(systems)} {'folder' if len(systems) == 1 else 'folders'}"
         raise UserError(f"{count} of estimates; give two or more, as FOLDER or NAME=FOLDER")
     names = _metrics(flags.metric, flags.cutoff_hz)
-    from . import folders, left_out, metrics, results
+    from . import folders, metrics, results
 
     metrics.require(names)
-    measured, lost = folders.measure_folders(
+    measured, left_out = folders.measure_folders(
         Path(flags.references), systems, names, flags.cutoff_hz, flags.align
     )
     first = measured[next(iter(systems))]
@@ -94,7 +95,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
             references=flags.references,
             estimates={system: str(path) for system, path in systems.items()},
             files=len(first),
-            left_out=lost,
+            left_out=left_out,
             resampled=flags.resample,
             groups=len(set(groups)) if groups else None,
             cutoff_hz=flags.cutoff_hz,
@@ -103,8 +104,8 @@ def main(flags: Flags, arguments: list[str]) -> None:
     # The results are shown even if they cannot be written.
     finally:
         _print(means, differences)
-        left_out.show(lost)
-    left_out.finish(lost)
+        show(left_out)
+    finish(left_out)
 
 
 def _metrics(names: list[str] | None, cutoff_hz: float | None) -> list[str]:

@@ -9,6 +9,7 @@ from ..command import UserError
 from ..command.files import check_writable
 from ..command.paths import check_suffix
 from ..command.run import Flags
+from .left_out import finish, show
 from .metrics import Metric
 
 if TYPE_CHECKING:
@@ -72,26 +73,26 @@ class Score:
         cutoff_hz = flags.cutoff_hz if self._need_cutoff else None
         names = self._names(flags.metric, flags.given("metric"), cutoff_hz)
 
-        from . import folders, left_out, metrics
+        from . import folders, metrics
         from .metrics import statistics
 
         metrics.require(names)
         systems = {flags.estimates: Path(flags.estimates)}
-        by_system, lost = folders.measure_folders(
+        by_system, left_out = folders.measure_folders(
             Path(flags.references), systems, names, cutoff_hz, flags.align
         )
         measured = by_system[flags.estimates]
         means = statistics.summarize_rows([each.values for each in measured], flags.seed)
         not_applicable = _count_reasons(measured)
         try:
-            _write(output, flags, cutoff_hz, means, measured, not_applicable, lost)
+            _write(output, flags, cutoff_hz, means, measured, not_applicable, left_out)
         # The results are shown even if they cannot be written.
         finally:
             _print(means, not_applicable, len(measured))
             if flags.align:
                 _print_delays([each.delay_samples or 0 for each in measured])
-            left_out.show(lost)
-        left_out.finish(lost)
+            show(left_out)
+        finish(left_out)
 
     def _names(self, names: list[str], given: bool, cutoff_hz: float | None) -> list[str]:
         """Returns the metrics to compute; the default omits those that need a missing cutoff."""
@@ -109,7 +110,7 @@ def _write(
     means: "Mapping[str, Mean]",
     measured: "Sequence[Measured]",
     not_applicable: Mapping[str, Counter[str]],
-    lost: Mapping[str, str],
+    left_out: Mapping[str, str],
 ) -> None:
     from ..command.files import write_csv
     from . import results
@@ -121,7 +122,7 @@ def _write(
         references=flags.references,
         estimates=flags.estimates,
         files=len(measured),
-        left_out=lost,
+        left_out=left_out,
         seconds=round(sum(each.seconds for each in measured), 3),
         sample_rates=sorted({each.sample_rate for each in measured}),
         cutoff_hz=cutoff_hz,

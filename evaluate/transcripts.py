@@ -62,8 +62,8 @@ class Transcripts:
         by_system: dict[str, dict[str, Path]] = {}
         left_out: dict[str, str] = {}
         for system, folder in systems.items():
-            by_system[system], lost = self._match_folder(folder)
-            left_out = lost | left_out
+            by_system[system], of_system = self._match_folder(folder)
+            left_out = of_system | left_out
         recordings = {
             row: {system: found[row] for system, found in by_system.items()}
             for row in self.texts
@@ -75,11 +75,11 @@ class Transcripts:
         """Returns path of the transcript -> recording, and what is left out with the reason."""
         from .folders import find_recordings
 
-        by_name, lost = find_recordings(folder)
+        recordings = find_recordings(folder)
         rows = self._rows()
         found: dict[str, Path] = {}
-        left_out = {rows.get(name, name): reason for name, reason in lost.items()}
-        for name, path in by_name.items():
+        left_out = {rows.get(name, name): reason for name, reason in recordings.left_out.items()}
+        for name, path in recordings.by_name.items():
             row = rows.get(name)
             if row is None:
                 left_out[name] = f"has no transcript in {self._path}; add one"

@@ -16,6 +16,7 @@ from ..command.named import parse_named_paths
 from ..command.paths import check_suffix
 from ..command.run import Command, Flags
 from ..command.tables import text_table
+from .left_out import check, finish, show
 from .transcripts import Transcripts
 
 if TYPE_CHECKING:
@@ -86,28 +87,28 @@ def main(flags: Flags, arguments: list[str]) -> None:
     check_writable(output)
     transcripts = Transcripts(path, flags.split)
     systems = parse_named_paths(flags.recordings)
-    recordings, lost = transcripts.match(systems)
-    from . import left_out, words
+    recordings, left_out = transcripts.match(systems)
+    from . import words
     from .words import word_errors
     from .words.scores import Scores
 
-    left_out.check(recordings, lost)
+    check(recordings, left_out)
     settings = {name: flags[name].value for name in _SETTINGS if flags[name].value is not None}
     recognizer = words.create(flags.recognizer, **settings)
     scores = Scores(recognizer)
     scores.add(recordings, transcripts.texts, "recognized")
-    lost |= scores.left_out
-    left_out.check(scores.transcripts, lost)
+    left_out |= scores.left_out
+    check(scores.transcripts, left_out)
     totals = {
         system: word_errors.total(each, flags.seed) for system, each in scores.transcripts.items()
     }
     try:
-        _write(output, flags, scores.transcripts, totals, recognizer, lost)
+        _write(output, flags, scores.transcripts, totals, recognizer, left_out)
     # The results are shown even if they cannot be written.
     finally:
         print(f"{text_table(*word_errors.table(totals))}\nrecognizer: {recognizer.name}")
-        left_out.show(lost)
-    left_out.finish(lost)
+        show(left_out)
+    finish(left_out)
 
 
 def _write(
@@ -116,7 +117,7 @@ def _write(
     transcripts: "Mapping[str, Sequence[Transcript]]",
     totals: "Mapping[str, Total]",
     recognizer: "Recognizer",
-    lost: Mapping[str, str],
+    left_out: Mapping[str, str],
 ) -> None:
     from ..command.files import write_csv
     from . import results
@@ -133,7 +134,7 @@ def _write(
         transcripts=flags.transcripts,
         split=flags.split,
         recordings=flags.recordings,
-        left_out=lost,
+        left_out=left_out,
         recognizer=recognizer.name,
         normalization=recognizer.normalizer.steps(),
         seed=flags.seed,

@@ -168,62 +168,62 @@ def score(tmp_path, transcripts, folder, recognizer, call):
 
 
 @pytest.fixture
-def left_out(tmp_path, score, rows, error_line):
+def leave_out(tmp_path, score, rows, error_line):
     """Returns a function that checks that only some recordings are scored: name -> reason."""
 
-    def left_out(*flags):
+    def leave_out(*flags):
         code, out, err = score(*flags)
         assert code == 1
-        lost = json.loads((tmp_path / "wer.json").read_text())["left_out"]
-        assert f"{len(lost)} left out, " in error_line(err)
-        assert all(name in out and reason in out for name, reason in lost.items())
+        left_out = json.loads((tmp_path / "wer.json").read_text())["left_out"]
+        assert f"{len(left_out)} left out, " in error_line(err)
+        assert all(name in out and reason in out for name, reason in left_out.items())
         found = [row["name"] for row in rows(tmp_path / "wer.csv")]
-        assert found and not {*found} & {*lost}
-        return lost
+        assert found and not {*found} & {*left_out}
+        return left_out
 
-    return left_out
+    return leave_out
 
 
-def test_a_recording_without_transcript_and_the_reverse_are_left_out(folder, left_out):
+def test_a_recording_without_transcript_and_the_reverse_are_left_out(folder, leave_out):
     (folder / "p2" / "a.wav").rename(folder / "p2" / "c.wav")
-    lost = left_out()
-    assert list(lost) == ["p2/a.wav", "p2/c"]
-    assert "has no recording in" in lost["p2/a.wav"]
-    assert "has no transcript in" in lost["p2/c"]
+    left_out = leave_out()
+    assert list(left_out) == ["p2/a.wav", "p2/c"]
+    assert "has no recording in" in left_out["p2/a.wav"]
+    assert "has no transcript in" in left_out["p2/c"]
 
 
-def test_two_recordings_of_one_transcript_are_left_out(folder, record, left_out):
+def test_two_recordings_of_one_transcript_are_left_out(folder, record, leave_out):
     record(folder / "p1" / "b.x.flac.wav", 3000)
-    lost = left_out()
-    assert list(lost) == ["p1/b.x.flac"]
-    assert "has the same transcript" in lost["p1/b.x.flac"]
+    left_out = leave_out()
+    assert list(left_out) == ["p1/b.x.flac"]
+    assert "has the same transcript" in left_out["p1/b.x.flac"]
 
 
-def test_a_recording_that_cannot_be_recognized_is_left_out(folder, recognizer, left_out):
+def test_a_recording_that_cannot_be_recognized_is_left_out(folder, recognizer, leave_out):
     audio.write(folder / "p1" / "b.x.wav", np.zeros(100), 16000)
     expected = f"{recognizer} failed with exit code 1: it is silent"
-    assert left_out() == {"p1/b.x.flac": expected}
+    assert leave_out() == {"p1/b.x.flac": expected}
 
 
 def test_a_recording_that_cannot_be_read_is_left_out_for_all_systems(
-    tmp_path, folder, record, left_out, rows
+    tmp_path, folder, record, leave_out, rows
 ):
     (folder / "p1" / "b.x.wav").write_bytes(b"no audio")
     record(tmp_path / "low" / "p1" / "a.wav", 500)
     record(tmp_path / "low" / "p1" / "b.x.wav", 500)
     (tmp_path / "low" / "p2").mkdir()
     (tmp_path / "low" / "p2" / "a.m4a").touch()
-    lost = left_out(f"--recordings={tmp_path / 'low'}")
-    assert list(lost) == ["p2/a.wav", "p1/b.x.flac"]
-    assert "ffmpeg" in lost["p2/a.wav"]
-    assert lost["p1/b.x.flac"].startswith("reference: ")
+    left_out = leave_out(f"--recordings={tmp_path / 'low'}")
+    assert list(left_out) == ["p2/a.wav", "p1/b.x.flac"]
+    assert "ffmpeg" in left_out["p2/a.wav"]
+    assert left_out["p1/b.x.flac"].startswith("reference: ")
     scored = [(row["system"], row["name"]) for row in rows(tmp_path / "wer.csv")]
     assert scored == [("reference", "p1/a.wav"), ("low", "p1/a.wav")]
 
 
-def test_a_transcript_without_words_is_left_out(transcripts, left_out):
+def test_a_transcript_without_words_is_left_out(transcripts, leave_out):
     transcripts.write_text("path,text\np1/a.wav,a\np1/b.x.wav,\np2/a.wav,...\n")
-    assert list(left_out()) == ["p1/b.x.wav", "p2/a.wav"]
+    assert list(leave_out()) == ["p1/b.x.wav", "p2/a.wav"]
 
 
 def test_transcripts_may_come_from_a_spreadsheet(transcripts, score, rows, tmp_path):
