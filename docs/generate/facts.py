@@ -7,7 +7,8 @@ that commands wrote.
 import csv
 import functools
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -61,27 +62,49 @@ def sections(*names: str) -> str:
         "drawing](index.md#how-to-read-the-drawings).",
         "## How it is built here",
         f"::: {module}\n    options:\n      show_root_heading: false\n"
-        "      show_root_toc_entry: false\n      members_order: source",
+        f"      show_root_toc_entry: false\n      members: [{', '.join(_classes(module))}]",
         "## Recipes",
         *map(recipe_table, names),
         "## Our numbers",
+        numbers(*names),
     ]
+    if others := "\n\n".join(filter(None, map(published, names))):
+        parts += [
+            "## Published numbers",
+            "The metrics are named as in [the list of metrics](../metrics.md). Numbers marked "
+            "*from memory* were not read again in the paper.",
+            others,
+        ]
+    return "\n\n".join(parts)
+
+
+def _classes(module: str) -> list[str]:
+    """Returns the public classes of a module; its functions only help to build them."""
+    found = vars(sys.modules[module]).items()
+    return [
+        name
+        for name, each in found
+        if isinstance(each, type) and each.__module__ == module and not name.startswith("_")
+    ]
+
+
+def numbers(*names: str) -> str:
+    """Returns what was measured of networks: in the comparison of all, and as they are shipped."""
+    parts = []
     if table := measured(*names):
         parts += [
             "A quarter of the width and the same short budget for all networks, from 4 to 16 kHz; "
             "[data, settings, intervals and remarks](../results.md).",
             table,
         ]
-    else:
-        parts.append("The [results](../results.md) and the model cards have them.")
-    if numbers := "\n\n".join(filter(None, map(published, names))):
+    header, lines = _shipped("../cards", names)
+    if lines:
         parts += [
-            "## Published numbers",
-            "The metrics are named as in [the list of metrics](../metrics.md). Numbers marked "
-            "*from memory* were not read again in the paper.",
-            numbers,
+            "Shipped networks: means over 50 recordings of LibriSpeech's test-other, with those of "
+            "cubic spline interpolation in parentheses. The cards have the rest.",
+            markdown_table(header, lines),
         ]
-    return "\n\n".join(parts)
+    return "\n\n".join(parts) or "There are none yet."
 
 
 def network(name: str) -> str:
@@ -260,13 +283,28 @@ def metric_table() -> str:
 
 
 def shipped() -> str:
-    """Returns the table of the shipped networks, in Markdown."""
+    """Returns the table of the shipped networks for the README, in Markdown."""
+    header, lines = _shipped("models/cards", models.names())
+    for line in lines:
+        line[3] = f"[{line[3]}](docs/networks/{page(line[3])})"
+    return markdown_table(header, lines)
+
+
+def _shipped(cards: str, networks: Collection[str]) -> tuple[list[str], list[list[str]]]:
+    """Returns the header and the lines of the table of the shipped networks of architectures.
+
+    Args:
+        cards: the folder of the model cards, for links.
+        networks: names of architectures.
+    """
     header = ["network", "from, kHz", "to, kHz", "architecture", "TFLite, MB"]
     header += ["SNR, dB (spline)", "LSD (spline)"]
     lines = []
     for name in pretrained.names():
         folder = pretrained.find(name)
         record = Record.read(folder)
+        if record.model not in networks:
+            continue
         card = (DOCS.parent / "models" / "cards" / f"{name}.md").read_text(encoding="utf-8")
         low = f"{record.low_rate / 1000:g}"
         if record.band_hz:
@@ -274,15 +312,15 @@ def shipped() -> str:
         size = (folder / pretrained.TFLITE_FILE).stat().st_size / 1e6
         lines.append(
             [
-                f"[{name}](models/cards/{name}.md)",
+                f"[{name}]({cards}/{name}.md)",
                 low,
                 f"{record.sample_rate / 1000:g}",
-                f"[{record.model}](docs/networks/{page(record.model)})",
+                record.model,
                 f"{size:.1f}",
                 *(_from_card(card, each, (name, record.model)) for each in SHOWN),
             ]
         )
-    return markdown_table(header, lines)
+    return header, lines
 
 
 def _from_card(card: str, metric: str, names: tuple[str, ...]) -> str:

@@ -2,14 +2,21 @@
 
 import itertools
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import facts
 import flows
 import graph
+import matplotlib
 import pytest
 import rows
+from PIL import ImageFont
 from wideband import models
+
+# Wider than the usual fonts of browsers.
+FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+FONT_PX = 11  # of docs/site.css
 
 
 def boxes(name):
@@ -35,6 +42,22 @@ def test_boxes_do_not_overlap_and_are_inside_the_drawing(name):
     for one, other in itertools.combinations(found, 2):
         apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
         assert apart, (one, other)
+
+
+@pytest.mark.parametrize("name", [*models.names(), *flows.FLOWS])
+def test_texts_are_inside_their_boxes(name):
+    root = ElementTree.fromstring(flows.draw(name) if name in flows.FLOWS else facts.draw(name))
+    fonts = {
+        kind: ImageFont.truetype(str(FONTS / f"DejaVuSans{kind}.ttf"), FONT_PX)
+        for kind in ("", "-Bold")
+    }
+    right = 0.0
+    for each in root.iter():
+        if each.tag == "rect":
+            right = float(each.get("x")) + float(each.get("width"))
+        elif each.tag == "text" and each.get("class") in (None, "title"):
+            font = fonts["-Bold" if each.get("class") else ""]
+            assert float(each.get("x")) + font.getlength(each.text) <= right - 3, each.text
 
 
 def test_a_u_net_has_its_levels_and_skip_connections():

@@ -10,6 +10,8 @@ import readme
 from markup import markdown
 from wideband import models
 from wideband.evaluate.metrics import METRICS
+from wideband.models import pretrained
+from wideband.models.record import Record
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -48,6 +50,24 @@ def test_measured_numbers_are_those_of_the_results():
     whole = next(line for line in page.split("\n") if line.startswith("| gionet2 |"))
     assert lines[-1] == re.sub(r" \[[^\]]*\]", "", whole)
     assert facts.measured("framenet") == ""
+
+
+def test_a_page_has_the_numbers_of_the_shipped_networks_and_says_if_there_are_none():
+    for name in pretrained.names():
+        page = facts.numbers(Record.read(pretrained.find(name)).model)
+        (line,) = [each for each in page.split("\n") if f"(../cards/{name}.md)" in each]
+        readme_line = next(each for each in facts.shipped().split("\n") if f"[{name}]" in each)
+        means = [cell for cell in readme_line.split(" | ") if "(" in cell and ".md" not in cell]
+        assert len(means) == 2 and all(each.rstrip(" |") in line for each in means)
+    assert facts.numbers("apbwe") == "There are none yet."
+    assert "../results.md" in facts.numbers("tfnet") and "../cards/" not in facts.numbers("tfnet")
+
+
+def test_the_page_of_a_network_has_its_classes_without_the_functions_that_build_it():
+    text = facts.sections("framenet")
+    members = re.search(r"members: \[(.*)\]", text)[1].split(", ")
+    assert members[0] == "FrameNet" and "Smoothing" in members
+    assert all(name[0].isupper() for name in members)
 
 
 def test_speed_is_that_of_the_results():
@@ -90,6 +110,12 @@ def test_lists_in_docstrings_become_lists():
         markdown("What differs:\n- a\n  b\n- c\n\nEnd") == "What differs:\n\n- a\n  b\n- c\n\nEnd"
     )
     assert markdown("Metrics\n-------\n- `snr`") == "**Metrics**\n\n- `snr`"
+
+
+def test_brackets_in_docstrings_do_not_become_tags():
+    text = "t = <p, y> y / <y, y>, not `<p>`\n    <unit>: x\n>>> a <b> c"
+    expected = "t = &lt;p, y> y / &lt;y, y>, not `<p>`\n    &lt;unit>: x\n>>> a <b> c"
+    assert markdown(text) == expected
 
 
 @pytest.mark.parametrize("name", ["audiounet", "streamnet"])
