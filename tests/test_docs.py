@@ -140,6 +140,12 @@ def test_every_link_leads_to_a_file(path):
         assert (path.parent / target).is_file(), target
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/browser.md"])
+def test_the_page_to_try_is_linked_where_it_is_published(page):
+    owner, name = SETUP["metadata"]["url"].split("/")[-2:]
+    assert f"](https://{owner}.github.io/{name}/try/)" in (ROOT / page).read_text(encoding="utf-8")
+
+
 def test_the_readme_is_short():
     assert (ROOT / "README.md").read_text(encoding="utf-8").count("\n") <= 150
 

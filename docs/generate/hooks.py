@@ -25,6 +25,9 @@ from mkdocs.structure.files import File
 ROOT = Path(__file__).parents[2]
 # The packages in one folder, as they are installed, for readers of source code.
 SOURCES = ROOT / "build" / "docs-sources" / "wideband"
+SETUP = configparser.ConfigParser()
+SETUP.read(ROOT / "setup.cfg")
+ADDRESS = SETUP["metadata"]["url"]  # of the repository
 # The static page to try networks, if it has been built.
 TRY = ROOT / "build" / "try"
 GENERATED = {
@@ -52,14 +55,11 @@ def on_startup(command: str, dirty: bool) -> None:
 
 
 def on_config(config: Any) -> Any:
-    """Reads the repository's address; adds the pages that are not listed in mkdocs.yml."""
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
-    address = setup["metadata"]["url"]
+    """Sets the repository's address; adds the pages that are not listed in mkdocs.yml."""
     # The address is not known until its owner is.
-    config.repo_url = None if "/OWNER/" in address else address
+    config.repo_url = None if "/OWNER/" in ADDRESS else ADDRESS
     if config.repo_url:
-        config.repo_name = address.rpartition("/")[2]
+        config.repo_name = ADDRESS.rpartition("/")[2]
     sections = {name: pages for section in config.nav for name, pages in section.items()}
     pages = dict.fromkeys(facts.page(name) for name in facts.models.names())
     sections["Networks"] += [f"networks/{page}" for page in pages]
@@ -95,7 +95,7 @@ def _generate(comment: re.Match[str]) -> str:
 
 
 def on_page_content(content: str, page: Any, config: Any, files: Any) -> str:
-    """Turns formulas into MathML, which browsers draw without scripts."""
+    """Turns formulas into MathML, which browsers draw without scripts; links to the page to try."""
 
     def formula(match: re.Match[str]) -> str:
         tex = html.unescape(match[2])
@@ -104,7 +104,8 @@ def on_page_content(content: str, page: Any, config: Any, files: Any) -> str:
         return f'<div class="formula">{convert(tex, display="block")}</div>'
 
     pattern = r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>'
-    return re.sub(pattern, formula, content, flags=re.S)
+    content = re.sub(pattern, formula, content, flags=re.S)
+    return links.stay(content, page.url, ADDRESS) if TRY.is_dir() else content
 
 
 def on_post_build(config: Any) -> None:

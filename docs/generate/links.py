@@ -23,6 +23,24 @@ PAGES = {
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\](?:\([^)]*\))?)*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 
 
+def site(repository: str) -> str:
+    """Returns the address at which GitHub publishes the pages of a repository."""
+    owner, name = repository.split("/")[-2:]
+    return f"https://{owner}.github.io/{name}/"
+
+
+def stay(content: str, page: str, repository: str) -> str:
+    """Lets the links of a page to the published page to try networks lead to the one beside it.
+
+    Args:
+        content: the page in HTML.
+        page: its path in the site, "" or a folder that ends with a slash.
+        repository: the address of the repository.
+    """
+    own = posixpath.relpath("try/index.html", page or ".")
+    return content.replace(f'href="{site(repository)}try/"', f'href="{own}"')
+
+
 def rewrite(markdown: str, page: str, repository: str) -> str:
     """Changes the links of a page from places in the repository to places in the site.
 

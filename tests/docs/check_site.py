@@ -121,6 +121,12 @@ def test_every_network_is_drawn():
         assert '<div class="drawing">' in html, name
 
 
+@pytest.mark.skipif(not (SITE / "try").is_dir(), reason="the page to try has not been built")
+def test_the_page_to_try_is_linked(parsed):
+    assert "try/index.html" in parsed["index.html"].links
+    assert "../try/index.html" in parsed["browser/index.html"].links
+
+
 def test_the_search_finds_flags():
     index = json.loads((SITE / "search" / "search_index.json").read_text(encoding="utf-8"))
     assert any("--keep_low_band" in each["text"].replace("[no]", "") for each in index["docs"])

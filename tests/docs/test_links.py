@@ -37,6 +37,15 @@ def test_a_badge_keeps_its_address():
     assert links.rewrite(text, "index.md", "") == "[![Open](colab.svg)](https://example.org/x)"
 
 
+def test_the_page_to_try_is_the_one_of_the_same_site():
+    repository = "https://github.com/someone/wideband"
+    assert links.site(repository) == "https://someone.github.io/wideband/"
+    html = '<a href="https://someone.github.io/wideband/try/">a</a> <a href="https://x.org/">b</a>'
+    for page, own in (("", "try/index.html"), ("browser/", "../try/index.html")):
+        changed = f'<a href="{own}">a</a> <a href="https://x.org/">b</a>'
+        assert links.stay(html, page, repository) == changed
+
+
 def test_a_link_to_nothing_is_an_error():
     with pytest.raises(FileNotFoundError, match=r"docs/data\.md links to \.\./nothing\.md"):
         links.rewrite("[a](../nothing.md)", "data.md", "")
