@@ -116,6 +116,9 @@ def test_links_to_the_project_work_in_colab(path):
             notebook = "https://colab.research.google.com/github/" + project()
             assert address == (notebook if file.endswith(".ipynb") else repository())
             assert (ROOT / file).is_file(), target
+        elif ".github.io/" in target:
+            owner, name = project().split("/")
+            assert target == f"https://{owner}.github.io/{name}/try/"
 
 
 @each_notebook
@@ -176,7 +179,7 @@ def test_the_numbers_of_kuleshov_and_birnbaum_are_those_of_the_docs(
                     low_rate = str(round(16000 / int(ratio)))
                     row = published[network, data, low_rate, system, metric]
                     assert row["value"] == value
-                    # What is remembered is marked.
-                    assert ("memory" in row["source"]) == ("remembered" in parts[tables])
+                    # What was quoted from memory is marked.
+                    assert ("memory" in row["source"]) == ("from memory" in parts[tables])
                     seen += 1
     assert seen == count
