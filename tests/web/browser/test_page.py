@@ -1,13 +1,18 @@
 """The page in a browser: restoring in the browser itself, and with wideband-demo."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 from wideband import audio
 from wideband.models import pretrained
 from wideband.upsample.__main__ import command as upsample
 
 pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -189,6 +194,17 @@ COUNT = """() => {
     const ask = devices.getUserMedia.bind(devices);
     devices.getUserMedia = (options) => { window.asked += 1; return ask(options); };
 }"""
+
+
+def test_the_pictures_of_the_docs_show_the_whole_page(browser, server, clip, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "generate")
+    import screenshots
+
+    screenshots.take(browser, server.address, clip, tmp_path)
+    for name, (width, height) in screenshots.WINDOWS.items():
+        with Image.open(tmp_path / name) as picture, Image.open(ROOT / "docs" / name) as current:
+            assert picture.width == current.width == width
+            assert picture.height > height and current.height > height
 
 
 def test_a_microphone_is_recorded(static):
