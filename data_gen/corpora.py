@@ -24,6 +24,7 @@ from .. import audio
 from ..command.errors import UserError, lookup
 from ..command.paths import check_relative, is_file
 from ..command.reading import parse_csv, read_csv
+from . import tfio
 
 NAMES = ("folder", "manifest", "demo", "vctk", "ljspeech", "librispeech")
 SPLITS = ("train", "valid", "test")
@@ -117,9 +118,6 @@ def search(
 
 def _in_store(corpus: str, source: str, speaker_pattern: str | None) -> Found:
     """Lists the recordings of a corpus in an object store."""
-    # Imported only for a store, since it needs packages that nothing else needs.
-    from . import tfio
-
     if corpus == "folder":
         found, left_out = tfio.search(source)
         items = ((address, name) for name, address in found.items())

@@ -16,7 +16,8 @@ from ..audio import Ratio
 from ..command import UserError
 from . import degrade
 from .layout import PIECE_SECONDS, Piece, distribute, shortest_piece
-from .survey import Decode, Decoded, Measured
+from .survey import Measured
+from .tfio import Decode, Decoded
 
 # What reads recordings: libsndfile, or tensorflow-io.
 DECODERS = ("soundfile", "tfio")

@@ -23,12 +23,12 @@ from ..command.files import write_csv, write_json, writing
 from ..command.locks import locked
 from ..command.run import quiet_tensorflow
 from ..command.workers import OrderedMap, map_in_order
-from . import layout
+from . import layout, tfio
 from .corpora import SPLITS, Found, Recording
 from .dataset import Dataset
 from .journal import Journal
 from .plan import DECODERS, Settings, Source, cut, decoded_waves, plan, waves
-from .survey import Decode, Measured, count_by_reason, describe_left_out, measure_all
+from .survey import Measured, count_by_reason, describe_left_out, measure_all
 
 if TYPE_CHECKING:
     from .shards import Example
@@ -130,8 +130,6 @@ def _digest(recordings: Sequence[Recording]) -> str:
 def _size(path: Path | str) -> int | None:
     """Returns the size of a file, None for one that is left out because it cannot be read."""
     if isinstance(path, str):
-        from . import tfio
-
         return tfio.size(path)
     try:
         return path.stat().st_size
@@ -196,17 +194,13 @@ def _check_trainable(
     )
 
 
-def _decode(decoder: str) -> Decode | None:
+def _decode(decoder: str) -> tfio.Decode | None:
     """Returns the function of a decoder that decodes in this process, None for libsndfile."""
-    if decoder == DECODERS[0]:
-        return None
-    from . import tfio
-
-    return tfio.decode
+    return None if decoder == DECODERS[0] else tfio.decode
 
 
 def _write_shards(
-    in_order: OrderedMap, shards: dict[str, list[Source]], output: Path, decode: Decode | None
+    in_order: OrderedMap, shards: dict[str, list[Source]], output: Path, decode: tfio.Decode | None
 ) -> None:
     """Writes the shards that are not there yet, or are damaged."""
     # Workers run without TensorFlow; only this process writes shards.

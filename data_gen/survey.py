@@ -4,12 +4,11 @@ A journal keeps the measurements, so that an interrupted run continues.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from tqdm import tqdm
 
 from .. import audio
@@ -20,11 +19,7 @@ from ..command.workers import OrderedMap
 from .corpora import Recording
 from .journal import Journal
 from .layout import Row
-
-# A decoded recording: its wave, float32 (n, channels), with its sample rate; or why there is none.
-Decoded = tuple[np.ndarray, int] | UserError
-# Decodes recordings, files or objects of stores, in the order of their addresses.
-Decode = Callable[[Sequence[Path | str]], Iterator[Decoded]]
+from .tfio import Decode, Decoded
 
 
 class Measured(NamedTuple):

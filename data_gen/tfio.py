@@ -1,7 +1,7 @@
 """Recordings through tensorflow-io: FLAC, MP3, Ogg Vorbis and WAV, decoded in a tf.data graph.
 
-TensorFlow reads files, and the objects of stores by their addresses: s3://, gs://, az://, hdfs://,
-https://. Each recording is decoded whole. tensorflow-io 0.37.1, its last release, loads only with
+TensorFlow reads files, and objects in stores by their addresses, such as s3://bucket/a.flac. Each
+recording is decoded whole. tensorflow-io 0.37.1, its last release, loads only with
 TensorFlow 2.16; the extra `tfio` installs both, on Python 3.10 to 3.12.
 """
 
@@ -10,7 +10,7 @@ import importlib.util
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +24,14 @@ from ..audio.search import FOREIGN_SUFFIXES
 from ..command.errors import UserError
 from ..command.rates import HIGHEST_RATE, LOWEST_RATE
 from ..command.run import quiet_tensorflow
-from .survey import Decoded
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+# A decoded recording: its wave, float32 (n, channels), with its sample rate; or why there is none.
+Decoded = tuple[np.ndarray, int] | UserError
+# Decodes recordings, files or objects of stores, in the order of their addresses.
+Decode = Callable[[Sequence[Path | str]], Iterator[Decoded]]
 
 _INSTALL = (
     "in an environment of its own, with Python 3.10 to 3.12: pip install '.[tfio]' in wideband's "
