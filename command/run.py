@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from . import process
+from . import keras_start, process
 from .errors import ADVICE, UsageError, UserError, explain, printable
 from .flags import Flags
 from .streams import OUTPUT
@@ -70,6 +70,7 @@ class Command:
         if arguments is not None:
             return self._run(list(arguments))
         process.prepare()
+        keras_start.quicken()
         return process.finish(self._run(sys.argv[1:]))
 
     def _run(self, arguments: list[str]) -> int:

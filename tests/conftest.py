@@ -13,6 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from wideband.command import keras_start
+
+# As in the process of a command.
+keras_start.quicken()
 
 # The background jobs of some shells ignore SIGINT, and those of nohup SIGHUP. The processes that
 # tests start would inherit this.
