@@ -20,7 +20,7 @@ with hidden_folder(Path(sys.argv[1])) as folder:
     (folder / "half.wav").write_text("half")
     (folder / "sub").mkdir()
     print(folder, flush=True)
-    time.sleep(100)
+    time.sleep(1000)
 """
 
 

@@ -29,13 +29,13 @@ def wait_for_line(process):
 def test_a_signal_ends_the_process_and_removes_unfinished_files(
     script, start, folder, number, times
 ):
-    process = start(script(*HALF, "    print('ready'); time.sleep(100)"), folder)
+    process = start(script(*HALF, "    print('ready'); time.sleep(1000)"), folder)
     wait_for_line(process)
     assert len(list(folder.glob("*/half.wav"))) == 1
     for _ in range(times):
         os.kill(process.pid, number)
         time.sleep(0.001)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (-number, "stopped\n")
     assert not list(folder.iterdir())
 
@@ -44,10 +44,10 @@ def test_a_signal_ends_the_process_and_removes_unfinished_files(
     "lines",
     [
         # Libraries catch what happens while they load their parts.
-        ["try: print('ready'); time.sleep(100)", "except BaseException: time.sleep(100)"],
+        ["try: print('ready'); time.sleep(1000)", "except BaseException: time.sleep(100)"],
         # What is raised in a callback of the garbage collector is lost.
         [
-            "import gc; gc.callbacks.append(lambda *_: time.sleep(100))",
+            "import gc; gc.callbacks.append(lambda *_: time.sleep(1000))",
             "print('ready'); gc.collect()",
         ],
         ["import hashlib; print('ready'); hashlib.pbkdf2_hmac('md5', b'', b'', 2**31 - 1)"],
@@ -59,7 +59,7 @@ def test_a_signal_is_not_swallowed(script, start, folder, lines):
     wait_for_line(process)
     time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=600)
     assert err == "stopped\n"
     # In the last case, the main thread cannot react.
     assert process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)
@@ -68,7 +68,7 @@ def test_a_signal_is_not_swallowed(script, start, folder, lines):
 
 def test_signals_while_files_are_removed_change_nothing(script, start, folder):
     many = "    for number in range(500): (folder / str(number)).touch()"
-    process = start(script(*HALF, many, "    print('ready'); time.sleep(100)"), folder)
+    process = start(script(*HALF, many, "    print('ready'); time.sleep(1000)"), folder)
     wait_for_line(process)
     while process.poll() is None:
         process.send_signal(signal.SIGINT)
@@ -91,7 +91,7 @@ def test_an_ignored_signal_stays_ignored(script, start, tmp_path, number):
     wait_for_line(process)
     process.send_signal(number)
     time.sleep(0.05)
-    assert process.communicate("go on\n", timeout=20) == ("finished\n", "")
+    assert process.communicate("go on\n", timeout=600) == ("finished\n", "")
     assert process.returncode == 0
 
 
@@ -101,12 +101,12 @@ def test_functions_are_called_at_the_end_although_one_fails(script, start, folde
         "def touch(name): Path(sys.argv[1], name).touch()",
         "with at_end(lambda: touch('too early')): pass",
         "with at_end(lambda: touch('missing/a')), at_end(lambda: touch('b')):",
-        "    print('ready'); time.sleep(100)",
+        "    print('ready'); time.sleep(1000)",
     )
     process = start(script(*lines), folder)
     wait_for_line(process)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=20)[1] == "stopped\n"
+    assert process.communicate(timeout=600)[1] == "stopped\n"
     assert [path.name for path in folder.iterdir()] == ["b"]
 
 
@@ -124,22 +124,22 @@ def test_other_threads_start_nothing_after_a_signal(script, start, folder):
         "def kill(): ended.set(); time.sleep(0.1)",
         "with at_end(kill):",
         "    threading.Thread(target=work, daemon=True).start()",
-        "    first.wait(); print('ready'); time.sleep(100)",
+        "    first.wait(); print('ready'); time.sleep(1000)",
     )
     process = start(script(*lines), folder)
     wait_for_line(process)
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=20)[1] == "stopped\n"
+    assert process.communicate(timeout=600)[1] == "stopped\n"
     assert process.returncode == -signal.SIGTERM
     assert not list(folder.iterdir())
 
 
 def test_a_function_that_is_wrong_does_not_keep_the_process(script, start):
     lines = ("from wideband.command.signals import at_end", "with at_end(lambda: 1 / 0):")
-    process = start(script(*lines, "    print('ready'); time.sleep(100)"))
+    process = start(script(*lines, "    print('ready'); time.sleep(1000)"))
     wait_for_line(process)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=600)
     assert process.returncode == -signal.SIGINT
 
 
@@ -153,5 +153,5 @@ def test_a_short_block_is_finished_before_the_end(script, start):
         "print('too late')",
     )
     process = start(script(*lines))
-    assert process.communicate(timeout=20) == ("finished\n", "stopped\n")
+    assert process.communicate(timeout=600) == ("finished\n", "stopped\n")
     assert process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)

@@ -46,21 +46,21 @@ def test_a_killed_worker_is_one_line():
 
 @pytest.mark.parametrize("delay", [0, 0.1, 0.3])
 def test_two_quick_ctrl_c_end_the_workers_while_they_start(script, start, delay):
-    process = start(script("print('ready')", *MAP, "    time.sleep(100)"))
+    process = start(script("print('ready')", *MAP, "    time.sleep(1000)"))
     process.stdout.readline()
     time.sleep(delay)
     for _ in range(2):
         os.killpg(process.pid, signal.SIGINT)
         time.sleep(0.01)
     # The pipes close once the last process has ended.
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=600)
     assert err == "stopped\n"
     # The second code if the main thread had no time to react, on a busy machine.
     assert process.returncode in (-signal.SIGINT, 128 + signal.SIGINT)
 
 
 def test_workers_end_with_a_killed_process(script, start):
-    process = start(script(*MAP, "    print('ready')", "    time.sleep(100)"))
+    process = start(script(*MAP, "    print('ready')", "    time.sleep(1000)"))
     assert process.stdout.readline()
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=600)

@@ -118,7 +118,7 @@ write_csv = run.write_csv
 def wait(path, rows):
     if len(rows) == 2:
         pathlib.Path({str(waiting)!r}).touch()
-        time.sleep(600)
+        time.sleep(1000)
     write_csv(path, rows)
 run.write_csv = wait
 runpy.run_module("wideband.train", run_name="__main__")
@@ -135,7 +135,7 @@ runpy.run_module("wideband.train", run_name="__main__")
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
         process.terminate()
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=600)
     finally:
         process.kill()
     assert (process.returncode, out) == (-signal.SIGTERM, "")

@@ -95,7 +95,7 @@ def test_a_stopped_process_leaves_nothing_for_long(stop, noise, tmp_path, call):
         assert process.poll() is None
         time.sleep(0.01)
     os.kill(process.pid, stop)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == -stop
     if stop == signal.SIGKILL:
         assert [path.suffix for path in folder.iterdir()] == [""]
