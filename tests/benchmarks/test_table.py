@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from wideband.models.record import Record
 
 
 def means(offset):
@@ -112,10 +113,13 @@ def test_damaged_numbers_are_named(script, runs, call, error_line, name, content
 
 def test_a_run_is_timed(script, run, tmp_path, call):
     folder = shutil.copytree(run, tmp_path / "run")
-    code, out, err = call(script("speed").command, f"--run={folder}", "--seconds=0.5")
+    record = Record.read(folder)
+    record.recipe |= {"patch": 512, "batch": 2}
+    record.write(folder)
+    code, out, err = call(script("speed").command, f"--run={folder}", "--seconds=0.1")
     assert code == 0, err
     speed = json.loads((folder / "speed.json").read_text())
-    recipe = json.loads((folder / "run.json").read_text())["recipe"]
+    recipe = record.recipe
     assert speed["real_time_factor"] > 0 and speed["seconds_per_step"] > 0
     assert {key: speed[key] for key in ("batch", "patch", "precision")} == {
         key: recipe[key] for key in ("batch", "patch", "precision")

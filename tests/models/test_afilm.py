@@ -157,8 +157,9 @@ def test_a_graph_of_unknown_length_returns_the_same_output(reference, waves):
 
 
 def test_the_dropout_of_the_attention_is_active_in_training_only(waves):
-    network = models.build("afilm", width=0.05, depth=1, dropout=0.0, attention_dropout=0.5)
-    x = waves(512)
+    arguments = {"patch": 64, "width": 0.05, "depth": 1}
+    network = models.build("afilm", **arguments, dropout=0.0, attention_dropout=0.5)
+    x = waves(64)
     np.testing.assert_array_equal(network(x), network(x))
     assert np.any(np.asarray(network(x, training=True)) != np.asarray(network(x, training=True)))
 

@@ -14,7 +14,8 @@ from wideband import models
 from wideband.command import UserError
 from wideband.models.restorer import Restorer
 
-SHORTEST, LONGEST = 256, 8192
+# A recurrent network takes several steps for the shortest patch, each of which costs time.
+SHORTEST, LONGEST = 64, 8192
 # Defaults that choose between a paper and its code, or between versions of the code.
 DEFAULTS = {
     "audiounet": {"variant": "2017", "dropout": 0.5},
@@ -50,9 +51,14 @@ def network(name):
     return build_once(name)
 
 
+def small(name):
+    """The arguments of the small network, for the shortest patch."""
+    return models.small(name) | ({"patch": SHORTEST} if "patch" in models.arguments(name) else {})
+
+
 def build(name, **arguments):
     keras.utils.set_random_seed(0)
-    network = models.build(name, **{**models.small(name), **arguments})
+    network = models.build(name, **{**small(name), **arguments})
     # With initial weights near zero, the output would hardly differ from the added input.
     rng = np.random.default_rng(0)
     for weight in network.weights:
@@ -190,18 +196,21 @@ def test_jax_loads_the_weights_and_has_the_output_of_tensorflow(tmp_path):
     for name in models.names():
         network = build_once(name)
         network.save_weights(tmp_path / f"{name}.weights.h5")
-        # Several steps of recurrent networks.
-        x[name] = inputs(network, rounded(network, 512 if network.context is None else 1024))
+        # Two patches of recurrent networks.
+        patch = 2 * SHORTEST if network.context is None else 1024
+        x[name] = inputs(network, rounded(network, patch))
         expected[name] = np.asarray(network(x[name]))
     np.savez(tmp_path / "x.npz", **x)
+    arguments = {name: small(name) for name in x}
     # The weights come from files: drawing initial ones would take most of the time.
     script = (
         "import numpy as np, keras, wideband.models as models\n"
+        f"arguments = {arguments!r}\n"
         "assert keras.backend.backend() == 'jax'\n"
         "x, y = np.load('x.npz'), {}\n"
         "for name in x.files:\n"
         "    with keras.StatelessScope(initialize_variables=False):\n"
-        "        network = models.build(name, **models.small(name))\n"
+        "        network = models.build(name, **arguments[name])\n"
         "    keras.utils.clear_session(free_memory=False)\n"
         "    network.load_weights(f'{name}.weights.h5')\n"
         "    y[name] = network.predict_on_batch(x[name])\n"
@@ -229,7 +238,6 @@ def test_jax_loads_the_weights_and_has_the_output_of_tensorflow(tmp_path):
 
 
 def test_every_weight_gets_a_gradient(network):
-    # The wave is long enough for several steps of recurrent networks.
     patch = rounded(network, SHORTEST if network.context is None else 1024)
     with tf.GradientTape() as tape:
         error = tf.reduce_mean((network(inputs(network, patch), training=True) - waves(patch)) ** 2)

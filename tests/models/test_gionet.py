@@ -126,20 +126,21 @@ def test_the_last_convolution_starts_as_in_the_code(kind, spread, layers_of):
 # === The whole network ===
 
 
+# So short that all first blocks have 8 samples: each step of an LSTM takes time.
+PATCH = 256
+
+
 # gionet2 has the time branch of gionet and the spectral branch of tfnet.
 @pytest.mark.parametrize(
     ("variant", "source"), [("gionet", "paper"), ("gionet", "published"), ("tfnet", "paper")]
 )
 def test_output_equals_a_numpy_reference(variant, source, randomized, reference, waves):
-    arguments = {"fusion": source, "blocks": source, "width": 0.03, "patch": 1024}
+    arguments = {"fusion": source, "blocks": source, "width": 0.03, "patch": PATCH}
     network = randomized("gionet", variant=variant, **arguments)
-    (time_kind, _), (spectral_kind, _) = BRANCHES[variant].values()
-    # In the code both branches have the same block lengths, in the text the same number of blocks.
-    time = _reference_branch(reference, time_kind, source, 1024)
-    spectral = _reference_branch(
-        reference, spectral_kind, source, 512 if source == "paper" else 1024
+    time, spectral = (
+        _reference_branch(reference, kind, source) for kind, _ in BRANCHES[variant].values()
     )
-    wave = waves(1024)
+    wave = waves(PATCH)
     expected = [
         reference.time_frequency(each.astype(np.float64), network, time, spectral, 4, source)
         for each in wave
@@ -152,20 +153,19 @@ def test_output_equals_a_numpy_reference(variant, source, randomized, reference,
     [("paper", "sigmoid"), ("published", "sigmoid"), ("paper", "hard_sigmoid")],
 )
 def test_tfilmnet_equals_a_numpy_reference(blocks, gates, reference, waves):
-    arguments = {"blocks": blocks, "gates": gates, "width": 0.03, "patch": 1024}
+    arguments = {"blocks": blocks, "gates": gates, "width": 0.03, "patch": PATCH}
     network = models.build("gionet", variant="tfilmnet", **arguments)
     weights = reference.randomize(network, 0.3)
-    # Half a patch, for half the steps of the LSTMs.
-    wave = waves(512)
-    net = _reference_branch(reference, "tfilm", blocks, 1024, gates)
+    wave = waves(PATCH)
+    net = _reference_branch(reference, "tfilm", blocks, gates)
     reference.assert_close(network(wave), [net(each.astype(np.float64), weights) for each in wave])
 
 
-def _reference_branch(reference, kind, blocks, n, gates="sigmoid"):
-    """A branch of three levels whose blocks make 32 steps for n samples."""
+def _reference_branch(reference, kind, blocks, gates="sigmoid"):
+    """A branch of three levels."""
     if kind == "unet":
         return lambda x, weights: x + reference.unet(x, weights, levels=3)
-    blocks = reference.blocks(blocks, n // 64, levels=3)
+    blocks = reference.blocks(blocks, 8, levels=3)
     lstm = partial(reference.lstm, gate=reference.gates[gates])
     return lambda x, weights: reference.film_unet(x, weights, blocks, lstm)
 
@@ -198,7 +198,7 @@ def test_a_network_takes_the_patch_that_it_was_built_for(variant, blocks, outlin
 # With the spectra of a wave and without, which need other multiples.
 @pytest.mark.parametrize("variant", ["gionet2", "tfilmnet"])
 def test_lengths_that_are_not_a_multiple_are_refused(variant, waves):
-    network = models.build("gionet", variant=variant, blocks="published", patch=256, width=0.02)
+    network = models.build("gionet", variant=variant, blocks="published", patch=64, width=0.02)
     n = network.multiple
     assert network(waves(n)).shape == (2, n, 1)
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
@@ -215,20 +215,20 @@ def test_a_short_patch_has_as_many_blocks_as_its_bottleneck_allows(outline, bloc
 
 
 def test_training_on_empty_bins_stays_finite(assert_training_stays_finite):
-    network = models.build("gionet", width=0.03, patch=256)
-    silence, sine = np.zeros(256), 0.5 * np.sin(2 * np.pi * 16 * np.arange(256) / 256)
+    network = models.build("gionet", width=0.03, patch=64)
+    silence, sine = np.zeros(64), 0.5 * np.sin(2 * np.pi * 16 * np.arange(64) / 64)
     batch = np.stack([silence, sine, silence + 0.5])[..., None].astype(np.float32)
     assert_training_stays_finite(network, [batch])
 
 
 @pytest.mark.parametrize("variant", ["gionet2", "tfilmnet"])
 def test_mixed_precision_adds_the_wave_exactly(variant, policy, waves):
-    network = models.build("gionet", variant=variant, width=0.02, patch=256)
+    network = models.build("gionet", variant=variant, width=0.02, patch=64)
     network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
     if variant != "tfilmnet":
         # All weight on the time branch, which returns the wave if its own weights are zero.
-        network.get_layer("fusion").set_weights([np.full((129, 1), 20)])
-    wave = waves(256)
+        network.get_layer("fusion").set_weights([np.full((33, 1), 20)])
+    wave = waves(64)
     np.testing.assert_allclose(network(wave), wave, rtol=0, atol=1e-6)
 
 
