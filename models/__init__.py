@@ -68,6 +68,7 @@ _NETWORKS = {
         "hifigan", "HiFiGAN", "Kong et al. 2020", {"variant": "V3", "width": 0.1}, vocoder=True
     ),
     "vocos": _Row("vocos", "Vocos", "Siuzdak 2023", {"width": 0.05, "blocks": 2}, vocoder=True),
+    "istftnet": _Row("istftnet", "ISTFTNet", "Kaneko et al. 2022", {"width": 0.02}, vocoder=True),
 }
 
 

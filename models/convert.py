@@ -1,9 +1,11 @@
 """Turns a checkpoint that the authors of a paper released into a run folder.
 
 python -m wideband.models.convert CHECKPOINT --from=apbwe --sample_rate=16000 --ratio=2 --output=RUN
+python -m wideband.models.convert CHECKPOINT --from=hifigan --output=RUN
 
 All commands take the run folder like one of wideband-train. If the config.json of the authors'
-training is next to the checkpoint, the rates are read from there.
+training is next to the checkpoint, the rates are read from there. The rate of a vocoder is that of
+its mel spectrogram.
 """
 
 import json
@@ -41,13 +43,16 @@ def main(flags: Flags, arguments: list[str]) -> None:
         raise UserError(f"--output={output}: exists; name another folder")
     source = SOURCES[name]
     config = _read_config(checkpoint.parent / CONFIG)
-    sample_rate, ratio = _rates(flags, config, source)
+    _check_config(config, source)
+    # Of a vocoder, the weights show the rate.
+    rates = _rates(flags, config, source.rates) if source.rates else None
     layers, weights = _read_weights(checkpoint, source)
+    sample_rate, ratio = rates or _rates_of_vocoder(flags, layers["mel"])
     lengths = {
         key: _whole(config, theirs) for key, theirs in source.lengths.items() if theirs in config
     }
     recipe = {
-        "name": f"{name}_{ratio}x",
+        "name": f"{name}_{ratio}x" if rates else name,
         "source": f"{source.paper}; converted from {checkpoint.name}",
         "model": name,
         "arguments": {**layers, **lengths},
@@ -56,8 +61,9 @@ def main(flags: Flags, arguments: list[str]) -> None:
         "protocol": source.protocol,
     }
     parameters = _write(output, source, recipe, weights, checkpoint)
+    band = f"{sample_rate // ratio} to {sample_rate} Hz" if rates else f"{sample_rate} Hz"
     print(
-        f"{output}: {name}, {parameters:,} parameters, {sample_rate // ratio} to {sample_rate} Hz\n"
+        f"{output}: {name}, {parameters:,} parameters, {band}\n"
         f"next: wideband-upsample RECORDING --model={output}"
     )
 
@@ -66,18 +72,25 @@ def _read_weights(checkpoint: Path, source: Source) -> tuple[dict[str, Any], Wei
     """Reads the arguments and the weights of a network from a checkpoint."""
     content = torch_checkpoint.read(checkpoint)
     try:
-        if not isinstance(content, dict) or source.entry not in content:
-            found = [str(key)[:20] for key in content][:5] if isinstance(content, dict) else []
-            raise UserError(
-                f"has no entry {source.entry!r} but {', '.join(found) or 'none'}; name the "
-                "checkpoint of the generator"
-            )
-        state = State(content[source.entry])
+        state = State(_entry(content, source.entry))
         arguments, weights = source.convert(state)
         state.finish()
     except UserError as error:
         raise UserError(f"{checkpoint}: {error}") from error
     return arguments, weights
+
+
+def _entry(content: Any, name: str | None) -> Any:
+    """Returns the entry of a checkpoint with the weights."""
+    if name is None:
+        return content
+    if not isinstance(content, dict) or name not in content:
+        found = [str(key)[:20] for key in content][:5] if isinstance(content, dict) else []
+        raise UserError(
+            f"has no entry {name!r} but {', '.join(found) or 'none'}; name the checkpoint of the "
+            "generator"
+        )
+    return content[name]
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:
@@ -93,11 +106,34 @@ def _read_config(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _rates(flags: Flags, config: Mapping[str, Any], source: Source) -> tuple[int, int]:
+def _check_config(config: Mapping[str, Any], source: Source) -> None:
+    """Raises a UserError if the authors' training had settings that the network does not take."""
+    for key, needed in source.needs.items():
+        if key in config and config[key] != needed:
+            raise UserError(
+                f"{CONFIG}: {key} {str(config[key])[:80]}: only networks with {key} {needed} are "
+                "converted"
+            )
+
+
+def _rates_of_vocoder(flags: Flags, mel: str) -> tuple[int, int]:
+    """Returns the rate and the ratio of a vocoder."""
+    from .features import MELS
+
+    sample_rate = MELS[mel].sample_rate
+    for flag, found in (("sample_rate", sample_rate), ("ratio", 1)):
+        if getattr(flags, flag) not in (None, found):
+            raise UserError(
+                f"--{flag}={getattr(flags, flag)}: this vocoder has {found}; leave the flag out"
+            )
+    return sample_rate, 1
+
+
+def _rates(flags: Flags, config: Mapping[str, Any], keys: tuple[str, str]) -> tuple[int, int]:
     """Returns the high rate and the ratio from the flags or the configuration."""
     sample_rate, ratio = flags.sample_rate, flags.ratio
-    if all(key in config for key in source.rates):
-        high, low = (_whole(config, key) for key in source.rates)
+    if all(key in config for key in keys):
+        high, low = (_whole(config, key) for key in keys)
         for flag, given, found in (
             ("sample_rate", sample_rate, high),
             ("ratio", ratio, high / low),

@@ -1,18 +1,32 @@
 """The weights of released checkpoints, in the order and layout of our networks.
 
 PyTorch's layouts differ from those of Keras. A convolution is (filters, channels, taps), here
-(taps, channels, filters); a depthwise one (channels, 1, taps), here (taps, channels, 1); a dense
-layer (outputs, inputs), here (inputs, outputs).
+(taps, channels, filters); a transposed one (channels, filters, taps), here (taps, filters,
+channels); a depthwise one (channels, 1, taps), here (taps, channels, 1); a dense layer (outputs,
+inputs), here (inputs, outputs).
+
+Weight normalization splits a kernel into directions and norms, for each entry of the first axis.
+They are multiplied here, since a trained network does not need them apart.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..command import UserError
+
+if TYPE_CHECKING:
+    from .hifigan import Body
+
+# The names of a kernel's norms and directions: torch.nn.utils.weight_norm, then its successor in
+# torch.nn.utils.parametrizations.
+WEIGHT_NORMS = (
+    ("weight_g", "weight_v"),
+    ("parametrizations.weight.original0", "parametrizations.weight.original1"),
+)
 
 # Layer -> its weights, in the order of its `get_weights`.
 Weights = dict[str, list[np.ndarray]]
@@ -25,21 +39,25 @@ class Source:
     Args:
         paper: authors and year.
         protocol: how the authors make the low side, a key of `data_gen.degrade.PROTOCOLS`.
-        entry: the entry of a checkpoint with the weights.
+        entry: the entry of a checkpoint with the weights; None if it has nothing else.
         part: the layer of the network that has all layers with weights.
-        rates: the keys of the authors' config.json with the high and the low rate in Hz.
+        convert: returns the arguments of the network that a checkpoint shows, and its weights by
+            layer.
+        rates: the keys of the authors' config.json with the high and the low rate in Hz; None for a
+            vocoder, whose mel spectrogram has a rate.
         lengths: the arguments of the network that a checkpoint does not show -> their keys in
             config.json.
-        convert: returns the other arguments of the network, and its weights by layer.
+        needs: keys of config.json -> the only values that the network takes.
     """
 
     paper: str
     protocol: str
-    entry: str
+    entry: str | None
     part: str
-    rates: tuple[str, str]
-    lengths: dict[str, str]
     convert: Callable[["State"], tuple[dict[str, Any], Weights]]
+    rates: tuple[str, str] | None = None
+    lengths: Mapping[str, str] = field(default_factory=dict)
+    needs: Mapping[str, Any] = field(default_factory=dict)
 
 
 class State:
@@ -79,9 +97,39 @@ class State:
             raise UserError(f"the weight {name} has NaN or infinity")
         return weight
 
+    def drop(self, pattern: str) -> None:
+        """Drops what is no weight, by a regular expression for whole names."""
+        for name in [name for name in self._left if re.fullmatch(pattern, name)]:
+            del self._left[name]
+
+    def kernel_shape(self, name: str) -> tuple[int, ...]:
+        """Returns the shape of the kernel of a layer, with or without weight normalization."""
+        for _, directions in WEIGHT_NORMS:
+            if f"{name}.{directions}" in self._left:
+                return self.shape(f"{name}.{directions}")
+        return self.shape(f"{name}.weight")
+
+    def kernel(self, name: str, *shape: int) -> np.ndarray:
+        """Takes the kernel of a layer, with or without weight normalization."""
+        for norms, directions in WEIGHT_NORMS:
+            if f"{name}.{directions}" in self._left:
+                gain = self.take(f"{name}.{norms}", shape[0], *[1] * (len(shape) - 1))
+                kernel = self.take(f"{name}.{directions}", *shape).astype(np.float64)
+                axes = tuple(range(1, len(shape)))
+                norm = np.sqrt((kernel**2).sum(axis=axes, keepdims=True))
+                if not norm.all():
+                    raise UserError(f"the weight {name}.{directions} has a norm of 0")
+                return (gain * kernel / norm).astype(np.float32)
+        return self.take(f"{name}.weight", *shape)
+
     def convolution(self, name: str, channels: int, filters: int, taps: int) -> list[np.ndarray]:
         """Takes a one-dimensional convolution and its bias."""
-        kernel = self.take(f"{name}.weight", filters, channels, taps)
+        kernel = self.kernel(name, filters, channels, taps)
+        return [kernel.transpose(2, 1, 0), self.take(f"{name}.bias", filters)]
+
+    def transposed(self, name: str, channels: int, filters: int, taps: int) -> list[np.ndarray]:
+        """Takes a transposed convolution and its bias."""
+        kernel = self.kernel(name, channels, filters, taps)
         return [kernel.transpose(2, 1, 0), self.take(f"{name}.bias", filters)]
 
     def depthwise(self, name: str, channels: int, taps: int) -> list[np.ndarray]:
@@ -116,18 +164,118 @@ def _apbwe(state: State) -> tuple[dict[str, Any], Weights]:
         weights[f"{ours}_first"] = state.convolution(f"conv_pre_{theirs}", bins, channels, 7)
         weights[f"{ours}_first_norm"] = state.norm(f"norm_pre_{theirs}", channels)
         for k in range(blocks):
-            block, name = f"convnext_{theirs}.{k}", f"{ours}_{k}"
-            hidden = 3 * channels
-            weights[f"{name}_depthwise"] = state.depthwise(f"{block}.dwconv", channels, 7)
-            weights[f"{name}_norm"] = state.norm(f"{block}.norm", channels)
-            weights[f"{name}_expand"] = state.dense(f"{block}.pwconv1", channels, hidden)
-            weights[f"{name}_project"] = state.dense(f"{block}.pwconv2", hidden, channels)
-            weights[f"{name}_scale"] = [state.take(f"{block}.gamma", channels)]
+            weights |= _convnext(state, f"convnext_{theirs}.{k}", f"{ours}_{k}", channels)
         weights[f"{ours}_last_norm"] = state.norm(f"norm_post_{theirs}", channels)
     for ours, theirs in (("amplitude", "mag"), ("real", "pha_r"), ("imaginary", "pha_i")):
         weights[f"{ours}_last"] = state.dense(f"linear_post_{theirs}", channels, bins)
     return {"width": channels / 512, "blocks": blocks, "fft": 2 * (bins - 1)}, weights
 
+
+def _convnext(state: State, theirs: str, ours: str, channels: int) -> Weights:
+    """Converts a ConvNeXt block, the same in AP-BWE and in Vocos."""
+    hidden = 3 * channels
+    return {
+        f"{ours}_depthwise": state.depthwise(f"{theirs}.dwconv", channels, 7),
+        f"{ours}_norm": state.norm(f"{theirs}.norm", channels),
+        f"{ours}_expand": state.dense(f"{theirs}.pwconv1", channels, hidden),
+        f"{ours}_project": state.dense(f"{theirs}.pwconv2", hidden, channels),
+        f"{ours}_scale": [state.take(f"{theirs}.gamma", channels)],
+    }
+
+
+def _hifigan(state: State) -> tuple[dict[str, Any], Weights]:
+    """Converts the generator of HiFi-GAN (jik876/hifi-gan, models.py)."""
+    from .hifigan import VARIANTS
+
+    doubled = state.count(r"resblocks\.\d+\.convs1\.\d+\.bias") > 0
+    channels = _filters(state)
+    variant = ("V2" if channels == VARIANTS["V2"].channels else "V1") if doubled else "V3"
+    body = VARIANTS[variant]
+    weights = _stages(state, body, channels, 1)
+    return {"variant": variant, "mel": "hifigan", "width": channels / body.channels}, weights
+
+
+def _istftnet(state: State) -> tuple[dict[str, Any], Weights]:
+    """Converts the generator of iSTFTNet (rishikksh20/iSTFTNet-pytorch, models.py)."""
+    from .istftnet import BODY, FFT
+
+    channels = _filters(state)
+    weights = _stages(state, BODY, channels, FFT + 2)
+    return {"mel": "hifigan", "width": channels / BODY.channels}, weights
+
+
+def _filters(state: State) -> int:
+    """Returns the filters of the first convolution."""
+    shape = state.kernel_shape("conv_pre")
+    if len(shape) != 3:
+        raise UserError(f"the kernel of conv_pre has the shape {shape}, not 3 axes")
+    return shape[0]
+
+
+def _stages(state: State, body: "Body", channels: int, outputs: int) -> Weights:
+    """Converts the layers of HiFi-GAN, whose last convolution has `outputs` filters."""
+    from .features import MELS
+    from .hifigan import TAPS
+
+    if channels % 2 ** len(body.rates):
+        raise UserError(
+            f"conv_pre has {channels} filters, no multiple of {2 ** len(body.rates)}; only the "
+            "published networks, and wider or narrower ones, are converted"
+        )
+    weights = {"first": state.convolution("conv_pre", MELS["hifigan"].bands, channels, TAPS)}
+    parts = {"dilated": "convs1", "plain": "convs2"} if body.doubled else {"dilated": "convs"}
+    for stage, kernel in enumerate(body.kernels):
+        half = channels // 2
+        weights[f"up_{stage}"] = state.transposed(f"ups.{stage}", channels, half, kernel)
+        channels = half
+        for block, (taps, steps) in enumerate(zip(body.taps, body.dilations, strict=True)):
+            theirs = f"resblocks.{stage * len(body.taps) + block}"
+            for step in range(len(steps)):
+                for ours, part in parts.items():
+                    name = f"stage_{stage}_block_{block}_{ours}_{step}"
+                    layer = state.convolution(f"{theirs}.{part}.{step}", channels, channels, taps)
+                    weights[name] = layer
+    weights["last"] = state.convolution("conv_post", channels, outputs, TAPS)
+    return weights
+
+
+def _vocos(state: State) -> tuple[dict[str, Any], Weights]:
+    """Converts Vocos (gemelo-ai/vocos, vocos/models.py and heads.py)."""
+    from .features import MELS, filterbank
+
+    first = state.shape("backbone.embed.weight")
+    by_bands = {MELS[mel].bands: mel for mel in ("seed", "vocos24")}
+    if len(first) != 3 or first[1] not in by_bands:
+        raise UserError(
+            f"the weight backbone.embed.weight has the shape {first}; only networks for "
+            f"{' or '.join(map(str, by_bands))} mel bands are converted"
+        )
+    channels, bands, taps = first
+    mel, blocks = by_bands[bands], state.count(r"backbone\.convnext\.\d+\.gamma")
+    weights = {
+        "mel_first": state.convolution("backbone.embed", bands, channels, taps),
+        "mel_first_norm": state.norm("backbone.norm", channels),
+    }
+    for k in range(blocks):
+        weights |= _convnext(state, f"backbone.convnext.{k}", f"block_{k}", channels)
+    weights["mel_last_norm"] = state.norm("backbone.final_layer_norm", channels)
+    weights["mel_last"] = state.dense("head.out", channels, MELS[mel].fft + 2)
+    if state.count(re.escape(VOCOS_FILTERS)):
+        filters = state.take(VOCOS_FILTERS, MELS[mel].fft // 2 + 1, bands)
+        if not np.allclose(filters, filterbank(mel), rtol=0, atol=1e-3 * filters.max()):
+            raise UserError(f"its {bands} mel filters are not those of {mel}")
+    # The window of the transform, twice.
+    state.drop(r"feature_extractor\..*|head\.istft\.window")
+    return {"mel": mel, "width": channels / 512, "blocks": blocks}, weights
+
+
+# The filters of Vocos, which are saved with its weights.
+VOCOS_FILTERS = "feature_extractor.mel_spec.mel_scale.fb"
+# The settings of the published mel spectrogram in config.json.
+HIFIGAN_MEL = {
+    **{"sampling_rate": 22050, "n_fft": 1024, "win_size": 1024, "hop_size": 256},
+    **{"num_mels": 80, "fmin": 0, "fmax": 8000},
+}
 
 SOURCES = {
     "apbwe": Source(
@@ -135,8 +283,31 @@ SOURCES = {
         protocol="hann_sinc",
         entry="generator",
         part="spectrum",
+        convert=_apbwe,
         rates=("hr_sampling_rate", "lr_sampling_rate"),
         lengths={"hop": "hop_size", "frame": "win_size"},
-        convert=_apbwe,
-    )
+    ),
+    "hifigan": Source(
+        paper="Kong et al. 2020",
+        protocol="hann_sinc",
+        entry="generator",
+        part="vocoder",
+        convert=_hifigan,
+        needs=HIFIGAN_MEL,
+    ),
+    "istftnet": Source(
+        paper="Kaneko et al. 2022",
+        protocol="hann_sinc",
+        entry="generator",
+        part="vocoder",
+        convert=_istftnet,
+        needs=HIFIGAN_MEL,
+    ),
+    "vocos": Source(
+        paper="Siuzdak 2023",
+        protocol="hann_sinc",
+        entry=None,
+        part="vocoder",
+        convert=_vocos,
+    ),
 }

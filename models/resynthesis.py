@@ -34,12 +34,8 @@ class Resynthesis(Network):
         features = LogMel(mel, name="analysis")(wave)
         super().__init__(wave, vocoder(features), name=name)
         own = MELS[mel]
-        self.mel, self.sample_rate = mel, own.sample_rate
-        # A wave must be longer than the part that is mirrored.
-        self.multiple = own.fft // 2 if own.padding == "same" else own.fft
-        # The frame that a sample is in sees half a window on either side of its middle.
-        context = own.fft // 2 + own.hop + reach
-        self.context = math.ceil(context / self.multiple) * self.multiple
+        self.mel, self.sample_rate, self.reach = mel, own.sample_rate, reach
+        self.multiple, self.context = lengths(own, reach)
         self._compared = compared
 
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
@@ -49,6 +45,19 @@ class Resynthesis(Network):
     def target(self, high: keras.KerasTensor) -> Outputs:
         """Returns the reference and its mel spectrogram."""
         return {"wave": high, "mel": LogMel(self._compared)(high)}
+
+
+def lengths(mel: Mel, reach: int) -> tuple[int, int]:
+    """Returns the `multiple` and the `context` of a network that goes through a mel spectrogram.
+
+    Args:
+        mel: the mel spectrogram.
+        reach: samples on either side of a frame on which the output depends.
+    """
+    # A wave must be longer than the part that is mirrored.
+    multiple = mel.fft // 2 if mel.padding == "same" else mel.fft
+    # The frame that a sample is in sees half a window on either side of its middle.
+    return multiple, math.ceil((mel.fft // 2 + mel.hop + reach) / multiple) * multiple
 
 
 def check_mel(mel: str, **needed: int | str) -> Mel:

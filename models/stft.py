@@ -62,6 +62,8 @@ class _Transform(layers.Layer):
         # Samples of a wave that are mirrored at either end.
         self._mirrored = {"center": frame // 2, "same": (frame - hop) // 2, "none": 0}[padding]
         self._hann = (np.sin(np.pi * np.arange(frame) / frame) ** 2).astype(np.float32)
+        # It has no weights. Otherwise, Keras would trace each layer that contains it to build it.
+        self.built = True
 
 
 class STFT(_Transform):

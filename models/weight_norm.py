@@ -26,6 +26,14 @@ class _WeightNorm(layers.Layer):
             name="gain",
         )
 
+    def save_own_variables(self, store) -> None:
+        """Saves all weights; a convolution of Keras would leave out the gains."""
+        layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store) -> None:
+        """Loads all weights."""
+        layers.Layer.load_own_variables(self, store)
+
     def normalized(self):
         """Returns the kernel that the layer convolves with."""
         kernel = self.kernel
