@@ -22,7 +22,10 @@ class Augmentation:
 
     Args:
         silence_rms: frames of 256 samples with a lower RMS are dropped (`pipeline.drop_silence`);
-            0 keeps all. The only change that is not random.
+            0 keeps all. Not random.
+        peak_db: each patch is scaled to this peak, in dB relative to 1, from -100 to 0. Its low
+            side is scaled on its own, so that the levels of the two differ. None keeps the levels.
+            Not random.
         gain_db: each patch is amplified or attenuated by at most this many dB, from 0 to 100.
         random_lowpass: fraction of the recordings whose low side is made again with a random filter
             (`decimate_randomly`), from 0 to 1.
@@ -36,6 +39,7 @@ class Augmentation:
     """
 
     silence_rms: float = 0.0
+    peak_db: float | None = None
     gain_db: float = 0.0
     random_lowpass: float = 0.0
     random_band: bool = False
@@ -44,6 +48,8 @@ class Augmentation:
     def __post_init__(self) -> None:
         if not 0 <= self.silence_rms < 1:
             raise UserError(f"silence_rms {self.silence_rms} is not from 0 to below 1")
+        if self.peak_db is not None and not -MAX_GAIN_DB <= self.peak_db <= 0:
+            raise UserError(f"peak_db {self.peak_db} is not from -{MAX_GAIN_DB} to 0, or none")
         if not 0 <= self.gain_db <= MAX_GAIN_DB:
             raise UserError(f"gain_db {self.gain_db} is not from 0 to {MAX_GAIN_DB}")
         if not 0 <= self.random_lowpass <= 1:

@@ -15,6 +15,8 @@ from .band_limit import limit_band
 from .dataset import Dataset
 
 SILENCE_FRAME = 256
+# Patches with lower peaks are silence; scaled to a peak of 1, they would be noise of the resampler.
+LOWEST_PEAK = 1e-6
 # Samples in the largest batch: 256 MB on each side.
 MAX_BATCH_SAMPLES = 1 << 26
 
@@ -78,7 +80,10 @@ def patches(
             low, high = drop_silence(low, high, augmentation.silence_rms, factor)
         # (n / factor,) and (n,) to (patches, patch / factor, 1) and (patches, patch, 1)
         low = tf.signal.frame(low, patch // factor, stride // factor)
-        return low[..., tf.newaxis], tf.signal.frame(high, patch, stride)[..., tf.newaxis]
+        high = tf.signal.frame(high, patch, stride)
+        if augmentation.peak_db is not None:
+            low, high = (scale_peaks(side, augmentation.peak_db) for side in (low, high))
+        return low[..., tf.newaxis], high[..., tf.newaxis]
 
     @shards.without_autograph
     def amplify(pair: Pair, draw: tf.Tensor) -> Pair:
@@ -193,6 +198,20 @@ def _waves(
         return tf.ensure_shape(low, [None]), high
 
     return waves
+
+
+def scale_peaks(patches: tf.Tensor, peak_db: float) -> tf.Tensor:
+    """Scales patches (count, n) to the same peak, except those of silence.
+
+    Source: src/audio_dataset.py in serious-engineer/Audio-Super-Resolution, at 0 dB.
+
+    Args:
+        patches: (count, n).
+        peak_db: in dB relative to 1.
+    """
+    peaks = tf.reduce_max(tf.abs(patches), axis=1, keepdims=True)
+    gains = 10.0 ** (peak_db / 20.0) / tf.maximum(peaks, LOWEST_PEAK)
+    return tf.where(peaks < LOWEST_PEAK, patches, gains * patches)
 
 
 def drop_silence(

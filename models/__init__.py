@@ -64,6 +64,12 @@ _NETWORKS = {
         "phonenet", "PhoneNet", "this project", {"width": 0.1, "blocks": 2}, (1000.0, 7500.0)
     ),
     "framenet": _Row("framenet", "FrameNet", "this project", {"width": 0.1}),
+    "melgan": _Row(
+        "melgan",
+        "MelGAN",
+        "serious-engineer 2026",
+        {"width": 0.05, "blocks": 1, "iterations": 2},
+    ),
     "hifigan": _Row(
         "hifigan", "HiFiGAN", "Kong et al. 2020", {"variant": "V3", "width": 0.1}, vocoder=True
     ),

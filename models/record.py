@@ -47,6 +47,8 @@ class Record:
     recipe: dict[str, Any]  # the fields of a train.recipe.Recipe
     dataset: dict[str, Any] = field(default_factory=dict)  # data_gen.dataset.Dataset.identity
     initial_weights: dict[str, str] = field(default_factory=dict)  # SHA-256 by path or name
+    # SHA-256 of the weights of parts that were trained elsewhere: {"vocoder": ...}
+    parts: dict[str, str] = field(default_factory=dict)
     data: str | None = None  # the dataset's folder; shipped networks have none
     flags: list[str] = field(default_factory=list)  # of wideband-train
     versions: dict[str, str] = field(default_factory=dict)  # by package

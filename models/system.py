@@ -5,6 +5,7 @@ outputs are waves; it computes spectra and other features inside, with keras.ops
 classic paper is a system by itself.
 """
 
+from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
@@ -25,6 +26,7 @@ class System:
     Attributes:
         ratio: the high rate over the low rate; only systems that want "low" have it.
         sample_rate: the only high rate in Hz that the system takes; None if it takes all.
+        parts: the SHA-256 of the weights of networks in it that were trained elsewhere, by name.
     """
 
     name: str
@@ -38,6 +40,7 @@ class System:
     band_hz: tuple[float, float] | None = None
     ratio: int
     sample_rate: int | None = None
+    parts: Mapping[str, str] = {}
 
     @property
     def factor(self) -> int:
@@ -67,6 +70,15 @@ class System:
     def target(self, high: keras.KerasTensor) -> Outputs:
         """Returns the outputs that `generate` should have for the reference (batch, n, 1)."""
         raise NotImplementedError
+
+    def predicted(self, low: np.ndarray, restored: np.ndarray) -> Outputs:
+        """Returns what validation compares with `target(high)`: by default, that of restored waves.
+
+        Args:
+            low: patches of the system's input, (batch, n, 1).
+            restored: the same patches of the restored recordings, (batch, factor n, 1).
+        """
+        return self.target(restored)
 
     def restore(self, windows: np.ndarray) -> np.ndarray:
         """Restores windows (batch, n, 1), to (batch, factor n, 1)."""

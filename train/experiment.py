@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import models
 from ..command import UserError
 from ..data_gen import degrade
 from ..data_gen.dataset import Dataset
@@ -54,8 +55,7 @@ class Experiment:
     ) -> None:
         self.recipe, self.dataset = recipe, dataset
         self.seed, self.precision = recipe.seed, recipe.precision
-        # Networks for any band use the high sides only.
-        keys = ("sample_rate",) if recipe.any_band else ("sample_rate", "ratio", "protocol")
+        keys = ("sample_rate",) if recipe.high_side_only else ("sample_rate", "ratio", "protocol")
         for key in keys:
             has, needs = getattr(dataset, key), getattr(recipe, key)
             if has != needs:
@@ -76,6 +76,7 @@ class Experiment:
                 f"{recipe.name} starts from a run of {recipe.starts_from}; name its folder with "
                 "--initial_weights, or start from random weights with --set=starts_from=none"
             )
+        self.parts = self._parts()
         self._starts_from = str(initial_weights)  # as the user names it
         self.initial_weights = self._find_initial_weights() if initial_weights else None
 
@@ -99,6 +100,7 @@ class Experiment:
             self.recipe.to_json(),
             dataset=self.dataset.identity,
             initial_weights={"sha256": pretrained.checksum(initial)} if initial else {},
+            parts=self.parts,
             data=str(self.dataset.folder.absolute()),
             flags=flags or [],
         )
@@ -127,11 +129,11 @@ class Experiment:
         arguments = self._arguments()
         network = self._network(arguments)
         steps = recipe.steps_per_epoch or self._count_steps(network.wants)
-        loss = weighted(recipe.losses, network.target)
         validation = Validation(
             dataset,
             recipe.validation_seconds,
-            loss,
+            network,
+            weighted(recipe.losses),
             recipe.patch,
             recipe.select,
             recipe.any_band,
@@ -139,15 +141,16 @@ class Experiment:
         method = degrade.get(recipe.protocol).interpolation
         rates = (recipe.sample_rate, recipe.ratio, method)
         upsampler = Upsampler(network, *rates)
-        baseline = Upsampler(Interpolation(method), *rates)
+        # Without a low side, there is nothing to interpolate.
+        baselines = {} if recipe.is_vocoder else {method: Upsampler(Interpolation(method), *rates)}
         return Training(
             recipe=replace(recipe, arguments=arguments).to_json(),
             networks=network.networks(),
             objectives=self._objectives(network, steps),
             steps=steps,
             batches=lambda epoch: self._batches(epoch, network.wants),
-            validate=lambda: validation.measure(upsampler),
-            baselines=lambda: {method: validation.measure(baseline)},
+            validate=lambda: validation.measure(upsampler, network.predicted),
+            baselines=lambda: {name: validation.measure(each) for name, each in baselines.items()},
         )
 
     def _find_initial_weights(self) -> Path:
@@ -161,20 +164,31 @@ class Experiment:
             )
         return weights
 
+    def _parts(self) -> dict[str, str]:
+        """Returns the SHA-256 of the weights of a vocoder that was trained elsewhere."""
+        if (vocoder := self.recipe.arguments.get("vocoder")) is None:
+            return {}
+        from ..models.vocoder import checksum
+
+        sha256 = checksum(str(vocoder))
+        return {"vocoder": sha256} if sha256 else {}
+
     def _arguments(self) -> dict[str, Any]:
         """Returns the network's arguments, with the recipe's ratio and patch if it takes them."""
-        from .. import models
-
         known = models.arguments(self.recipe.model)
         given = {key: getattr(self.recipe, key) for key in ("ratio", "patch") if key in known}
         return {**given, **self.recipe.arguments}
 
     def _network(self, arguments: dict[str, Any]) -> "Network":
-        from .. import models
-
         recipe = self.recipe
         network = models.build(recipe.model, **arguments)
         network.jit_compile = recipe.xla
+        if network.sample_rate not in (None, recipe.sample_rate):
+            raise UserError(
+                f"sample_rate {recipe.sample_rate}: this {recipe.model} is for "
+                f"{network.sample_rate} Hz only; prepare a dataset of that rate and set "
+                f"sample_rate={network.sample_rate}"
+            )
         multiple = network.multiple * network.factor  # in samples at the high rate
         if recipe.patch % multiple:
             raise UserError(
@@ -187,15 +201,17 @@ class Experiment:
 
     def _load_initial_weights(self, network: "Network", arguments: dict[str, Any]) -> None:
         """Copies the weights of a trained network of the same shape."""
-        from .. import models
         from ..models.system import Network
         from ..upsample import load
 
         assert self.initial_weights
-        trained = load(self.initial_weights).network
+        # With the vocoder of this recipe, since that of the other run may be gone.
+        vocoder = {**models.arguments(self.recipe.model), **arguments}.get("vocoder")
+        trained = load(self.initial_weights, vocoder=vocoder).network
         assert isinstance(trained, Network)
         try:
-            network.set_weights(trained.get_weights())
+            for name, each in network.networks().items():
+                each.set_weights(trained.networks()[name].get_weights())
         except ValueError as error:
             defaults = models.arguments(self.recipe.model)
             found = defaults | Record.read(self.initial_weights.parent).arguments

@@ -1,4 +1,4 @@
-"""What identifies a run: its recipe, its dataset and its initial weights."""
+"""What identifies a run: its recipe, its dataset, its initial weights and its parts."""
 
 import importlib.metadata
 import json
@@ -34,7 +34,7 @@ def new_record(recipe: Mapping[str, Any], **fields: Any) -> Record:
 
 def check_same(folder: Path, found: Record, expected: Record) -> None:
     """Raises a UserError if the record in a folder is that of another run."""
-    for section in ("recipe", "dataset", "initial_weights"):
+    for section in ("recipe", "dataset", "initial_weights", "parts"):
         has, needs = (_comparable(getattr(record, section)) for record in (found, expected))
         for key in sorted(has.keys() | needs):
             if has.get(key) != needs.get(key):

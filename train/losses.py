@@ -15,6 +15,8 @@ from keras import ops
 from ..models.system import Outputs
 
 SPECTRAL_RESOLUTIONS = ((512, 128), (2048, 512))  # window and hop, in samples
+# Transform, window and hop, in samples.
+STFT_RESOLUTIONS = ((1024, 600, 120), (2048, 1200, 240), (512, 240, 50))
 
 
 def patch_rmse(reference, estimate):
@@ -105,6 +107,38 @@ def log_spectral(reference, estimate):
         log_spectral_distance(reference, estimate, window, hop)
         for window, hop in SPECTRAL_RESOLUTIONS
     )
+
+
+def multi_resolution_stft(reference, estimate):
+    """Spectral convergence plus the mean absolute difference of log magnitudes.
+
+    Both are averaged over three resolutions.
+
+    Source: Yamamoto et al. 2020, "Parallel WaveGAN", equations 4 to 6 and table 1.
+
+    Args:
+        reference: (batch, n, 1); n must exceed 1024, half of the longest transform.
+        estimate: (batch, n, 1).
+
+    Returns:
+        (batch,).
+    """
+
+    def norm(magnitude):
+        return ops.sqrt(ops.sum(ops.square(magnitude), axis=(1, 2)) + 1e-7)
+
+    total = 0.0
+    for fft, window, hop in STFT_RESOLUTIONS:
+        left, right = (_magnitude(wave, fft, window, hop) for wave in (reference, estimate))
+        total += norm(left - right) / norm(left)
+        total += example_mean(ops.abs(ops.log(left) - ops.log(right)))
+    return total / len(STFT_RESOLUTIONS)
+
+
+def _magnitude(wave, fft: int, window: int, hop: int):
+    """Returns the magnitudes (batch, frames, bins) of waves (batch, n, 1), with a floor."""
+    real, imaginary = ops.stft(wave[..., 0], window, hop, fft)
+    return ops.sqrt(ops.maximum(ops.square(real) + ops.square(imaginary), 1e-7))
 
 
 def amplitude(reference, estimate):
@@ -257,6 +291,7 @@ LOSSES: dict[str, Loss] = {
     "patch_log_rmse": Loss(patch_log_rmse),
     "mse": Loss(mse),
     "log_spectral": Loss(log_spectral),
+    "multi_resolution_stft": Loss(multi_resolution_stft),
     "amplitude": Loss(amplitude, "spectrum"),
     "phase": Loss(phase, "spectrum"),
     "complex_spectrum": Loss(complex_spectrum, "spectrum"),
@@ -267,20 +302,16 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-def weighted(
-    weights: Mapping[str, float], target: Callable[[Any], Outputs]
-) -> Callable[[Any, Any], Any]:
-    """Returns the weighted sum of losses of a restored wave as one loss.
+def weighted(weights: Mapping[str, float]) -> Callable[[Outputs, Outputs], Any]:
+    """Returns the weighted sum of losses as one loss, from what they compare to (batch,).
 
     Args:
         weights: key of `LOSSES` -> weight.
-        target: `System.target`, which transforms both waves into what the losses compare.
     """
 
-    def total(reference, estimate):
-        left, right = target(reference), target(estimate)
+    def total(target, estimate):
         return sum(
-            weight * loss.function(left[loss.compares], right[loss.compares])
+            weight * loss.function(target[loss.compares], estimate[loss.compares])
             for loss, weight in ((LOSSES[name], weight) for name, weight in weights.items())
         )
 

@@ -77,6 +77,8 @@ def build(
 
 def _schedule(settings: Adam, steps: int, epochs: int) -> Any:
     rate = settings.learning_rate
+    if settings.schedule == "falling_cosine":
+        return keras.optimizers.schedules.CosineDecay(rate, steps * epochs)
     if settings.schedule == "cosine":
         warmup = max(1, steps * epochs // 50)
         return keras.optimizers.schedules.CosineDecay(

@@ -18,8 +18,8 @@ from ..data_gen import degrade
 from ..data_gen.augment import Augmentation
 from ..evaluate.metrics import METRICS
 
-# The losses of losses.py -> the shortest patch, in samples, that each of them takes. `log_spectral`
-# extends a patch at both ends with its mirror image, half a window of 2048 samples long.
+# The losses of losses.py -> the shortest patch, in samples, that each of them takes. Losses of
+# spectra extend a patch at both ends with its mirror image, half a transform of 2048 samples long.
 SHORTEST_PATCHES = {
     "patch_rmse": 1,
     "patch_log_rmse": 1,
@@ -32,6 +32,7 @@ SHORTEST_PATCHES = {
     "mel_l1": 1,
     "mel_mse": 1,
     "mel_convergence": 1,
+    "multi_resolution_stft": 1025,
 }
 # The critics of models/critics.py -> the shortest patch that each of them takes. A frame of a mel
 # spectrogram has 256 samples.
@@ -52,6 +53,7 @@ FEATURES = ("all", "last")
 SCHEDULES = {
     "constant": "keeps the learning rate",
     "cosine": "warms up during 2 % of the steps, then falls to 0 at the last step",
+    "falling_cosine": "falls to 0 at the last step (Vocos)",
     "exponential": "falls by a thousandth after every epoch (HiFi-GAN, AP-BWE)",
     "polynomial": "falls to 1e-6 over 500,000 steps, with the root of the steps left (TFNet, Bini)",
 }
@@ -190,18 +192,7 @@ class Recipe:
     def __post_init__(self) -> None:
         lookup(dict.fromkeys(models.names()), self.model, "model")
         lookup(dict.fromkeys(PRECISIONS), self.precision, "precision")
-        if not self.any_band:
-            degrade.get(self.protocol).check(self.ratio)
-        elif models.band_hz(self.model) is None:
-            able = ", ".join(name for name in models.names() if models.band_hz(name))
-            raise UserError(
-                f"model {self.model}: augmentation.random_band is for networks for any band: {able}"
-            )
-        elif self.ratio != 1:
-            raise UserError(
-                f"ratio {self.ratio}: augmentation.random_band makes all waves at the high rate, "
-                "which is a ratio of 1"
-            )
+        self._check_low_side()
         if self.select != "loss":
             directed = {k: each for k, each in METRICS.items() if each.higher_is_better is not None}
             lookup(directed, self.select, "metric in select")
@@ -211,8 +202,6 @@ class Recipe:
                 f"arguments.ratio {self.arguments['ratio']} differs from the ratio {self.ratio}; "
                 "set ratio, and the network follows"
             )
-        if self.augmentation.random_lowpass:
-            degrade.check_whole(self.ratio, "random_lowpass")
         if not self.losses:
             raise UserError(f"losses is empty; choose from {', '.join(SHORTEST_PATCHES)}")
         self._check_terms("losses", SHORTEST_PATCHES, "patch", self.patch)
@@ -231,6 +220,38 @@ class Recipe:
     def any_band(self) -> bool:
         """Whether the network restores bands of any width, from waves at the high rate."""
         return self.augmentation.random_band
+
+    @property
+    def is_vocoder(self) -> bool:
+        """Whether the network makes recordings anew from their mel spectrograms."""
+        return self.model in models.vocoders()
+
+    @property
+    def high_side_only(self) -> bool:
+        """Whether the low sides of a dataset are not used."""
+        return self.any_band or self.is_vocoder
+
+    def _check_low_side(self) -> None:
+        """Checks how the low side is made: the ratio, the protocol and the augmentation."""
+        if self.any_band and models.band_hz(self.model) is None:
+            able = ", ".join(name for name in models.names() if models.band_hz(name))
+            raise UserError(
+                f"model {self.model}: augmentation.random_band is for networks for any band: {able}"
+            )
+        if self.high_side_only:
+            reason = (
+                f"{self.model} is a vocoder, whose input is the reference itself"
+                if self.is_vocoder
+                else "augmentation.random_band makes all waves at the high rate"
+            )
+            if self.ratio != 1:
+                raise UserError(f"ratio {self.ratio}: {reason}, which is a ratio of 1; set ratio=1")
+            if self.augmentation.random_lowpass and self.is_vocoder:
+                raise UserError(f"augmentation.random_lowpass: {reason}; set it to 0")
+        else:
+            degrade.get(self.protocol).check(self.ratio)
+        if self.augmentation.random_lowpass:
+            degrade.check_whole(self.ratio, "random_lowpass")
 
     def _check_terms(
         self, key: str, shortest: Mapping[str, int], length_key: str, length: int

@@ -15,7 +15,10 @@ from .upsampler import Upsampler
 
 
 def load(
-    model: str | Path, sample_rate: int = SAMPLE_RATE, ratio: str | float | Fraction = RATIO
+    model: str | Path,
+    sample_rate: int = SAMPLE_RATE,
+    ratio: str | float | Fraction = RATIO,
+    vocoder: str | Path | None = None,
 ) -> Upsampler:
     """Loads a model by its name or path.
 
@@ -28,20 +31,28 @@ def load(
         sample_rate: the high rate in Hz of an interpolation; other models have their own.
         ratio: the high rate over the low rate of an interpolation: a number, or a quotient such as
             "22050/8000".
+        vocoder: for a run that has one, what makes the waves instead of the vocoder of its recipe:
+            "griffin_lim", the name of a shipped vocoder, or a run folder.
 
     Raises:
         UserError: there is no such model, it is damaged, it needs TensorFlow, which is not
-            installed, or an interpolation does not support the ratio.
+            installed, an interpolation does not support the ratio, or the model does not take the
+            vocoder.
 
     Example:
         >>> restored, sample_rate = load("speech-4x").upsample(wave, 4000)
     """
     name = str(model)
+    if vocoder is not None and (is_interpolation(name) or _find_tflite(name)):
+        raise UserError(
+            f"--vocoder={vocoder}: {name} is no run folder, whose vocoder could be replaced; leave "
+            "the flag out"
+        )
     if is_interpolation(name):
         return Upsampler(Interpolation(name), sample_rate, quotient(ratio), name)
     file = _find_tflite(name)
     if file is None:
-        return _load_weights(name)
+        return _load_weights(name, vocoder)
     network = TFLiteNetwork(file)
     metadata = network.metadata
     return Upsampler(
@@ -152,7 +163,7 @@ def _find_tflite(name: str) -> Path | None:
     return path
 
 
-def _load_weights(run: str) -> Upsampler:
+def _load_weights(run: str, vocoder: str | Path | None) -> Upsampler:
     folder, weights = find_run(run)
     record = Record.read(folder)
     from ..command.run import quiet_tensorflow
@@ -167,9 +178,23 @@ def _load_weights(run: str) -> Upsampler:
             f"{run}: needs TensorFlow ({error}); pip install '.[train]' in wideband's folder, or "
             "use a TFLite file or a shipped network such as speech-4x"
         ) from error
-    network = models.build(record.model, **record.arguments)
+    arguments = record.arguments
+    if vocoder is not None:
+        if "vocoder" not in models.arguments(record.model):
+            raise UserError(
+                f"--vocoder={vocoder}: {run} has the network {record.model}, which has no vocoder; "
+                "leave the flag out"
+            )
+        arguments = {**arguments, "vocoder": str(vocoder)}
+    network = models.build(record.model, **arguments)
+    if vocoder is None and dict(network.parts) != record.parts:
+        raise UserError(
+            f"{run}: its vocoder {arguments['vocoder']} has other weights than when the run was "
+            "trained; put them back, or name a vocoder with --vocoder"
+        )
     # XLA's one-dimensional convolutions are slow on CPUs, and compiling them takes seconds.
     network.jit_compile = False
-    weights_files.load(network, weights, "train the run again")
+    # The weights of its parts are not in the file.
+    weights_files.load(network.networks()["network"], weights, "train the run again")
     interpolation = degrade.get(record.protocol).interpolation
     return Upsampler(network, record.sample_rate, record.ratio, interpolation, name=run)

@@ -33,7 +33,7 @@ def dataset(noise, tmp_path_factory, protocol):
         soundfile.write(source / speaker / "a.wav", noise(n, seed), RATE)
     # Longer than the patch of 256 samples, but empty once it is cropped to a multiple of 441.
     soundfile.write(source / "anna" / "short.wav", noise(300), RATE)
-    flags = (f"--sample_rate={RATE}", "--ratio=22050/8000", f"--protocol={protocol}", "--seed=2")
+    flags = (f"--sample_rate={RATE}", "--low_rate=8000", f"--protocol={protocol}", "--seed=2")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prepare, "map_in_order", lambda workers: nullcontext(map))
         names = ("--corpus=folder", f"--source={source}", f"--output={output}")
@@ -72,6 +72,25 @@ def test_patches_of_both_sides_are_aligned(dataset, augmentation):
         # Bins are 5 Hz apart. The sides agree up to 3.5 kHz; nothing is left above 4.2 kHz.
         np.testing.assert_allclose(spectra[0][:, 20:700], spectra[1][:, 20:700], atol=0.3)
         assert np.abs(spectra[0][:, 840:]).max() < 0.01 * np.abs(spectra[1][:, 840:]).max()
+
+
+def test_the_protocol_for_quotients_is_the_default_one_for_them(noise, tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare, "map_in_order", lambda workers: nullcontext(map))
+    for name in ("anna", "beth", "carl"):
+        (tmp_path / "source" / name).mkdir(parents=True)
+        soundfile.write(tmp_path / "source" / name / "a.wav", noise(4410), RATE)
+    names = ("--corpus=folder", f"--source={tmp_path / 'source'}", f"--output={tmp_path / 'out'}")
+    rates = (f"--sample_rate={RATE}", "--ratio=22050/8000")
+    assert command([*names, *rates]) == 0
+    dataset = Dataset(tmp_path / "out")
+    assert (dataset.ratio, dataset.protocol) == (Fraction(441, 160), "hann_sinc")
+
+
+def test_the_low_rate_is_named_once(call):
+    flags = ("--corpus=demo", "--output=out", "--low_rate=8000", "--ratio=2")
+    code, _, err = call(command, *flags)
+    assert code == 1
+    assert "--low_rate=8000 and --ratio=2: both name the low rate; leave one of them out" in err
 
 
 def test_patches_with_a_low_side_at_its_own_rate_are_refused(dataset):

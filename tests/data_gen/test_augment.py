@@ -17,6 +17,8 @@ RATIOS = range(2, 9)
     [
         ("silence_rms", -0.1, "from 0 to below 1"),
         ("silence_rms", 1.0, "from 0 to below 1"),
+        ("peak_db", 1.0, "from -100 to 0, or none"),
+        ("peak_db", float("nan"), "from -100 to 0"),
         ("gain_db", -1.0, "from 0 to 100"),
         ("gain_db", 1e9, "from 0 to 100"),
         ("gain_db", float("inf"), "from 0 to 100"),

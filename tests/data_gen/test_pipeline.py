@@ -170,6 +170,25 @@ def test_both_sides_get_the_same_gain_within_its_bound(ramps):
     assert decibels.std() > 2
 
 
+def test_the_peak_of_each_side_is_scaled_on_its_own_before_the_gain(ramps):
+    plain_low, plain_high = collect(ramps[0], 64, seed=1)
+    low, high = collect(ramps[0], 64, seed=1, augmentation={"peak_db": -6.0})
+    for plain, scaled in ((plain_low, low), (plain_high, high)):
+        peaks = np.abs(plain).max(axis=1, keepdims=True)
+        assert (peaks > 0).all()
+        np.testing.assert_allclose(scaled, 10**-0.3 / peaks * plain, rtol=1e-5)
+    augmentation = {"peak_db": -3.5, "gain_db": 2.5}
+    _, high = collect(ramps[0], 64, seed=1, augmentation=augmentation)
+    decibels = 20 * np.log10(np.abs(high).max(axis=1))
+    assert -6.001 <= decibels.min() < -5 and -2 < decibels.max() <= -0.999
+
+
+def test_silence_stays_silence():
+    patches = np.float32([[0, 0, 0], [1e-7, 0, -1e-7], [0.01, 0, -0.02]])
+    expected = [[0, 0, 0], [1e-7, 0, -1e-7], [0.5, 0, -1]]
+    np.testing.assert_allclose(pipeline.scale_peaks(patches, 0.0), expected, rtol=1e-6)
+
+
 @pytest.fixture(scope="module")
 def noises(noise, dataset_of):
     """A dataset of 40 waves of noise, 512 samples each."""

@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -221,7 +222,8 @@ def test_initial_weights_that_are_damaged_are_refused(experiment, finished, tmp_
 
 def test_validation_takes_every_kth_recording(experiment, data):
     def names(seconds):
-        validation = Validation(experiment().dataset, seconds, None, 2048)
+        system = SimpleNamespace(wants="interpolated")
+        validation = Validation(experiment().dataset, seconds, system, None, 2048)
         return [example.name for example in validation.examples]
 
     # Three recordings of 0.512 s.

@@ -8,6 +8,7 @@ from wideband.train.losses import (
     log_spectral,
     log_spectral_distance,
     mse,
+    multi_resolution_stft,
     patch_log_rmse,
     patch_rmse,
     weighted,
@@ -65,15 +66,39 @@ def test_log_spectral_is_the_sum_of_two_resolutions(pair):
     np.testing.assert_allclose(log_spectral(*pair), np.sum(distances, axis=0), rtol=1e-6)
 
 
+def test_multi_resolution_stft_averages_the_published_terms(pair):
+    reference, estimate = pair
+    expected = []
+    for fft, window, hop in ((1024, 600, 120), (2048, 1200, 240), (512, 240, 50)):
+        magnitudes = []
+        for wave in pair:
+            padded = np.pad(wave[..., 0].astype(np.float64), ((0, 0), 2 * (fft // 2,)), "reflect")
+            frames = np.lib.stride_tricks.sliding_window_view(padded, fft, axis=1)[:, ::hop]
+            hann = np.zeros(fft)
+            start = (fft - window) // 2
+            hann[start : start + window] = np.sin(np.pi * np.arange(window) / window) ** 2
+            power = np.abs(np.fft.rfft(hann * frames)) ** 2
+            magnitudes.append(np.sqrt(np.maximum(power, 1e-7)))
+        left, right = magnitudes
+        convergence = np.linalg.norm(left - right, axis=(1, 2)) / np.linalg.norm(left, axis=(1, 2))
+        expected.append(convergence + np.abs(np.log(left / right)).mean(axis=(1, 2)))
+    np.testing.assert_allclose(
+        multi_resolution_stft(reference, estimate), np.mean(expected, axis=0), rtol=1e-3
+    )
+
+
 def test_weighted_losses_are_added_patch_by_patch(pair):
-    total = weighted({"patch_rmse": 1.0, "log_spectral": 0.3}, lambda wave: {"wave": wave})(*pair)
+    outputs = [{"wave": wave} for wave in pair]
+    total = weighted({"patch_rmse": 1.0, "log_spectral": 0.3})(*outputs)
     expected = np.asarray(patch_rmse(*pair)) + 0.3 * np.asarray(log_spectral(*pair))
     assert total.shape == (2,)
     np.testing.assert_allclose(total, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
-    "loss", [patch_rmse, patch_log_rmse, mse, log_spectral], ids=lambda loss: loss.__name__
+    "loss",
+    [patch_rmse, patch_log_rmse, mse, log_spectral, multi_resolution_stft],
+    ids=lambda loss: loss.__name__,
 )
 @pytest.mark.parametrize("level", [0.0, 1e-9, 0.1])
 def test_gradients_are_finite_for_silence_and_for_a_perfect_estimate(loss, level):

@@ -17,6 +17,14 @@ def test_a_cosine_schedule_warms_up_and_falls_to_zero():
         assert float(adam.learning_rate) == pytest.approx(expected, rel=1e-4, abs=1e-9)
 
 
+def test_a_falling_cosine_starts_at_the_top():
+    adam = optimizers.build(Adam(learning_rate=1e-3, schedule="falling_cosine"), 100, epochs=10)
+    for step in (0, 1, 500, 1000):
+        adam.iterations.assign(step)
+        expected = 0.5e-3 * (1 + np.cos(np.pi * step / 1000))
+        assert float(adam.learning_rate) == pytest.approx(expected, rel=1e-4, abs=1e-9)
+
+
 def test_a_cosine_schedule_takes_a_training_of_one_step():
     assert float(optimizers.build(Adam(schedule="cosine"), 1).learning_rate) == 0
 

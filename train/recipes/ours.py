@@ -159,9 +159,13 @@ def _with_spectral_weight(base: Recipe, weight: float, **changes: Any) -> Recipe
 
 
 def _compared() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yields name, network and further arguments of the networks that are compared."""
+    """Yields name, network and further arguments of the networks that are compared.
+
+    Those that work on mel spectrograms have rates of their own.
+    """
+    apart = ("dnn", "apbwe", "melgan", *models.vocoders())
     for name in models.own_names():
-        if name not in ("dnn", "apbwe") and models.paper(name) != "this project":
+        if name not in apart and models.paper(name) != "this project":
             yield name, name, {}
     # Frames of 256 samples, since batch normalization needs more frames than a batch's 4 patches.
     yield "dnn", "dnn", {"patch": 256}
