@@ -110,7 +110,7 @@ def numbers(*names: str) -> str:
 def network(name: str) -> str:
     """Returns the facts of a network as a table, in Markdown."""
     built = _outline(name)
-    rate = SAMPLE_RATE / built.factor
+    rate = (built.sample_rate or SAMPLE_RATE) / built.factor
     seconds = "the whole window"
     if built.context is not None:
         seconds = f"{built.context:,} samples on either side ({_round(built.context / rate)} s)"
