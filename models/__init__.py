@@ -67,7 +67,7 @@ _NETWORKS = {
     "melgan": _Row(
         "melgan",
         "MelGAN",
-        "serious-engineer 2026",
+        "serious-engineer 2025",
         {"width": 0.05, "blocks": 1, "iterations": 2},
     ),
     "hifigan": _Row(

@@ -7,6 +7,7 @@ import keras
 from keras import layers, ops
 
 from .layers import pytorch_start
+from .weight_norm import norms
 
 # The squared magnitude below which a bin has no phase: the derivative of an angle would overflow.
 EMPTY = 1e-20
@@ -14,8 +15,37 @@ EMPTY = 1e-20
 LEAST_NORM = 1e-12
 
 
+class _NormConv2D(layers.Conv2D):
+    """What both convolutions share: initial weights that follow from `fan_in`.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: height and width.
+        fan_in: inputs of one output value.
+        **kwargs: arguments of `keras.layers.Conv2D`.
+    """
+
+    def __init__(self, filters: int, kernel_size: tuple[int, int], fan_in: int, **kwargs) -> None:
+        super().__init__(filters, kernel_size, **pytorch_start(fan_in), **kwargs)
+        self.fan_in = fan_in
+
+    def save_own_variables(self, store) -> None:
+        """Saves all weights; a convolution of Keras saves the kernel and the bias only."""
+        layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store) -> None:
+        """Loads all weights."""
+        layers.Layer.load_own_variables(self, store)
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments."""
+        initial = ("kernel_initializer", "bias_initializer")
+        config = {k: each for k, each in super().get_config().items() if k not in initial}
+        return {**config, "fan_in": self.fan_in}
+
+
 @keras.saving.register_keras_serializable("wideband")
-class WeightNormConv2D(layers.Conv2D):
+class WeightNormConv2D(_NormConv2D):
     """A convolution whose kernels have trained norms: gain * v / |v| for each filter.
 
     Initial weights and biases are uniform in +-1 / sqrt(fan-in), as in PyTorch.
@@ -29,35 +59,21 @@ class WeightNormConv2D(layers.Conv2D):
         **kwargs: arguments of `keras.layers.Conv2D`.
     """
 
-    def __init__(self, filters: int, kernel_size: tuple[int, int], fan_in: int, **kwargs) -> None:
-        super().__init__(filters, kernel_size, **pytorch_start(fan_in), **kwargs)
-        self.fan_in = fan_in
-
     def build(self, input_shape) -> None:
         """Creates the kernel, the bias and the gains, which start as the norms of the kernel."""
         super().build(input_shape)
         self.gain = self.add_weight(
-            shape=(self.filters,), initializer=lambda *_, **__: _norm(self.kernel), name="gain"
+            shape=(self.filters,), initializer=lambda *_, **__: norms(self.kernel), name="gain"
         )
 
     def convolution_op(self, inputs, kernel):
         """Convolves with the normalized kernel."""
-        scale = ops.cast(ops.cast(self.gain, "float32") / _norm(kernel), kernel.dtype)
+        scale = ops.cast(ops.cast(self.gain, "float32") / norms(kernel), kernel.dtype)
         return super().convolution_op(inputs, kernel * scale)
-
-    def get_config(self) -> dict:
-        """Returns the constructor arguments."""
-        return _config(super().get_config(), self.fan_in)
-
-
-def _norm(kernel):
-    """Returns the norm of each filter of a kernel (height, width, c, filters), (filters,)."""
-    kernel = ops.cast(kernel, "float32")
-    return ops.sqrt(ops.sum(ops.square(kernel), axis=(0, 1, 2)))
 
 
 @keras.saving.register_keras_serializable("wideband")
-class SpectralNormConv2D(layers.Conv2D):
+class SpectralNormConv2D(_NormConv2D):
     """A convolution whose kernel, as a matrix with one row for each filter, has a norm of 1.
 
     The norm is the largest singular value. Each call in training takes one step of a power
@@ -72,10 +88,6 @@ class SpectralNormConv2D(layers.Conv2D):
         fan_in: inputs of one output value, for the initial weights.
         **kwargs: arguments of `keras.layers.Conv2D`.
     """
-
-    def __init__(self, filters: int, kernel_size: tuple[int, int], fan_in: int, **kwargs) -> None:
-        super().__init__(filters, kernel_size, **pytorch_start(fan_in), **kwargs)
-        self.fan_in = fan_in
 
     def build(self, input_shape) -> None:
         """Creates the kernel, the bias and the vector of the power iteration."""
@@ -100,20 +112,10 @@ class SpectralNormConv2D(layers.Conv2D):
         kernel = ops.cast(self.kernel / norm, self.compute_dtype)
         return ops.add(self.convolution_op(inputs, kernel), self.bias)
 
-    def get_config(self) -> dict:
-        """Returns the constructor arguments."""
-        return _config(super().get_config(), self.fan_in)
-
 
 def _unit(vector):
     """Returns a vector of the same direction and length 1."""
     return vector / ops.maximum(ops.sqrt(ops.sum(ops.square(vector))), LEAST_NORM)
-
-
-def _config(config: dict, fan_in: int) -> dict:
-    """Returns the configuration of a convolution whose initial weights follow from `fan_in`."""
-    own = ("kernel_initializer", "bias_initializer")
-    return {**{key: value for key, value in config.items() if key not in own}, "fan_in": fan_in}
 
 
 @keras.saving.register_keras_serializable("wideband")

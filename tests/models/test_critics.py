@@ -179,6 +179,18 @@ def test_a_critic_is_rebuilt_from_its_configuration(critic, noise):
         np.testing.assert_array_equal(a[-1], b[-1])
 
 
+def test_weights_files_have_all_weights(tmp_path):
+    for kind in (critic_layers.WeightNormConv2D, critic_layers.SpectralNormConv2D):
+        saved, loaded = (
+            keras.Sequential([keras.Input((9, 9, 2)), kind(4, (3, 3), 18)]) for _ in "ab"
+        )
+        saved.save_weights(tmp_path / "critic.weights.h5")
+        loaded.load_weights(tmp_path / "critic.weights.h5")
+        assert len(saved.weights) == 3
+        for a, b in zip(saved.weights, loaded.weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_mistakes_are_named():
     with pytest.raises(UserError, match="unknown critic 'mpd'; choose one of multi_period"):
         critics.build("mpd", (N, 1))
