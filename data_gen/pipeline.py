@@ -83,7 +83,7 @@ def patches(
         high = tf.signal.frame(high, patch, stride)
         if augmentation.peak_db is not None:
             low, high = (scale_peaks(side, augmentation.peak_db) for side in (low, high))
-        return low[..., tf.newaxis], high[..., tf.newaxis]
+        return tf.expand_dims(low, -1), tf.expand_dims(high, -1)
 
     @shards.without_autograph
     def amplify(pair: Pair, draw: tf.Tensor) -> Pair:

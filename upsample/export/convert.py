@@ -23,8 +23,8 @@ def convert(
 ) -> bytes:
     """Converts a network to a TFLite model that maps one float32 window per call.
 
-    The signature names the input as the network does ("interpolated", "low" or "high") and the output
-    "restored". States keep the names of the step's inputs, on both sides.
+    The signature names the input as the network does ("interpolated", "low" or "high") and the
+    output "restored". States keep the names of the step's inputs, on both sides.
 
     Args:
         model: a network of `wideband.models`, or the step of one; it is not changed.
