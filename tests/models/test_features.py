@@ -22,7 +22,7 @@ FILTERS = {
     "vocos24": (
         (1, 1, [0.8541125]),
         (96, 7, [0.1269727, 0.4008948, 0.6748168, 0.9487389, 0.7836377, 0.5174644]),
-        (482, 31, [0.0149743, 0.0821122, 0.1492501, 0.216388, 0.2835259, 0.3506638]),
+        (482, 30, [0.0149743, 0.0821122, 0.1492501, 0.216388, 0.2835259, 0.3506638]),
         503.8286,
     ),
     "nyquist": (
@@ -63,7 +63,8 @@ def test_filters_are_those_of_librosa(mel):
     bands = len(filters)
     assert filters.shape == (features.MELS[mel].bands, 513)
     for band, (first, count, values) in zip((0, bands // 2, bands - 1), stored, strict=True):
-        bins = np.flatnonzero(filters[band])
+        # Rounding may leave a little at the end of a filter.
+        bins = np.flatnonzero(filters[band] > 1e-12)
         np.testing.assert_array_equal(bins, np.arange(first, first + count))
         found = filters[band, bins[: len(values)]]
         np.testing.assert_allclose(found, values, rtol=0, atol=1e-7)

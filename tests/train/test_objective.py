@@ -107,6 +107,8 @@ def test_a_step_of_regression_is_the_step_of_plain_keras(batch):
     plain.compile(keras.optimizers.Adam(1e-2), LOSSES["patch_rmse"].function)
     for _ in range(3):
         objective.start_epoch()
+        # Older versions of Keras go on with the running means of the last batch.
+        plain.reset_metrics()
         log = objective.train_on_batch(batch, return_dict=True)
         assert log["loss"] == plain.train_on_batch(*batch, return_dict=True)["loss"]
     for a, b in zip(ours.get_weights(), plain.get_weights(), strict=True):
