@@ -9,6 +9,7 @@ from wideband.command import UserError
 from wideband.models import griffin_lim
 from wideband.models.features import MELS, filterbank, log_mel, magnitudes
 from wideband.models.griffin_lim import GriffinLim, InverseMel
+from wideband.models.resynthesis import lengths
 
 FFT, HOP = 64, 16
 # griffinlim of librosa 0.11 with 8 iterations for the chirp below, by momentum: samples 10, 40, 64,
@@ -105,6 +106,8 @@ def test_phases_depend_on_the_seed_alone(chirp):
 
 def test_windows_get_the_phases_of_the_whole_wave():
     """What is further away than the reach has no effect, and the phases repeat."""
+    for each in MELS.values():
+        assert lengths(each, 0)[0] % (griffin_lim.PERIOD * each.hop) == 0
     mel = MELS["nyquist"]
     iterations = 2
     frames = griffin_lim.reach(mel, iterations) // mel.hop
