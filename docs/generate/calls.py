@@ -121,6 +121,6 @@ def residual(call: Call) -> list[Call]:
             chain.append(each)
             (each,) = each.inputs
         # A block has at least one layer with weights.
-        if each is skipped and any(one.name in ("Conv1D", "Dense") for one in chain):
+        if each is skipped and any(one.name in ("Conv1D", "Conv2D", "Dense") for one in chain):
             return chain
     return []

@@ -59,7 +59,7 @@ def svg(rows: list[list[Box]], title: str) -> str:
         for each in one.box.inputs
     ]
     folds = _folds(placed)
-    width += 24 if folds else 0
+    width += 14 + 10 * len(f"{_count(placed)}") if folds else 0
     shapes = "".join(_rectangle(each) for each in placed.values())
     # As wide as the page, but neither larger than drawn nor too small to read.
     style = f"width: 100%; max-width: {width:.0f}px; min-width: {min(width, SMALLEST):.0f}px"
@@ -264,10 +264,16 @@ def _folds(placed: dict[int, _Placed]) -> str:
     repeated = [each for each in placed.values() if each.box.repeats > 1]
     if not repeated:
         return ""
+    count = _count(placed)
     top, bottom = min(each.y for each in repeated), max(each.bottom for each in repeated)
     x = max(each.right for each in repeated) + 6
     path = f"M{x:.1f} {top:.1f}h8V{bottom:.1f}h-8"
     return (
         f'<path class="bracket" d="{path}"/><text class="count" x="{x + 14:.1f}" '
-        f'y="{(top + bottom) / 2 + 5:.1f}">{TIMES} {repeated[0].box.repeats}</text>'
+        f'y="{(top + bottom) / 2 + 5:.1f}">{TIMES} {count}</text>'
     )
+
+
+def _count(placed: dict[int, _Placed]) -> int:
+    """Returns how often rows repeat."""
+    return max(each.box.repeats for each in placed.values())

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 import keras
 from calls import Call, grouped, is_arithmetic, residual, trace, unique
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+
 # What joins the box before it, with its text; "" disappears.
 MINOR = {
     "Dropout": "dropout {rate:g}",
@@ -23,6 +25,7 @@ MINOR = {
     "GaussianNoise": "noise in training",
     "LeakyReLU": "leaky ReLU",
     "ReLU": "ReLU",
+    "PReLU": "PReLU",
     "Activation": "{activation.__name__}",
     "BatchNormalization": "batch norm",
     "LayerNormalization": "layer norm",
@@ -35,6 +38,8 @@ MINOR = {
 }
 KINDS = {
     "Conv1D": "convolution",
+    "Conv2D": "convolution",
+    "Conv1DTranspose": "convolution",
     "DepthwiseConv1D": "convolution",
     "FixedConv": "transform",
     "Dense": "dense",
@@ -43,6 +48,9 @@ KINDS = {
     "STFT": "transform",
     "InverseSTFT": "transform",
     "Magnitude": "transform",
+    "LogMel": "transform",
+    "InverseMel": "transform",
+    "GriffinLim": "transform",
     "Replicator": "transform",
     "Add": "join",
     "Multiply": "join",
@@ -51,9 +59,18 @@ KINDS = {
 }
 # Joins that are drawn small.
 SIGNS = {"Add": "add", "Multiply": "multiply", "Concatenate": "concatenate"}
-WORDS = {"FixedConv": "fixed convolution", "GetItem": "slice", "Rsqrt": "1 / sqrt"}
-
-TIMES = "\N{MULTIPLICATION SIGN}"
+WORDS = {
+    "FixedConv": "fixed convolution",
+    "GetItem": "slice",
+    "GriffinLim": "Griffin-Lim",
+    "Rsqrt": "1 / sqrt",
+}
+CONVOLUTIONS = {
+    "Conv1D": f"convolution {{filters}} {TIMES}",
+    "Conv2D": f"convolution {{filters}} {TIMES}",
+    "Conv1DTranspose": f"transposed convolution {{filters}} {TIMES}",
+    "DepthwiseConv1D": "depthwise convolution",
+}
 
 # Operations that only keep zeros apart.
 GUARDS = ("Equal", "Where", "Maximum")
@@ -158,14 +175,10 @@ def _text(call: Call) -> str:
     op = call.op
     if call.name in MINOR:
         return MINOR[call.name].format(**{k: getattr(op, k, None) for k in dir(op)})
-    if call.name in ("Conv1D", "DepthwiseConv1D"):
+    if call.name in CONVOLUTIONS:
         stride, dilation = op.strides[0], op.dilation_rate[0]
-        text = (
-            f"convolution {op.filters} {TIMES}"
-            if call.name == "Conv1D"
-            else "depthwise convolution"
-        )
-        text += f" {op.kernel_size[0]}"
+        text = CONVOLUTIONS[call.name].format(filters=getattr(op, "filters", None))
+        text += " " + f" {TIMES} ".join(map(str, op.kernel_size))
         text += f", stride {stride}" * (stride > 1) + f", dilation {dilation}" * (dilation > 1)
     elif call.name == "Dense":
         text = f"dense {op.units}"

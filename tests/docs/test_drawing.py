@@ -16,7 +16,7 @@ from wideband import models
 
 # Wider than the usual fonts of browsers.
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-FONT_PX = 11  # of docs/site.css
+FONT_PX, COUNT_PX = 11, 16  # of docs/site.css
 
 
 def boxes(name):
@@ -55,6 +55,10 @@ def test_texts_are_inside_their_boxes(name):
     for each in root.iter():
         if each.tag == "rect":
             right = float(each.get("x")) + float(each.get("width"))
+        elif each.get("class") == "count":
+            font = ImageFont.truetype(str(FONTS / "DejaVuSans-Bold.ttf"), COUNT_PX)
+            _, _, width, _ = map(float, root[0].get("viewBox").split())
+            assert float(each.get("x")) + font.getlength(each.text) <= width
         elif each.tag == "text" and each.get("class") in (None, "title"):
             font = fonts["-Bold" if each.get("class") else ""]
             assert float(each.get("x")) + font.getlength(each.text) <= right - 3, each.text
@@ -97,6 +101,19 @@ def test_equal_residual_blocks_in_a_row_are_one_box_with_their_dilations():
     (block,) = [box for box in drawn if box.kind == "block"]
     assert block.lines[0] == "8 residual blocks"
     assert block.lines[-1] == "dilations 1, 2, 4, 8, 1, 2, 4, 8"
+
+
+def test_convolutions_of_spectrograms_and_transposed_ones_are_described():
+    drawn = {box.lines[0]: box for box in boxes("melgan")}
+    stem = drawn[f"stem: convolution 64 {graph.TIMES} 9 {graph.TIMES} 9"]
+    assert stem.kind == "convolution" and stem.lines[1] == "PReLU"
+    assert stem.shapes == [(32, 80, 64)]
+    assert drawn["16 residual blocks"].lines[1] == (
+        f"convolution 64 {graph.TIMES} 3 {graph.TIMES} 3, batch norm, PReLU"
+    )
+    drawn = {box.lines[0]: box for box in boxes("hifigan")}
+    text = f"transposed convolution 256 {graph.TIMES} 16, stride 8"
+    assert drawn[text].kind == "convolution"
 
 
 def test_a_box_does_not_depend_on_itself():
