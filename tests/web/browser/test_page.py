@@ -200,11 +200,12 @@ def test_the_pictures_of_the_docs_show_the_whole_page(browser, server, clip, tmp
     monkeypatch.syspath_prepend(ROOT / "docs" / "generate")
     import screenshots
 
+    name, (width, height) = list(screenshots.WINDOWS.items())[-1]
+    monkeypatch.setattr(screenshots, "WINDOWS", {name: (width, height)})
     screenshots.take(browser, server.address, clip, tmp_path)
-    for name, (width, height) in screenshots.WINDOWS.items():
-        with Image.open(tmp_path / name) as picture, Image.open(ROOT / "docs" / name) as current:
-            assert picture.width == current.width == width
-            assert picture.height > height and current.height > height
+    for folder in (tmp_path, ROOT / "docs"):
+        with Image.open(folder / name) as picture:
+            assert picture.width == width and picture.height > height
 
 
 def test_a_microphone_is_recorded(static):
