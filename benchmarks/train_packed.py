@@ -2,7 +2,7 @@
 
     python benchmarks/train_packed.py --manifest=speech/manifest.csv --pack=speech.npz
     KERAS_BACKEND=jax python benchmarks/train_packed.py --recipe=speech --pack=speech.npz \
-        --minutes=8 --precision=mixed_bfloat16 --run=runs/speech
+        --set=precision=mixed_bfloat16 --minutes=8 --run=runs/speech
 
 The first command packs the training split of a corpus. The second one needs neither TensorFlow nor
 the corpus; the learning rate falls with the time that is left. The run folder can be restored with,
@@ -16,14 +16,15 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wideband.command import UserError
 from wideband.command.files import write_csv
 from wideband.command.run import Command, Flags, machine
-from wideband.data_gen.corpora import search
 from wideband.models.record import HISTORY, Record, Timings
-from wideband.train import overrides, recipes
-from wideband.train.recipe import PRECISIONS, Recipe
+
+if TYPE_CHECKING:
+    from wideband.train.recipe import Recipe
 
 # The share of the time in which the learning rate rises.
 WARMUP = 0.02
@@ -43,7 +44,6 @@ def define_flags(flags: Flags) -> None:
     flags.strings("set", [], "Overrides of the recipe, as of wideband-train.")
     flags.string("initial_weights", None, "Run folder to start from.")
     flags.number("minutes", 8.0, "When the training ends.", lower_bound=0)
-    flags.choice("precision", "float32", PRECISIONS, "Keras dtype policy.")
     flags.string("run", None, "The run folder to write.")
     flags.integer("processes", os.cpu_count() or 1, "Processes for the data.", lower_bound=1)
 
@@ -52,6 +52,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     """Packs a corpus, or trains."""
     if flags.manifest:
         import packed
+        from wideband.data_gen.corpora import search
 
         found = search("manifest", Path(flags.manifest)).recordings
         paths = [Path(each.path) for each in found if each.split == "train"]
@@ -59,13 +60,15 @@ def main(flags: Flags, arguments: list[str]) -> None:
             share = paths[number :: len(flags.pack)]
             packed.pack(share, Path(output), 16000, flags.level, flags.processes)
         return
+    from wideband.train import overrides, recipes
+
     recipe = overrides.override(recipes.get(flags.recipe), overrides.parse_overrides(flags.set))
     if not recipe.any_band or not flags.run:
         raise UserError(f"recipe {recipe.name} must be for any band, and --run must be set")
-    _train(replace(recipe, precision=flags.precision), flags)
+    _train(recipe, flags)
 
 
-def _train(recipe: Recipe, flags: Flags) -> None:
+def _train(recipe: "Recipe", flags: Flags) -> None:
     import keras
     import packed
     from wideband import models
@@ -117,7 +120,7 @@ def _fall(share: float) -> float:
     return rise * (1 + math.cos(math.pi * share)) / 2
 
 
-def _objectives(recipe: Recipe, network):
+def _objectives(recipe: "Recipe", network):
     import keras
     from wideband.train import optimizers
     from wideband.train.methods import adversarial, regression
@@ -136,7 +139,7 @@ def _objectives(recipe: Recipe, network):
     return objectives
 
 
-def _save(recipe: Recipe, flags: Flags, network, objectives, rows, timings: Timings) -> None:
+def _save(recipe: "Recipe", flags: Flags, network, objectives, rows, timings: Timings) -> None:
     from wideband.train import steps
 
     folder = Path(flags.run)

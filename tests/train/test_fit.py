@@ -72,12 +72,12 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(finished, data
     from wideband.data_gen.dataset import Dataset
 
     upsampler = load(finished)
-    loss = weighted({"patch_rmse": 1.0, "mse": 0.5}, lambda wave: {"wave": wave})
+    loss = weighted({"patch_rmse": 1.0, "mse": 0.5})
     losses = []
     for example in Dataset(data).examples("valid"):
         estimate, _ = upsampler.upsample(example.low, 4000, keep_low_band=False)
         patches = [wave.reshape(-1, 256, 1) for wave in (example.high, estimate)]
-        losses.append(np.mean(loss(*patches)))
+        losses.append(np.mean(loss(*({"wave": wave} for wave in patches))))
     best = min(float(row["val_loss"]) for row in history(finished))
     assert np.mean(losses) == pytest.approx(best, rel=1e-4)
 
