@@ -121,18 +121,9 @@ def _fall(share: float) -> float:
 
 
 def _objectives(recipe: "Recipe", network):
-    import keras
-    from wideband.train import optimizers
-    from wideband.train.methods import adversarial, regression
+    from wideband.train import methods, optimizers
 
-    low = keras.Input((recipe.patch, 1), name="low")
-    high = keras.Input((recipe.patch, 1), name="high")
-    if recipe.critics:
-        objectives = adversarial.objectives(
-            network, recipe.losses, recipe.critics, recipe.adversarial, low, high
-        )
-    else:
-        objectives = regression.objectives(network, recipe.losses, low, high)
+    objectives = methods.objectives(recipe, network)
     settings = replace(recipe.optimizer, schedule="constant")
     for objective in objectives:
         objective.compile(optimizers.build(settings, 1, 1, objective.groups))

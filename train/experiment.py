@@ -227,20 +227,10 @@ class Experiment:
             ) from error
 
     def _objectives(self, network: "Network", steps: int) -> "list[Objective]":
-        import keras
-
-        from . import optimizers
-        from .methods import adversarial, regression
+        from . import methods, optimizers
 
         recipe = self.recipe
-        low = keras.Input((recipe.patch // network.factor, 1), name="low")
-        high = keras.Input((recipe.patch, 1), name="high")
-        if recipe.critics:
-            objectives = adversarial.objectives(
-                network, recipe.losses, recipe.critics, recipe.adversarial, low, high
-            )
-        else:
-            objectives = regression.objectives(network, recipe.losses, low, high)
+        objectives = methods.objectives(recipe, network)
         for objective in objectives:
             optimizer = optimizers.build(recipe.optimizer, steps, recipe.epochs, objective.groups)
             objective.compile(optimizer, jit_compile=recipe.xla)
