@@ -21,6 +21,7 @@ DOCS = Path(__file__).parents[1]
 WINDOWS = {"try_desktop.png": (900, 900), "try_phone.png": (390, 844)}
 SENTENCES = "The shy thief washed six fuzzy socks. Fresh fish for the chef, she suggested."
 RATE = 8000  # Hz
+MILLISECONDS = 600_000  # until a step of the page counts as failed
 COLOURS = 128
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -45,13 +46,14 @@ def take(browser: Browser, address: str, recording: Path, folder: Path) -> None:
     for name, (width, height) in WINDOWS.items():
         with browser.new_context(viewport={"width": width, "height": height}) as context:
             page = context.new_page()
+            page.set_default_timeout(MILLISECONDS)
             page.goto(address)
             page.wait_for_selector("#input:not([hidden])")
             page.set_input_files("#file", recording)
             # The second time, the network is loaded already, and the speed is that of restoring.
             for _ in range(2):
                 page.click("#restore")
-                page.wait_for_selector("#result:not(:empty)", timeout=120_000)
+                page.wait_for_selector("#result:not(:empty)")
             page.evaluate("""() => {
                 const position = document.getElementById("position");
                 position.value = position.max / 2;

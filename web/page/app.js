@@ -150,6 +150,8 @@ async function restore() {
   showProgress({stage: "loading"});
   try {
     const found = await engine.restore(source, network, {force, progress: showProgress, signal});
+    // The whole answer may have been here before the user cancelled.
+    signal.throwIfAborted();
     if (source !== recording) return;
     restored = found;
     const [seconds, took] = [player.seconds, (performance.now() - begun) / 1000];

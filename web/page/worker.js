@@ -38,7 +38,7 @@ const tasks = {
       loaded = {name: null, network: null};
       loaded = {name, network: await Network.load(bytes ?? (await download(url)))};
     }
-    let shown = 0;
+    let shown = -Infinity;
     const progress = (share) => {
       if (performance.now() - shown < 100) return;
       shown = performance.now();

@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+from contextlib import contextmanager
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +14,8 @@ from wideband.command import UserError
 from wideband.web.build import build
 
 ROOT = Path(__file__).parents[3]
+# Until a test gives up; machines that build something else at the same time are slow.
+MILLISECONDS = 600_000
 # By preference; Playwright's own download of a browser is not needed.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER_OPTIONS = [
@@ -73,9 +76,26 @@ def browser():
     """A headless browser."""
     path = find_browser()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_OPTIONS)
+        browser = playwright.chromium.launch(
+            executable_path=path, args=BROWSER_OPTIONS, timeout=MILLISECONDS
+        )
         yield browser
         browser.close()
+
+
+@contextmanager
+def window(browser):
+    """Opens a window, whose pages share nothing with those of another one."""
+    with browser.new_context() as context:
+        context.set_default_timeout(MILLISECONDS)
+        yield context
+
+
+@pytest.fixture
+def blank(browser):
+    """An empty page."""
+    with window(browser) as context:
+        yield context.new_page()
 
 
 class Page:
@@ -87,8 +107,6 @@ class Page:
         page.on("pageerror", lambda error: self.errors.append(error))
         page.on("dialog", lambda dialog: self.errors.append(dialog.message))
         page.on("request", lambda request: self.requests.append(request.url))
-        # Machines that build something else at the same time are slow.
-        page.set_default_timeout(60_000)
         page.goto(address)
         page.wait_for_selector("#input:not([hidden])")
 
@@ -129,7 +147,7 @@ class Page:
 @pytest.fixture
 def new_page(browser, server):
     """A new page of wideband-demo, for tests that change more than the recording."""
-    with browser.new_context() as context:
+    with window(browser) as context:
         page = Page(context.new_page(), server.address)
         yield page
         page.check()
@@ -142,7 +160,7 @@ def alone(request, browser):
         address = request.getfixturevalue("static_page")
     else:
         address = request.getfixturevalue("server").address
-    with browser.new_context() as context:
+    with window(browser) as context:
         page = Page(context.new_page(), address)
         yield page
         page.check()
@@ -151,7 +169,7 @@ def alone(request, browser):
 @pytest.fixture(scope="session")
 def pages(browser):
     """Returns a function that opens a page once; a new recording replaces all that is on it."""
-    with browser.new_context() as context:
+    with window(browser) as context:
         yield cache(lambda address: Page(context.new_page(), address))
 
 

@@ -106,10 +106,8 @@ def test_a_part_that_cannot_be_loaded_is_reported_and_tried_again(
     assert page.restore(shipped["streaming"]).startswith("Restored with ")
 
 
-def test_a_page_that_cannot_start_says_what_to_do(browser):
+def test_a_page_that_cannot_start_says_what_to_do(blank):
     """Browsers load no scripts of a page that is opened as a file."""
-    page = browser.new_page()
-    page.goto((PAGE / "index.html").as_uri())
-    assert "open the page from a web server, not as a file" in page.inner_text("body")
-    assert page.is_hidden("#file")
-    page.close()
+    blank.goto((PAGE / "index.html").as_uri())
+    assert "open the page from a web server, not as a file" in blank.inner_text("body")
+    assert blank.is_hidden("#file")
