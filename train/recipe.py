@@ -154,40 +154,62 @@ class Adversarial:
 class Recipe:
     """Everything that decides how a network is trained.
 
+    Args:
+        name: of the recipe.
+        source: paper and section, or how the values were chosen.
+        model: one of `models.names()`.
+        arguments: of the network's constructor. A network that takes a ratio or a patch gets those
+            of the recipe, unless they are here.
+        sample_rate: the high rate in Hz.
+        ratio: the high rate over the low rate.
+        protocol: a key of `data_gen.degrade.PROTOCOLS`.
+        patch: samples of a training example at the high rate.
+        stride: samples from one patch to the next.
+        batch: patches of a step.
+        augmentation: changes of the training data.
+        losses: name -> weight in the sum of losses; the names are keys of `SHORTEST_PATCHES`.
+        critics: name -> weight of the critic's opinion and features, and of its own loss; the names
+            are keys of `CRITICS`. Without critics, the losses are minimized alone.
+        adversarial: settings of a training with critics.
+        optimizer: settings of Adam.
+        epochs: of the training.
+        steps_per_epoch: None takes every patch once.
+        select: what decides which epoch is the best: "loss", or a metric of `evaluate.metrics`.
+        patience: epochs without a better loss or SNR before the training stops; None never stops.
+        validation_seconds: of recordings, taken evenly from the valid split.
+        starts_from: the recipe whose run provides the initial weights.
+        precision: "float32", "mixed_float16" for GPUs, or "mixed_bfloat16" for TPUs and newer CPUs.
+        xla: compiles with XLA. On CPUs, it slows down one-dimensional convolutions.
+        seed: of weights, shuffling, augmentation and dropout.
+
     Raises:
         UserError: a value is out of range, or two values contradict each other.
     """
 
     name: str
-    source: str  # paper and section, or how the values were chosen
-    model: str  # one of models.names()
-    # Arguments of the network's constructor. A network that takes a ratio or a patch gets those of
-    # the recipe, unless this dict has them.
+    source: str
+    model: str
     arguments: dict[str, Any] = field(default_factory=dict)
-    sample_rate: int = 16000  # the high rate in Hz
-    ratio: Ratio = 4  # the high rate over the low rate
-    protocol: str = "decimate_spline"  # a key of data_gen.degrade.PROTOCOLS
-    patch: int = 8192  # samples at the high rate
-    stride: int = 4096  # samples from one patch to the next
-    batch: int = 64  # patches
+    sample_rate: int = 16000
+    ratio: Ratio = 4
+    protocol: str = "decimate_spline"
+    patch: int = 8192
+    stride: int = 4096
+    batch: int = 64
     augmentation: Augmentation = field(default_factory=Augmentation)
-    # name -> weight in the sum of losses; the names are keys of SHORTEST_PATCHES
     losses: dict[str, float] = field(default_factory=lambda: {"patch_rmse": 1.0})
-    # name -> weight of the critic's opinion and features, and of its own loss; the names are keys
-    # of CRITICS. Without critics, the losses are minimized alone.
     critics: dict[str, float] = field(default_factory=dict)
     adversarial: Adversarial = field(default_factory=Adversarial)
     optimizer: Adam = field(default_factory=Adam)
     epochs: int = 100
-    steps_per_epoch: int | None = None  # None: every patch once
-    # What decides which epoch is the best: "loss", or a metric of evaluate.metrics.
+    steps_per_epoch: int | None = None
     select: str = "loss"
-    patience: int | None = None  # epochs without a better loss or SNR before the training stops
-    validation_seconds: float = 600.0  # of recordings, taken evenly from the valid split
-    starts_from: str | None = None  # the recipe whose run provides the initial weights
-    precision: str = "float32"  # or mixed_float16 (GPU), mixed_bfloat16 (TPU, newer CPU)
-    xla: bool = False  # on CPUs, XLA slows down one-dimensional convolutions
-    seed: int = 0  # of weights, shuffling, augmentation and dropout
+    patience: int | None = None
+    validation_seconds: float = 600.0
+    starts_from: str | None = None
+    precision: str = "float32"
+    xla: bool = False
+    seed: int = 0
 
     def __post_init__(self) -> None:
         lookup(dict.fromkeys(models.names()), self.model, "model")

@@ -1,6 +1,7 @@
 """Tables of the pages, and the table in the README."""
 
 import csv
+import dataclasses
 import re
 from pathlib import Path
 
@@ -9,11 +10,22 @@ import pytest
 import readme
 from markup import markdown
 from wideband import models
+from wideband.data_gen.augment import Augmentation
 from wideband.evaluate.metrics import METRICS
 from wideband.models import pretrained
 from wideband.models.record import Record
+from wideband.train.recipe import Adam, Adversarial, Recipe
 
 DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_api_page_describes_every_field_of_a_recipe():
+    """These are what --set takes."""
+    assert "::: wideband.train.recipe.Recipe\n" in (DOCS / "api.md").read_text(encoding="utf-8")
+    for part in (Recipe, Adam, Adversarial, Augmentation):
+        described = re.findall(r"^        (\w+): ", part.__doc__, re.M)
+        names = [each.name for each in dataclasses.fields(part)]
+        assert [name for name in described if name != "UserError"] == names
 
 
 def test_every_network_has_a_page_that_describes_it():
