@@ -31,6 +31,12 @@ def define_flags(flags: Flags) -> None:
         "Default: the shipped networks for speech.",
     )
     flags.string(
+        "vocoder",
+        None,
+        "What makes the waves instead of the vocoder with which a run of `melgan` was trained: "
+        "`griffin_lim`, the run folder of a vocoder, or a shipped one.",
+    )
+    flags.string(
         "output",
         None,
         "The file to write, the folder if there are several inputs, or - for raw samples on the "
@@ -61,6 +67,13 @@ def define_flags(flags: Flags) -> None:
     )
     flags.integer(
         "workers", 2, "How many recordings to restore at once.", lower_bound=1, upper_bound=64
+    )
+    flags.integer(
+        "limit",
+        None,
+        "Restore only the first recordings, this many; those of a folder are in the order of their "
+        "names.",
+        lower_bound=1,
     )
     flags.boolean("skip_existing", False, "Skip recordings whose output exists.")
     flags.integer(
@@ -93,6 +106,11 @@ def main(flags: Flags, arguments: list[str]) -> None:
         raise UserError("name at least one recording or folder; see wideband-upsample --help")
     from . import files
 
+    if flags.vocoder is not None and not flags.model:
+        raise UserError(
+            f"--vocoder={flags.vocoder}: the shipped networks for speech have no vocoder; name a "
+            "run of melgan with --model"
+        )
     settings = Settings(flags.keep_low_band, flags.peak, flags.subtype, flags.force)
     if files.STANDARD in (*arguments, flags.output):
         _check_raw(flags, arguments)
@@ -103,7 +121,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
         raise UserError("--input_rate is for raw samples; files have their rate in the header")
     suffix = f".{flags.format}" if flags.format else None
     output = Path(flags.output) if flags.output else files.default_output(arguments, suffix)
-    work = files.pair_inputs(arguments, output, suffix)
+    work = files.pair_inputs(arguments, output, suffix, flags.limit)
     if settings.peak == "float":
         files.check_subtype("--peak=float", "FLOAT", work.pairs)
     elif settings.subtype is not None:
@@ -137,7 +155,7 @@ def _restore_raw(flags: Flags, settings: Settings) -> None:
     from .picking import candidates
     from .raw import restore_raw
 
-    models = candidates(flags.model or [], flags.sample_rate, flags.ratio)
+    models = candidates(flags.model or [], flags.sample_rate, flags.ratio, flags.vocoder)
     source = sys.stdin.buffer
     assert isinstance(source, BufferedReader)
     message = restore_raw(
@@ -158,7 +176,7 @@ def _restore_files(flags: Flags, settings: Settings, work: "Work", output: Path)
     from .picking import candidates
     from .pipes import spooled
 
-    models = candidates(flags.model or [], flags.sample_rate, flags.ratio)
+    models = candidates(flags.model or [], flags.sample_rate, flags.ratio, flags.vocoder)
     pairs, left_out = work
     if flags.skip_existing:
         count = len(pairs)

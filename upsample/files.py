@@ -25,7 +25,9 @@ class Work(NamedTuple):
     left_out: dict[Path, str]  # what cannot be restored -> reason, with what to do
 
 
-def pair_inputs(inputs: Sequence[str], output: Path, suffix: str | None = None) -> Work:
+def pair_inputs(
+    inputs: Sequence[str], output: Path, suffix: str | None = None, limit: int | None = None
+) -> Work:
     """Pairs each recording with its output file.
 
     Args:
@@ -35,6 +37,7 @@ def pair_inputs(inputs: Sequence[str], output: Path, suffix: str | None = None) 
             of an earlier call, and are ignored.
         suffix: suffix of the files in that folder; by default that of the recording, or .wav if
             that would lose quality.
+        limit: the number of recordings to take, those of a folder sorted; by default all.
 
     Raises:
         UserError: there is no recording, two recordings would become one file, a recording would
@@ -47,6 +50,7 @@ def pair_inputs(inputs: Sequence[str], output: Path, suffix: str | None = None) 
         work.left_out.update(left_out)
         for source, name in recordings:
             work.pairs.append((source, _target(output / name, suffix)))
+    work = Work(work.pairs[:limit], work.left_out)
     if not work.pairs:
         path, reason = next(iter(work.left_out.items()))
         more = len(work.left_out) - 1

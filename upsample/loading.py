@@ -7,6 +7,7 @@ from ..audio import interpolate, quotient
 from ..command import UserError
 from ..command.paths import exists
 from ..models import pretrained
+from ..models import vocoder as vocoders
 from ..models.record import RECORD, Record
 from .baselines import Interpolation
 from .settings import RATIO, SAMPLE_RATE
@@ -43,16 +44,13 @@ def load(
         >>> restored, sample_rate = load("speech-4x").upsample(wave, 4000)
     """
     name = str(model)
-    if vocoder is not None and (is_interpolation(name) or _find_tflite(name)):
-        raise UserError(
-            f"--vocoder={vocoder}: {name} is no run folder, whose vocoder could be replaced; leave "
-            "the flag out"
-        )
+    if vocoder is not None:
+        return _load_with_vocoder(name, str(vocoder))
     if is_interpolation(name):
         return Upsampler(Interpolation(name), sample_rate, quotient(ratio), name)
     file = _find_tflite(name)
     if file is None:
-        return _load_weights(name, vocoder)
+        return _load_weights(name)
     network = TFLiteNetwork(file)
     metadata = network.metadata
     return Upsampler(
@@ -163,7 +161,21 @@ def _find_tflite(name: str) -> Path | None:
     return path
 
 
-def _load_weights(run: str, vocoder: str | Path | None) -> Upsampler:
+def _load_with_vocoder(name: str, vocoder: str) -> Upsampler:
+    """Loads the Keras weights of a run or a shipped network, with another vocoder."""
+    file = None if is_interpolation(name) or _is_shipped(name) else _find_tflite(name)
+    if file is not None or is_interpolation(name):
+        raise UserError(
+            f"--vocoder={vocoder}: {name} is no run folder, whose vocoder could be replaced; leave "
+            "the flag out"
+        )
+    find_run(name)
+    # Refuses an unknown vocoder before TensorFlow is imported.
+    vocoders.checksum(vocoder)
+    return _load_weights(name, vocoder)
+
+
+def _load_weights(run: str, vocoder: str | None = None) -> Upsampler:
     folder, weights = find_run(run)
     record = Record.read(folder)
     from ..command.run import quiet_tensorflow
@@ -185,7 +197,7 @@ def _load_weights(run: str, vocoder: str | Path | None) -> Upsampler:
                 f"--vocoder={vocoder}: {run} has the network {record.model}, which has no vocoder; "
                 "leave the flag out"
             )
-        arguments = {**arguments, "vocoder": str(vocoder)}
+        arguments = {**arguments, "vocoder": vocoder}
     network = models.build(record.model, **arguments)
     if vocoder is None and dict(network.parts) != record.parts:
         raise UserError(
@@ -197,4 +209,5 @@ def _load_weights(run: str, vocoder: str | Path | None) -> Upsampler:
     # The weights of its parts are not in the file.
     weights_files.load(network.networks()["network"], weights, "train the run again")
     interpolation = degrade.get(record.protocol).interpolation
-    return Upsampler(network, record.sample_rate, record.ratio, interpolation, name=run)
+    name = run if vocoder is None else f"{run} with {vocoder}"
+    return Upsampler(network, record.sample_rate, record.ratio, interpolation, name=name)

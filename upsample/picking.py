@@ -76,7 +76,10 @@ class Candidate:
 
 
 def candidates(
-    models: Sequence[str], sample_rate: int, ratio: str | float | Fraction
+    models: Sequence[str],
+    sample_rate: int,
+    ratio: str | float | Fraction,
+    vocoder: str | None = None,
 ) -> list[Candidate]:
     """Lists the models to pick from.
 
@@ -84,16 +87,17 @@ def candidates(
         models: names or paths as `load` takes them; if empty, `DEFAULTS`.
         sample_rate: the high rate in Hz of interpolations.
         ratio: the high rate over the low rate of interpolations, as `load` takes it.
+        vocoder: of all models, as `load` takes it.
 
     Raises:
-        UserError: one of the models cannot be loaded.
+        UserError: one of the models cannot be loaded, or does not take the vocoder.
     """
     if not models:
         return [_shipped(name) for name in DEFAULTS]
     for model in models:
         check(model)
     # Loaded at once, so that damaged files are found before anything is restored.
-    upsamplers = [load(model, sample_rate, ratio) for model in models]
+    upsamplers = [load(model, sample_rate, ratio, vocoder) for model in models]
     return [
         Candidate(
             each.name,

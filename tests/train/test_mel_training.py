@@ -146,11 +146,3 @@ def test_a_mel_of_another_rate_is_refused(mel_data):
     )
     with pytest.raises(UserError, match=message):
         Experiment(recipe, Dataset(mel_data)).build()
-
-
-def test_a_vocoder_is_named_for_runs_that_have_one_only(run):
-    with pytest.raises(UserError, match="has the network audiounet, which has no vocoder; leave"):
-        load(run, vocoder="griffin_lim")
-    for model in ("spline", "speech-2x"):
-        with pytest.raises(UserError, match=f"^--vocoder=griffin_lim: {model} is no run folder"):
-            load(model, vocoder="griffin_lim")

@@ -177,6 +177,16 @@ def test_loud_recordings_are_made_quieter_or_written_in_float(upsample, noisy_to
     np.testing.assert_allclose(clipped, np.clip(loud, -1, 1), rtol=0, atol=1e-4)
 
 
+def test_a_limit_takes_the_first_recordings(upsample, noisy_tone, tmp_path):
+    (tmp_path / "in").mkdir()
+    # Both c would become one file, but only the first two are restored.
+    for name in ("c.wav", "c.mp3", "b.wav", "a.flac"):
+        soundfile.write(tmp_path / "in" / name, noisy_tone(0.5, 8000), 8000)
+    arguments = ("--model=spline", f"--output={tmp_path / 'out'}", "--ratio=2", "--limit=2")
+    assert "2 of 2 restored" in upsample(tmp_path / "in", *arguments)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.flac", "b.wav"]
+
+
 def test_recordings_whose_output_exists_can_be_skipped(upsample, noisy_tone, tmp_path):
     for name in ("a.wav", "b.wav"):
         soundfile.write(tmp_path / name, noisy_tone(0.5, 4000), 4000)

@@ -1,0 +1,98 @@
+"""The mel-domain GAN as a model: its rates, and its vocoders."""
+
+import keras
+import numpy as np
+import pytest
+import soundfile
+from wideband import models
+from wideband.command import UserError
+from wideband.models import pretrained
+from wideband.models.record import Record
+from wideband.upsample import load
+from wideband.upsample.__main__ import command
+
+
+@pytest.fixture(scope="module")
+def make_mel_run(tmp_path_factory):
+    """Returns a function that makes the run folder of a small network with random weights."""
+
+    def make_mel_run(model, ratio, **arguments):
+        folder = tmp_path_factory.mktemp("runs") / model
+        arguments = {**models.small(model), **arguments}
+        recipe = {"name": model, "source": "ours", "model": model, "arguments": arguments}
+        rates = {"sample_rate": 22050, "ratio": ratio, "protocol": "hann_sinc"}
+        keras.utils.set_random_seed(1)
+        network = models.build(model, **arguments)
+        folder.mkdir()
+        Record({**recipe, **rates}, parts=dict(network.parts)).write(folder)
+        network.networks()["network"].save_weights(folder / pretrained.KERAS_FILE)
+        return folder
+
+    return make_mel_run
+
+
+@pytest.fixture(scope="module")
+def vocoder(make_mel_run):
+    """A run of a vocoder."""
+    return make_mel_run("vocos", 1)
+
+
+@pytest.fixture(scope="module")
+def mel_run(make_mel_run, vocoder):
+    """A run with that vocoder."""
+    return make_mel_run("melgan", "441/160", vocoder=str(vocoder))
+
+
+def test_another_vocoder_makes_other_waves(mel_run, vocoder, noise):
+    own = load(mel_run)
+    assert (own.sample_rate, own.low_rate, own.name) == (22050, 8000, str(mel_run))
+    waves = [
+        each.upsample(noise(2000), 8000, keep_low_band=False)[0]
+        for each in (own, load(mel_run, vocoder=vocoder), load(mel_run, vocoder="griffin_lim"))
+    ]
+    assert [len(each) for each in waves] == 3 * [5513]
+    np.testing.assert_array_equal(waves[0], waves[1])
+    assert np.abs(waves[0] - waves[2]).max() > 0.01
+
+
+def test_the_command_restores_with_a_vocoder(mel_run, noise, call, tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(4000), 8000)
+    options = [f"--model={mel_run}", "--vocoder=griffin_lim", f"--output={tmp_path / 'b.wav'}"]
+    code, out, err = call(command, tmp_path / "a.wav", *options)
+    assert (code, err) == (0, "")
+    assert f"used {mel_run} with griffin_lim" in out
+    found, sample_rate = soundfile.read(tmp_path / "b.wav", dtype="float32")
+    recording, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
+    expected, _ = load(mel_run, vocoder="griffin_lim").upsample(recording, 8000)
+    assert sample_rate == 22050
+    np.testing.assert_allclose(found, np.clip(expected, -1, 1), rtol=0, atol=1e-4)
+
+
+def test_a_vocoder_is_named_for_runs_that_have_one_only(vocoder, window_file):
+    for model, message in (
+        (vocoder, "has the network vocos, which has no vocoder; leave the flag out"),
+        ("speech-4x", "has the network .*, which has no vocoder; leave the flag out"),
+        ("phone-4x", "phone-4x: has only a TFLite file, no Keras weights"),
+        ("spline", "--vocoder=griffin_lim: spline is no run folder, whose vocoder could be"),
+        (window_file, "is no run folder, whose vocoder could be replaced; leave the flag out"),
+    ):
+        with pytest.raises(UserError, match=message):
+            load(model, vocoder="griffin_lim")
+
+
+def test_an_unknown_vocoder_is_refused_before_tensorflow_loads(
+    mel_run, noise, call, error_line, tmp_path, without_tensorflow
+):
+    soundfile.write(tmp_path / "a.wav", noise(400), 8000)
+    for options, message in (
+        (
+            [f"--model={mel_run}", "--vocoder=wavenet"],
+            "wavenet: no such vocoder; choose griffin_lim",
+        ),
+        (["--vocoder=griffin_lim"], "have no vocoder; name a run of melgan with --model"),
+        (["--model=sinc", "--vocoder=griffin_lim"], "sinc is no run folder"),
+    ):
+        code, _, err = call(command, tmp_path / "a.wav", *options)
+        assert code == 1
+        assert message in error_line(err)
+    assert [each.name for each in tmp_path.iterdir()] == ["a.wav"]
