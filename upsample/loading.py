@@ -53,9 +53,8 @@ def load(
         return _load_weights(name)
     network = TFLiteNetwork(file)
     metadata = network.metadata
-    return Upsampler(
-        network, metadata.sample_rate, metadata.ratio, metadata.interpolation, name=name
-    )
+    ratio = quotient(metadata.ratio)
+    return Upsampler(network, metadata.sample_rate, ratio, metadata.interpolation, name=name)
 
 
 def check(model: str | Path) -> None:

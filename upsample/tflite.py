@@ -10,8 +10,10 @@ import io
 import json
 import math
 import os
+import re
 import zipfile
 import zlib
+from fractions import Fraction
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -39,7 +41,7 @@ class Metadata:
     network: str  # one of models.names()
     arguments: dict  # of its constructor
     sample_rate: int  # of the output, in Hz
-    ratio: int  # the high rate over the low rate
+    ratio: int | str  # the high rate over the low rate: a whole number, or "441/160"
     interpolation: str  # a key of audio.interpolate.METHODS, for files that want "interpolated"
     wants: str  # "low", "interpolated" or "high", as in models.restorer; also the input's name
     multiple: int  # as in models.restorer
@@ -64,7 +66,7 @@ class Metadata:
     @property
     def factor(self) -> int:
         """The number of output samples per input sample."""
-        return self.ratio if self.wants == "low" else 1
+        return int(self.ratio) if self.wants == "low" else 1
 
 
 def write(path: Path, model: bytes, metadata: Metadata) -> None:
@@ -111,10 +113,20 @@ def _parse(content: Any) -> Metadata:
     for name, kind in get_type_hints(Metadata).items():
         if name != "band_hz" and not isinstance(getattr(metadata, name), kind):
             raise TypeError(f"{name} is {getattr(metadata, name)!r}")
-    for name in ("ratio", "multiple", "window", "hop"):
+    for name in ("multiple", "window", "hop"):
         if content[name] < 1:
             raise ValueError(f"{name} is {content[name]}")
+    _check_ratio(metadata)
     return dataclasses.replace(metadata, band_hz=_parse_band(content.get("band_hz")))
+
+
+def _check_ratio(metadata: Metadata) -> None:
+    """Raises ValueError if the ratio is below 1, or a quotient that the network does not take."""
+    ratio = str(metadata.ratio)
+    # Fraction("1e999999999") would not return.
+    quotient = r"\d{1,9}(/[1-9]\d{,8})?" if metadata.wants == "interpolated" else r"\d{1,9}"
+    if not re.fullmatch(quotient, ratio) or Fraction(ratio) < 1:
+        raise ValueError(f"ratio is {ratio}")
 
 
 def _parse_band(band: Any) -> tuple[float, float] | None:

@@ -1,15 +1,21 @@
 """The mel-domain GAN as a model: its rates, and its vocoders."""
 
+import dataclasses
+from fractions import Fraction
+
 import keras
 import numpy as np
 import pytest
 import soundfile
 from wideband import models
 from wideband.command import UserError
+from wideband.data_gen import shards
 from wideband.models import pretrained
 from wideband.models.record import Record
-from wideband.upsample import load
+from wideband.upsample import load, restore
 from wideband.upsample.__main__ import command
+from wideband.upsample.export.exporter import export
+from wideband.upsample.tflite import _parse, read
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +102,79 @@ def test_an_unknown_vocoder_is_refused_before_tensorflow_loads(
         assert code == 1
         assert message in error_line(err)
     assert [each.name for each in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_the_output_does_not_depend_on_the_chunks(mel_run, noise, push):
+    upsampler = load(mel_run)
+    wave = np.stack([noise(9000), noise(9000, seed=1)], axis=1)
+    whole, _ = upsampler.upsample(wave, 8000, keep_low_band=False)
+    chunks, lag, latency = push(upsampler, wave, [1, 3000, 777], sample_rate=8000)
+    assert lag <= latency
+    for found in (chunks, upsampler.upsample(wave[:, :1], 8000, keep_low_band=False)[0]):
+        expected = whole[:, : found.shape[1]]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * np.abs(whole).max())
+
+
+@pytest.fixture(scope="module")
+def file(mel_run, tmp_path_factory):
+    """That run as a TFLite file, with its vocoder."""
+    path = tmp_path_factory.mktemp("files") / "x.tflite"
+    exported = export(mel_run, path)
+    assert exported.agreement_db > 80
+    return path
+
+
+@pytest.mark.slow
+def test_a_file_holds_the_generator_and_the_vocoder(mel_run, file, noise, snr):
+    metadata = read(file)[1]
+    assert (metadata.ratio, metadata.wants, metadata.factor) == ("441/160", "interpolated", 1)
+    own, exported = load(mel_run), load(file)
+    assert (exported.ratio, exported.low_rate) == (Fraction(441, 160), 8000)
+    wave = np.stack([noise(5000), noise(5000, seed=1)], axis=1)
+    expected, found = (
+        each.upsample(wave, 8000, keep_low_band=False)[0] for each in (own, exported)
+    )
+    assert snr(expected, found) > 60
+
+
+@pytest.mark.slow
+def test_the_command_restores_a_long_stereo_file(file, noise, call, tmp_path, monkeypatch):
+    wave = 0.3 * np.stack([noise(20000), noise(20000, seed=1)], axis=1)
+    soundfile.write(tmp_path / "a.wav", wave, 8000, "FLOAT")
+    # Many chunks of the file, and many windows of the network.
+    monkeypatch.setattr(restore, "CHUNK_SECONDS", 0.3)
+    options = [f"--model={file}", "--nokeep_low_band", f"--output={tmp_path / 'b.wav'}"]
+    code, _, _ = call(command, tmp_path / "a.wav", *options)
+    assert code == 0
+    found, sample_rate = soundfile.read(tmp_path / "b.wav", dtype="float32")
+    expected, _ = load(file).upsample(wave.astype(np.float32), 8000, keep_low_band=False)
+    assert (sample_rate, found.shape) == (22050, (55125, 2))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("quantize", "least_db"), [("float16", 40), ("int8", 0)])
+def test_weights_are_stored_in_fewer_bits(
+    mel_run, file, make_dataset, quantize, least_db, noise, tmp_path
+):
+    low, high = noise(40000), noise(110250)
+    examples = {"train": [shards.Example("a.wav", "someone", "", 0.0, high, low)]}
+    rates = {"sample_rate": 22050, "ratio": "441/160", "protocol": "hann_sinc"}
+    data = make_dataset(tmp_path / "data", examples, **rates)
+    exported = export(mel_run, tmp_path / "x.tflite", quantize, data=data)
+    assert exported.agreement_db > least_db
+    assert exported.size < file.stat().st_size
+    assert load(tmp_path / "x.tflite").low_rate == 8000
+
+
+@pytest.mark.parametrize("ratio", ["441/0", "0/1", "160/441", "4/1e9", "many", 0, 2.5, None])
+def test_a_file_with_another_ratio_is_damaged(ratio):
+    _, metadata = read(pretrained.find("phone-4x") / pretrained.TFLITE_FILE)
+    content = dataclasses.asdict(metadata)
+    assert _parse(content | {"wants": "interpolated", "ratio": "441/160"}).ratio == "441/160"
+    for changes in (
+        {"wants": "interpolated", "ratio": ratio},
+        {"wants": "low", "ratio": "441/160"},
+    ):
+        with pytest.raises((TypeError, ValueError), match="ratio is "):
+            _parse(content | changes)

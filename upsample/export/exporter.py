@@ -58,16 +58,13 @@ def export(
         licence: the licence of the weights.
 
     Raises:
-        UserError: there is no such run, the network does not take the window, its ratio is not
-            whole, the data for "int8" is missing or of another kind than the run's, or the file
-            disagrees with the network.
+        UserError: there is no such run, the network does not take the window, the data for "int8"
+            is missing or of another kind than the run's, or the file disagrees with the network.
     """
     if quantize == "int8" and data is None:
         raise UserError("int8 is calibrated on training data; name a dataset")
     folder, weights = find_run(run)
     record = Record.read(folder)
-    if not isinstance(record.ratio, int):
-        raise UserError(f"{run}: a TFLite file needs a whole ratio, not {record.ratio}")
     # Entered first, so that an output that cannot be written is refused before the conversion.
     with replacing(output) as temporary:
         upsampler = load(weights)
@@ -84,7 +81,7 @@ def export(
             network=record.model,
             arguments=record.arguments,
             sample_rate=record.sample_rate,
-            ratio=record.ratio,
+            ratio=record.ratio if isinstance(record.ratio, int) else str(record.ratio),
             interpolation=upsampler.interpolation,
             wants=network.wants,
             multiple=network.multiple,
