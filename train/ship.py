@@ -3,9 +3,11 @@ r"""Command: adds a trained network to the package, where `upsample.load` finds 
     python -m wideband.train.ship --run=runs/speech_4x --name=speech-4x
     python -m wideband.train.ship --run=runs/stream_4x --tflite=phone.tflite --name=phone-4x \
         --noweights
+    python -m wideband.train.ship --run=runs/melgan --name=melgan-22k --vocoder=vocos-22k
 
 A shipped network is a TFLite file, with Keras weights in 16 bits for fine-tuning. Its record does
-not contain paths of the machine that trained it. Its model card is models/cards/NAME.md.
+not contain paths of the machine that trained it. Its model card is models/cards/NAME.md. A network
+that needs a vocoder needs a shipped one: ship the vocoder first.
 """
 
 import sys
@@ -23,6 +25,12 @@ def define_flags(flags: Flags) -> None:
         None,
         "File that wideband-export made from the run; by default, the 16-bit weights are exported.",
     )
+    flags.string(
+        "vocoder",
+        None,
+        "For a network that has one, the shipped vocoder that makes its waves; by default that of "
+        "the run, if it is a shipped one.",
+    )
     flags.boolean("weights", True, "Also ships the Keras weights, for fine-tuning.")
 
 
@@ -31,9 +39,9 @@ def main(flags: Flags, arguments: list[str]) -> None:
     from . import shipper
 
     tflite = Path(flags.tflite) if flags.tflite else None
-    shipper.check(flags.run, flags.name, tflite)
+    shipper.check(flags.run, flags.name, tflite, flags.vocoder)
     quiet_tensorflow()
-    target = shipper.ship(flags.run, flags.name, tflite, flags.weights)
+    target = shipper.ship(flags.run, flags.name, tflite, flags.weights, flags.vocoder)
     size = sum(path.stat().st_size for path in target.iterdir())
     print(f"{target}: {size / 1e6:.2f} MB; its model card is models/cards/{flags.name}.md")
 
