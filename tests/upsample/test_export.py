@@ -118,15 +118,6 @@ def test_an_impossible_export_is_refused(run, tmp_path, arguments, message):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_ratio_that_is_not_whole_is_refused(run, tmp_path):
-    shutil.copytree(run, tmp_path / "run")
-    record = Record.read(run)
-    record.recipe |= {"ratio": "441/160", "protocol": "sinc"}
-    record.write(tmp_path / "run")
-    with pytest.raises(UserError, match="a TFLite file needs a whole ratio, not 441/160"):
-        exporter.export(tmp_path / "run", tmp_path / "x.tflite")
-
-
 def test_a_dataset_of_another_kind_is_refused_for_calibration(run, data, tmp_path):
     shutil.copytree(data, tmp_path / "data")
     settings = tmp_path / "data" / "dataset.json"

@@ -158,9 +158,10 @@ def export():
 
 
 def test_the_metadata_of_an_export_are_read(export, tmp_path, javascript):
-    content = export(tmp_path, sample_rate=12345, band_hz=(500.0, 6000.0))
+    quotient = {"wants": "interpolated", "ratio": "441/160", "interpolation": "hann_sinc"}
+    content = export(tmp_path, sample_rate=12345, band_hz=(500.0, 6000.0), **quotient)
     metadata, checksum = javascript("metadata.js", EXPORT, list(content))
-    assert metadata["sample_rate"] == 12345
+    assert (metadata["sample_rate"], metadata["ratio"]) == (12345, "441/160")
     assert metadata["band_hz"] == [500, 6000]
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         start = archive.getinfo(tflite.MEMBER).header_offset
@@ -175,6 +176,7 @@ def test_the_metadata_of_an_export_are_read(export, tmp_path, javascript):
         ({}, lambda x: x[:-1], "truncated, or not written by wideband-export; export it again"),
         ({"window": 0}, lambda x: x, "truncated, or not written by wideband-export"),
         ({"wants": "mel"}, lambda x: x, "truncated, or not written by wideband-export"),
+        ({"ratio": "441/160"}, lambda x: x, "truncated, or not written by wideband-export"),
         (
             {"wants": "interpolated", "interpolation": "fft"},
             lambda x: x,

@@ -26,6 +26,14 @@ def entries(*names, default=()):
     ]
 
 
+def test_a_quotient_and_a_vocoder_fit_as_for_the_command(javascript):
+    rates = {"sample_rate": 22050, "ratio": "441/160"}
+    code = "(m, metadata) => [m.lowRate({metadata}), m.fits({metadata}, 11025)]"
+    assert javascript("picking.js", code, rates) == [8000, False]
+    vocoder = {**rates, "ratio": 1, "wants": "high"}
+    assert javascript("picking.js", code, vocoder) == [22050, True]
+
+
 def test_a_network_fits_where_it_fits_for_the_command(javascript):
     bands = list(range(200, 8200, 100))
     code = "(m, networks, bands) => networks.map((each) => bands.map((hz) => m.fits(each, hz)))"

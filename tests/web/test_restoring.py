@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from wideband.audio import measure
+from wideband.audio import measure, quotient
 from wideband.upsample import Upsampler
 
 # Each network in both languages: a function of a window, and of a state that starts as zeros.
@@ -43,6 +43,8 @@ LOW = CONTEXT | {
     "js": "(x) => Float32Array.from({length: 4 * x.length}, (_, k) => x[k >> 2])",
     "python": lambda x, state: (np.repeat(x, 4), state),
 }
+QUOTIENT = CONTEXT | {"ratio": "441/160"}
+VOCODER = CONTEXT | {"ratio": 1, "wants": "high"}
 NETWORKS = {
     "context": CONTEXT,
     "patch": PATCH,
@@ -98,6 +100,7 @@ def test_the_output_is_that_of_the_upsampler(name, sample_rate, noise, javascrip
         }
         metadata |= {
             "sample_rate": 16000,
+            "interpolation": "spline",
             "streaming": "delay" in kind,
             "delay": kind.get("delay", 0),
             "network": "fake",
@@ -108,6 +111,22 @@ def test_the_output_is_that_of_the_upsampler(name, sample_rate, noise, javascrip
         # From four times the rate, soxr filters a sudden beginning in other stages.
         atol = 3e-3 if sample_rate == 4 * upsampler.low_rate else 5e-5
         np.testing.assert_allclose(np.transpose(found), expected, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 22050])
+@pytest.mark.parametrize("name", ["quotient", "vocoder"])
+def test_quotients_and_vocoders_are_those_of_the_upsampler(name, sample_rate, noise, javascript):
+    kind = {"quotient": QUOTIENT, "vocoder": VOCODER}[name]
+    for n in (1, 40, 1500):
+        wave = noise(n)
+        upsampler = Upsampler(Network(kind), 22050, quotient(kind["ratio"]), "hann_sinc")
+        expected, _ = upsampler.upsample(wave, sample_rate)
+        metadata = {key: kind[key] for key in ("wants", "ratio", "window", "context")}
+        metadata |= {"sample_rate": 22050, "interpolation": "hann_sinc", "network": "fake"}
+        band = measure.wave_band(wave, sample_rate)
+        code = RESTORE.replace("JS", kind["js"])
+        found = javascript("dsp/restore.js", code, [wave], sample_rate, band, metadata)
+        np.testing.assert_allclose(found[0], expected, rtol=0, atol=3e-3)
 
 
 def test_an_output_that_is_not_finite_is_refused(javascript):

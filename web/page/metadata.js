@@ -1,5 +1,7 @@
 /** TFLite files of wideband-export: the model and, in a zip archive behind it, its metadata. */
 
+import {METHODS} from "./dsp/interpolate.js";
+
 const MEMBER = "wideband.json";
 const MAGIC = "TFL3";
 
@@ -37,15 +39,21 @@ function text(bytes) {
   return new TextDecoder().decode(bytes);
 }
 
+/** Returns a ratio as two numbers: 4 is [4, 1], and "441/160" is [441, 160]. */
+export function quotient(ratio) {
+  const [up, down = 1] = String(ratio).split("/").map(Number);
+  return [up, down];
+}
+
 /** Checks the fields on which this page relies; older files lack `band_hz`. */
 function check(metadata) {
-  const whole = ["sample_rate", "ratio", "window", "hop"];
-  const bad = whole.find((name) => !(Number.isInteger(metadata[name]) && metadata[name] > 0));
-  if (bad || !["low", "interpolated", "high"].includes(metadata.wants)) {
-    throw new RangeError(bad);
-  }
-  const {wants, ratio, interpolation} = metadata;
-  if (wants === "interpolated" && ratio !== 1 && interpolation !== "spline") {
+  const {sample_rate, window, hop, wants, ratio, interpolation} = metadata;
+  const [up, down] = quotient(ratio);
+  const whole = [sample_rate, window, hop, up, down];
+  const isWhole = whole.every((value) => Number.isInteger(value) && value > 0);
+  const takesRatio = down === 1 || wants === "interpolated";
+  if (!isWhole || !takesRatio || !["low", "interpolated", "high"].includes(wants)) throw new RangeError();
+  if (wants === "interpolated" && ratio !== 1 && !Object.hasOwn(METHODS, interpolation)) {
     throw new Error(
       `needs the interpolation ${interpolation}, which this page does not have; use wideband-upsample`,
     );

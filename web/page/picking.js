@@ -1,10 +1,13 @@
 /** Which network fits a recording: `pick` of upsample/picking.py, with words for the page. */
 
+import {quotient} from "./metadata.js";
+
 const [WIDEST, NARROWEST, COMPLETE] = [1.1, 0.5, 0.95];
 
 /** Returns the low rate of a network in Hz. */
 export function lowRate({metadata}) {
-  return metadata.sample_rate / metadata.ratio;
+  const [up, down] = quotient(metadata.ratio);
+  return (metadata.sample_rate * down) / up;
 }
 
 /** Returns where the band of a recording may end: the lowest and the highest frequency in Hz. */
@@ -15,10 +18,10 @@ function limits(network) {
 
 /**
  * Says whether the low band of a network ends where the content of a recording ends. A network for
- * any band takes every recording that lacks something.
+ * any band takes every recording that lacks something, and a vocoder takes every recording.
  */
 export function fits(network, bandHz) {
-  if (!bandHz) return true;
+  if (!bandHz || network.metadata.wants === "high") return true;
   if (network.metadata.band_hz) return bandHz < network.metadata.sample_rate / 2;
   const half = lowRate(network) / 2;
   return NARROWEST * half <= bandHz && bandHz <= WIDEST * half;

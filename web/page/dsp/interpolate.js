@@ -1,8 +1,46 @@
-/** Cubic spline interpolation: `spline` of audio/interpolate.py, which explains the method. */
+/** Interpolations to the high rate: those of audio/interpolate.py, which explains them. */
+
+import {resample, resampledLength, sinc} from "./resample.js";
 
 const POLE = Math.sqrt(3) - 2;
 const SETTLED = 32;
 const NO_JUMP = [1, -4, 6, -4, 1];
+// Zero crossings of the sinc of torchaudio on either side, and its cutoff.
+const [CROSSINGS, ROLLOFF] = [6, 0.99];
+
+/**
+ * Methods by the name in the metadata. Each is a function of a wave, the numerator and the
+ * denominator of the ratio. For the spline, the denominator is 1.
+ */
+export const METHODS = {
+  spline,
+  sinc: (low, up, down) => resample(low, down, up),
+  hann_sinc: hannSinc,
+};
+
+/**
+ * Interpolates a wave as `resample_hann` of audio/hann_sinc.py.
+ * @param {Float32Array} low silence surrounds it.
+ * @param {number} up
+ * @param {number} down the high rate is up / down times the low rate, at least 1.
+ * @returns {Float32Array}
+ */
+export function hannSinc(low, up, down) {
+  const reach = Math.ceil(CROSSINGS / ROLLOFF);
+  // The weights of the samples from `reach` - 1 before to `reach` after the one below a position.
+  const weights = Array.from({length: up}, (_, phase) =>
+    Float64Array.from({length: 2 * reach}, (_, tap) => {
+      const t = ROLLOFF * (tap - reach + 1 - phase / up);
+      const inside = Math.abs(t) < CROSSINGS;
+      return inside ? ROLLOFF * sinc(t) * Math.cos((Math.PI * t) / (2 * CROSSINGS)) ** 2 : 0;
+    }),
+  );
+  return Float32Array.from({length: resampledLength(low.length, down, up)}, (_, k) => {
+    const phase = (k * down) % up;
+    const first = (k * down - phase) / up - reach + 1;
+    return weights[phase].reduce((sum, weight, tap) => sum + weight * (low[first + tap] ?? 0), 0);
+  });
+}
 
 /**
  * Interpolates a wave with a not-a-knot cubic spline, continued past the last sample.

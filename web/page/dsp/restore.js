@@ -1,7 +1,8 @@
 /** Restores a recording with a network, as `Upsampler.upsample` with the low band kept. */
 
+import {quotient} from "../metadata.js";
 import {crossover, crossoverTaps} from "./crossover.js";
-import {spline} from "./interpolate.js";
+import {METHODS} from "./interpolate.js";
 import {resample, resampledLength} from "./resample.js";
 import {runWindows} from "./windows.js";
 
@@ -32,23 +33,26 @@ export async function restore(channels, sampleRate, network, band, progress = ()
 
 async function restoreChannel(wave, sampleRate, network, [lowestHz, highestHz, endHz], progress) {
   const {metadata} = network;
-  const {sample_rate: highRate, ratio} = metadata;
-  const lowRate = highRate / ratio;
+  const {sample_rate: highRate} = metadata;
+  const [up, down] = quotient(metadata.ratio);
+  const lowRate = (highRate * down) / up;
   const n = resampledLength(wave.length, sampleRate, highRate);
-  let low = resample(wave, sampleRate, lowRate, ratio);
+  let low = resample(wave, sampleRate, lowRate, up);
   if (!low.length) low = wave.slice(0, 1);
-  low = mirrorEnd(low, Math.max(low.length, Math.ceil(n / ratio)) + END_SAMPLES);
+  low = mirrorEnd(low, Math.max(low.length, Math.ceil((n * down) / up)) + END_SAMPLES);
   let upper;
   if (metadata.wants === "low") {
     upper = await runWindows(low, network, progress);
   } else {
-    const high = ratio === 1 ? low : spline(low, ratio);
+    const high = up === down ? low : METHODS[metadata.interpolation](low, up, down);
     upper = await runWindows(high.subarray(0, n), network, progress);
   }
   upper = upper.subarray(0, n);
   if (!upper.every(Number.isFinite)) {
     throw new Error(`the output of ${metadata.network} contains NaN or infinity; use another network`);
   }
+  // A vocoder makes the whole wave.
+  if (metadata.wants === "high") return upper;
   const direct = resample(wave, sampleRate, highRate);
   // Both paths to the high rate roll off just below half the lower rate.
   const keptHz = metadata.band_hz ? highestHz : endHz;
