@@ -3,7 +3,7 @@
 python -m wideband.evaluate.quality --references=clean --estimates=upsampled --output=quality.csv
 
 They need optional packages: pip install '.[evaluate]' in wideband's folder. If a metric does not
-apply to a recording, such as PESQ at 22.05 kHz, the table says so. DNSMOS hears the estimates
+apply to a recording, such as PESQ at 8 kHz, the table says so. DNSMOS hears the estimates
 alone; for the scores of the references, give their folder as --estimates too.
 """
 

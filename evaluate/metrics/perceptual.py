@@ -6,11 +6,13 @@ Those of `metrics`. Levels do not matter to those with a reference: PESQ and ViS
 estimate to it, STOI does that in each band. PESQ and ViSQOL also undo a delay.
 
 A metric that is not defined raises `NotApplicableError`: at another sample rate, for silence, for
-waves that are too short. Nothing is resampled to make a metric apply, except for `visqol_audio`.
+waves that are too short. Only `visqol_audio` and `pesq` resample waves: to 48 kHz, and from higher
+rates to 16 kHz.
 
 Metrics
 -------
-- `pesq`: WB-PESQ (ITU-T P.862.2) at 16 kHz, 1.0 to 4.64, with the package pesq.
+- `pesq`: WB-PESQ (ITU-T P.862.2) at 16 kHz, 1.0 to 4.64, with the package pesq. Waves of higher
+  rates are resampled, as in published results for 22.05 kHz.
 - `stoi`: 0 to 1, at 8 kHz and above, with the package pystoi.
 - `visqol_audio`: ViSQOL v3 in audio mode, 1 to 4.73, with the package visqol-python. The mode needs
   48 kHz; both waves are resampled to it, as AP-BWE did for speech at 16 kHz.
@@ -42,6 +44,7 @@ from .base import Metric, NotApplicableError, mean_over_channels
 
 # The packages are not thread-safe: PESQ's C code has globals, ViSQOL's loops start threads.
 _ONE_AT_A_TIME = threading.Lock()
+PESQ_RATE = 16000
 _TOO_SHORT = "it has less than about 0.4 seconds of sound"
 # speechmos does not name the packages that it needs.
 _DNSMOS_PACKAGES = ("speechmos", "onnxruntime", "librosa")
@@ -71,24 +74,29 @@ def pesq(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float
     Args:
         reference: shape (n,) or (n, channels).
         estimate: the same shape.
-        sample_rate: 16000.
+        sample_rate: in Hz, at least 16000; higher rates are resampled to 16000.
 
     Returns:
         1.0 to 4.64, the score of a perfect estimate.
 
     Raises:
-        NotApplicableError: another sample rate, silence, less than a quarter of a second, or
+        NotApplicableError: a lower sample rate, silence, less than a quarter of a second, or
             nothing as loud as speech.
         UserError: the package is not installed.
     """
-    _check_rate(sample_rate, 16000)
+    # Imported here to keep --help fast.
+    from ... import audio
+
+    if sample_rate < PESQ_RATE:
+        raise NotApplicableError(f"it needs at least {PESQ_RATE} Hz, not {sample_rate} Hz")
     _check_sound(reference, estimate)
     require(["pesq"])
     import pesq as package
 
+    y, p = (audio.resample(wave, sample_rate, PESQ_RATE) for wave in (reference, estimate))
     try:
         with _ONE_AT_A_TIME:
-            return float(package.pesq(sample_rate, reference, estimate, "wb"))
+            return float(package.pesq(PESQ_RATE, y, p, "wb"))
     except package.PesqError as error:
         # The message is bytes.
         reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
@@ -259,7 +267,8 @@ METRICS: dict[str, Metric] = {
         "MOS",
         True,
         2,
-        "Perceptual quality of speech at 16 kHz, ITU-T P.862.2; at most 4.64.",
+        "Perceptual quality of speech at 16 kHz, ITU-T P.862.2; at most 4.64. Waves of higher "
+        "rates are resampled.",
         ("sample_rate",),
         ("pesq",),
     ),

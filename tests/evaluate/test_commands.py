@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-COMMANDS = ["snr", "lsd", "quality", "compare", "plot", "fusion", "wer"]
+COMMANDS = ["snr", "lsd", "quality", "compare", "plot", "fusion", "vocoder", "wer"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -31,6 +31,7 @@ REFUSED = [
     ("fusion", "--run=nowhere"),
     ("fusion", "--run=phone-4x"),
     ("fusion", "--run={run}", "--output=fusion.jpg"),
+    ("vocoder", "nowhere", "--recordings=nowhere"),
     ("wer", "--transcripts=nowhere.csv", "--recordings=nowhere"),
 ]
 

@@ -283,7 +283,7 @@ def test_alignment_undoes_delays_and_cuts_to_the_common_length(folders, tmp_path
 
 def test_a_metric_that_does_not_apply_is_reported_with_the_reason(tmp_path, noise, run, rows):
     references, estimates = tmp_path / "clean", tmp_path / "upsampled"
-    for name, sample_rate, seconds in (("a", 22050, 1), ("b", 22050, 1), ("short", 16000, 0.1)):
+    for name, sample_rate, seconds in (("a", 8000, 1), ("b", 8000, 1), ("short", 16000, 0.1)):
         wave = noise(round(seconds * sample_rate))
         audio.write(references / f"{name}.wav", wave, sample_rate)
         audio.write(estimates / f"{name}.wav", 0.5 * wave, sample_rate)
@@ -291,13 +291,13 @@ def test_a_metric_that_does_not_apply_is_reported_with_the_reason(tmp_path, nois
     code, out, err = run("quality", references, estimates, tmp_path / "quality.csv", *flags)
     assert code == 0, err
     assert "does not apply  " in out
-    assert "WB-PESQ does not apply to 2 of 3 files: it needs 16000 Hz, not 22050 Hz" in out
+    assert "WB-PESQ does not apply to 2 of 3 files: it needs at least 16000 Hz, not 8000 Hz" in out
     assert "STOI does not apply to 1 of 3 files" in out
     table = rows(tmp_path / "quality.csv")
     assert [row["pesq"] for row in table] == ["nan"] * 3
     assert [float(row["stoi"]) for row in table[:2]] == pytest.approx([1, 1])
     summary = json.loads((tmp_path / "quality.json").read_text())
-    assert summary["not_applicable"]["pesq"]["it needs 16000 Hz, not 22050 Hz"] == 2
+    assert summary["not_applicable"]["pesq"]["it needs at least 16000 Hz, not 8000 Hz"] == 2
     assert summary["metrics"]["pesq"]["files"] == 0
 
 

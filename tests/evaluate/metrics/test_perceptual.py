@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.signal import butter, sosfiltfilt
+from wideband import audio
 from wideband.evaluate import metrics
 from wideband.evaluate.metrics import NotApplicableError
 from wideband.evaluate.metrics.perceptual import METRICS
@@ -68,6 +69,14 @@ def test_channels_are_measured_separately_and_averaged():
     assert measure("stoi", both, estimate) == pytest.approx(expected)
 
 
+def test_pesq_is_that_of_waves_resampled_to_16_khz():
+    wave = speech(sample_rate=22050)
+    waves = (wave, wave + 0.01 * np.random.default_rng(0).normal(size=len(wave)))
+    resampled = (audio.resample(each, 22050, 16000) for each in waves)
+    assert 1.1 < measure("pesq", *waves, 22050) < 4.6
+    assert measure("pesq", *waves, 22050) == pytest.approx(measure("pesq", *resampled))
+
+
 def test_audio_mode_takes_every_rate_and_depends_on_the_band_above_8_khz():
     wave = speech(sample_rate=48000)
     assert measure("visqol_audio", wave, wave, 48000) == pytest.approx(4.7321, abs=1e-3)
@@ -78,10 +87,11 @@ SILENCE, SHORT, SAMPLE = np.zeros(SAMPLE_RATE), speech(0.05), np.array([0.5])
 CHIRP = 0.3 * np.sin(np.cumsum(np.linspace(0.05, 2.5, SAMPLE_RATE // 2)))
 LIMITS = {
     "another rate": (
-        ["pesq", "visqol_speech", *DNSMOS],
+        ["visqol_speech", *DNSMOS],
         (speech(), speech(), 22050),
         "needs 16000 Hz, not 22050",
     ),
+    "a rate too low for PESQ": (["pesq"], (speech(), speech(), 8000), "at least 16000 Hz, not 8"),
     "a rate too low": (["stoi"], (speech(), speech(), 4000), "at least 8000 Hz"),
     "a silent reference": (
         WITH_REFERENCE,
