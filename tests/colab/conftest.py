@@ -69,7 +69,9 @@ def run_cells(kernel, tmp_path):
 
     def run_cells(sources):
         """Returns the executed notebook."""
-        sources = [f"%reset -f\n%cd -q {tmp_path}\n{SETUP}", *sources]
+        # Otherwise, the garbage collector would visit all modules over and over.
+        start = "import gc; gc.freeze()\n%reset -f"
+        sources = [f"{start}\n%cd -q {tmp_path}\n{SETUP}", *sources]
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
         manager, channels = kernel
         notebook = nbformat.v4.new_notebook(cells=cells)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from IPython import get_ipython
 from packaging.requirements import Requirement
+from wideband.command import keras_start
 
 __spec__ = None  # as in a new kernel; worker processes of the kernel need it
 PACKAGES = "packages"  # the folder for what the notebook installs
@@ -72,6 +73,9 @@ def pip(line):
         assert (requirement.url is None) == (requirement.name != "wideband"), word
 
 
+if "keras" not in sys.modules:
+    # As in the process of a command.
+    keras_start.quicken()
 get_ipython().system = system
 get_ipython().register_magic_function(pip, "line", "pip")
 sys.path.append(str(Path(PACKAGES).absolute()))
