@@ -7,7 +7,7 @@ import keras
 from keras import layers, ops
 
 from .layers import pytorch_start
-from .weight_norm import norms
+from .weight_norm import AllSaved, WeightNorm
 
 # The squared magnitude below which a bin has no phase: the derivative of an angle would overflow.
 EMPTY = 1e-20
@@ -15,7 +15,7 @@ EMPTY = 1e-20
 LEAST_NORM = 1e-12
 
 
-class _NormConv2D(layers.Conv2D):
+class _NormConv2D(AllSaved, layers.Conv2D):
     """What both convolutions share: initial weights that follow from `fan_in`.
 
     Args:
@@ -29,14 +29,6 @@ class _NormConv2D(layers.Conv2D):
         super().__init__(filters, kernel_size, **pytorch_start(fan_in), **kwargs)
         self.fan_in = fan_in
 
-    def save_own_variables(self, store) -> None:
-        """Saves all weights; a convolution of Keras saves the kernel and the bias only."""
-        layers.Layer.save_own_variables(self, store)
-
-    def load_own_variables(self, store) -> None:
-        """Loads all weights."""
-        layers.Layer.load_own_variables(self, store)
-
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
         initial = ("kernel_initializer", "bias_initializer")
@@ -45,12 +37,10 @@ class _NormConv2D(layers.Conv2D):
 
 
 @keras.saving.register_keras_serializable("wideband")
-class WeightNormConv2D(_NormConv2D):
-    """A convolution whose kernels have trained norms: gain * v / |v| for each filter.
+class WeightNormConv2D(WeightNorm, _NormConv2D):
+    """A convolution with a gain for each filter.
 
     Initial weights and biases are uniform in +-1 / sqrt(fan-in), as in PyTorch.
-
-    Source: Salimans and Kingma 2016, equation 2; torch.nn.utils.weight_norm with dim=0.
 
     Args:
         filters: number of output channels.
@@ -59,17 +49,9 @@ class WeightNormConv2D(_NormConv2D):
         **kwargs: arguments of `keras.layers.Conv2D`.
     """
 
-    def build(self, input_shape) -> None:
-        """Creates the kernel, the bias and the gains, which start as the norms of the kernel."""
-        super().build(input_shape)
-        self.gain = self.add_weight(
-            shape=(self.filters,), initializer=lambda *_, **__: norms(self.kernel), name="gain"
-        )
-
     def convolution_op(self, inputs, kernel):
         """Convolves with the normalized kernel."""
-        scale = ops.cast(ops.cast(self.gain, "float32") / norms(kernel), kernel.dtype)
-        return super().convolution_op(inputs, kernel * scale)
+        return super().convolution_op(inputs, self.normalized())
 
 
 @keras.saving.register_keras_serializable("wideband")

@@ -1,4 +1,4 @@
-"""Convolutions in one dimension whose kernels have trained norms: gain * v / |v|.
+"""Convolutions whose kernels have trained norms: gain * v / |v|.
 
 Weight normalization helps a training, and costs a product per weight in each step. `folded` makes
 the same network without it.
@@ -12,8 +12,20 @@ from keras import layers, ops
 from .system import Network
 
 
-class _WeightNorm(layers.Layer):
-    """What both layers share: gains for the last axis of the kernel, which start as its norms."""
+class AllSaved(layers.Layer):
+    """A layer whose file has all of its weights; a convolution of Keras saves two of them."""
+
+    def save_own_variables(self, store) -> None:
+        """Saves all weights."""
+        layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store) -> None:
+        """Loads all weights."""
+        layers.Layer.load_own_variables(self, store)
+
+
+class WeightNorm(AllSaved):
+    """What the layers share: gains for the last axis of the kernel, which start as its norms."""
 
     kernel: keras.Variable
 
@@ -26,14 +38,6 @@ class _WeightNorm(layers.Layer):
             name="gain",
         )
 
-    def save_own_variables(self, store) -> None:
-        """Saves all weights; a convolution of Keras would leave out the gains."""
-        layers.Layer.save_own_variables(self, store)
-
-    def load_own_variables(self, store) -> None:
-        """Loads all weights."""
-        layers.Layer.load_own_variables(self, store)
-
     def normalized(self):
         """Returns the kernel that the layer convolves with."""
         kernel = self.kernel
@@ -42,7 +46,7 @@ class _WeightNorm(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("wideband")
-class WeightNormConv1D(_WeightNorm, layers.Conv1D):
+class WeightNormConv1D(WeightNorm, layers.Conv1D):
     """A convolution with a gain for each filter.
 
     It takes the arguments of `keras.layers.Conv1D`, without strides and activation.
@@ -55,7 +59,7 @@ class WeightNormConv1D(_WeightNorm, layers.Conv1D):
 
 
 @keras.saving.register_keras_serializable("wideband")
-class WeightNormConv1DTranspose(_WeightNorm, layers.Conv1DTranspose):
+class WeightNormConv1DTranspose(WeightNorm, layers.Conv1DTranspose):
     """A transposed convolution with a gain for each input channel, as in PyTorch.
 
     It takes the arguments of `keras.layers.Conv1DTranspose`, without activation.
@@ -85,7 +89,7 @@ def folded(network: Network) -> Network:
         if not layer.weights:
             continue
         weights = layer.get_weights()
-        if isinstance(layer, _WeightNorm):
+        if isinstance(layer, WeightNorm):
             weights = [ops.convert_to_numpy(layer.normalized()), weights[1]]
         plain.get_layer("vocoder").get_layer(layer.name).set_weights(weights)
     return plain
