@@ -89,6 +89,7 @@ def write_comparison(
     path: Path,
     systems: Mapping[str, Mapping[str, Mean]],
     differences: Sequence[Difference],
+    mutual: Mapping[str, Mapping[str, Mean]],
     **facts: Any,
 ) -> None:
     """Writes the means of several systems and the differences between them as JSON.
@@ -97,6 +98,8 @@ def write_comparison(
         path: the file.
         systems: system -> metric -> mean.
         differences: paired comparisons of these systems.
+        mutual: "system against another" -> metric -> mean, if systems were measured against each
+            other.
         **facts: further entries, such as the folders that were compared.
     """
     entries = [
@@ -111,7 +114,9 @@ def write_comparison(
         for each in differences
     ]
     means = {system: _entries(each) for system, each in systems.items()}
-    write_json(path, {**facts, "interval": _INTERVAL, "systems": means, "differences": entries})
+    content = {**facts, "interval": _INTERVAL, "systems": means, "differences": entries}
+    more = {"mutual": {name: _entries(each) for name, each in mutual.items()}} if mutual else {}
+    write_json(path, content | more)
 
 
 def write_word_errors(path: Path, systems: Mapping[str, Mapping[str, Any]], **facts: Any) -> None:

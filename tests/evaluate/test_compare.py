@@ -105,6 +105,47 @@ def test_all_pairs_can_be_compared(folders, run):
     assert pairs == [("first", "worse"), ("first", "even"), ("worse", "even")]
 
 
+def test_systems_are_measured_against_each_other(folders, run):
+    # Left out, since the third system lacks it.
+    (folders / "even" / "p1" / "0.wav").unlink()
+    code, out, _ = run("first", "worse", "even", "--mutual", "--metric=snr", "--metric=mse")
+    assert code == 1
+    mutual = read_summary(folders)["mutual"]
+    assert list(mutual) == ["worse against first", "even against first", "even against worse"]
+    for title, metric in ((title, metric) for title in mutual for metric in ("snr", "mse")):
+        estimate, reference = title.split(" against ")
+        values = []
+        for name in NAMES[1:]:
+            waves = [
+                audio.read(folders / each / f"{name}.wav")[0] for each in (reference, estimate)
+            ]
+            values.append(metrics.METRICS[metric].function(*waves))
+        found = mutual[title][metric]
+        assert (found["mean"], found["files"]) == (pytest.approx(np.mean(values)), len(values))
+    header = next(line for line in out.splitlines() if "worse against first" in line)
+    assert "even against worse" in header
+    run("first", "worse")
+    assert "mutual" not in read_summary(folders)
+
+
+def test_the_first_recording_is_drawn(folders, run, monkeypatch):
+    from wideband.evaluate import figures
+
+    drawn = []
+    original = figures.spectrograms
+    monkeypatch.setattr(
+        figures, "spectrograms", lambda *a, **k: drawn.append((a, k)) or original(*a, **k)
+    )
+    code, _, err = run("first", "worse", "--spectrograms=out/a.png", "--cutoff_hz=2000")
+    assert (code, err) == (0, "")
+    assert (folders / "out" / "a.png").read_bytes().startswith(b"\x89PNG")
+    (((waves, sample_rate), options),) = drawn
+    assert (list(waves), sample_rate) == (["first", "worse", "reference"], SAMPLE_RATE)
+    assert options == {"cutoff_hz": 2000}
+    for folder, wave in zip(("first", "worse", "clean"), waves.values(), strict=True):
+        np.testing.assert_array_equal(wave, audio.read(folders / folder / "p1" / "0.wav")[0][:, 0])
+
+
 def test_a_file_that_is_perfect_for_one_system_is_left_out_for_all(folders, run, rows):
     clean, sample_rate = audio.read(folders / "clean" / "p1" / "0.wav")
     audio.write(folders / "worse" / "p1" / "0.wav", clean, sample_rate, "FLOAT")
@@ -149,6 +190,7 @@ def test_a_file_that_cannot_be_measured_for_one_system_is_left_out_for_all(
         (["first", "first"], ["'first'", "NAME=PATH"]),
         (["first", "worse", "--metric=lsd_hf"], ["lsd_hf", "--cutoff_hz"]),
         (["first", "worse", "--output=out/a.txt"], ["a.txt", ".csv"]),
+        (["first", "worse", "--spectrograms=out/a.jpg"], ["a.jpg", ".png"]),
         (["first", "worse", "--seed=-1"], ["--seed=-1", "from 0"]),
     ],
 )
