@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..audio.measure import Facts
 
 HEADER = "  seconds      Hz  ch  peak dB   RMS dB        DC  clipped %  bandwidth Hz"
+CUTOFF_HEADER = "  below dB  above dB"
 
 
 def define_flags(flags: Flags) -> None:
@@ -24,6 +25,12 @@ def define_flags(flags: Flags) -> None:
         None,
         "Where to save the spectrograms: a folder, or a .png for a single recording.",
     )
+    flags.number(
+        "cutoff_hz",
+        None,
+        "Also print the RMS below and above this frequency: whether something was cut there.",
+        lower_bound=0,
+    )
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
@@ -32,11 +39,11 @@ def main(flags: Flags, arguments: list[str]) -> None:
     pictures = _pictures(paths, flags.spectrogram)
     names = [printable(str(path)) for path in (*paths, *left_out)]
     width = max(map(len, names))
-    print(f"{'':{width}}{HEADER}")
+    print(f"{'':{width}}{HEADER}{'' if flags.cutoff_hz is None else CUTOFF_HEADER}")
     failed = len(left_out)
     for path, name in zip(paths, names, strict=False):
         try:
-            line = _inspect(path, pictures.get(path))
+            line = _inspect(path, pictures.get(path), flags.cutoff_hz)
         except UserError as error:
             failed += 1
             line = "  " + printable(str(error).removeprefix(f"{path}: "))
@@ -47,7 +54,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
         raise UserError(f"{failed} of {len(names)} recordings could not be read; see their lines")
 
 
-def _inspect(path: Path, picture: Path | None) -> str:
+def _inspect(path: Path, picture: Path | None, cutoff_hz: float | None) -> str:
     """Measures a recording and describes it; draws its spectrogram if asked to."""
     from ..audio.measure import measure
 
@@ -57,17 +64,27 @@ def _inspect(path: Path, picture: Path | None) -> str:
         from ..audio import spectrogram
 
         spectrogram.save(path, facts, picture)
-    return _describe(facts)
+    if cutoff_hz is None:
+        return _describe(facts)
+    from ..audio.band_levels import levels_db
+
+    return _describe(facts, levels_db(path, cutoff_hz))
 
 
-def _describe(facts: "Facts") -> str:
-    """Formats the columns of `HEADER`, and the reason if a recording is unfit."""
+def _describe(facts: "Facts", levels_db: tuple[float, ...] = ()) -> str:
+    """Formats the columns of `HEADER` and `CUTOFF_HEADER`, and the reason if a recording is unfit.
+
+    Args:
+        facts: of the recording.
+        levels_db: below and above a cutoff, if there is one.
+    """
     from ..audio.measure import reason_to_skip
 
+    levels = "".join(f"  {level:8.1f}" for level in levels_db)
     return (
         f"  {facts.seconds:7.2f}  {facts.sample_rate:6}  {facts.channels:2}"
         f"  {_decibels(facts.peak):7.1f}  {_decibels(facts.rms):7.1f}  {facts.dc:8.5f}"
-        f"  {100 * facts.clipped:9.3f}  {facts.bandwidth_hz:12.0f}"
+        f"  {100 * facts.clipped:9.3f}  {facts.bandwidth_hz:12.0f}{levels}"
         f"  {reason_to_skip(facts, facts.sample_rate, patch=1)}"
     ).rstrip()
 

@@ -49,10 +49,29 @@ def test_a_process_prints_the_facts_that_numpy_computes(folder):
     ]
 
 
+def test_the_level_is_measured_below_and_above_a_cutoff(tone, tmp_path, call):
+    # Longer than a block; the second tone is 20 dB below the first.
+    wave = tone(12 * RATE, 1000) + 0.1 * tone(12 * RATE, 6000)
+    soundfile.write(tmp_path / "a.wav", np.stack([wave, wave], axis=1), RATE, subtype="FLOAT")
+    first, second = 10 * np.log10(0.5**2 / 2), 10 * np.log10(0.05**2 / 2)
+    both = 10 * np.log10(0.5**2 / 2 + 0.05**2 / 2)
+    for cutoff_hz, expected in (
+        (4000, (first, second)),
+        (7000, (both, None)),
+        (9000, (both, None)),
+    ):
+        header, line = call(command, tmp_path / "a.wav", f"--cutoff_hz={cutoff_hz}")[1].splitlines()
+        assert header.endswith("below dB  above dB")
+        below, above = map(float, line.split()[9:11])
+        assert below == pytest.approx(expected[0], abs=0.06)
+        assert above == pytest.approx(expected[1], abs=0.06) if expected[1] else above < -80
+
+
 def test_columns_are_aligned_with_their_names(folder, call):
-    header, *lines = call(command, folder)[1].splitlines()
+    header, *lines = call(command, folder, "--cutoff_hz=2000")[1].splitlines()
     assert len(lines) == 2
-    for name in ("seconds", "Hz", "ch", "peak dB", "RMS dB", "DC", "clipped %", "bandwidth Hz"):
+    names = ("seconds", "Hz", "ch", "peak dB", "RMS dB", "DC", "clipped %", "bandwidth Hz")
+    for name in (*names, "below dB", "above dB"):
         end = header.index(f" {name}") + len(name) + 1
         for line in lines:
             # Columns are right-aligned: a digit is here, and then a space or the end.
