@@ -41,7 +41,10 @@ def seeded_with_few_members(monkeypatch):
 
 @pytest.fixture
 def batch(noise):
-    return [noise(2 * N, seed=seed).reshape(2, N, 1) for seed in (1, 2)]
+    """Inputs and references whose scores differ, and differ along a patch."""
+    louder = np.linspace(0, 2, N, dtype=np.float32)[:, np.newaxis]
+    waves = [noise(2 * N, seed=seed).reshape(2, N, 1) for seed in (1, 2)]
+    return [gain * louder * wave for gain, wave in zip((1, 10), waves, strict=True)]
 
 
 def build(loss="hinge", losses=LOSSES, weights=WEIGHTS, average=0.0, **settings):
@@ -157,6 +160,12 @@ def test_critics_judge_the_middle_of_patches(batch):
         assert np.mean(of_real[name]) == pytest.approx(judged, rel=1e-4)
         opinion = sum(np.maximum(0, 1 - np.asarray(f[-1])).mean() for f in fake[number])
         assert np.mean(of_fake[name]) == pytest.approx(opinion, rel=1e-4)
+
+
+def test_a_mel_spectrogram_is_cut_in_frames():
+    mels = [{"mel": keras.ops.reshape(keras.ops.arange(48 * 80), (1, 48, 80))} for _ in range(2)]
+    for each in adversarial._judged("srgan", *mels, critic_patch=2048, patch=48 * 256):
+        np.testing.assert_array_equal(each, mels[0]["mel"][:, 20:28])
 
 
 @pytest.mark.slow
