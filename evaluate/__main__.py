@@ -38,6 +38,12 @@ def define_flags(flags: Flags) -> None:
     flags.strings(
         "tflite", [], "TFLite file of the run, or NAME=FILE, to measure as well; repeatable."
     )
+    flags.comma_list(
+        "vocoders",
+        [],
+        "Vocoders that make the waves of a run of melgan as well, as VOCODER or NAME=VOCODER: "
+        "griffin_lim, run folders, shipped vocoders.",
+    )
     flags.string(
         "output",
         None,
@@ -81,6 +87,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
         split=flags.split,
         baselines=parse_named_paths(flags.baselines) if flags.given("baselines") else None,
         tflite=parse_named_paths(flags.tflite),
+        vocoders=parse_named_paths(flags.vocoders),
         output=Path(flags.output) if flags.output else None,
         recordings=Path(flags.save_recordings) if flags.save_recordings else None,
         names=names,

@@ -12,7 +12,7 @@ from ..command.files import check_writable
 from ..command.paths import check_relative, check_suffix
 from ..command.run import quiet_tensorflow
 from ..data_gen.dataset import Dataset
-from ..models import pretrained
+from ..models import pretrained, vocoder
 from ..models.record import Record
 from ..upsample import Upsampler, load
 from ..upsample.loading import check, find_record
@@ -39,6 +39,7 @@ class Options:
         baselines: name -> model to compare with, as for `upsample.load`; by default the
             interpolations spline (for whole ratios) and sinc.
         tflite: name -> TFLite file of the run to measure as a further system.
+        vocoders: name -> vocoder that replaces that of the run, to measure as a further system.
         output: folder for the results; by default the run folder.
         recordings: folder for references and estimates, see `measure_split`.
         names: the metrics, keys of `metrics.METRICS`.
@@ -50,6 +51,7 @@ class Options:
     split: str = "test"
     baselines: Mapping[str, Path] | None = None
     tflite: Mapping[str, Path] = field(default_factory=dict)
+    vocoders: Mapping[str, Path] = field(default_factory=dict)
     output: Path | None = None
     recordings: Path | None = None
     names: Sequence[str] = METRICS
@@ -89,7 +91,12 @@ def prepare_evaluation(run: str, options: Options) -> Evaluation:
         # The spline needs a whole ratio.
         names = ("spline", "sinc") if dataset.ratio.denominator == 1 else ("sinc",)
         baselines = {name: Path(name) for name in names}
-    _check_names(record.model, baselines, options.tflite)
+    others = {"baselines": baselines, "tflite": options.tflite, "vocoders": options.vocoders}
+    _check_names(record.model, others)
+    for path in options.tflite.values():
+        check_suffix("tflite", path, ".tflite")
+    for name in options.vocoders.values():
+        vocoder.checksum(str(name))
     for model in [*baselines.values(), *options.tflite.values()]:
         check(model)
     output = options.output or folder
@@ -156,10 +163,15 @@ def _find_dataset(run: str, record: Record, options: Options) -> Dataset:
     return dataset
 
 
-def _check_names(model: str, baselines: Mapping[str, Path], tflite: Mapping[str, Path]) -> None:
-    """Raises a UserError if two rows share a name, or a name or a suffix cannot be used."""
+def _check_names(model: str, others: Mapping[str, Mapping[str, Path]]) -> None:
+    """Raises a UserError if two rows share a name, or a name cannot be used.
+
+    Args:
+        model: the network of the run.
+        others: flag -> name -> path.
+    """
     taken = {"reference", "low", model}
-    for flag, paths in (("baselines", baselines), ("tflite", tflite)):
+    for flag, paths in others.items():
         for name, path in paths.items():
             # The recordings of a system go into a folder of this name.
             check_relative(name, f"--{flag}={path}")
@@ -169,8 +181,6 @@ def _check_names(model: str, baselines: Mapping[str, Path], tflite: Mapping[str,
                     f"--{flag}=NAME={path}"
                 )
             taken.add(name)
-    for path in tflite.values():
-        check_suffix("tflite", path, ".tflite")
 
 
 class _Model(Protocol):
@@ -202,7 +212,7 @@ def _check_fit(model: _Model, name: str, dataset: Dataset, advice: str) -> None:
 
 
 def _load(evaluation: Evaluation) -> dict[str, Upsampler]:
-    """Loads the systems by name: baselines, TFLite files, the run."""
+    """Loads the systems by name: baselines, TFLite files, the run with its vocoders."""
     run, record, dataset = evaluation.run, evaluation.record, evaluation.dataset
     systems = {}
     for name, path in evaluation.baselines.items():
@@ -211,6 +221,8 @@ def _load(evaluation: Evaluation) -> dict[str, Upsampler]:
     for name, path in evaluation.options.tflite.items():
         systems[name] = load(path)
         _check_fit(systems[name], str(path), dataset, "export it from this run")
+    for name, path in evaluation.options.vocoders.items():
+        systems[name] = load(run, vocoder=path)
     systems[record.model] = load(run)
     return systems
 
