@@ -93,8 +93,9 @@ class Site:
 
 
 def _metadata(model: Candidate) -> dict[str, Any]:
-    return {
+    metadata = {
         "sample_rate": model.sample_rate,
         "ratio": model.sample_rate / model.low_rate,
         "band_hz": model.band_hz,
     }
+    return metadata | ({"wants": "high"} if model.is_vocoder else {})

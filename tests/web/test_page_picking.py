@@ -2,6 +2,7 @@
 
 import pytest
 from wideband.upsample.picking import Candidate
+from wideband.web.site import _metadata
 
 NETWORKS = {
     "a-4x": (4000, None),
@@ -26,12 +27,26 @@ def entries(*names, default=()):
     ]
 
 
-def test_a_quotient_and_a_vocoder_fit_as_for_the_command(javascript):
+def test_a_ratio_may_be_a_quotient(javascript):
     rates = {"sample_rate": 22050, "ratio": "441/160"}
-    code = "(m, metadata) => [m.lowRate({metadata}), m.fits({metadata}, 11025)]"
-    assert javascript("picking.js", code, rates) == [8000, False]
-    vocoder = {**rates, "ratio": 1, "wants": "high"}
-    assert javascript("picking.js", code, vocoder) == [22050, True]
+    code = "(m, metadata) => [4000, 11025].map((hz) => m.fits({metadata}, hz))"
+    assert javascript("picking.js", code, rates) == [True, False]
+    assert javascript("picking.js", "(m, metadata) => m.lowRate({metadata})", rates) == 8000
+
+
+def test_a_vocoder_takes_every_recording_and_is_not_proposed(javascript):
+    # As wideband-demo describes it.
+    metadata = _metadata(Candidate("vocoder", 22050, 22050, lambda: None, is_vocoder=True))
+    vocoder = {"name": "vocoder", "default": False, "metadata": metadata}
+    networks = [vocoder, *entries("a-4x", default=("a-4x",))]
+    for band_hz in (0, 2000, 8000, 11025):
+        code = (
+            "(m, networks, hz) => [m.choose(networks, hz).name, m.objection(networks[0], hz, [])]"
+        )
+        assert javascript("picking.js", code, networks, band_hz) == ["a-4x", ""]
+    # Nor is it the remedy for a recording that lacks nothing.
+    code = "(m, networks) => m.objection(networks[1], 3900, networks)"
+    assert javascript("picking.js", code, networks).endswith("; no network in the list fits")
 
 
 def test_a_network_fits_where_it_fits_for_the_command(javascript):

@@ -18,13 +18,19 @@ function limits(network) {
 
 /**
  * Says whether the low band of a network ends where the content of a recording ends. A network for
- * any band takes every recording that lacks something, and a vocoder takes every recording.
+ * any band takes every recording that lacks something. A vocoder restores nothing: it makes every
+ * recording anew, and is never proposed.
  */
 export function fits(network, bandHz) {
-  if (!bandHz || network.metadata.wants === "high") return true;
+  if (isVocoder(network)) return false;
+  if (!bandHz) return true;
   if (network.metadata.band_hz) return bandHz < network.metadata.sample_rate / 2;
   const half = lowRate(network) / 2;
   return NARROWEST * half <= bandHz && bandHz <= WIDEST * half;
+}
+
+function isVocoder({metadata}) {
+  return metadata.wants === "high";
 }
 
 function isComplete({metadata}, bandHz) {
@@ -49,7 +55,7 @@ export function choose(networks, bandHz) {
 
 /** Returns why a network does not fit, with what to do; "" if it fits. */
 export function objection(network, bandHz, networks) {
-  if (fits(network, bandHz)) return "";
+  if (isVocoder(network) || fits(network, bandHz)) return "";
   const hz = (value) => `${Math.round(value)} Hz`;
   if (isComplete(network, bandHz)) {
     return `already has content up to ${hz(bandHz)}; there is nothing for ${network.name} to restore`;
