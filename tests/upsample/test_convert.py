@@ -17,8 +17,8 @@ from wideband.upsample.export.half import SMALLEST
 pytestmark = pytest.mark.slow
 
 # Every network converts as independent windows, also one that can stream; test_tflite_stream.py
-# tests streams. gionet2 consists of parts of gionet and tfnet.
-WINDOWED = [name for name in models.names() if name != "gionet2"]
+# tests streams. gionet and gionet2 consist of parts of tfilm and tfnet.
+WINDOWED = [name for name in models.names() if name not in ("gionet", "gionet2")]
 WINDOW = 256
 # A U-Net, a network with LSTMs, and the one with Fourier transforms.
 IN_8_BITS = ["audiounet", "tfilm", "framenet"]

@@ -12,8 +12,8 @@ import soundfile
 
 pytestmark = pytest.mark.slow
 
-# The largest size that `pip install wideband` may have, in bytes.
-LARGEST = 180e6
+# The largest size that `pip install wideband` may have, in bytes, without compiled modules.
+LARGEST = 168e6
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,8 @@ def environment(wheel, tmp_path_factory):
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", "--python", python]
-    subprocess.run([*pip, "install", wheel], check=True)
+    # To compile the modules would take most of the time; they are compiled when they are used.
+    subprocess.run([*pip, "install", "--no-compile", wheel], check=True)
     return folder
 
 
@@ -32,7 +33,7 @@ def test_a_recording_is_restored(environment, speech, tmp_path):
     line = [environment / "bin" / "wideband-upsample", "old.wav"]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "used speech-4x" in done.stdout
+    assert "used speech," in done.stdout
     restored, sample_rate = soundfile.read(tmp_path / "old_wideband.wav")
     assert (len(restored), sample_rate) == (80000, 16000)
     power = np.abs(np.fft.rfft(restored)) ** 2

@@ -22,11 +22,13 @@ def store_half(model: bytes) -> bytes:
     Returns:
         a model with the same output.
     """
+    if not _is_worthwhile(model):
+        return model
     content = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
     for graph in content.subgraphs:
         operators = []
         for index, tensor in enumerate(list(graph.tensors)):
-            half = _as_half(tensor, content.buffers[tensor.buffer].data)
+            half = _as_half(tensor.type, content.buffers[tensor.buffer].data)
             if half is not None:
                 operators.append(_replace(content, graph, index, half))
         graph.operators = operators + graph.operators
@@ -34,9 +36,21 @@ def store_half(model: bytes) -> bytes:
     return flatbuffer_utils.convert_object_to_bytearray(content)
 
 
-def _as_half(tensor: schema.TensorT, data: np.ndarray | None) -> np.ndarray | None:
+def _is_worthwhile(model: bytes) -> bool:
+    """Whether a model has such constants. Its objects, which this does not need, take seconds."""
+    root = schema.Model.GetRootAs(model)
+    for graph in map(root.Subgraphs, range(root.SubgraphsLength())):
+        for tensor in map(graph.Tensors, range(graph.TensorsLength())):
+            buffer = root.Buffers(tensor.Buffer())
+            data = buffer.DataAsNumpy() if buffer.DataLength() else None
+            if _as_half(tensor.Type(), data) is not None:
+                return True
+    return False
+
+
+def _as_half(kind: int, data: np.ndarray | None) -> np.ndarray | None:
     """Converts a constant to 16 bits; None if it is small, not float32, or would be rounded."""
-    if tensor.type != schema.TensorType.FLOAT32 or data is None or len(data) < SMALLEST:
+    if kind != schema.TensorType.FLOAT32 or data is None or len(data) < SMALLEST:
         return None
     values = np.asarray(data, np.uint8).view(np.float32)
     with np.errstate(over="ignore"):
