@@ -77,13 +77,17 @@ def measure(upsampler: "Upsampler", waves: "list[tuple[np.ndarray, int]]") -> "n
     from wideband.data_gen import degrade
     from wideband.upsample.windows import grid
 
-    factor, ratio = upsampler.network.factor, int(upsampler.ratio)
+    factor, ratio = upsampler.network.factor, upsampler.ratio
     window, lead, fade = grid(upsampler.network)
     joined = [
         audio.resample(audio.mono(wave), sample_rate, upsampler.sample_rate)
         for wave, sample_rate in waves
     ]
-    low = degrade.decimate(degrade.crop(np.concatenate(joined), ratio), ratio)
+    high = np.concatenate(joined)
+    if ratio > 1 and ratio.denominator == 1:
+        low = degrade.decimate(degrade.crop(high, ratio), ratio.numerator)
+    else:
+        low = audio.resample(high, upsampler.sample_rate, upsampler.low_rate)
     restored, _ = upsampler.upsample(low, upsampler.low_rate, keep_low_band=False)
     hop = factor * (window - 2 * lead - fade)
     # The middle of a cross-fade; the first window has none at its start.

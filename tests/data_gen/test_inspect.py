@@ -67,6 +67,12 @@ def test_the_level_is_measured_below_and_above_a_cutoff(tone, tmp_path, call):
         assert above == pytest.approx(expected[1], abs=0.06) if expected[1] else above < -80
 
 
+def test_the_level_of_a_constant_is_its_amplitude(tmp_path, call):
+    soundfile.write(tmp_path / "a.wav", np.full(RATE, 0.25), RATE, subtype="FLOAT")
+    _, line = call(command, tmp_path / "a.wav", "--cutoff_hz=100")[1].splitlines()
+    assert line.split()[9] == f"{20 * np.log10(0.25):.1f}"
+
+
 def test_columns_are_aligned_with_their_names(folder, call):
     header, *lines = call(command, folder, "--cutoff_hz=2000")[1].splitlines()
     assert len(lines) == 2

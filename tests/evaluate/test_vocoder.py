@@ -62,6 +62,10 @@ def test_recordings_are_made_anew_and_measured(vocos, recordings, tmp_path, call
         for name, value in expected.items():
             assert float(row[name]) == pytest.approx(value)
 
+    wave, rate = audio.read(recordings / "b" / "c.wav")
+    reference, _ = audio.read(tmp_path / "waves" / "reference" / "b" / "c.wav")
+    np.testing.assert_array_equal(reference, audio.resample(wave, rate, 22050))
+
     summary = json.loads((tmp_path / "out" / "x.json").read_text(), parse_constant=pytest.fail)
     assert summary["facts"]["files"] == 2
     assert summary["facts"]["left_out"] == {"low": left_out}

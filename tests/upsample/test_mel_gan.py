@@ -125,7 +125,7 @@ def file(mel_run, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_file_holds_the_generator_and_the_vocoder(mel_run, file, noise, snr):
+def test_a_file_holds_the_generator_and_the_vocoder(mel_run, file, noise, snr, push):
     metadata = read(file)[1]
     assert (metadata.ratio, metadata.wants, metadata.factor) == ("441/160", "interpolated", 1)
     own, exported = load(mel_run), load(file)
@@ -135,6 +135,9 @@ def test_a_file_holds_the_generator_and_the_vocoder(mel_run, file, noise, snr):
         each.upsample(wave, 8000, keep_low_band=False)[0] for each in (own, exported)
     )
     assert snr(expected, found) > 60
+    chunks, lag, latency = push(exported, wave, [777], sample_rate=8000)
+    assert lag <= latency
+    np.testing.assert_allclose(chunks, found, rtol=0, atol=1e-6 * np.abs(found).max())
 
 
 @pytest.mark.slow
