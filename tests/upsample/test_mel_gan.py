@@ -75,10 +75,14 @@ def test_the_command_restores_with_a_vocoder(mel_run, noise, call, tmp_path):
 
 
 def test_a_vocoder_is_named_for_runs_that_have_one_only(vocoder, window_file):
+    with_keras = {
+        (pretrained.find(name) / pretrained.KERAS_FILE).is_file(): name
+        for name in pretrained.names()
+    }
     for model, message in (
         (vocoder, "has the network vocos, which has no vocoder; leave the flag out"),
-        ("speech-4x", "has the network .*, which has no vocoder; leave the flag out"),
-        ("phone-4x", "phone-4x: has only a TFLite file, no Keras weights"),
+        (with_keras[True], "has the network .*, which has no vocoder; leave the flag out"),
+        (with_keras[False], "has only a TFLite file, no Keras weights"),
         ("spline", "--vocoder=griffin_lim: spline is no run folder, whose vocoder could be"),
         (window_file, "is no run folder, whose vocoder could be replaced; leave the flag out"),
     ):
@@ -172,7 +176,7 @@ def test_weights_are_stored_in_fewer_bits(
 
 @pytest.mark.parametrize("ratio", ["441/0", "0/1", "160/441", "4/1e9", "many", 0, 2.5, None])
 def test_a_file_with_another_ratio_is_damaged(ratio):
-    _, metadata = read(pretrained.find("phone-4x") / pretrained.TFLITE_FILE)
+    _, metadata = read(pretrained.find(pretrained.names()[0]) / pretrained.TFLITE_FILE)
     content = dataclasses.asdict(metadata)
     assert _parse(content | {"wants": "interpolated", "ratio": "441/160"}).ratio == "441/160"
     for changes in (
