@@ -85,9 +85,9 @@ def _dequantize(content: schema.ModelT) -> int:
         if kind.builtinCode == code:
             return index
     # Version 3 is the first that takes float16.
-    content.operatorCodes.append(
-        schema.OperatorCodeT(deprecatedBuiltinCode=code, builtinCode=code, version=3)
-    )
+    kind = schema.OperatorCodeT()
+    kind.deprecatedBuiltinCode, kind.builtinCode, kind.version = code, code, 3
+    content.operatorCodes.append(kind)
     return len(content.operatorCodes) - 1
 
 
