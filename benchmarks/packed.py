@@ -1,131 +1,231 @@
-"""Packed recordings: a corpus in one small file, and patches from it without TensorFlow."""
+"""Packed recordings: a corpus in one small file, and versions of it made without TensorFlow."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Sequence
 from multiprocessing import get_context
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
-from wideband.audio import mono, read, resample
+from wideband.audio import Ratio, fit_length, mono, read, resample
 from wideband.command.files import replacing
-from wideband.data_gen.augment import Augmentation, speed_up
+from wideband.data_gen import degrade
+from wideband.data_gen.augment import speed_up
 from wideband.data_gen.band_limit import limit_band
 
-# Patches among which the next one is drawn.
-SHUFFLED = 1024
+# Shorter recordings of a speaker are joined, so that patches of several seconds can be cut.
+SHORTEST_SECONDS = 6.0
+# Fade at both ends of a joined recording.
+FADE_SECONDS = 0.005
 
 
-def encode(job: tuple[Path, int, float]) -> np.ndarray:
-    """Encodes a recording as Opus, at a compression level from 0 to 1; returns the bytes."""
-    path, sample_rate, level = job
-    wave, rate = read(path)
-    wave = resample(mono(wave), rate, sample_rate)
+def join(recordings: Sequence[tuple[str, Path]]) -> list[list[Path]]:
+    """Groups short recordings of a speaker, in the order of their paths.
+
+    Args:
+        recordings: speaker and path of each.
+
+    Returns:
+        the paths of each group, which lasts at least `SHORTEST_SECONDS` where a speaker has so
+        much.
+    """
+    groups: list[list[Path]] = []
+    speaker, seconds = None, 0.0
+    for name, path in sorted(recordings):
+        if name != speaker or seconds >= SHORTEST_SECONDS:
+            groups.append([])
+            speaker, seconds = name, 0.0
+        groups[-1].append(path)
+        seconds += soundfile.info(path).duration
+    return groups
+
+
+def encode(job: tuple[list[Path], int, float]) -> np.ndarray:
+    """Encodes joined recordings as Opus, at a compression level from 0 to 1; returns the bytes."""
+    paths, sample_rate, level = job
+    waves = []
+    for path in paths:
+        wave, rate = read(path)
+        wave = resample(mono(wave), rate, sample_rate)
+        fade = np.linspace(0, 1, min(int(FADE_SECONDS * sample_rate), len(wave)), dtype=np.float32)
+        wave[: len(fade)] *= fade
+        wave[len(wave) - len(fade) :] *= fade[::-1]
+        waves.append(wave)
     file = io.BytesIO()
+    wave = np.concatenate(waves)
     soundfile.write(file, wave, sample_rate, "OPUS", format="OGG", compression_level=level)
     return np.frombuffer(file.getvalue(), np.uint8)
 
 
-def decode(content: np.ndarray) -> np.ndarray:
-    """Returns the wave of encoded bytes, float32 of shape (n,)."""
-    return soundfile.read(io.BytesIO(content.tobytes()), dtype="float32")[0]
+def decode(job: tuple[np.ndarray, int]) -> np.ndarray:
+    """Returns the wave of encoded bytes at a rate in Hz, float32 of shape (n,)."""
+    content, sample_rate = job
+    wave, rate = soundfile.read(io.BytesIO(content.tobytes()), dtype="float32")
+    return resample(wave, rate, sample_rate)
 
 
-def pack(paths: list[Path], output: Path, sample_rate: int, level: float, processes: int) -> None:
+def pack(
+    groups: Sequence[list[Path]], output: Path, sample_rate: int, level: float, processes: int
+) -> None:
     """Writes recordings into one file.
 
     Args:
-        paths: recordings.
+        groups: paths of the recordings that are joined, as from `join`.
         output: the file, .npz.
         sample_rate: of the packed recordings, in Hz.
         level: the compression, from 0 to 1.
         processes: how many encode at the same time.
     """
     with get_context("spawn").Pool(processes) as pool:
-        jobs = [(path, sample_rate, level) for path in paths]
-        contents = list(pool.imap(encode, jobs))
+        contents = list(pool.imap(encode, [(group, sample_rate, level) for group in groups]))
     ends = np.cumsum([len(content) for content in contents])
     with replacing(output) as temporary, temporary.open("wb") as file:
-        np.savez(file, ends=ends, content=np.concatenate(contents), sample_rate=sample_rate)
+        np.savez(file, ends=ends, content=np.concatenate(contents))
 
 
-def unpack(files: list[Path]) -> list[np.ndarray]:
-    """Returns the encoded recordings of packed files."""
-    recordings = []
+def unpack(files: Sequence[Path], sample_rate: int, processes: int) -> list[np.ndarray]:
+    """Returns the waves of packed files at a rate in Hz, decoded by so many processes."""
+    contents = []
     for path in files:
-        with np.load(path) as content:
-            recordings += np.split(content["content"], content["ends"][:-1])
-    return recordings
-
-
-def cut(job: tuple[np.ndarray, int, int, int, Augmentation, int]) -> np.ndarray:
-    """Cuts the patches of a recording whose low side is of random band.
-
-    Args:
-        job: the wave (n,), its rate in Hz, the length of a patch, the stride, the augmentation, and
-            the seed of this recording in this epoch.
-
-    Returns:
-        low and high sides, float32 of shape (patches, 2, patch).
-    """
-    high, sample_rate, patch, stride, augmentation, seed = job
-    rng = np.random.default_rng(seed)
-    if steps := int(rng.integers(0, augmentation.speed_steps, endpoint=True)):
-        high = speed_up(high, steps)
-    low = limit_band(high, sample_rate, rng)
-    starts = range(int(rng.integers(0, stride)), len(high) - patch + 1, stride)
-    sides = [[low[start : start + patch], high[start : start + patch]] for start in starts]
-    patches = np.array(sides, np.float32).reshape(-1, 2, patch)
-    bound = augmentation.gain_db
-    gains = 10 ** (rng.uniform(-bound, bound, (len(patches), 1, 1)) / 20)
-    return (gains * patches).astype(np.float32)
-
-
-def batches(
-    recordings: list[np.ndarray],
-    sample_rate: int,
-    patch: int,
-    stride: int,
-    batch: int,
-    augmentation: Augmentation,
-    seed: int,
-    processes: int,
-) -> Iterator[list[np.ndarray]]:
-    """Yields shuffled batches [low, high], each (batch, patch, 1), without end.
-
-    Args:
-        recordings: encoded, as from `unpack`.
-        sample_rate: in Hz.
-        patch: samples of a patch.
-        stride: samples from one patch to the next.
-        batch: patches.
-        augmentation: the gain and the speed perturbation; the band of all low sides is random.
-        seed: of the order and of the augmentation.
-        processes: how many cut patches at the same time.
-    """
-    rng = np.random.default_rng(seed)
+        with np.load(path) as file:
+            contents += np.split(file["content"], file["ends"][:-1])
     with get_context("spawn").Pool(processes) as pool:
-        waves = pool.map(decode, recordings)
-        waves = [wave for wave in waves if len(wave) >= patch]
-
-        def jobs():
-            while True:
-                for number in rng.permutation(len(waves)):
-                    draw = int(rng.integers(2**31))
-                    yield waves[number], sample_rate, patch, stride, augmentation, draw
-
-        held: list[np.ndarray] = []
-        for patches in _ahead(pool, jobs(), 4 * processes):
-            held.extend(patches)
-            while len(held) >= SHUFFLED + batch:
-                drawn = [held.pop(int(rng.integers(len(held)))) for _ in range(batch)]
-                sides = np.stack(drawn)
-                yield [sides[:, side, :, np.newaxis] for side in (0, 1)]
+        return pool.map(decode, [(content, sample_rate) for content in contents])
 
 
-def _ahead(pool, jobs: Iterator, count: int) -> Iterator[np.ndarray]:
-    """Yields the results of `cut` in order, with so many jobs under way."""
-    pending = [pool.apply_async(cut, (next(jobs),)) for _ in range(count)]
-    while True:
-        yield pending.pop(0).get()
-        pending.append(pool.apply_async(cut, (next(jobs),)))
+class LowSide(NamedTuple):
+    """Makes the low side of a recording, at the high rate.
+
+    Args:
+        sample_rate: the high rate in Hz.
+        ratio: the high rate over the low rate.
+        protocol: a key of `degrade.PROTOCOLS`; not used with a ratio of 1.
+        random_band: whether the band is random; otherwise, with a ratio of 1, the low side is the
+            recording itself.
+    """
+
+    sample_rate: int
+    ratio: Ratio
+    protocol: str
+    random_band: bool
+
+    def __call__(self, high: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Takes the recording (n,) and what draws its band; returns the same shape."""
+        if self.random_band:
+            return limit_band(high, self.sample_rate, rng)
+        if self.ratio == 1:
+            return high
+        protocol = degrade.get(self.protocol)
+        return fit_length(protocol.up(protocol.down(high, self.ratio), self.ratio), len(high))
+
+
+class Draw(NamedTuple):
+    """How a recording is changed in one version of the corpus."""
+
+    start: int  # of the recording among all samples
+    length: int
+    seed: int
+
+
+class Versions:
+    """Makes random versions of a corpus in the background, with other low sides each time.
+
+    Use it as a context, which ends the processes.
+
+    Args:
+        waves: the recordings, float32 of shape (n,) each.
+        low_side: makes the low side of a recording, at the high rate.
+        speed_steps: the most steps of 5 % by which a recording is sped up.
+        seed: of all versions.
+        processes: how many make a version at the same time.
+    """
+
+    def __init__(
+        self,
+        waves: Sequence[np.ndarray],
+        low_side: LowSide,
+        speed_steps: int,
+        seed: int,
+        processes: int,
+    ) -> None:
+        self.lengths = [len(wave) for wave in waves]
+        self.samples = sum(self.lengths)
+        self._rng = np.random.default_rng(seed)
+        self._shared = [SharedMemory(create=True, size=4 * k * self.samples) for k in (1, 2)]
+        _floats(self._shared[0])[: self.samples] = np.concatenate(waves)
+        self._pool = get_context("spawn").Pool(
+            processes,
+            _attach,
+            ([each.name for each in self._shared], self.samples, low_side, speed_steps),
+        )
+        self.begin()
+
+    def __enter__(self) -> "Versions":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._pool.terminate()
+        self._pool.join()
+        for each in self._shared:
+            each.close()
+            each.unlink()
+
+    def begin(self) -> None:
+        """Begins the next version."""
+        starts = np.cumsum([0, *self.lengths[:-1]])
+        seeds = self._rng.integers(2**31, size=len(starts))
+        draws = [Draw(*map(int, each)) for each in zip(starts, self.lengths, seeds, strict=True)]
+        self._starts = starts
+        # The longest last would leave processes idle.
+        self._order = np.argsort(self.lengths)[::-1]
+        self._pending = self._pool.map_async(_change, [draws[k] for k in self._order], chunksize=1)
+
+    def ready(self) -> bool:
+        """Returns whether the version is complete."""
+        return self._pending.ready()
+
+    def take(self, patch: int, every: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the version, waiting for it, and begins the next one.
+
+        Args:
+            patch: samples of the patches that may be cut.
+            every: samples from one possible start of a patch to the next.
+
+        Returns:
+            low and high sides, float32 of shape (2, samples), and where patches may start.
+        """
+        lengths = np.empty(len(self._order), int)
+        lengths[self._order] = self._pending.get()
+        sides = _floats(self._shared[1])[: 2 * self.samples].reshape(2, -1).copy()
+        self.begin()
+        ends = self._starts + lengths - patch
+        starts = zip(self._starts, ends, strict=True)
+        return sides, np.concatenate([np.arange(start, end + 1, every) for start, end in starts])
+
+
+def _floats(memory: SharedMemory) -> np.ndarray:
+    return np.frombuffer(memory.buf, np.float32)
+
+
+def _attach(names: list[str], samples: int, low_side: LowSide, speed_steps: int) -> None:
+    """Prepares a process of `Versions`."""
+    global _task
+    memory = [SharedMemory(name) for name in names]
+    waves, sides = (_floats(each) for each in memory)
+    sides = sides[: 2 * samples].reshape(2, -1)
+    _task = memory, waves, sides, low_side, speed_steps
+
+
+def _change(draw: Draw) -> int:
+    """Writes the two sides of a recording; returns their length."""
+    _, waves, sides, low_side, speed_steps = _task
+    rng = np.random.default_rng(draw.seed)
+    here = slice(draw.start, draw.start + draw.length)
+    high = waves[here]
+    if steps := int(rng.integers(0, speed_steps, endpoint=True)):
+        high = speed_up(high, steps)
+    sides[:, here] = 0
+    sides[:, draw.start : draw.start + len(high)] = low_side(high, rng), high
+    return len(high)

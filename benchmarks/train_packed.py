@@ -5,8 +5,9 @@
         --set=precision=mixed_bfloat16 --minutes=8 --run=runs/speech
 
 The first command packs the training split of a corpus. The second one needs neither TensorFlow nor
-the corpus; the learning rate falls with the time that is left. The run folder can be restored with,
-measured, and fine-tuned by `wideband-train --initial_weights`.
+the corpus. It keeps some versions of the corpus, which differ in their low sides, on the
+accelerator, and replaces them one by one. The learning rate falls with the time that is left. The
+run folder can be restored with, measured, and fine-tuned by `wideband-train --initial_weights`.
 """
 
 import importlib.metadata
@@ -14,9 +15,8 @@ import math
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wideband.command import UserError
 from wideband.command.files import write_csv
@@ -28,90 +28,104 @@ if TYPE_CHECKING:
 
 # The share of the time in which the learning rate rises.
 WARMUP = 0.02
+# Samples from one possible start of a patch to the next.
+EVERY = 100
+# Recordings that are sped up are still longer than a patch.
+FASTEST = 1.5
+# Seconds from one line of the history to the next.
+SHOWN_SECONDS = 30
 
 
 def define_flags(flags: Flags) -> None:
     """Defines the flags."""
     flags.string("manifest", None, "The manifest.csv of a corpus, to pack.")
-    flags.number("level", 0.9, "Opus compression of the packs.", lower_bound=0, upper_bound=1)
+    flags.number("level", 0.88, "Opus compression of the packs.", lower_bound=0, upper_bound=1)
     flags.strings(
         "pack",
         None,
         "Packed file, .npz; repeatable: recordings are dealt out evenly.",
         required=True,
     )
-    flags.string("recipe", "speech", "Recipe for any band.")
+    flags.string("recipe", "speech", "Recipe for any band, or of a vocoder.")
     flags.strings("set", [], "Overrides of the recipe, as of wideband-train.")
     flags.string("initial_weights", None, "Run folder to start from.")
     flags.number("minutes", 8.0, "When the training ends.", lower_bound=0)
+    flags.integer("steps", 50, "Steps between two looks at the clock.", lower_bound=1)
     flags.string("run", None, "The run folder to write.")
     flags.integer("processes", os.cpu_count() or 1, "Processes for the data.", lower_bound=1)
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
     """Packs a corpus, or trains."""
-    if flags.manifest:
-        import packed
-        from wideband.data_gen.corpora import search
-
-        found = search("manifest", Path(flags.manifest)).recordings
-        paths = [Path(each.path) for each in found if each.split == "train"]
-        for number, output in enumerate(flags.pack):
-            share = paths[number :: len(flags.pack)]
-            packed.pack(share, Path(output), 16000, flags.level, flags.processes)
-        return
     from wideband.train import overrides, recipes
 
     recipe = overrides.override(recipes.get(flags.recipe), overrides.parse_overrides(flags.set))
-    if not recipe.any_band or not flags.run:
-        raise UserError(f"recipe {recipe.name} must be for any band, and --run must be set")
-    _train(recipe, flags)
+    changes = recipe.augmentation
+    if changes.random_lowpass or changes.silence_rms:
+        raise UserError(
+            f"recipe {recipe.name}: random_lowpass and silence_rms are not supported here"
+        )
+    if flags.manifest:
+        _pack(recipe, flags)
+    elif flags.run:
+        _train(recipe, flags)
+    else:
+        raise UserError("set --manifest to pack a corpus, or --run to train")
+
+
+def _pack(recipe: "Recipe", flags: Flags) -> None:
+    import packed
+    from wideband.data_gen.corpora import search
+
+    found = search("manifest", Path(flags.manifest)).recordings
+    groups = packed.join(
+        [(each.speaker, Path(each.path)) for each in found if each.split == "train"]
+    )
+    if len(groups) < len(flags.pack):
+        raise UserError(f"{len(groups)} recordings do not fill {len(flags.pack)} packs; name fewer")
+    for number, output in enumerate(flags.pack):
+        share = groups[number :: len(flags.pack)]
+        packed.pack(share, Path(output), recipe.sample_rate, flags.level, flags.processes)
 
 
 def _train(recipe: "Recipe", flags: Flags) -> None:
+    import jax_steps
     import keras
     import packed
     from wideband import models
-    from wideband.train import steps
+    from wideband.train import methods
 
+    jax_steps.prepare()
     keras.config.set_dtype_policy(recipe.precision)
     keras.utils.set_random_seed(recipe.seed)
     network = models.build(recipe.model, **recipe.arguments)
     if flags.initial_weights:
         network.load_weights(Path(flags.initial_weights) / "best.weights.h5")
-    objectives = _objectives(recipe, network)
-    compiled = [steps.compile_step(objective) for objective in objectives]
-    batches = packed.batches(
-        packed.unpack([Path(path) for path in flags.pack]),
-        recipe.sample_rate,
-        recipe.patch,
-        recipe.stride,
-        recipe.batch,
-        recipe.augmentation,
-        recipe.seed,
-        flags.processes,
+    trainer = jax_steps.Trainer(recipe, methods.objectives(recipe, network), flags.steps)
+    waves = packed.unpack([Path(path) for path in flags.pack], recipe.sample_rate, flags.processes)
+    waves = [wave for wave in waves if len(wave) > recipe.patch * FASTEST]
+    changes = recipe.augmentation
+    low_side = packed.LowSide(
+        recipe.sample_rate, recipe.ratio, recipe.protocol, changes.random_band
     )
-    rows, row, started, shown = [], {}, None, 0
-    for step, batch in enumerate(batches, 1):
-        # Waiting for the first batch, and compiling, do not count.
-        share = 0.0 if started is None else (time.monotonic() - started) / (60 * flags.minutes)
-        if share >= 1:
-            break
-        losses = {}
-        for objective, take in zip(objectives, compiled, strict=True):
-            objective.optimizer.learning_rate = recipe.optimizer.learning_rate * _fall(share)
-            losses |= {f"{objective.name}_{name}": value for name, value in take(batch).items()}
-        started = started or time.monotonic()
-        row = {"step": step, "seconds": round(time.monotonic() - started), **losses}
-        if row["seconds"] - shown > 15:
-            shown = row["seconds"]
-            rows.append(row)
-            print(row, flush=True)
-            for objective in objectives:
-                objective.start_epoch()
-    assert started is not None
-    rows.append(row)
-    _save(recipe, flags, network, objectives, rows, Timings(1, time.monotonic() - started))
+    rows, shown = [], 0.0
+    with packed.Versions(
+        waves, low_side, changes.speed_steps, recipe.seed, flags.processes
+    ) as versions:
+        trainer.add(*versions.take(recipe.patch, EVERY))
+        trainer.run(0.0)  # Compiling does not count.
+        begun = time.monotonic()
+        while (seconds := time.monotonic() - begun) < 60 * flags.minutes:
+            if versions.ready():
+                trainer.add(*versions.take(recipe.patch, EVERY))
+            trainer.run(recipe.optimizer.learning_rate * _fall(seconds / 60 / flags.minutes))
+            if time.monotonic() - begun > shown + SHOWN_SECONDS:
+                shown = time.monotonic() - begun
+                rows.append({"step": trainer.taken, "seconds": round(shown), **trainer.losses()})
+                print(rows[-1], flush=True)
+                _save(recipe, flags, network, trainer, rows, shown)
+    rows.append({"step": trainer.taken, "seconds": round(seconds), **trainer.losses()})
+    _save(recipe, flags, network, trainer, rows, seconds)
 
 
 def _fall(share: float) -> float:
@@ -120,25 +134,19 @@ def _fall(share: float) -> float:
     return rise * (1 + math.cos(math.pi * share)) / 2
 
 
-def _objectives(recipe: "Recipe", network):
-    from wideband.train import methods, optimizers
-
-    objectives = methods.objectives(recipe, network)
-    settings = replace(recipe.optimizer, schedule="constant")
-    for objective in objectives:
-        objective.compile(optimizers.build(settings, 1, 1, objective.groups))
-    return objectives
-
-
-def _save(recipe: "Recipe", flags: Flags, network, objectives, rows, timings: Timings) -> None:
+def _save(
+    recipe: "Recipe", flags: Flags, network: Any, trainer: Any, rows: list[dict], seconds: float
+) -> None:
     from wideband.train import steps
 
     folder = Path(flags.run)
     folder.mkdir(parents=True, exist_ok=True)
-    with steps.averaged(objectives):
+    with steps.averaged(trainer.objectives):
         network.save_weights(folder / "best.weights.h5")
     versions = {name: importlib.metadata.version(name) for name in ("keras", "jax", "numpy")}
-    record = Record(recipe.to_json(), versions=versions, machine=machine(), timings=timings)
+    record = Record(
+        recipe.to_json(), versions=versions, machine=machine(), timings=Timings(1, seconds)
+    )
     write_csv(folder / HISTORY, rows)
     record.write(folder)
 

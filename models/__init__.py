@@ -57,8 +57,8 @@ _NETWORKS = {
         {"width": 0.03, "blocks": 2, "fft": 256, "hop": 64, "frame": 256},
     ),
     "streamnet": _Row("streamnet", "StreamNet", "this project", {"width": 0.25}),
-    "duonet": _Row(
-        "duonet", "DuoNet", "this project", {"width": 0.1, "blocks": 1}, (1000.0, 7500.0)
+    "overtonenet": _Row(
+        "overtonenet", "OvertoneNet", "this project", {"width": 0.1, "blocks": 1}, (1000.0, 7500.0)
     ),
     "phonenet": _Row(
         "phonenet", "PhoneNet", "this project", {"width": 0.1, "blocks": 2}, (1000.0, 7500.0)

@@ -95,6 +95,7 @@ def block(
     name: str,
     dilation: int = 1,
     history: History | None = None,
+    dropout: float = 0.0,
 ) -> keras.KerasTensor:
     """Builds a ConvNeXt block, (batch, n, c) to the same.
 
@@ -106,6 +107,7 @@ def block(
         dilation: frames from one value to the next that the convolution sees.
         history: prepends the frames before x, so that the convolution looks back only; None has it
             look to both sides.
+        dropout: of the hidden channels.
     """
     y = layers.DepthwiseConv1D(
         KERNEL,
@@ -118,6 +120,8 @@ def block(
     y = layers.Dense(hidden, activation="gelu", kernel_initializer=small(), name=f"{name}_expand")(
         y
     )
+    if dropout:
+        y = layers.Dropout(dropout, name=f"{name}_dropout")(y)
     y = layers.Dense(x.shape[-1], kernel_initializer=small(), name=f"{name}_project")(y)
     y = ChannelScale(scale, name=f"{name}_scale")(y)
     return layers.Add()([x, y])

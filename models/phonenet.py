@@ -1,11 +1,12 @@
-"""PhoneNet: our network for speech of any band on phones, a small and causal DuoNet.
+"""PhoneNet: our network for speech of any band on phones, a small and causal OvertoneNet.
 
-It differs from `duonet` in what a stream needs:
+It differs from `overtonenet` in what a stream needs, and in the phases:
 
 - Frames of 16 ms every 4 ms lie within the wave, and the wave is preceded by silence.
 - The convolutions look back only. The features of the next three frames decide on a frame, too:
   with the length of a frame and a step of 8 ms, the output lags by 32 ms.
 - The level is that of the last half second.
+- A second stream, as in AP-BWE (see `apbwe`), corrects the phases.
 
 As a Keras model the network takes whole waves. `step` builds the same network for the next 128
 samples, with its states as inputs and outputs.
@@ -16,8 +17,8 @@ from keras import layers, ops
 
 from . import band_hz
 from .convnext import KERNEL, History, streams
-from .duonet import features, levels, mixture, outputs, target
 from .layers import widen
+from .overtonenet import features, last, levels, mixture, outputs, target
 from .stft import STFT, InverseSTFT, unit
 from .system import Network, Outputs
 
@@ -25,6 +26,8 @@ CHANNELS, HIDDEN, BLOCKS = 128, 304, 4
 FFT, HOP, FRAME = 256, 64, 256
 # The dilation of each block relative to that of the block before.
 GROWTH = 2
+# Standard deviation of the noise on log amplitudes in training: 9 dB.
+NOISE = 1.0
 # Frames whose mean power is the level.
 LEVEL_FRAMES = 128
 # Frames after a frame that decide on it, too.
@@ -146,7 +149,7 @@ def _spectrum(
     level, presence = levels(power)
     # (batch, frames, channels) both
     amplitude, phase = streams(
-        features(own, overtones, level, presence),
+        features(own, overtones, level, presence, NOISE),
         layers.Concatenate()([*unit(*own), *unit(*overtones)]),
         channels=channels,
         hidden=hidden,
@@ -160,7 +163,9 @@ def _spectrum(
         (history(real, AHEAD)[:, :-AHEAD], history(imaginary, AHEAD)[:, :-AHEAD])
         for real, imaginary in (own, overtones)
     )
-    return mixture(amplitude, phase, level, presence, own, overtones)
+    bins = presence.shape[-1]
+    correction = last(phase, bins, "real"), last(phase, bins, "imaginary")
+    return mixture(amplitude, phase, level, presence, own, overtones, correction)
 
 
 def _synthesize(spectrum, history: History):

@@ -31,8 +31,38 @@ for number, handler in (
 
 def pytest_collection_finish():
     """Keeps the garbage collector from visiting all modules over and over."""
+    if "keras" in sys.modules:
+        _restore_without_graphs()
     gc.freeze()
     gc.set_threshold(20_000)
+
+
+def _restore_without_graphs():
+    """Lets networks restore step by step: to compile a graph takes longer than a few windows.
+
+    An LSTM has so many steps that its graph is worthwhile. The fixture `graphs` undoes this, and
+    the commands that tests start as processes have graphs.
+    """
+    import keras
+    from wideband.models.system import Network
+
+    def restore(network, windows):
+        layers = network._flatten_layers()
+        if any(isinstance(layer, keras.layers.RNN) for layer in layers):
+            return _compiled(network, windows)
+        return np.asarray(network(windows))
+
+    _compiled = Network.restore
+    restore.compiled = _compiled
+    Network.restore = restore
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """Lets networks restore as users have it, with graphs."""
+    from wideband.models.system import Network
+
+    monkeypatch.setattr(Network, "restore", getattr(Network.restore, "compiled", Network.restore))
 
 
 @pytest.fixture(scope="session")
@@ -268,11 +298,11 @@ def any_band_run(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "any_band"
     folder.mkdir()
     record = Record.read(run)
-    arguments = models.small("duonet")
-    record.recipe |= {"name": "speech", "model": "duonet", "arguments": arguments, "ratio": 1}
+    arguments = models.small("overtonenet")
+    record.recipe |= {"name": "speech", "model": "overtonenet", "arguments": arguments, "ratio": 1}
     record.write(folder)
     keras.utils.set_random_seed(0)
-    network = models.build("duonet", **arguments)
+    network = models.build("overtonenet", **arguments)
     rng = np.random.default_rng(1)
     network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in network.get_weights()])
     network.save_weights(folder / "best.weights.h5")

@@ -28,7 +28,7 @@ def define_flags(flags: Flags) -> None:
         "A run folder, a weights file in one, a TFLite file of wideband-export, a shipped network "
         "that `python -m wideband.models` lists, or an interpolation such as `spline`. If given "
         "several times, each recording gets the model that begins where its content ends. "
-        "Default: the shipped networks for speech.",
+        "Default: speech, the shipped network for speech of any band.",
     )
     flags.string(
         "vocoder",

@@ -10,8 +10,8 @@ from ..models.record import Record
 from .loading import check, load
 from .upsampler import Upsampler
 
-# The models if the user names none: speech up to 4 kHz and up to 2 kHz.
-DEFAULTS = ("speech-2x", "speech-4x")
+# The models if the user names none: speech of any band.
+DEFAULTS = ("speech",)
 
 # The limits of a recording's bandwidth, relative to a model's low band. Above the upper limit, the
 # content is more than the slope of a filter. Below the lower limit, a hole remains between the

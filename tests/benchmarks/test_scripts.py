@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-# The others are modules of scripts.
-SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - {"unseen_filters", "packed"})
+# Modules of scripts.
+SCRIPTS = sorted(
+    {path.stem for path in FOLDER.glob("*.py")} - {"unseen_filters", "packed", "jax_steps"}
+)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

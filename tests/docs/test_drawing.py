@@ -117,7 +117,7 @@ def test_convolutions_of_spectrograms_and_transposed_ones_are_described():
 
 
 def test_a_box_does_not_depend_on_itself():
-    for name in ("apbwe", "duonet"):
+    for name in ("apbwe", "overtonenet"):
         seen = set()
         for box in graph.boxes(facts._outline(name), 8160 if name == "apbwe" else 8100):
             assert {id(each) for each in box.inputs} <= seen
@@ -130,7 +130,7 @@ def test_flows_are_drawn(name):
 
 
 def test_dilations_of_repeated_rows_are_listed():
-    laid = rows.rows(graph.boxes(facts._outline("duonet"), 8100))
+    laid = rows.rows(graph.boxes(facts._outline("overtonenet"), 8100))
     blocks = [box for row in laid for box in row if box.kind == "block"]
     assert [box.repeats for box in blocks] == [4, 4]
     assert all(box.lines[-1] == "dilations 1, 3, 9, 27" for box in blocks)

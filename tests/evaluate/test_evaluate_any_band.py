@@ -46,12 +46,12 @@ def test_a_run_is_measured_with_the_ratio_and_the_protocol_of_the_dataset(
     code, _, err = call(command, f"--run={any_band_run}", *flags)
     assert code == 0, err
     table = {row["system"]: row for row in rows(tmp_path / "out" / "evaluation.csv")}
-    assert {*table} == {"duonet", *baselines}
+    assert {*table} == {"overtonenet", *baselines}
     (example,) = Dataset(data).examples("test")
     low_rate = float(16000 / ratio)
     estimate, _ = load(any_band_run).upsample(example.low, low_rate, low_band == "recording")
     expected = metrics.lsd_hf(example.high, estimate, low_rate / 2, 16000)
-    assert float(table["duonet"]["lsd_hf"]) == pytest.approx(expected, rel=1e-3)
+    assert float(table["overtonenet"]["lsd_hf"]) == pytest.approx(expected, rel=1e-3)
     facts = json.loads((tmp_path / "out" / "evaluation.json").read_text())["facts"]
     assert (str(facts["ratio"]), facts["protocol"]) == (str(ratio), protocol)
     page = (tmp_path / "out" / "report.html").read_text()

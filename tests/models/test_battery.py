@@ -111,7 +111,7 @@ def test_a_width_that_leaves_a_layer_empty_is_refused(name):
 # === Waves ===
 
 
-def test_a_network_implements_the_restorer_protocol(network, name):
+def test_a_network_implements_the_restorer_protocol(network, name, graphs):
     for attribute in Restorer.__annotations__:
         assert hasattr(network, attribute), attribute
     assert network.name == name
@@ -127,7 +127,7 @@ def test_a_network_implements_the_restorer_protocol(network, name):
     np.testing.assert_allclose(restored, network(x), rtol=0, atol=1e-4)
 
 
-def test_an_input_of_another_shape_is_refused_in_one_line(network, name):
+def test_an_input_of_another_shape_is_refused_in_one_line(network, name, graphs):
     n = network.multiple
     message = rf"^{name}: input of shape \(.*\) must be \(batch, n, 1\), with n a multiple of {n}$"
     for shape in [(n,), (1, n), (1, n, 2), (1, 1, n, 1), (1, n + 1, 1), (1, 2 * n - 1, 1)]:
@@ -143,8 +143,8 @@ def test_patches_of_8192_samples_keep_their_length(name):
     takes_patch = "patch" in models.arguments(name)
     network = build(name, patch=LONGEST) if takes_patch else build_once(name)
     patch = rounded(network, LONGEST)
-    # The hop of DuoNet does not divide the patches of the other networks.
-    assert patch == LONGEST or name == "duonet"
+    # The hop of OvertoneNet does not divide the patches of the other networks.
+    assert patch == LONGEST or name == "overtonenet"
     output = network(inputs(network, patch))
     assert output.shape == (2, patch, 1)
     assert np.isfinite(output).all()
@@ -195,7 +195,8 @@ def test_a_network_is_loaded_from_a_keras_file(network, tmp_path):
 def test_jax_loads_the_weights_and_has_the_output_of_tensorflow(tmp_path):
     """All networks run in one process, since starting it takes longer than a network."""
     x, expected = {}, {}
-    for name in models.names():
+    # gionet2 consists of parts of gionet and tfnet.
+    for name in (name for name in models.names() if name != "gionet2"):
         network = build_once(name)
         network.save_weights(tmp_path / f"{name}.weights.h5")
         # Two patches of recurrent networks.
@@ -283,7 +284,8 @@ def test_mixed_precision_trains_and_has_a_finite_output_for_all_waves(name, poli
     network.compile("adam", "mse", run_eagerly=True)
     before = network.get_weights()
     patch = shortest(network)
-    loss = network.train_on_batch(inputs(network, patch), waves(patch))
+    # For a network that restores any band, `waves(patch)` is the input, which it keeps.
+    loss = network.train_on_batch(inputs(network, patch), waves(patch)[::-1])
     assert np.isfinite(loss)
     assert all(weight.dtype == "float32" for weight in network.trainable_variables)
     assert any(np.any(a != b) for a, b in zip(before, network.get_weights(), strict=True))

@@ -103,7 +103,7 @@ def edited(**changes):
         (edited(ratio="4/0"), "ratio is '4/0'"),
         (edited(ratio=1), "ratio is '1'"),
         (edited(ratio=1, model="none"), "ratio is '1'"),
-        (edited(ratio=0, model="duonet"), "ratio is '0'"),
+        (edited(ratio=0, model="overtonenet"), "ratio is '0'"),
         (edited(ratio=[4]), r"ratio is \[4\]"),
     ],
 )

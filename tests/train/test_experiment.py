@@ -191,11 +191,11 @@ def test_initial_weights_of_another_shape_are_refused_with_the_arguments_that_di
     )
 
 
-def test_initial_weights_of_another_ratio_are_refused_by_their_name(experiment):
+def test_initial_weights_of_another_width_are_refused_by_their_name(experiment):
     described = experiment(
-        "model=framenet", "arguments.width=1", "patch=512", initial_weights="speech-2x"
+        "model=framenet", "arguments.width=0.5", "patch=512", initial_weights="speech-4x"
     )
-    message = "^--initial_weights=speech-2x: its weights .*framenet.* differ: ratio 2, not 4; "
+    message = "^--initial_weights=speech-4x: its weights .*framenet.* differ: width 1.0, not 0.5; "
     with pytest.raises(UserError, match=message):
         described.build()
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from wideband import models
 from wideband.models.record import Record
-from wideband.models.system import Network
 from wideband.upsample import Upsampler, windows
 from wideband.upsample.export import exporter
 
@@ -94,16 +93,6 @@ def upsampler(build):
 def one_window_at_a_time(monkeypatch):
     """Restores windows one by one, so that each network is compiled for one batch size only."""
     monkeypatch.setattr(windows, "SAMPLES_AT_ONCE", 1)
-
-
-@pytest.fixture
-def eager(monkeypatch):
-    """Restores windows without a graph: to compile one takes longer than a few windows."""
-
-    def restore(network, windows):
-        return np.asarray(network(windows))
-
-    monkeypatch.setattr(Network, "restore", restore)
 
 
 @pytest.fixture

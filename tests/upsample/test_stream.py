@@ -17,9 +17,9 @@ KINDS = ["audiounet", "framenet", "dnn", "tfilm"]
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_output_does_not_depend_on_the_chunks(name, noise, upsampler, push, request):
-    # Without a graph, the steps of an LSTM take long.
-    request.getfixturevalue("one_window_at_a_time" if name == "tfilm" else "eager")
+def test_the_output_does_not_depend_on_the_chunks(
+    name, noise, upsampler, push, one_window_at_a_time
+):
     # Four windows of FrameNet.
     wave = noise(5003 if name == "framenet" else 2003)
     whole, _ = upsampler(name).upsample(wave, 4000, keep_low_band=False)
@@ -66,7 +66,7 @@ def test_quotients_of_rates_do_not_depend_on_the_chunks(interpolation, keep_hz, 
 @pytest.mark.parametrize("name", ["audiounet", "tfnet", "keras_unet"])
 @pytest.mark.parametrize(("sample_rate", "keep_hz"), [(4000, None), (4000, 0.0), (11025, 1500.0)])
 def test_the_lag_stays_within_the_latency_and_comes_close_to_it(
-    name, sample_rate, keep_hz, noise, upsampler, push, one_window_at_a_time
+    name, sample_rate, keep_hz, noise, upsampler, push, one_window_at_a_time, graphs
 ):
     options = {"sample_rate": sample_rate, "keep_hz": keep_hz, "window": 2048}
     _, lag, latency = push(upsampler(name), noise(sample_rate), [50], **options)
@@ -81,7 +81,7 @@ def test_the_lag_with_a_quotient_of_rates_stays_within_the_latency(noise, push):
     assert 0.7 * latency < lag <= latency < 0.2
 
 
-def test_shorter_windows_have_the_same_output_and_less_latency(noise, upsampler, push, eager):
+def test_shorter_windows_have_the_same_output_and_less_latency(noise, upsampler, push):
     wave, options = noise(4000), {"sample_rate": 4000}
     long, _, slow = push(upsampler("audiounet"), wave, [4000], **options)
     short, _, fast = push(upsampler("audiounet"), wave, [4000], window=2048, **options)

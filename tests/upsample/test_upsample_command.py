@@ -63,15 +63,15 @@ def test_a_file_is_restored_with_a_run(run, upsample, noisy_tone, tmp_path):
     assert re.search(r"{}: {} has a band up to (19\d\d|2000) Hz; used {}\n".format(*names), out)
 
 
-@pytest.mark.parametrize(("rate", "expected"), [(8000, "speech-2x"), (4000, "speech-4x")])
-def test_the_command_needs_nothing_but_a_recording(rate, expected, speech, tmp_path):
+@pytest.mark.parametrize("rate", [8000, 4000])
+def test_the_command_needs_nothing_but_a_recording(rate, speech, tmp_path):
     wave = speech(16000)[:: 16000 // rate]
     wave += 0.01 * np.random.default_rng(0).normal(size=len(wave))
     soundfile.write(tmp_path / "old.wav", wave, rate)
     line = [sys.executable, "-m", "wideband.upsample", "old.wav"]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"used {expected}" in done.stdout
+    assert "used speech," in done.stdout
     restored, sample_rate = soundfile.read(tmp_path / "old_wideband.wav")
     assert (len(restored), sample_rate) == (16000, 16000)
     # The recording had nothing above half its rate.

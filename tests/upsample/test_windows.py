@@ -24,9 +24,7 @@ def pass_through(network, wave, *window):
 
 
 @pytest.mark.parametrize("n", [1, 7936, 7937, 30001])
-def test_a_network_with_a_context_restores_windows_like_the_whole_wave(
-    n, noise, build, upsampler, eager
-):
+def test_a_network_with_a_context_restores_windows_like_the_whole_wave(n, noise, build, upsampler):
     network, low = build("audiounet"), noise(n)
     found, _ = upsampler("audiounet").upsample(low, 4000, keep_low_band=False)
     interpolated = interpolate.spline(np.pad(low, (0, 32), mode="symmetric"), 4)[: 4 * n]
@@ -59,7 +57,7 @@ def test_patches_are_half_a_patch_apart_and_cross_faded(name, noise, build, one_
 
 
 def test_a_wave_with_a_long_context_gets_longer_windows_if_it_is_not_live(build):
-    network = build("duonet")
+    network = build("overtonenet")
     context = network.context
     assert [windows.whole_window(network, n) for n in (1, context, 5 * context, 10**7)] == [
         count * context for count in (3, 3, 7, 12)
@@ -70,7 +68,7 @@ def test_a_wave_with_a_long_context_gets_longer_windows_if_it_is_not_live(build)
 
 
 def test_no_window_is_so_short_that_most_of_the_computation_is_dropped(outline):
-    network = outline("duonet", width=0.1)
+    network = outline("overtonenet", width=0.1)
     assert 2 * network.context > windows.WINDOW
     assert windows.grid(network).window == 4 * network.context
     assert windows.file_window(network) == 12 * network.context
@@ -106,7 +104,7 @@ def test_there_are_no_seams_where_patches_meet(noise, build, one_window_at_a_tim
 
 
 @pytest.mark.parametrize("name", WITH_CONTEXT)
-def test_there_are_no_seams_where_windows_with_a_context_meet(name, noise, build, eager):
+def test_there_are_no_seams_where_windows_with_a_context_meet(name, noise, build):
     network = build(name)
     context, window = network.context, 4 * network.context
     # Three windows, and a part of a fourth.

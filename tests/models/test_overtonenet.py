@@ -1,4 +1,4 @@
-"""DuoNet: its size, its independence of the level, and the bands it restores."""
+"""OvertoneNet: its size, its independence of the level, and the bands it restores."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from wideband.train import recipes
 
 @pytest.fixture(scope="module")
 def network():
-    network = models.build("duonet", **models.small("duonet"))
+    network = models.build("overtonenet", **models.small("overtonenet"))
     rng = np.random.default_rng(0)
     network.set_weights([rng.normal(0, 0.1, each.shape) for each in network.get_weights()])
     return network
@@ -27,33 +27,47 @@ def voice(n):
 
 
 def test_it_has_the_stated_number_of_parameters(outline):
-    network = outline("duonet")
-    assert network.count_params() == 3_969_797
-    assert (network.wants, network.multiple, network.context) == ("interpolated", 100, 18800)
+    network = outline("overtonenet")
+    assert network.count_params() == 4_367_363
+    assert (network.wants, network.multiple, network.context) == ("interpolated", 100, 32000)
 
 
-@pytest.mark.parametrize("stream", ["amplitude", "phase"])
-def test_layers_have_the_stated_sizes(outline, stream):
-    part = outline("duonet").get_layer("spectrum")
+def test_layers_have_the_stated_sizes(outline):
+    part = outline("overtonenet").get_layer("spectrum")
 
     def shapes(name):
         return [weight.shape for weight in part.get_layer(name).weights]
 
-    # Amplitudes of the wave and its overtones, and presence; or cosines and sines of both.
-    inputs = {"amplitude": 3 * 257, "phase": 4 * 257}[stream]
-    assert shapes(f"{stream}_first") == [(1, inputs, 256), (256,)]
-    for k in range(4):
-        assert shapes(f"{stream}_{k}_depthwise") == [(7, 256, 1), (256,)]
-        assert part.get_layer(f"{stream}_{k}_depthwise").dilation_rate == (3**k,)
-        assert shapes(f"{stream}_{k}_expand") == [(256, 768), (768,)]
-        assert shapes(f"{stream}_{k}_project") == [(768, 256), (256,)]
-    last = {"amplitude": ["share", "amplitude"], "phase": ["keep", "real", "imaginary"]}
-    assert all(shapes(f"{name}_last") == [(256, 257), (257,)] for name in last[stream])
+    # Amplitudes of the wave and its overtones, and presence.
+    assert shapes("amplitude_first") == [(1, 3 * 257, 256), (256,)]
+    for k, dilation in enumerate([1, 3, 9, 27, 1, 3, 9, 27, 1, 3]):
+        assert shapes(f"amplitude_{k}_depthwise") == [(7, 256, 1), (256,)]
+        assert part.get_layer(f"amplitude_{k}_depthwise").dilation_rate == (dilation,)
+        assert shapes(f"amplitude_{k}_expand") == [(256, 768), (768,)]
+        assert part.get_layer(f"amplitude_{k}_dropout").rate == 0.1
+        assert shapes(f"amplitude_{k}_project") == [(768, 256), (256,)]
+    for name in ("share", "amplitude", "keep"):
+        assert shapes(f"{name}_last") == [(256, 257), (257,)]
+
+
+def test_empty_bins_have_the_phases_of_overtones():
+    """Each frame's phases above the band are those of the rectified wave."""
+    network = models.build("overtonenet", **models.small("overtonenet"))
+    low = signal.sosfiltfilt(
+        signal.butter(16, 3000, fs=16000, output="sos"), voice(48000)[0, :, 0]
+    ).astype(np.float32)
+    part = network.get_layer("spectrum")
+    _, real, imaginary = part(low[np.newaxis, :, np.newaxis])
+    analysis = part.get_layer("analysis")
+    overtones = [np.asarray(each) for each in analysis(np.abs(low)[np.newaxis, :, np.newaxis])]
+    found = np.arctan2(np.asarray(imaginary), np.asarray(real))
+    difference = found - np.arctan2(overtones[1], overtones[0])
+    assert np.cos(difference[:, 100:-100, 140:250]).min() > 0.99
 
 
 def test_before_training_it_keeps_what_is_present_and_fills_empty_bins():
     """The overtones in empty bins have the initial level."""
-    network = models.build("duonet", **models.small("duonet"))
+    network = models.build("overtonenet", **models.small("overtonenet"))
     wave = voice(48000)[0, :, 0]
     low = signal.sosfiltfilt(signal.butter(16, 4000, fs=16000, output="sos"), wave)
     restored = np.asarray(network(low[np.newaxis, :, np.newaxis].astype(np.float32)))[0, :, 0]
@@ -85,10 +99,10 @@ def test_silence_stays_inaudible(network):
 
 def test_it_restores_the_bands_of_its_training(network):
     band = (band_limit.LOWEST_HZ, band_limit.HIGHEST_HZ)
-    assert network.band_hz == models.band_hz("duonet") == band
+    assert network.band_hz == models.band_hz("overtonenet") == band
     assert models.band_hz("framenet") is None
     recipe = recipes.get("speech")
-    assert (recipe.model, recipe.ratio) == ("duonet", 1)
+    assert (recipe.model, recipe.ratio) == ("overtonenet", 1)
     assert Record(recipe.to_json()).band_hz == band
 
 

@@ -1,34 +1,36 @@
-"""DuoNet: our network for speech of any band, which predicts amplitudes and phases.
+"""OvertoneNet: our network for speech of any band, which shapes overtones of the wave.
 
-Two streams of ConvNeXt blocks, as in AP-BWE (Lu et al. 2024, arXiv:2401.06387; see `apbwe`), take a
-short-time spectrum and predict that of the restored wave. The network sees where the band ends, so
-one network restores bands of all widths. What differs from AP-BWE:
+ConvNeXt blocks (see `convnext`) predict the amplitudes of a short-time spectrum. The network sees
+where the band ends, so one network restores bands of all widths.
 
 - Amplitudes are relative to the level of the second around them. A quieter recording thus
   gets the same high band, quieter by as much.
 - Bins that are much quieter than that level for a second are empty. The output starts as the input
-  in the other bins, which need not pass through the streams.
+  in the other bins, which need not pass through the blocks.
 - In empty bins, the output starts as overtones of the wave, which a rectifier creates (Makhoul and
   Berouti 1979, "High-frequency regeneration in speech coding systems"). They continue the harmonics
   of a voice, and their phases are those of a wave from the start. They are whitened; the network
-  predicts the envelope of their amplitudes, and corrects their phases.
-- Frames have 400 samples every 100 and 257 bins, so the network takes an eighth of the operations.
-- The convolutions of the blocks are dilated.
+  predicts the envelope of their amplitudes.
+- Frames have 400 samples every 100 and 257 bins. The convolutions of the blocks are dilated.
+
+AP-BWE (Lu et al. 2024, arXiv:2401.06387; see `apbwe`), from which the blocks and the losses are,
+predicts phases in a second stream. Predicted phases of neighbouring frames cancel each other, and
+with the right envelope the phases hardly matter (docs/design-notes.md).
 """
 
 import keras
 from keras import layers, ops
 
 from . import band_hz
-from .convnext import KERNEL, streams
+from .convnext import KERNEL, block, first, norm
 from .layers import widen
 from .stft import POWER_FLOOR, STFT, InverseSTFT, angle, log_amplitude, unit
 from .system import Network, Outputs
 
-CHANNELS, EXPANSION, BLOCKS = 256, 3, 4
-# The dilation of each block relative to that of the block before: with 1, 3, 9 and 27, a frame sees
-# 0.75 seconds to either side, enough to know the voice and the room.
-GROWTH = 3
+CHANNELS, EXPANSION, BLOCKS = 256, 3, 10
+# The dilations of the blocks, over and over. A frame sees 1.6 seconds to either side, enough to
+# know the voice and the room.
+DILATIONS = (1, 3, 9, 27)
 FFT, HOP, FRAME = 512, 100, 400
 # Added to amplitudes before the logarithm: 160 dB below those of a full-scale tone.
 FLOOR = 1e-6
@@ -37,8 +39,10 @@ LEVEL_FRAMES = 64
 # The mean level of a bin relative to that of all bins, natural logarithm, below which it is empty,
 # and the steepness of this decision.
 EMPTY, STEEPNESS = -6.5, 2.0
-# Standard deviation of the noise on log amplitudes in training: 9 dB.
-NOISE = 1.0
+# Standard deviation of the noise on log amplitudes in training: 6 dB. With the dropout, it keeps
+# the network from memorizing recordings by their levels.
+NOISE = 0.7
+DROPOUT = 0.1
 # The predicted relative log amplitude before training.
 INITIAL = -5.0
 # Overtones are whitened by their mean power within this many Hz on either side at 16 kHz.
@@ -51,42 +55,49 @@ Parts = tuple[keras.KerasTensor, keras.KerasTensor]
 
 
 @keras.saving.register_keras_serializable("wideband")
-class DuoNet(Network):
+class OvertoneNet(Network):
     """The network for speech of any band: an interpolated wave (batch, n, 1) to the restored one.
 
     n is a multiple of 100, and longer than 200.
 
     Args:
         width: multiplies the channels.
-        blocks: ConvNeXt blocks of each stream.
+        blocks: ConvNeXt blocks.
+        dropout: of the hidden channels of the blocks, from 0 to below 1.
         name: the name of the Keras model.
 
     Raises:
         UserError: the width leaves a layer without channels.
 
     Example:
-        >>> DuoNet()(keras.ops.zeros((1, 16000, 1))).shape
+        >>> OvertoneNet()(keras.ops.zeros((1, 16000, 1))).shape
         TensorShape([1, 16000, 1])
     """
 
     wants = "interpolated"
-    band_hz = band_hz("duonet")
+    band_hz = band_hz("overtonenet")
 
-    def __init__(self, width: float = 1.0, blocks: int = BLOCKS, name: str = "duonet") -> None:
+    def __init__(
+        self,
+        width: float = 1.0,
+        blocks: int = BLOCKS,
+        dropout: float = DROPOUT,
+        name: str = "overtonenet",
+    ) -> None:
         (channels,) = widen((CHANNELS,), width, 8)
 
         # === Functional Model ===
         wave = keras.Input((None, 1), name="interpolated")  # (batch, n, 1)
         # (batch, n / 100 + 1, 257) all
-        real, imaginary = _spectrum(channels, blocks)(wave)[1:]
+        real, imaginary = _spectrum(channels, blocks, dropout)(wave)[1:]
         restored = InverseSTFT(FFT, HOP, FRAME, name="synthesis")([real, imaginary])
         super().__init__(wave, restored, name=name)
 
         # === Config ===
-        self.width, self.blocks = width, blocks
+        self.width, self.blocks, self.dropout = width, blocks, dropout
         self.multiple = HOP
         # A frame, the frames of the convolutions, and those of the level.
-        frames = sum(KERNEL // 2 * GROWTH**k for k in range(blocks)) + LEVEL_FRAMES
+        frames = LEVEL_FRAMES + sum(KERNEL // 2 * _dilation(k) for k in range(blocks))
         self.context = FRAME + frames * HOP
 
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
@@ -135,7 +146,11 @@ def outputs(
     }
 
 
-def _spectrum(channels: int, blocks: int) -> keras.Model:
+def _dilation(block: int) -> int:
+    return DILATIONS[block % len(DILATIONS)]
+
+
+def _spectrum(channels: int, blocks: int, dropout: float) -> keras.Model:
     """Builds the network from a wave to log amplitudes and real and imaginary parts."""
     wave = keras.Input((None, 1), name="wave")
     analysis = STFT(FFT, HOP, FRAME, name="analysis")
@@ -145,17 +160,14 @@ def _spectrum(channels: int, blocks: int) -> keras.Model:
         own[0] ** 2 + own[1] ** 2, 2 * LEVEL_FRAMES + 1, 1, "same", "channels_last"
     )
     level, presence = levels(power)
-    # (batch, frames, channels) both
-    amplitude, phase = streams(
-        features(own, overtones, level, presence),
-        layers.Concatenate()([*unit(*own), *unit(*overtones)]),
-        channels=channels,
-        hidden=EXPANSION * channels,
-        blocks=blocks,
-        kernel=1,
-        growth=GROWTH,
-    )
-    mixed = mixture(amplitude, phase, level, presence, own, overtones)
+    # (batch, frames, channels)
+    x = first(features(own, overtones, level, presence, NOISE), channels, 1, "amplitude")
+    for k in range(blocks):
+        x = block(
+            x, EXPANSION * channels, 1 / blocks, f"amplitude_{k}", _dilation(k), dropout=dropout
+        )
+    x = norm("amplitude_last")(x)
+    mixed = mixture(x, x, level, presence, own, overtones)
     return keras.Model(wave, mixed, name="spectrum")
 
 
@@ -174,14 +186,23 @@ def levels(power: keras.KerasTensor) -> Parts:
 
 
 def features(
-    own: Parts, overtones: Parts, level: keras.KerasTensor, presence: keras.KerasTensor
+    own: Parts,
+    overtones: Parts,
+    level: keras.KerasTensor,
+    presence: keras.KerasTensor,
+    noise: float,
 ) -> keras.KerasTensor:
-    """Returns what the stream of the amplitude sees, (batch, frames, 3 bins).
+    """Returns what predicts the amplitudes, (batch, frames, 3 bins), with noise in training.
 
-    Noise in training keeps the network from memorizing recordings by their levels.
+    Args:
+        own: real and imaginary parts of the input's spectrum, (batch, frames, bins) both.
+        overtones: those of the overtones.
+        level: log level around each frame, (batch, frames, 1).
+        presence: relative log level of each bin around each frame, (batch, frames, bins).
+        noise: its standard deviation, in natural logarithms of the amplitude.
     """
     amplitudes = [relative(*own, level), relative(*overtones, level), presence]
-    return layers.GaussianNoise(NOISE)(layers.Concatenate()(amplitudes))
+    return layers.GaussianNoise(noise)(layers.Concatenate()(amplitudes))
 
 
 def relative(
@@ -198,30 +219,32 @@ def mixture(
     presence: keras.KerasTensor,
     own: Parts,
     overtones: Parts,
+    correction: Parts = (0.0, 0.0),
 ) -> list[keras.KerasTensor]:
     """Mixes the input's spectrum with that of the overtones, shaped as predicted.
 
     Args:
-        amplitude: the stream of the amplitude, (batch, frames, channels).
-        phase: the stream of the phase, (batch, frames, channels).
+        amplitude: what predicts the amplitudes, (batch, frames, channels).
+        phase: what predicts the bins with the phases of the input, (batch, frames, channels).
         level: log level around each frame, (batch, frames, 1).
         presence: relative log level of each bin around each frame, (batch, frames, bins).
         own: real and imaginary parts of the input's spectrum, (batch, frames, bins) both.
         overtones: those of the overtones.
+        correction: is added to the cosines and sines of the phases, (batch, frames, bins) both.
 
     Returns:
         log amplitudes, real parts and imaginary parts, (batch, frames, bins) all.
     """
     bins = presence.shape[-1]
     present = STEEPNESS * (presence - EMPTY)
-    share = ops.sigmoid(present + _last(amplitude, bins, "share"))
-    predicted = _last(amplitude, bins, "amplitude", INITIAL) + _whiten(*overtones)
+    share = ops.sigmoid(present + last(amplitude, bins, "share"))
+    predicted = last(amplitude, bins, "amplitude", INITIAL) + _whiten(*overtones)
     log_amplitudes = level + share * relative(*own, level) + (1.0 - share) * predicted
-    keep = ops.sigmoid(present + _last(phase, bins, "keep"))
+    keep = ops.sigmoid(present + last(phase, bins, "keep"))
     own, overtones = unit(*own), unit(*overtones)
     cosine, sine = unit(
-        keep * own[0] + (1.0 - keep) * overtones[0] + _last(phase, bins, "real"),
-        keep * own[1] + (1.0 - keep) * overtones[1] + _last(phase, bins, "imaginary"),
+        keep * own[0] + (1.0 - keep) * overtones[0] + correction[0],
+        keep * own[1] + (1.0 - keep) * overtones[1] + correction[1],
     )
     magnitude = ops.exp(log_amplitudes)
     return [log_amplitudes, magnitude * cosine, magnitude * sine]
@@ -239,7 +262,8 @@ def _whiten(real: keras.KerasTensor, imaginary: keras.KerasTensor) -> keras.Kera
     return ops.clip(fine, LOWEST, HIGHEST)
 
 
-def _last(x: keras.KerasTensor, bins: int, name: str, bias: float = 0.0) -> keras.KerasTensor:
+def last(x: keras.KerasTensor, bins: int, name: str, bias: float = 0.0) -> keras.KerasTensor:
+    """Builds the last layer of a prediction, (batch, frames, bins), named NAME_last."""
     return layers.Dense(
         bins,
         kernel_initializer="zeros",
