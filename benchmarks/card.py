@@ -38,16 +38,18 @@ def facts(run: Path, record: Record) -> list[list[str]]:
         source = "bands that end between {:g} and {:g} Hz".format(*record.band_hz)
     files = [path for path in run.iterdir() if path.is_file() and path.name != RECORD]
     size = sum(path.stat().st_size for path in files)
-    return [
+    rows = [
         ["network", f"{record.model}({arguments}), {parameters:,} parameters"],
         ["rates", f"from {source} to {record.sample_rate} Hz"],
-        ["trained with", shlex.join(["wideband-train", *record.flags])],
+        ["trained with", record.flags and shlex.join(["wideband-train", *record.flags])],
         ["steps", f"{steps}, each on {seconds:.3g} s of speech; seed {recipe['seed']}"],
         ["training time", f"{timings.seconds / 60:.0f} min on {record.machine}"],
-        ["commit", str(record.commit)],
+        ["commit", record.commit],
         ["versions", ", ".join(f"{key} {value}" for key, value in record.versions.items())],
         ["size", f"{size / 1e6:.2f} MB"],
     ]
+    # benchmarks/train_packed.py records neither flags nor a commit.
+    return [row for row in rows if row[1]]
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
