@@ -1,4 +1,4 @@
-"""Trains a network for any band for some minutes, on an accelerator that has only JAX.
+"""Trains a network for some minutes, on an accelerator that has only JAX.
 
     python benchmarks/train_packed.py --manifest=speech/manifest.csv --pack=speech.npz
     KERAS_BACKEND=jax python benchmarks/train_packed.py --recipe=speech --pack=speech.npz \

@@ -113,7 +113,9 @@ def test_a_model_has_the_output_of_its_network(name, network, pairs, model):
     found = interpret(model(name), low)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
-    assert np.abs(expected - (0 if low.shape != expected.shape else low)).max() > 1e-2
+    # Networks for any band change little of a wave without empty bins.
+    change = np.abs(expected - (0 if low.shape != expected.shape else low)).max()
+    assert np.abs(found - expected).max() < 0.05 * change
 
 
 @pytest.mark.parametrize("name", WINDOWED)

@@ -46,7 +46,9 @@ def test_a_shipped_network_is_loaded_by_its_name_from_its_tflite_file(name):
     upsampler = load(name)
     assert isinstance(upsampler.network, TFLiteNetwork)
     assert upsampler.name == name
-    assert (upsampler.sample_rate, upsampler.ratio) == (16000, int(name[-2]))
+    ratio = int(name[-2]) if name.endswith("x") else 1
+    assert (upsampler.sample_rate, upsampler.ratio) == (16000, ratio)
+    assert (upsampler.band_hz is not None) == (ratio == 1)
 
 
 def test_a_path_takes_precedence_over_a_name(tmp_path, monkeypatch):

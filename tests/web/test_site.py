@@ -269,6 +269,6 @@ def test_the_list_of_networks_has_what_the_page_needs(server, shipped):
     assert settings["limits"] == {"seconds": 30, "bytes": 2_000_000}
     assert [each["name"] for each in settings["networks"]] == [*shipped.values()]
     for each in settings["networks"]:
-        assert each["about"].startswith("Restores the high band of speech")
+        assert each["about"].startswith("Restores ")
         assert {*each["metadata"]} == {"sample_rate", "ratio", "band_hz"}
         assert each["metadata"]["sample_rate"] == 16000
