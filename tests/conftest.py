@@ -4,6 +4,7 @@ import configparser
 import csv
 import gc
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from wideband.command import keras_start
+
+# oneDNN prepares kernels for every new shape, which takes longer than these small computations.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 # As in the process of a command.
 keras_start.quicken()
