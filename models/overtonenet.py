@@ -32,7 +32,8 @@ CHANNELS, EXPANSION, BLOCKS = 256, 3, 10
 # know the voice and the room.
 DILATIONS = (1, 3, 9, 27)
 FFT, HOP, FRAME = 512, 100, 400
-# Added to amplitudes before the logarithm: 160 dB below those of a full-scale tone.
+# Added to relative amplitudes before the logarithm, and to the level; in a target, to amplitudes,
+# where it is 160 dB below that of a full-scale tone.
 FLOOR = 1e-6
 # Frames on either side whose mean power is the level.
 LEVEL_FRAMES = 64
@@ -180,9 +181,10 @@ def levels(power: keras.KerasTensor) -> Parts:
     Returns:
         (batch, frames, 1) and (batch, frames, bins), clipped.
     """
-    level = ops.log(ops.sqrt(ops.mean(power, axis=-1, keepdims=True) + FLOOR**2))
-    presence = ops.log(ops.sqrt(ops.maximum(power, POWER_FLOOR)) + FLOOR) - level
-    return level, ops.clip(presence, LOWEST, HIGHEST)
+    mean = ops.maximum(ops.mean(power, axis=-1, keepdims=True), POWER_FLOOR)
+    level = ops.log(ops.sqrt(mean) + FLOOR)
+    amplitudes = ops.exp(-level) * ops.sqrt(ops.maximum(power, POWER_FLOOR))
+    return level, ops.clip(ops.log(amplitudes + FLOOR), LOWEST, HIGHEST)
 
 
 def features(
@@ -209,7 +211,8 @@ def relative(
     real: keras.KerasTensor, imaginary: keras.KerasTensor, level: keras.KerasTensor
 ) -> keras.KerasTensor:
     """Returns log amplitudes relative to a level (batch, frames, 1), clipped."""
-    return ops.clip(log_amplitude(real, imaginary, FLOOR) - level, LOWEST, HIGHEST)
+    scale = ops.exp(-level)
+    return ops.clip(log_amplitude(scale * real, scale * imaginary, FLOOR), LOWEST, HIGHEST)
 
 
 def mixture(
@@ -238,7 +241,7 @@ def mixture(
     bins = presence.shape[-1]
     present = STEEPNESS * (presence - EMPTY)
     share = ops.sigmoid(present + last(amplitude, bins, "share"))
-    predicted = last(amplitude, bins, "amplitude", INITIAL) + _whiten(*overtones)
+    predicted = last(amplitude, bins, "amplitude", INITIAL) + _whiten(*overtones, level)
     log_amplitudes = level + share * relative(*own, level) + (1.0 - share) * predicted
     keep = ops.sigmoid(present + last(phase, bins, "keep"))
     own, overtones = unit(*own), unit(*overtones)
@@ -250,8 +253,12 @@ def mixture(
     return [log_amplitudes, magnitude * cosine, magnitude * sine]
 
 
-def _whiten(real: keras.KerasTensor, imaginary: keras.KerasTensor) -> keras.KerasTensor:
+def _whiten(
+    real: keras.KerasTensor, imaginary: keras.KerasTensor, level: keras.KerasTensor
+) -> keras.KerasTensor:
     """Returns log amplitudes relative to those of the bins around, clipped."""
+    scale = ops.exp(-level)
+    real, imaginary = scale * real, scale * imaginary
     bins = real.shape[-1]
     around = 2 * round(WHITENING_HZ / 8000 * (bins - 1)) + 1
     # TensorFlow is many times slower at pooling a single channel.

@@ -1,8 +1,9 @@
 """Short-time Fourier transforms inside networks, and complex numbers in polar coordinates.
 
 They compute in float32 even under mixed precision. All operators are built into TFLite, which has
-neither complex numbers nor an inverse Fourier transform. The constants are representable in
-float16, as TFLite files in float16 require.
+neither complex numbers nor an inverse Fourier transform. It transforms powers of two only; the
+export replaces other lengths with products with a matrix (`matrices`). The constants are
+representable in float16, as TFLite files in float16 require.
 """
 
 import numpy as np
@@ -19,29 +20,48 @@ PADDINGS = {
     "same": "there is one frame per hop, centred on it; the wave is mirrored at both ends",
     "none": "each frame is within the wave, as streams need",
 }
+# The constant term of each window; the rest of it is a cosine.
+WINDOWS = {"hann": 0.5, "hamming": 0.54}
+# The longest transform that is no power of two, whose matrices take 32 MB.
+LONGEST_MATRIX = 2048
 
 
 class _Transform(layers.Layer):
-    """A short-time Fourier transform, or its inverse, with a periodic Hann window.
+    """A short-time Fourier transform, or its inverse, with a periodic window.
 
     Frames are in the middle of the transform.
 
     Args:
-        fft: samples of the transform, a power of two, since TFLite takes no other.
+        fft: samples of the transform, a power of two, or an even number up to `LONGEST_MATRIX`.
         hop: samples from one frame to the next.
         frame: samples of a frame, an even number, a multiple of the hop, and at most `fft`.
         padding: a key of `PADDINGS`, where the frames are.
+        window: a key of `WINDOWS`.
         **kwargs: arguments of a Keras layer, such as `name`.
 
     Raises:
-        UserError: there is no such padding, or the lengths contradict each other.
+        UserError: there is no such padding or window, or the lengths contradict each other.
     """
 
-    def __init__(self, fft: int, hop: int, frame: int, padding: str = "center", **kwargs) -> None:
+    def __init__(
+        self,
+        fft: int,
+        hop: int,
+        frame: int,
+        padding: str = "center",
+        window: str = "hann",
+        **kwargs,
+    ) -> None:
         super().__init__(dtype="float32", **kwargs)
         lookup(PADDINGS, padding, "padding")
-        if fft < 4 or fft & (fft - 1):
-            raise UserError(f"fft of {fft} samples must be a power of two from 4 on")
+        constant = lookup(WINDOWS, window, "window")
+        # Whether TFLite has the transform.
+        self.power_of_two = fft & (fft - 1) == 0
+        if fft < 4 or fft % 2 or not (self.power_of_two or fft <= LONGEST_MATRIX):
+            raise UserError(
+                f"fft of {fft} samples must be a power of two from 4 on, or an even number up to "
+                f"{LONGEST_MATRIX}"
+            )
         if hop < 1 or frame < 2 * hop or frame % hop or frame % 2:
             raise UserError(
                 f"frame of {frame} samples must be even and a multiple of the hop, {hop}, "
@@ -61,7 +81,8 @@ class _Transform(layers.Layer):
         self._overlap = frame // hop
         # Samples of a wave that are mirrored at either end.
         self._mirrored = {"center": frame // 2, "same": (frame - hop) // 2, "none": 0}[padding]
-        self._hann = (np.sin(np.pi * np.arange(frame) / frame) ** 2).astype(np.float32)
+        cosine = np.cos(2 * np.pi * np.arange(frame) / frame)
+        self._window = (constant - (1 - constant) * cosine).astype(np.float32)
         # It has no weights. Otherwise, Keras would trace each layer that contains it to build it.
         self.built = True
 
@@ -74,8 +95,8 @@ class STFT(_Transform):
     The phase counts from the first sample of the transform, as that of torch.stft.
     """
 
-    def call(self, wave):
-        """Transforms a wave (batch, n, 1)."""
+    def call(self, wave, matrices: bool = False):
+        """Transforms a wave (batch, n, 1), on request without a Fourier transform."""
         ends = self._mirrored, self._mirrored
         padded = ops.pad(wave[:, :, 0], ((0, 0), ends), mode="reflect")
         # Not -1: within a TensorFlow function, it would make the number of frames unknown.
@@ -85,9 +106,15 @@ class STFT(_Transform):
         hops = ops.reshape(padded, (ops.shape(wave)[0], hops, self.hop))
         # (batch, frames, frame)
         framed = ops.concatenate([hops[:, k : k + frames] for k in range(self._overlap)], axis=-1)
-        windowed = ops.convert_to_tensor(self._hann) * framed
+        windowed = ops.convert_to_tensor(self._window) * framed
         padding = (0, 0), (0, 0), (self._before, self._after)
-        real, imaginary = ops.rfft(ops.pad(windowed, padding))
+        filled = ops.pad(windowed, padding)
+        if matrices:
+            # (fft, bins) both
+            cosines, sines = _matrices(self.fft)
+            real, imaginary = ops.matmul(filled, cosines), ops.matmul(filled, -sines)
+        else:
+            real, imaginary = ops.rfft(filled)
         if self.padding != "center":
             return real, imaginary
         # The mirrored frame is symmetric. The signs of its rounding errors would decide between
@@ -112,18 +139,26 @@ class InverseSTFT(_Transform):
     Source: Griffin and Lim 1984, equation 6; torch.istft.
     """
 
-    def call(self, spectrum):
+    def call(self, spectrum, matrices: bool = False):
         """Inverts a spectrum, the list of its real and imaginary parts."""
         real, imaginary = spectrum
         # Like any inverse transform, it ignores these of the lowest and the highest bin, which are
         # 0 in the spectrum of a wave.
         imaginary = ops.pad(imaginary[..., 1:-1], ((0, 0), (0, 0), (1, 1)))
-        hann = ops.convert_to_tensor(self._hann)
-        frames = inverse_rfft(real, imaginary)[..., self._before : self._before + self.frame]
-        added = self._overlap_add(hann * frames)
-        # Near both ends, fewer windows overlap.
-        ones = ops.ones_like(real[:1, :, :1])
-        return ops.expand_dims(added / self._overlap_add(hann**2 * ones), -1)
+        window = ops.convert_to_tensor(self._window)
+        if matrices:
+            # All bins but the lowest and the highest stand for two of the whole spectrum.
+            weights = np.float32([1, *[2] * (self.bins - 2), 1]) / self.fft
+            cosines, sines = (weights * each for each in _matrices(self.fft))
+            frames = ops.matmul(real, cosines.T) - ops.matmul(imaginary, sines.T)
+        else:
+            frames = inverse_rfft(real, imaginary)
+        frames = frames[..., self._before : self._before + self.frame]
+        added = self._overlap_add(window * frames)
+        # Near both ends, fewer windows overlap. The ones depend on the input, or TFLite files would
+        # contain the sums, which take as many bytes as a window of the wave.
+        ones = ops.clip(real[:1, :, :1], 1.0, 1.0)
+        return ops.expand_dims(added / self._overlap_add(window**2 * ones), -1)
 
     def _overlap_add(self, frames):
         """Adds up frames (batch, frames, frame) to (batch, n)."""
@@ -143,6 +178,14 @@ class InverseSTFT(_Transform):
         batch, frames, _ = input_shape[0]
         more = {"center": -1, "same": 0, "none": 1 - self._overlap}[self.padding]
         return batch, None if frames is None else (frames + more) * self.hop, 1
+
+
+def _matrices(fft: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns cosines and sines (fft, bins), the columns of a Fourier transform."""
+    # The product is reduced first: float32 would round the angle of a long transform.
+    turns = np.outer(np.arange(fft), np.arange(fft // 2 + 1)) % fft / fft
+    angles = 2 * np.pi * turns
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
 
 def log_amplitude(real, imaginary, floor: float):

@@ -184,7 +184,7 @@ def test_a_recording_in_windows_equals_the_recording_as_a_whole(randomized, nois
     ("arguments", "message"),
     [
         ({"blocks": 0}, "blocks 0 must be at least 1"),
-        ({"fft": 1000}, "fft of 1000 samples must be a power of two from 4 on"),
+        ({"fft": 1001}, "fft of 1001 samples must be a power of two from 4 on"),
         ({"hop": 70}, "frame of 320 samples must be even and a multiple of the hop, 70"),
     ],
 )

@@ -147,4 +147,4 @@ def test_the_command_lists_all_networks_and_nothing_else(call):
     assert "56,411,394" in networks["audiounet"]
     assert "Kuleshov et al. 2017" in networks["audiounet"]
     assert shipped["speech-4x"].split()[1:4] == ["framenet", "4000", "16000"]
-    assert "TFLite" in shipped["phone-2x"]
+    assert "TFLite" in shipped["phone-4x"]

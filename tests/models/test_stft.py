@@ -4,11 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import signal
 from wideband.command import UserError
 from wideband.models.stft import STFT, InverseSTFT, angle, log_amplitude, unit
 
 # fft, hop, frame
-LENGTHS = [(1024, 80, 320), (256, 64, 256), (64, 10, 50), (32, 8, 16)]
+LENGTHS = [(1024, 80, 320), (256, 64, 256), (64, 10, 50), (32, 8, 16), (40, 10, 40)]
 
 
 def frames_of(wave, fft, hop, window):
@@ -77,6 +78,31 @@ def test_a_wave_survives_both(lengths, waves):
     np.testing.assert_allclose(found, wave, rtol=0, atol=1e-5)
 
 
+def test_a_hamming_window_has_the_spectra_of_scipy_and_restores_the_wave(waves):
+    wave, lengths = waves(200), (40, 10, 40, "center", "hamming")
+    spectrum = STFT(*lengths)(wave)
+    padded = np.pad(wave[..., 0], ((0, 0), (20, 20)), mode="reflect").astype(np.float64)
+    window = signal.get_window("hamming", 40)
+    for k in range(21):
+        expected = np.fft.rfft(window * padded[:, 10 * k : 10 * k + 40])
+        found = np.asarray(spectrum[0][:, k]) + 1j * np.asarray(spectrum[1][:, k])
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(InverseSTFT(*lengths)(list(spectrum)), wave, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", [(40, 10, 40), (64, 10, 50)])
+def test_matrices_compute_the_same_transforms(lengths, waves):
+    transform, inverse = STFT(*lengths), InverseSTFT(*lengths)
+    spectrum = transform(waves(200))
+    for found, expected in zip(transform.call(waves(200), matrices=True), spectrum, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    # Not the spectrum of a wave.
+    random = [np.random.default_rng(k).normal(0, 1, spectrum[0].shape) for k in range(2)]
+    random = [keras.ops.convert_to_tensor(each, "float32") for each in random]
+    expected = inverse(random)
+    np.testing.assert_allclose(inverse.call(random, matrices=True), expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("n", [None, 640])
 def test_shapes_are_known_before_the_wave(n):
     real, imaginary = STFT(1024, 80, 320)(keras.Input((n, 1)))
@@ -97,8 +123,9 @@ def test_they_compute_in_float32_under_mixed_precision(waves, policy):
 @pytest.mark.parametrize(
     ("lengths", "message"),
     [
-        ((1000, 80, 320), "fft of 1000 samples must be a power of two"),
+        ((1001, 80, 320), "fft of 1001 samples must be a power of two"),
         ((2, 1, 2), "fft of 2 samples must be a power of two from 4 on"),
+        ((2050, 80, 320), "fft of 2050 samples must be .*, or an even number up to 2048$"),
         ((1024, 80, 300), "frame of 300 samples must be even and a multiple of the hop, 80"),
         ((1024, 75, 225), "frame of 225 samples must be even"),
         ((1024, 80, 80), "frame of 80 samples must .* but not the hop itself"),
@@ -106,6 +133,7 @@ def test_they_compute_in_float32_under_mixed_precision(waves, policy):
         ((256, 80, 320), "frame of 320 samples must be at most fft, 256"),
         ((64, 5, 20, "same"), "frame of 20 samples and hop of 5: their difference must be even"),
         ((256, 64, 256, "valid"), "unknown padding 'valid'; choose one of center, same, none"),
+        ((64, 16, 64, "same", "kaiser"), "unknown window 'kaiser'; choose one of hann, hamming"),
     ],
 )
 def test_lengths_that_contradict_each_other_are_refused(lengths, message):

@@ -146,7 +146,6 @@ def test_json_that_is_no_recipe_is_refused(content):
 SHIPPED = {
     "audiounet-2x": ({"patch_rmse": 1.0, "log_spectral": 0.0002}, 0.0),
     "audiounet-4x": ({"patch_rmse": 1.0, "log_spectral": 0.0004}, 0.0),
-    "phone-2x": ({"patch_rmse": 1.0, "log_spectral": 0.0015}, 0.0),
     "phone-4x": ({"patch_rmse": 1.0, "log_spectral": 0.0015}, 0.0),
     "speech-2x": ({"patch_rmse": 1.0, "log_spectral": 0.07}, 1.0),
     "speech-4x": ({"patch_log_rmse": 1.0, "log_spectral": 1.0}, 2.0),

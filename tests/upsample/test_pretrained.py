@@ -30,7 +30,7 @@ WITH_KERAS = [
 
 # Trained by benchmarks/train_packed.py.
 PACKED = {"speech", "phone"}
-EIGHT_BITS = {"speech", "phone", "phone-2x", "phone-4x"}
+EIGHT_BITS = {"speech", "phone", "phone-4x", "audiounet-2x", "audiounet-4x"}
 
 
 @functools.cache
