@@ -5,6 +5,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
 from ...command import UserError
+from ...models.stft import STFT, InverseSTFT
 from .half import store_half
 
 
@@ -160,8 +162,18 @@ def _lstm(layer: keras.layers.LSTM) -> Callable:
     return call
 
 
+def _transform(layer: STFT | InverseSTFT) -> Callable:
+    """Makes the call of a Fourier transform: TFLite has those of powers of two only."""
+    return partial(type(layer).call, layer, matrices=not layer.power_of_two)
+
+
 # The layers whose calls do not convert, and functions from such a layer to its new call.
-_FORMS = {keras.layers.Add: lambda layer: _add, keras.layers.LSTM: _lstm}
+_FORMS = {
+    keras.layers.Add: lambda layer: _add,
+    keras.layers.LSTM: _lstm,
+    STFT: _transform,
+    InverseSTFT: _transform,
+}
 
 
 def operators(model: bytes) -> Counter[str]:
