@@ -64,6 +64,9 @@ _NETWORKS = {
         "phonenet", "PhoneNet", "this project", {"width": 0.1, "blocks": 2}, (1000.0, 7500.0)
     ),
     "framenet": _Row("framenet", "FrameNet", "this project", {"width": 0.1}),
+    "conformer": _Row(
+        "conformer", "Conformer", "Gulati et al. 2020", {"width": 0.15, "blocks": 1, "span": 4}
+    ),
     "melgan": _Row(
         "melgan",
         "MelGAN",

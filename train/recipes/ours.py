@@ -116,6 +116,32 @@ ANY_BAND_STREAM = replace(
     },
 )
 
+# The networks for recognizers, whose losses measure levels, not samples: a high band as loud as
+# that of the recording. Two seconds per patch, as for SPEECH; half an hour on two CPU cores.
+CONFORMER = replace(
+    ANY_BAND,
+    name="conformer_4x",
+    source="ours: the blocks of Gulati et al. 2020 on levels, for speech recognition",
+    model="conformer",
+    ratio=4,
+    patch=32768,
+    stride=16384,
+    augmentation=Augmentation(gain_db=10.0, random_lowpass=0.3, speed_perturbation=0.15),
+    epochs=20,
+    steps_per_epoch=180,
+)
+
+# The same for a GPU: 12.8 million parameters, 12 days of audio.
+CONFORMER_LARGE = replace(
+    CONFORMER,
+    source="ours: the blocks of Gulati et al. 2020 on levels, eight of them, for a GPU",
+    arguments={"width": 8 / 3, "blocks": 8, "kernel": 31},
+    batch=32,
+    optimizer=replace(CONFORMER.optimizer, learning_rate=5e-4),
+    epochs=32,
+    steps_per_epoch=500,
+)
+
 # Equal budgets for all networks in docs/results.md: 2400 steps of 4 patches, at most 20 minutes
 # each on two CPU cores, with the loss of Kuleshov's code.
 COMPARISON = replace(
@@ -150,6 +176,9 @@ def rows() -> Iterator[Recipe]:
         losses={"patch_log_rmse": 1.0, "log_spectral": 1.0},
         optimizer=replace(SPEECH.optimizer, weight_decay=2.0),
     )
+    for ratio in (2, 4, 8):
+        yield replace(CONFORMER, name=f"conformer_{ratio}x", ratio=ratio)
+        yield replace(CONFORMER_LARGE, name=f"conformer_large_{ratio}x", ratio=ratio)
     for name, model, more in _compared():
         arguments = {"width": 0.25, **more}
         yield replace(COMPARISON, name=f"compare_{name}", model=model, arguments=arguments)
@@ -164,7 +193,7 @@ def _compared() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
     Those that work on mel spectrograms have rates of their own.
     """
-    apart = ("dnn", "apbwe", "melgan", *models.vocoders())
+    apart = ("dnn", "apbwe", "conformer", "melgan", *models.vocoders())
     for name in models.own_names():
         if name not in apart and models.paper(name) != "this project":
             yield name, name, {}
