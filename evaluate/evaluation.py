@@ -37,7 +37,7 @@ class Options:
         data: folder of the dataset; by default the one the run was trained on.
         split: "train", "valid" or "test".
         baselines: name -> model to compare with, as for `upsample.load`; by default the
-            interpolations spline (for whole ratios) and sinc.
+            interpolations spline and sinc.
         tflite: name -> TFLite file of the run to measure as a further system.
         vocoders: name -> vocoder that replaces that of the run, to measure as a further system.
         output: folder for the results; by default the run folder.
@@ -88,9 +88,7 @@ def prepare_evaluation(run: str, options: Options) -> Evaluation:
     dataset = _find_dataset(run, record, options)
     baselines = options.baselines
     if baselines is None:
-        # The spline needs a whole ratio.
-        names = ("spline", "sinc") if dataset.ratio.denominator == 1 else ("sinc",)
-        baselines = {name: Path(name) for name in names}
+        baselines = {name: Path(name) for name in ("spline", "sinc")}
     others = {"baselines": baselines, "tflite": options.tflite, "vocoders": options.vocoders}
     _check_names(record.model, others)
     for path in options.tflite.values():

@@ -85,8 +85,8 @@ def define_flags(flags: Flags) -> None:
     flags.string(
         "ratio",
         str(RATIO),
-        "The high rate over the low rate, if the model is an interpolation: a whole number, or for "
-        "`sinc` and `fft` also a quotient such as 22050/8000.",
+        "The high rate over the low rate, if the model is an interpolation: a whole number, or a "
+        "quotient such as 22050/8000.",
     )
     flags.integer(
         "input_rate", None, "Rate in Hz of raw samples on the standard input.", lower_bound=1

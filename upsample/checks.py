@@ -35,6 +35,8 @@ def check_model(sample_rate: int, ratio: Ratio) -> None:
             f"ratio {ratio} of a model at {sample_rate} Hz: the low rate must be from "
             f"{LOWEST_RATE} to {HIGHEST_RATE} Hz"
         )
+    if ratio < 1:
+        raise UserError(f"ratio {ratio}: must be at least 1, the high rate over the low rate")
     # Interpolations work in periods of this many samples.
     if max(ratio.numerator, ratio.denominator) > HIGHEST_RATE:
         raise UserError(

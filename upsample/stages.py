@@ -15,15 +15,26 @@ from ..audio import Ratio, interpolate
 
 # Each interpolation's block and margin in low-rate samples. A block is interpolated together, and
 # blocks are on a grid that starts at sample zero; the samples of a margin on either side influence
-# it. A sample changes a spline 16 samples away by 1e-9 of its value; soxr's filter spans fewer than
-# 256 samples; a Fourier transform spans the whole wave, so it is computed over long blocks.
+# it. A sample changes a spline 16 samples away by 1e-9 of its value, and one of degree 5 32 samples
+# away by 1e-12; soxr's filter spans fewer than 256 samples; a Fourier transform spans the whole
+# wave, so it is computed over long blocks. The others depend on no more samples than their margin.
 _SPANS = {
     "hold": (1, 0),
+    "nearest": (1, 1),
     "linear": (1, 1),
+    "quadratic": (1, 16),
     "spline": (1, 16),
+    "quintic": (1, 32),
+    "pchip": (1, 2),
+    "akima": (1, 3),
+    "makima": (1, 3),
+    "catmull_rom": (1, 2),
+    "lanczos3": (1, 3),
+    "lanczos8": (1, 8),
+    "kaiser": (1, 10),
     "sinc": (1, 256),
-    "fft": (4096, 4096),
     "hann_sinc": (1, 7),
+    "fft": (4096, 4096),
 }
 
 # Stop-band attenuation of a crossover in dB, the width of its upper slope as a fraction of the low

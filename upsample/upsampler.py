@@ -30,8 +30,8 @@ class Upsampler:
         network: a network or an `Interpolation`.
         sample_rate: the high rate in Hz.
         ratio: the high rate over the low rate: a whole number, or a quotient if the network wants
-            an interpolated input and the interpolation supports quotients (sinc, fft). With 1, the
-            network takes waves of any band at the high rate, as a vocoder must.
+            an interpolated input. With 1, the network takes waves of any band at the high rate, as
+            a vocoder must.
         interpolation: how the wave is brought from the low to the high rate, a key of
             `audio.interpolate.METHODS`; unused if the network wants the wave at the low rate.
         name: the model's name in messages; by default the network's name.
@@ -59,14 +59,8 @@ class Upsampler:
         check_model(sample_rate, ratio)
         if network.wants == "high" and ratio != 1:
             raise UserError(f"ratio {ratio}: {network.name} is a vocoder, which has a ratio of 1")
-        if ratio.denominator != 1:
-            if network.wants == "low":
-                raise UserError(f"ratio {ratio}: {network.name} needs a whole number")
-            if interpolation not in interpolate.QUOTIENTS:
-                raise UserError(
-                    f"ratio {ratio}: the interpolation {interpolation} needs a whole number; "
-                    f"{' and '.join(interpolate.QUOTIENTS)} take quotients"
-                )
+        if ratio.denominator != 1 and network.wants == "low":
+            raise UserError(f"ratio {ratio}: {network.name} needs a whole number")
         self.network, self.interpolation = network, interpolation
         self.sample_rate, self.ratio = sample_rate, ratio
         self.name = name or network.name

@@ -206,9 +206,8 @@ def test_the_ratio_of_rates_may_be_a_quotient(run, make_dataset, noise, tmp_path
     record.write(folder)
     code, _, err = call(command, f"--run={folder}", f"--data={data}")
     assert code == 0, err
-    # The spline needs a whole ratio.
     table = rows(folder / "evaluation.csv")
-    assert [row["system"] for row in table] == ["sinc", "audiounet"]
+    assert [row["system"] for row in table] == ["spline", "sinc", "audiounet"]
     assert json.loads((folder / "evaluation.json").read_text())["facts"]["ratio"] == "441/160"
     assert "8,000 Hz to 22,050 Hz, ratio 441/160" in (folder / "report.html").read_text()
 

@@ -101,3 +101,12 @@ def test_keras_weights_need_more_than_these_packages(run, speech, error_line, tm
     assert line.startswith(f"error: {run}: needs TensorFlow")
     assert "a shipped network such as speech-4x" in line
     assert not (tmp_path / "new.wav").exists()
+
+
+def test_interpolations_need_no_more_either(speech, tmp_path):
+    soundfile.write(tmp_path / "old.wav", speech(4000)[::2], 8000, subtype="FLOAT")
+    options = ["--model=quintic", "--model=makima", "--model=kaiser", "--ratio=22050/8000"]
+    options += ["--sample_rate=22050", "--force", f"--output={tmp_path / 'new.wav'}"]
+    done = upsample(tmp_path / "old.wav", *options)
+    assert done.returncode == 0, done.stderr.decode()
+    assert soundfile.info(tmp_path / "new.wav").samplerate == 22050

@@ -37,6 +37,7 @@ def test_the_high_rate_of_a_model(sample_rate, message):
         *((ratio, "^ratio") for ratio in (0, -2, np.nan, np.inf, "four", "", None, [4], "1/0")),
         (17, "ratio 17 of a model at 16000 Hz: the low rate must be from 1000 to 768000 Hz$"),
         (Fraction(1, 50), "ratio 1/50 of a model at 16000 Hz: the low rate must be from 1000"),
+        ("1/2", "^ratio 1/2: must be at least 1, the high rate over the low rate$"),
         (2.7, "ratio .*: write it as a quotient of two rates up to 768000 Hz, such as 22050/8000$"),
         ("1000001/500000", "ratio 1000001/500000: write it as a quotient"),
     ],

@@ -51,7 +51,7 @@ def test_resampling_interpolation_and_crossover_do_not_depend_on_the_chunks(
     np.testing.assert_allclose(chunked, whole, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("interpolation", interpolate.QUOTIENTS)
+@pytest.mark.parametrize("interpolation", ["hold", "quintic", "kaiser", "sinc", "fft", "hann_sinc"])
 @pytest.mark.parametrize("keep_hz", [None, 0.0])
 @pytest.mark.parametrize("n", [1, 100, 24001])
 def test_quotients_of_rates_do_not_depend_on_the_chunks(interpolation, keep_hz, n, noise, push):
