@@ -10,6 +10,7 @@ window as long as the wave, the attention is that of the paper.
 """
 
 import math
+from functools import partial
 
 import keras
 import numpy as np
@@ -17,8 +18,13 @@ from keras import layers, ops
 
 from .layers import check_choice
 
-NORMS = {"batch": layers.BatchNormalization, "layer": layers.LayerNormalization}
 EXPANSION = 4
+EPSILON = 1e-5
+# The normalizations after the depthwise convolution.
+NORMS = {
+    "batch": layers.BatchNormalization,
+    "layer": partial(layers.LayerNormalization, epsilon=EPSILON),
+}
 # The longest wavelength of the positions, over 2 pi, in frames.
 LONGEST_WAVE = 10000.0
 # The score of frames that are not attended to; its exponential is 0, also relative to other scores.
@@ -55,7 +61,7 @@ def conformer_block(
     """
     x = _add(x, feed_forward(x, dropout, f"{name}_feed_0"), 0.5)
     y = _normalized(x, f"{name}_attention")
-    y = RelativeAttention(heads, span, name=f"{name}_attention")(y)
+    y = WindowAttention(heads, span, name=f"{name}_attention")(y)
     x = _add(x, layers.Dropout(dropout)(y))
     x = _add(x, convolution(x, kernel, dropout, norm, f"{name}_convolution"))
     x = _add(x, feed_forward(x, dropout, f"{name}_feed_1"), 0.5)
@@ -99,7 +105,7 @@ def convolution(
 
 
 def _normalized(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    return layers.LayerNormalization(name=f"{name}_norm")(x)
+    return NORMS["layer"](name=f"{name}_norm")(x)
 
 
 def _add(x: keras.KerasTensor, y: keras.KerasTensor, factor: float = 1.0) -> keras.KerasTensor:
@@ -107,7 +113,7 @@ def _add(x: keras.KerasTensor, y: keras.KerasTensor, factor: float = 1.0) -> ker
 
 
 @keras.saving.register_keras_serializable("wideband")
-class RelativeAttention(layers.Layer):
+class WindowAttention(layers.Layer):
     """Self-attention with relative positions in a window: (batch, frames, c) to the same.
 
     The score of frame j for frame i and a head is (q_i + u) k_j + (q_i + v) W r_(i-j), divided by
@@ -123,7 +129,7 @@ class RelativeAttention(layers.Layer):
         **kwargs: arguments of a Keras layer, such as `name` and `dtype`.
 
     Example:
-        >>> RelativeAttention(heads=4, span=16)(keras.ops.ones((2, 100, 96))).shape
+        >>> WindowAttention(heads=4, span=16)(keras.ops.ones((2, 100, 96))).shape
         TensorShape([2, 100, 96])
     """
 
