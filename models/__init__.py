@@ -65,7 +65,7 @@ _NETWORKS = {
     ),
     "framenet": _Row("framenet", "FrameNet", "this project", {"width": 0.1}),
     "conformer": _Row(
-        "conformer", "Conformer", "Gulati et al. 2020", {"width": 0.15, "blocks": 1, "span": 4}
+        "conformer", "Conformer", "this project", {"width": 0.15, "blocks": 1, "span": 4}
     ),
     "melgan": _Row(
         "melgan",

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from ..models.system import Outputs
+from .recognizer_loss import recognizer_mel
 
 SPECTRAL_RESOLUTIONS = ((512, 128), (2048, 512))  # window and hop, in samples
 # Transform, window and hop, in samples.
@@ -292,6 +293,7 @@ LOSSES: dict[str, Loss] = {
     "mse": Loss(mse),
     "log_spectral": Loss(log_spectral),
     "multi_resolution_stft": Loss(multi_resolution_stft),
+    "recognizer_mel": Loss(recognizer_mel),
     "amplitude": Loss(amplitude, "spectrum"),
     "phase": Loss(phase, "spectrum"),
     "complex_spectrum": Loss(complex_spectrum, "spectrum"),

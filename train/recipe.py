@@ -33,6 +33,7 @@ SHORTEST_PATCHES = {
     "mel_mse": 1,
     "mel_convergence": 1,
     "multi_resolution_stft": 1025,
+    "recognizer_mel": 257,
 }
 # The critics of models/critics.py -> the shortest patch that each of them takes. A frame of a mel
 # spectrogram has 256 samples.

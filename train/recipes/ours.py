@@ -193,7 +193,7 @@ def _compared() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
     Those that work on mel spectrograms have rates of their own.
     """
-    apart = ("dnn", "apbwe", "conformer", "melgan", *models.vocoders())
+    apart = ("dnn", "apbwe", "melgan", *models.vocoders())
     for name in models.own_names():
         if name not in apart and models.paper(name) != "this project":
             yield name, name, {}
