@@ -62,7 +62,7 @@ LARGEST = 64
 class Conformer(Network):
     """The network of Conformer blocks: (batch, n, 1) at the low rate to (batch, ratio n, 1).
 
-    n is a multiple of 128 / ratio, and longer than 256 / ratio. `multiple` and `context` count
+    n is a multiple of 128 / ratio, and longer than 192 / ratio. `multiple` and `context` count
     samples at the low rate.
 
     Args:
@@ -115,9 +115,9 @@ class Conformer(Network):
             "dropout": dropout,
             "norm": norm,
         }
-        # (batch, ratio n / 128 + 1, 257) all
+        # (batch, ratio n / 128, 257) all
         spectrum = _spectrum(ratio, channels, blocks, settings)(low)
-        restored = InverseSTFT(WINDOW, HOP, WINDOW, name="synthesis")(spectrum[1:])
+        restored = InverseSTFT(WINDOW, HOP, WINDOW, "same", name="synthesis")(spectrum[1:])
         super().__init__(low, restored, name=name)
 
         # === Config ===
@@ -151,7 +151,7 @@ def _spectrum(ratio: int, channels: int, blocks: int, settings: dict[str, Any]) 
     # (batch, n, ratio) to (batch, ratio n, 1)
     wave = FixedConv(sinc_kernel(ratio, SINC_HALF), "same")(low)
     wave = layers.Reshape((-1, 1), dtype="float32")(wave)
-    analysis = STFT(WINDOW, HOP, WINDOW, name="analysis")
+    analysis = STFT(WINDOW, HOP, WINDOW, "same", name="analysis")
     # (batch, frames, bins) all
     own, overtones = analysis(wave), analysis(ops.abs(wave))
     power = ops.average_pool(

@@ -15,8 +15,8 @@ FLOOR, RANGE = 1e-10, 8.0
 def recognizer_mel(reference, estimate):
     """Mean absolute difference of the log mel spectra that speech recognizers take as input.
 
-    Recognizers hear fewer and wider bands than `log_spectral` compares: 80 bands of mel, about half of
-    them above 1.8 kHz. Levels that are 80 dB below the loudest of the patch count as equal.
+    Recognizers hear fewer and wider bands than `log_spectral` compares: 80, of which 42 lie below
+    1.8 kHz. Levels that are 80 dB below the loudest of the patch count as equal.
 
     Source: log_mel_spectrogram() in openai/whisper, audio.py, which bounds the levels of 30 seconds
     instead; NeMo's Conformer has the same bands and frames.
