@@ -17,7 +17,7 @@ class Evaluated:
 
     Args:
         outcome: the metrics of the recordings, from `measure_split`.
-        systems: the systems in the order of the tables.
+        systems: the systems in the order of the tables; the run is the last.
         facts: how they were measured.
         recognizer: the recognizer, if there are transcripts.
         folder: where `write` writes the files.
@@ -44,7 +44,11 @@ class Evaluated:
         self._words = None
         if recognizer and outcome.transcripts:
             totals = {name: word_errors.total(each) for name, each in outcome.transcripts.items()}
-            self._words = word_errors.Transcribed(recognizer.name, recognizer.normalizer, totals)
+            *others, run = systems
+            differences = [word_errors.compare(outcome.transcripts, other, run) for other in others]
+            self._words = word_errors.Transcribed(
+                recognizer.name, recognizer.normalizer, totals, differences
+            )
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -56,8 +60,12 @@ class Evaluated:
         return "\n\n".join(text_table(*each) for each in self._tables())
 
     def _tables(self) -> list[tuple[list[str], list[list[str]]]]:
-        words = [word_errors.table(self._words.totals)] if self._words else []
-        return [results.systems_table(self._means), *words]
+        tables = [results.systems_table(self._means)]
+        if self._words:
+            tables.append(word_errors.table(self._words.totals))
+            if self._words.differences:
+                tables.append(word_errors.differences_table(self._words.differences))
+        return tables
 
     def write(self) -> Path:
         """Writes all files.

@@ -8,6 +8,7 @@ from typing import Any
 from ..command.files import write_json
 from .metrics import METRICS
 from .metrics.statistics import LEVEL, SAMPLES, Difference, Mean
+from .words.word_errors import Transcribed
 
 _INTERVAL = {"level": LEVEL, "bootstrap_samples": SAMPLES}
 
@@ -119,15 +120,15 @@ def write_comparison(
     write_json(path, content | more)
 
 
-def write_word_errors(path: Path, systems: Mapping[str, Mapping[str, Any]], **facts: Any) -> None:
+def write_word_errors(path: Path, words: Transcribed, **facts: Any) -> None:
     """Writes the word errors of several systems as JSON.
 
     Args:
         path: the file.
-        systems: system -> `words.word_errors.total` of its recordings.
-        **facts: further entries, such as the recognizer.
+        words: the word errors.
+        **facts: further entries, such as the folders.
     """
-    write_json(path, {**facts, "interval": _INTERVAL, "systems": systems})
+    write_json(path, {**facts, "interval": _INTERVAL, **words.entries()})
 
 
 def _entries(means: Mapping[str, Mean]) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,8 @@ r"""Word and character error rates of folders of recordings with known texts.
 python -m wideband.evaluate.wer --transcripts=manifest.csv --recordings=reference \
     --recordings=upsampled --recognizer=pocketsphinx --output=wer.csv
 
-A recording that cannot be read or recognized is left out for all systems.
+The other systems are compared with the first one on the same recordings (paired bootstrap). A
+recording that cannot be read or recognized is left out for all systems.
 """
 
 import sys
@@ -20,8 +21,7 @@ from .left_out import check, finish, show
 from .transcripts import Transcripts
 
 if TYPE_CHECKING:
-    from .words import Recognizer
-    from .words.word_errors import Total, Transcript
+    from .words.word_errors import Transcribed, Transcript
 
 # Flags that are passed to the recognizer.
 _SETTINGS = ("whisper_model", "grammar", "deepspeech_checkpoint", "scorer", "timeout_seconds")
@@ -102,11 +102,19 @@ def main(flags: Flags, arguments: list[str]) -> None:
     totals = {
         system: word_errors.total(each, flags.seed) for system, each in scores.transcripts.items()
     }
+    first, *others = totals
+    differences = [
+        word_errors.compare(scores.transcripts, first, other, flags.seed) for other in others
+    ]
+    found = word_errors.Transcribed(recognizer.name, recognizer.normalizer, totals, differences)
     try:
-        _write(output, flags, scores.transcripts, totals, recognizer, left_out)
+        _write(output, flags, scores.transcripts, found, left_out)
     # The results are shown even if they cannot be written.
     finally:
-        print(f"{text_table(*word_errors.table(totals))}\nrecognizer: {recognizer.name}")
+        print(text_table(*word_errors.table(totals)))
+        if differences:
+            print(f"\n{text_table(*word_errors.differences_table(differences))}")
+        print(f"recognizer: {recognizer.name}")
         show(left_out)
     finish(left_out)
 
@@ -115,8 +123,7 @@ def _write(
     output: Path,
     flags: Flags,
     transcripts: "Mapping[str, Sequence[Transcript]]",
-    totals: "Mapping[str, Total]",
-    recognizer: "Recognizer",
+    found: "Transcribed",
     left_out: Mapping[str, str],
 ) -> None:
     from ..command.files import write_csv
@@ -130,13 +137,11 @@ def _write(
     write_csv(output, rows)
     results.write_word_errors(
         output.with_suffix(".json"),
-        {system: each.entries() for system, each in totals.items()},
+        found,
         transcripts=flags.transcripts,
         split=flags.split,
         recordings=flags.recordings,
         left_out=left_out,
-        recognizer=recognizer.name,
-        normalization=recognizer.normalizer.steps(),
         seed=flags.seed,
     )
 

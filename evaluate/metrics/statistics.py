@@ -175,7 +175,7 @@ def difference(
     drawn, unit = int(kept.sum()), "files"
     if groups is not None:
         drawn, unit = len(set(np.asarray(groups)[kept])), "groups"
-    mean = summarize(differences, seed, groups, _expanded_level(drawn))
+    mean = summarize(differences, seed, groups, expanded_level(drawn))
     if drawn < MIN_FILES:
         return Difference(metric, first, second, mean, None, f"too few {unit} to tell")
     if mean.low <= 0 <= mean.high:
@@ -188,8 +188,12 @@ def difference(
     return Difference(metric, first, second, mean, better, f"{better} better")
 
 
-def _expanded_level(n: int) -> float:
-    """Returns the level at which a percentile interval is as wide as Student's at `LEVEL`."""
+def expanded_level(n: int) -> float:
+    """Returns the level at which a percentile interval is as wide as Student's at `LEVEL`.
+
+    Args:
+        n: how many files, or groups, are drawn.
+    """
     from scipy import special
 
     if n < 2:

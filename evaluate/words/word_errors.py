@@ -8,6 +8,9 @@ weighs as much as a long one.
 A file counts at most as many errors as it has words, or characters: nothing was understood there,
 however much the recognizer invented. Otherwise, one file in which Whisper repeats a phrase could
 outweigh many others. The numbers of substitutions, deletions and insertions are complete.
+
+`compare` tests the difference between the rates of two systems with a paired bootstrap: recordings
+are drawn with the errors of both systems, so that the difficulty of a recording cancels out.
 """
 
 import dataclasses
@@ -15,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..metrics.statistics import bootstrap_ratio_interval
+from ..metrics.statistics import LEVEL, MIN_FILES, bootstrap_ratio_interval, expanded_level
 from .normalization import Normalizer
 
 _COUNTS = ("words", "substitutions", "deletions", "insertions")
@@ -98,18 +101,49 @@ class Total:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """A paired comparison of the rates of two systems on the same recordings."""
+
+    first: str
+    second: str
+    files: int
+    wer: Rate  # of the second system less that of the first one, -1 to 1
+    cer: Rate
+
+    def verdict(self, difference: Rate) -> str:
+        """Says which system has fewer errors, if the interval of a difference excludes zero."""
+        if self.files < MIN_FILES:
+            return "too few files to tell"
+        if difference.low <= 0 <= difference.high:
+            return "no real difference"
+        return f"{self.second if difference.rate < 0 else self.first} better"
+
+    def entries(self) -> dict[str, Any]:
+        """Returns the content for a JSON file."""
+        rates = {
+            name: {**rate._asdict(), "verdict": self.verdict(rate)}
+            for name, rate in (("wer", self.wer), ("cer", self.cer))
+        }
+        return {"first": self.first, "second": self.second, "files": self.files, **rates}
+
+
+@dataclass(frozen=True)
 class Transcribed:
     """The word errors of several systems with one recognizer."""
 
     recognizer: str  # its name
     normalizer: Normalizer
     totals: Mapping[str, Total]  # by system
+    differences: Sequence[Difference] = ()
 
     def entries(self) -> dict[str, Any]:
         """Returns the content for a JSON file."""
-        systems = {system: total.entries() for system, total in self.totals.items()}
-        normalization = self.normalizer.steps()
-        return {"recognizer": self.recognizer, "normalization": normalization, "systems": systems}
+        return {
+            "recognizer": self.recognizer,
+            "normalization": self.normalizer.steps(),
+            "systems": {system: total.entries() for system, total in self.totals.items()},
+            "differences": [each.entries() for each in self.differences],
+        }
 
 
 def count(reference: str, hypothesis: str) -> Errors:
@@ -150,8 +184,42 @@ def total(transcripts: Sequence[Transcript], seed: int = 0) -> Total:
     return Total(len(transcripts), sums, wer, cer)
 
 
-def _rate(errors: Sequence[int], lengths: Sequence[int], seed: int) -> Rate:
-    return Rate(sum(errors) / sum(lengths), *bootstrap_ratio_interval(errors, lengths, seed))
+def compare(
+    transcripts: Mapping[str, Sequence[Transcript]], first: str, second: str, seed: int = 0
+) -> Difference:
+    """Compares the rates of two systems on the same recordings with the paired bootstrap.
+
+    As in `metrics.statistics.difference`, the interval is as wide as Student's.
+
+    Args:
+        transcripts: system -> one transcript for each of one or more recordings, in one order.
+        first: a system.
+        second: another system.
+        seed: seed of the bootstrap.
+    """
+    pairs = [
+        (one.errors, other.errors)
+        for one, other in zip(transcripts[first], transcripts[second], strict=True)
+    ]
+    level = expanded_level(len(pairs))
+    wer = _rate(
+        [other.counted_words - one.counted_words for one, other in pairs],
+        [one.words for one, _ in pairs],
+        seed,
+        level,
+    )
+    cer = _rate(
+        [other.counted_characters - one.counted_characters for one, other in pairs],
+        [one.characters for one, _ in pairs],
+        seed,
+        level,
+    )
+    return Difference(first, second, len(pairs), wer, cer)
+
+
+def _rate(errors: Sequence[int], lengths: Sequence[int], seed: int, level: float = LEVEL) -> Rate:
+    interval = bootstrap_ratio_interval(errors, lengths, seed, level=level)
+    return Rate(sum(errors) / sum(lengths), *interval)
 
 
 def table(totals: Mapping[str, Total]) -> tuple[list[str], list[list[str]]]:
@@ -174,3 +242,15 @@ def table(totals: Mapping[str, Total]) -> tuple[list[str], list[list[str]]]:
         ]
         for system, each in totals.items()
     ]
+
+
+def differences_table(differences: Sequence[Difference]) -> tuple[list[str], list[list[str]]]:
+    """Lays out comparisons of systems, for `command.tables`."""
+    header = ["compared", "WER [95 % interval]", "verdict", "CER [95 % interval]", "verdict"]
+    rows = []
+    for each in differences:
+        row = [f"{each.second} - {each.first}"]
+        for rate in (each.wer, each.cer):
+            row += [f"{rate.rate:+.3f} [{rate.low:+.3f}, {rate.high:+.3f}]", each.verdict(rate)]
+        rows.append(row)
+    return header, rows

@@ -253,6 +253,9 @@ def test_whole_recordings_with_a_text_are_recognized(run, spoken, tmp_path, call
     assert out.count("0.500 [0.500, 0.500]") == 3
     # One of eleven characters is missing.
     assert out.count("0.091 [0.091, 0.091]") == 3
+    assert "audiounet - spline  +0.000 [+0.000, +0.000]  too few files to tell" in out
+    [difference] = record["differences"]
+    assert (difference["first"], difference["second"]) == ("spline", "audiounet")
 
 
 @pytest.mark.usefixtures("plain_spectrograms")

@@ -94,6 +94,11 @@ def test_systems_appear_side_by_side_in_the_table_and_in_the_files(
     wer_cell = f"0.667 [{total['low']:.3f}, {total['high']:.3f}]"
     cer_cell = f"{14 / 23:.3f} [{total['cer_low']:.3f}, {total['cer_high']:.3f}]"
     assert line == f"low {wer_cell} {cer_cell} 3 6 1 3 0"
+    [difference] = summary["differences"]
+    assert (difference["first"], difference["second"]) == ("reference", "low")
+    assert difference["wer"]["rate"] == pytest.approx(3 / 6)
+    assert "low - reference" in out and f"+0.500 [{difference['wer']['low']:+.3f}, " in out
+    assert "too few files to tell" in out
     assert out.splitlines()[-1] == f"recognizer: {recognizer}"
 
 

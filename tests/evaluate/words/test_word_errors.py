@@ -1,5 +1,7 @@
 """Counts of word errors and of character errors, and the rates of a corpus."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -100,3 +102,36 @@ def test_the_interval_of_a_rate_is_scipys_bootstrap_of_errors_and_words_together
     width = scipys.high - scipys.low
     assert (ours.wer.low, ours.wer.high) == pytest.approx(tuple(scipys), abs=0.08 * width)
     assert ours.wer.low < ours.wer.rate < ours.wer.high
+
+
+def test_two_systems_are_compared_recording_by_recording():
+    """The intervals of the rates overlap, since some recordings are hard and others easy."""
+    rng = np.random.default_rng(3)
+    words = rng.integers(8, 12, 40)
+    errors = rng.binomial(words - 1, rng.uniform(0, 1, 40))
+    first = [Errors(int(n), int(k), 0, 0, 50, 3) for n, k in zip(words, errors, strict=True)]
+    worse = [dataclasses.replace(each, substitutions=each.substitutions + 1) for each in first]
+    systems = {"a": transcripts(*first), "b": transcripts(*worse)}
+    one, other = (word_errors.total(each).wer for each in systems.values())
+    assert other.low < one.high
+    found = word_errors.compare(systems, "a", "b")
+    assert found.wer.rate == pytest.approx(40 / words.sum()) == pytest.approx(other.rate - one.rate)
+    assert 0.08 < found.wer.low < found.wer.rate < found.wer.high < 0.13
+    assert (found.verdict(found.wer), found.verdict(found.cer)) == (
+        "a better",
+        "no real difference",
+    )
+    reverse = word_errors.compare(systems, "b", "a")
+    assert reverse.wer.rate == -found.wer.rate
+    assert reverse.verdict(reverse.wer) == "a better"
+    entries = found.entries()
+    assert (entries["first"], entries["second"], entries["files"]) == ("a", "b", 40)
+    assert entries["wer"] == {**found.wer._asdict(), "verdict": "a better"}
+
+
+def test_five_recordings_are_too_few_for_a_verdict():
+    systems = {"a": transcripts(*5 * [Errors(4, 0, 0, 0, 9, 0)])}
+    systems["b"] = transcripts(*5 * [Errors(4, 2, 0, 0, 9, 3)])
+    found = word_errors.compare(systems, "a", "b")
+    assert found.wer.low > 0
+    assert found.verdict(found.wer) == "too few files to tell"
