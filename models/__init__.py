@@ -56,6 +56,12 @@ _NETWORKS = {
         "Lu et al. 2024",
         {"width": 0.03, "blocks": 2, "fft": 256, "hop": 64, "frame": 256},
     ),
+    "cmgan": _Row(
+        "cmgan",
+        "CMGAN",
+        "Cao et al. 2022",
+        {"width": 0.25, "blocks": 1, "fft": 64, "hop": 32, "patch": 256},
+    ),
     "streamnet": _Row("streamnet", "StreamNet", "this project", {"width": 0.25}),
     "overtonenet": _Row(
         "overtonenet", "OvertoneNet", "this project", {"width": 0.1, "blocks": 1}, (1000.0, 7500.0)

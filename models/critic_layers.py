@@ -92,7 +92,8 @@ class SpectralNormConv2D(_NormConv2D):
             self.direction.assign(left)
         norm = ops.sum(ops.matmul(right, matrix) * left)
         kernel = ops.cast(self.kernel / norm, self.compute_dtype)
-        return ops.add(self.convolution_op(inputs, kernel), self.bias)
+        convolved = self.convolution_op(inputs, kernel)
+        return ops.add(convolved, self.bias) if self.use_bias else convolved
 
 
 def _unit(vector):

@@ -3,7 +3,8 @@
 A critic is a `keras.Model` from what it judges to a list with one entry per member, such as a
 period or a resolution. An entry lists the outputs of the layers, which feature matching compares;
 the last one has the scores. Outside of a graph, Keras returns a single member without the list.
-Critics are needed in training only. Those in this file judge waves, (batch, n, 1).
+Critics are needed in training only. Those in this file judge waves, (batch, n, 1). A metric critic
+judges pairs of a reference and an output.
 
 Weights start as in PyTorch, where all of the published critics come from. Convolutions have weight
 normalization (Salimans and Kingma 2016).
@@ -19,7 +20,7 @@ import keras
 from keras import layers
 
 from ..command.errors import lookup
-from . import mel_critics
+from . import mel_critics, metric_critic
 from .critic_layers import Periods, SpectralNormConv2D, Spectrum, WeightNormConv2D
 from .layers import widen
 
@@ -203,10 +204,13 @@ class Critic(NamedTuple):
     Attributes:
         builder: (what it judges, width) -> members.
         judges: the entry of `System.generate` and `System.target`, such as "wave".
+        pairs: whether it is a metric critic. It judges this entry of the reference and of the
+            output together, stacked along a new last axis, and predicts a score in [0, 1].
     """
 
     builder: Callable[[keras.KerasTensor, float], list[Maps]]
     judges: str = "wave"
+    pairs: bool = False
 
 
 CRITICS: dict[str, Critic] = {
@@ -219,6 +223,7 @@ CRITICS: dict[str, Critic] = {
     "multi_band_inner": Critic(partial(multi_band, compare_first=False)),
     "srgan": Critic(mel_critics.srgan, "mel"),
     "patchgan": Critic(mel_critics.patchgan, "mel"),
+    "metric": Critic(metric_critic.build, "magnitude", pairs=True),
 }
 
 
@@ -228,7 +233,7 @@ def build(name: str, shape: Sequence[int], width: float = 1.0) -> keras.Model:
     Args:
         name: a key of `CRITICS`.
         shape: of what it judges, without the batch: (n, 1) for waves of n samples, (frames, bands)
-            for mel spectrograms.
+            for mel spectrograms, (frames, bins, 2) for pairs of spectra.
         width: multiplies the published numbers of channels.
 
     Raises:

@@ -148,7 +148,7 @@ class InverseSTFT(_Transform):
         window = ops.convert_to_tensor(self._window)
         if matrices:
             # All bins but the lowest and the highest stand for two of the whole spectrum.
-            weights = np.float32([1, *[2] * (self.bins - 2), 1]) / self.fft
+            weights = np.array([1, *[2] * (self.bins - 2), 1], np.float32) / self.fft
             cosines, sines = (weights * each for each in _matrices(self.fft))
             frames = ops.matmul(real, cosines.T) - ops.matmul(imaginary, sines.T)
         else:

@@ -3,10 +3,9 @@
 A loss maps (reference, estimate) to one value per patch, (batch,). Most losses compare waves,
 (batch, n, 1); others compare spectra or mel spectrograms, which only some networks predict. A
 recipe names its losses and their weights; `weighted` adds them up. A new loss needs a row in
-`LOSSES` and one in `recipe.SHORTEST_PATCHES`, since recipes are checked without Keras.
+`LOSSES` and one in `choices.SHORTEST_PATCHES`, since recipes are checked without Keras.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -14,9 +13,18 @@ from keras import ops
 
 from ..models.system import Outputs
 from .recognizer_loss import recognizer_mel
+from .spectrum_losses import (
+    amplitude,
+    complex_spectrum,
+    consistency,
+    example_mean,
+    magnitude,
+    phase,
+)
 
 SPECTRAL_RESOLUTIONS = ((512, 128), (2048, 512))  # window and hop, in samples
 # Transform, window and hop, in samples.
+LEAST_RMS = 1e-5  # of a reference; quieter ones are almost silent
 STFT_RESOLUTIONS = ((1024, 600, 120), (2048, 1200, 240), (512, 240, 50))
 
 
@@ -142,75 +150,20 @@ def _magnitude(wave, fft: int, window: int, hop: int):
     return ops.sqrt(ops.maximum(ops.square(real) + ops.square(imaginary), 1e-7))
 
 
-def amplitude(reference, estimate):
-    """Mean square difference of the natural logarithms of the amplitudes.
+def relative_l1(reference, estimate):
+    """Mean absolute error of each patch over the RMS of the reference.
 
-    Source: Lu et al. 2024, equation 12.
+    Source: train.py of ruizhecao96/CMGAN, which divides both waves by the RMS of its input.
 
     Args:
-        reference: a spectrum, see `System.generate`.
-        estimate: a spectrum.
+        reference: (batch, n, 1).
+        estimate: (batch, n, 1).
 
     Returns:
         (batch,).
     """
-    return example_mean(ops.square(estimate["log_amplitude"] - reference["log_amplitude"]))
-
-
-def phase(reference, estimate):
-    """Anti-wrapped distance of the phases, of their group delays and of their frequencies.
-
-    Source: Lu et al. 2024, equations 13 to 17.
-
-    Args:
-        reference: a spectrum, see `System.generate`.
-        estimate: a spectrum.
-
-    Returns:
-        (batch,): the sum of the three means, in radians.
-    """
-    difference = estimate["phase"] - reference["phase"]  # (batch, frames, bins)
-    group_delay = difference[:, :, 1:] - difference[:, :, :-1]
-    frequency = difference[:, 1:] - difference[:, :-1]
-    return sum(
-        example_mean(ops.abs(_unwrap(each))) for each in (difference, group_delay, frequency)
-    )
-
-
-def complex_spectrum(reference, estimate):
-    """Mean square differences of the real and of the imaginary parts, added up.
-
-    Source: Lu et al. 2024, equation 18.
-
-    Args:
-        reference: a spectrum, see `System.generate`.
-        estimate: a spectrum.
-
-    Returns:
-        (batch,).
-    """
-    parts = ("real", "imaginary")
-    return sum(example_mean(ops.square(estimate[part] - reference[part])) for part in parts)
-
-
-def consistency(reference, estimate):
-    """Mean square differences of a predicted spectrum and the spectrum of its wave, added up.
-
-    Not every spectrum is that of a wave: the frames overlap.
-
-    Source: Lu et al. 2024, equation 19.
-
-    Args:
-        reference: not used.
-        estimate: a spectrum, see `System.generate`.
-
-    Returns:
-        (batch,).
-    """
-    parts = ("real", "imaginary")
-    return sum(
-        example_mean(ops.square(estimate[part] - estimate[f"wave_{part}"])) for part in parts
-    )
+    rms = ops.sqrt(ops.mean(ops.square(reference), axis=(1, 2)))
+    return ops.mean(ops.abs(estimate - reference), axis=(1, 2)) / ops.maximum(rms, LEAST_RMS)
 
 
 def mel_l1(reference, estimate):
@@ -265,16 +218,6 @@ def mel_convergence(reference, estimate):
     return ops.broadcast_to(convergence, (ops.shape(reference)[0],))
 
 
-def example_mean(x):
-    """Averages over everything but the batch."""
-    return ops.mean(ops.reshape(x, (ops.shape(x)[0], -1)), axis=1)
-
-
-def _unwrap(angle):
-    """Returns the same angle between -pi and pi."""
-    return angle - 2 * math.pi * ops.round(angle / (2 * math.pi))
-
-
 class Loss(NamedTuple):
     """A loss and what it compares.
 
@@ -291,6 +234,7 @@ LOSSES: dict[str, Loss] = {
     "patch_rmse": Loss(patch_rmse),
     "patch_log_rmse": Loss(patch_log_rmse),
     "mse": Loss(mse),
+    "relative_l1": Loss(relative_l1),
     "log_spectral": Loss(log_spectral),
     "multi_resolution_stft": Loss(multi_resolution_stft),
     "recognizer_mel": Loss(recognizer_mel),
@@ -298,6 +242,7 @@ LOSSES: dict[str, Loss] = {
     "phase": Loss(phase, "spectrum"),
     "complex_spectrum": Loss(complex_spectrum, "spectrum"),
     "consistency": Loss(consistency, "spectrum"),
+    "magnitude": Loss(magnitude, "magnitude"),
     "mel_l1": Loss(mel_l1, "mel"),
     "mel_mse": Loss(mel_mse, "mel"),
     "mel_convergence": Loss(mel_convergence, "mel"),

@@ -10,6 +10,8 @@ from .recipe import Adam
 
 # What the exponential schedule multiplies the learning rate with after every epoch.
 EXPONENTIAL_DECAY = 0.999
+# The epochs after which the halving schedule halves it.
+HALF_LIFE = 30
 
 
 class ClippedAdam(keras.optimizers.Adam):
@@ -87,6 +89,10 @@ def _schedule(settings: Adam, steps: int, epochs: int) -> Any:
     if settings.schedule == "exponential":
         return keras.optimizers.schedules.ExponentialDecay(
             rate, steps, EXPONENTIAL_DECAY, staircase=True
+        )
+    if settings.schedule == "halving":
+        return keras.optimizers.schedules.ExponentialDecay(
+            rate, HALF_LIFE * steps, 0.5, staircase=True
         )
     if settings.schedule == "polynomial":
         return keras.optimizers.schedules.PolynomialDecay(rate, 500_000, 1e-6, power=0.5)

@@ -17,48 +17,14 @@ from ..command.rates import HIGHEST_RATE, LOWEST_RATE
 from ..data_gen import degrade
 from ..data_gen.augment import Augmentation
 from ..evaluate.metrics import METRICS
-
-# The losses of losses.py -> the shortest patch, in samples, that each of them takes. Losses of
-# spectra extend a patch at both ends with its mirror image, half a transform of 2048 samples long.
-SHORTEST_PATCHES = {
-    "patch_rmse": 1,
-    "patch_log_rmse": 1,
-    "mse": 1,
-    "log_spectral": 1025,
-    "amplitude": 1,
-    "phase": 1,
-    "complex_spectrum": 1,
-    "consistency": 1,
-    "mel_l1": 1,
-    "mel_mse": 1,
-    "mel_convergence": 1,
-    "multi_resolution_stft": 1025,
-    "recognizer_mel": 257,
-}
-# The critics of models/critics.py -> the shortest patch that each of them takes. A frame of a mel
-# spectrogram has 256 samples.
-CRITICS = {
-    "multi_period": 16,
-    "multi_period_all": 16,
-    "multi_scale": 16,
-    "multi_resolution_amplitude": 1025,
-    "multi_resolution_phase": 1025,
-    "multi_band": 1025,
-    "multi_band_inner": 1025,
-    "srgan": 256,
-    "patchgan": 6144,
-}
-ADVERSARIAL_LOSSES = ("hinge", "unbounded_hinge", "least_squares")
-FEATURES = ("all", "last")
-
-SCHEDULES = {
-    "constant": "keeps the learning rate",
-    "cosine": "warms up during 2 % of the steps, then falls to 0 at the last step",
-    "falling_cosine": "falls to 0 at the last step (Vocos)",
-    "exponential": "falls by a thousandth after every epoch (HiFi-GAN, AP-BWE)",
-    "polynomial": "falls to 1e-6 over 500,000 steps, with the root of the steps left (TFNet, Bini)",
-}
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+from .choices import (
+    ADVERSARIAL_LOSSES,
+    CRITICS,
+    FEATURES,
+    PRECISIONS,
+    SCHEDULES,
+    SHORTEST_PATCHES,
+)
 
 # The lowest and the highest value of each number in a recipe. They leave out what cannot work or
 # would exhaust the machine.
@@ -70,6 +36,7 @@ BOUNDS = {
     "critic_width": (1e-3, 16.0),
     "opinion": (0.0, 1e6),
     "feature_matching": (0.0, 1e6),
+    "critic_rate": (1e-6, 1e6),
     "critic_patch": (1, 2**20),
     "sample_rate": (LOWEST_RATE, HIGHEST_RATE),
     "patch": (1, 2**20),
@@ -126,13 +93,14 @@ class Adversarial:
     """Settings of adversarial training, for recipes with critics.
 
     Args:
-        loss: one of `ADVERSARIAL_LOSSES`.
+        loss: one of `ADVERSARIAL_LOSSES`; a metric critic has its own.
         critic_width: multiplies the published numbers of channels of the critics.
         opinion: weight of what a critic thinks of the output, times the weight of the critic.
         feature_matching: weight of the feature matching, times the weight of each critic.
         features: which layers feature matching compares: "all", or the "last" one before the score.
         critic_patch: how many samples in the middle of each patch the critics judge; None for all.
             They take most of the time, and at the ends of a patch, a network lacks context.
+        critic_rate: multiplies the learning rate for the critics.
 
     Raises:
         UserError: a value is out of range.
@@ -144,6 +112,7 @@ class Adversarial:
     feature_matching: float = 1.0
     features: str = "all"
     critic_patch: int | None = None
+    critic_rate: float = 1.0
 
     def __post_init__(self) -> None:
         lookup(dict.fromkeys(ADVERSARIAL_LOSSES), self.loss, "adversarial loss")

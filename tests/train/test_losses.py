@@ -11,6 +11,7 @@ from wideband.train.losses import (
     multi_resolution_stft,
     patch_log_rmse,
     patch_rmse,
+    relative_l1,
     weighted,
 )
 
@@ -33,6 +34,14 @@ def test_mse_is_the_mean_square_error_of_each_patch():
     reference = np.array([[0.0, 0.0], [1.0, 1.0]])[..., np.newaxis]
     estimate = np.array([[3.0, 4.0], [1.0, 1.0]])[..., np.newaxis]
     np.testing.assert_allclose(mse(reference, estimate), [12.5, 0.0])
+
+
+def test_relative_l1_does_not_depend_on_the_level():
+    reference = np.array([[3.0, 4.0], [0.3, 0.4]])[..., np.newaxis]
+    estimate = np.array([[4.0, 4.0], [0.4, 0.4]])[..., np.newaxis]
+    # A mean error of 0.5 over an RMS of sqrt(12.5).
+    np.testing.assert_allclose(relative_l1(reference, estimate), [0.5 / 12.5**0.5] * 2, rtol=1e-6)
+    assert float(relative_l1(0 * reference, 0 * estimate)[0]) == 0
 
 
 def test_patch_rmse_is_not_the_root_of_the_mean_over_the_batch():
@@ -97,7 +106,7 @@ def test_weighted_losses_are_added_patch_by_patch(pair):
 
 @pytest.mark.parametrize(
     "loss",
-    [patch_rmse, patch_log_rmse, mse, log_spectral, multi_resolution_stft],
+    [patch_rmse, patch_log_rmse, mse, relative_l1, log_spectral, multi_resolution_stft],
     ids=lambda loss: loss.__name__,
 )
 @pytest.mark.parametrize("level", [0.0, 1e-9, 0.1])

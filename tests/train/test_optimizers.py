@@ -29,6 +29,13 @@ def test_a_cosine_schedule_takes_a_training_of_one_step():
     assert float(optimizers.build(Adam(schedule="cosine"), 1).learning_rate) == 0
 
 
+def test_halving_follows_the_epochs():
+    adam = optimizers.build(Adam(learning_rate=4e-3, schedule="halving"), 100, epochs=120)
+    for epoch, expected in ((0, 4e-3), (29.99, 4e-3), (30, 2e-3), (60, 1e-3), (119, 5e-4)):
+        adam.iterations.assign(round(100 * epoch))
+        assert float(adam.learning_rate) == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_polynomial_schedule_falls_for_half_a_million_steps():
     settings = Adam(learning_rate=3e-5, epsilon=1e-6, schedule="polynomial")
     adam = optimizers.build(settings, 1000)

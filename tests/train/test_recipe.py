@@ -118,8 +118,9 @@ def test_every_critic_and_its_losses_are_known_without_keras():
     assert set(recipe.FEATURES) == set(adversarial.COMPARED)
     with keras.StatelessScope(initialize_variables=False):
         for name, shortest in recipe.CRITICS.items():
-            of_waves = critics.CRITICS[name].judges == "wave"
-            critics.build(name, (shortest, 1) if of_waves else (shortest // 256, 80), 0.125)
+            shape = shortest // 256, 80
+            shapes = {"wave": (shortest, 1), "mel": shape, "magnitude": (*shape, 2)}
+            critics.build(name, shapes[critics.CRITICS[name].judges], 0.125)
     keras.utils.clear_session(free_memory=False)
 
 

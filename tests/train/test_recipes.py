@@ -95,6 +95,36 @@ def test_apbwe_is_trained_at_both_rates_as_published():
             assert (adam.clip_norm, adam.average) == (10, 0)
 
 
+def test_cmgan_is_trained_as_published():
+    for ratio in (2, 4, 8):
+        recipe = recipes.get(f"cmgan_multi_{ratio}x")
+        assert (recipe.model, recipe.arguments, recipe.ratio) == ("cmgan", {}, ratio)
+        # Two seconds.
+        assert (recipe.sample_rate, recipe.patch, recipe.batch) == (16000, 32000, 4)
+        assert recipe.losses == {"complex_spectrum": 0.1, "magnitude": 0.9, "relative_l1": 0.2}
+        assert recipe.critics == {"metric": 0.05}
+        assert (recipe.adversarial.opinion, recipe.adversarial.feature_matching) == (1, 0)
+        assert (recipe.epochs, recipe.steps_per_epoch) == (120, 11572 // 4)
+        adam = recipe.optimizer
+        assert (adam.learning_rate, recipe.adversarial.critic_rate) == (5e-4, 2)
+        # PyTorch's AdamW.
+        assert (adam.beta_1, adam.beta_2, adam.epsilon) == (0.9, 0.999, 1e-8)
+        assert (adam.weight_decay, adam.schedule) == (0.01, "halving")
+
+
+def test_the_conformer_is_trained_for_three_ratios_on_a_laptop_and_on_a_gpu(outline):
+    for ratio in (2, 4, 8):
+        laptop, large = (recipes.get(f"conformer_{size}{ratio}x") for size in ("", "large_"))
+        for recipe in (laptop, large):
+            assert (recipe.model, recipe.ratio) == ("conformer", ratio)
+            assert recipe.losses == {"amplitude": 45.0, "log_spectral": 30.0}
+            assert recipe.augmentation.random_lowpass > 0
+        # 16 patches of 128 frames, or as many frames in longer patches.
+        assert laptop.batch * laptop.patch == 16 * 128 * 128
+    network = outline("conformer", **recipes.get("conformer_large_4x").arguments)
+    assert network.count_params() == 12_937_900
+
+
 def test_every_network_is_compared_with_the_same_budget():
     budgets = set()
     compared = [name for name in recipes.names() if name.startswith("compare_")]

@@ -2,6 +2,10 @@
 
 On each batch, the critics take a step first, then the system's networks. Neither step changes the
 weights of the other side.
+
+A metric critic learns to predict the score of an output, and the system improves the prediction
+(Fu et al. 2019). Its losses are those of least squares, with the score in place of the 0 of other
+critics, whatever the recipe chooses for these.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +16,7 @@ from keras import ops
 
 from ...models import critics
 from ...models.system import Outputs, System
-from ..losses import example_mean
+from ..losses import example_mean, log_spectral_distance
 from ..objective import Objective
 from ..recipe import Adversarial
 from . import regression
@@ -48,6 +52,9 @@ KINDS = {
     # Mao et al. 2017, as in HiFi-GAN.
     "least_squares": Kind(_square_from_1, ops.square, _square_from_1),
 }
+METRIC = "least_squares"  # the kind of a metric critic
+# Window and hop of the log-spectral distance in scores, in samples, as in `evaluate.metrics.lsd`.
+SCORED = (2048, 512)
 # Which of the outputs of a member's layers are compared; the last output has its scores.
 COMPARED = {"all": slice(None), "last": slice(-2, -1)}
 
@@ -75,6 +82,29 @@ class Judgement(ScoreLoss):
     def call(self, references, outputs):
         """Takes the members' scores of references and of outputs."""
         return self.total(self.kind.reference, references) + self.total(self.kind.output, outputs)
+
+
+class MetricJudgement(ScoreLoss):
+    """The loss of a metric critic, (batch,)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(METRIC, name)
+
+    def call(self, references, outputs, reference, output):
+        """Takes the critic's predictions, then the waves (batch, n, 1) that they are for."""
+        goal = ops.reshape(score(reference, output), (-1, 1, 1, 1))
+        to_goal = self.total(ops.square, [each - goal for each in outputs])
+        return self.total(self.kind.reference, references) + to_goal
+
+
+def score(reference, output):
+    """Returns the score of outputs (batch, n, 1) that metric critics predict, (batch,) in [0, 1].
+
+    It is exp(-d / 2), where d is the log-spectral distance that evaluations print as `lsd`: 1 if an
+    output equals its reference, 0.6 at a distance of 1, 0.2 at that of an empty high band. CMGAN's
+    code, which removes noise, takes PESQ, on which a high band has little influence.
+    """
+    return ops.exp(-0.5 * log_spectral_distance(reference, output, *SCORED))
 
 
 class Opinion(ScoreLoss):
@@ -131,9 +161,14 @@ def objectives(
         networks.append(critic)
         constant = ops.stop_gradient(fake)
         of_real, of_fake, of_constant = critic(real), critic(fake), critic(constant)
-        judge = Judgement(settings.loss, f"{name}_judgement")
-        opinion = Opinion(settings.loss, f"{name}_opinion")
-        judgements[name] = judge(_scores(of_real), _scores(of_constant))
+        both = _scores(of_real), _scores(of_constant)
+        if critics.CRITICS[name].pairs:
+            waves = target["wave"], ops.stop_gradient(estimate["wave"])
+            judgements[name] = MetricJudgement(f"{name}_judgement")(*both, *waves)
+        else:
+            judgements[name] = Judgement(settings.loss, f"{name}_judgement")(*both)
+        kind = METRIC if critics.CRITICS[name].pairs else settings.loss
+        opinion = Opinion(kind, f"{name}_opinion")
         losses[name], weights[name] = opinion(_scores(of_fake)), weight * settings.opinion
         features = f"{name}_features"
         matching = FeatureMatching(name=features, dtype="float32")
@@ -162,9 +197,11 @@ def _judged(
     Raises:
         UserError: the system does not predict what the critic judges.
     """
-    judges = critics.CRITICS[name].judges
-    regression.check_predicted(f"critics.{name}", "judges", judges, estimate)
-    both = [target[judges], estimate[judges]]
+    critic = critics.CRITICS[name]
+    regression.check_predicted(f"critics.{name}", "judges", critic.judges, estimate)
+    both = [target[critic.judges], estimate[critic.judges]]
+    if critic.pairs:
+        both = [ops.stack([both[0], each], axis=-1) for each in both]
     if critic_patch is None:
         return both
     # A mel spectrogram has fewer frames than the patch has samples.
