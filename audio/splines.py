@@ -48,25 +48,24 @@ def _coefficients(y: np.ndarray, degree: int) -> np.ndarray:
     There, half is half of the degree, rounded down. The sum of the B-splines is y (n,) at the
     samples; at the `half` joints next to each end, the highest derivative does not jump.
     """
-    n, half, no_jump = len(y), degree // 2, _no_jump(degree)
-    kernel = _bspline(np.arange(-half, half + 1), degree)
-    if n <= 2 * _SETTLED:
-        equations = np.zeros((n + 2 * half, n + 2 * half))
-        for k in range(n):
-            equations[k, k : k + len(kernel)] = kernel
-        for k in range(half):
-            equations[n + k, k : k + degree + 2] = no_jump
-            equations[-1 - k, n + 2 * half - k - degree - 2 : n + 2 * half - k] = no_jump
-        return np.linalg.solve(equations, np.append(y, np.zeros(2 * half)))
+    half = degree // 2
     inverse, poles = _inverse(degree)
+    # Whatever follows beyond the ends, these coefficients have the sum y at the samples.
     c = np.convolve(np.pad(y, _SETTLED - 1 + half, mode="reflect"), inverse, mode="valid")
-    # The powers of a pole solve the equations for y = 0. They correct the ends.
-    decays = poles[:, np.newaxis] ** np.arange(_SETTLED)
-    jumps = decays[:, :half].T * (1 - poles) ** (degree + 1)
-    for end in (c[:_SETTLED], c[::-1][:_SETTLED]):
-        found = np.convolve(end[: degree + 1 + half], no_jump[::-1], mode="valid")
-        end -= np.linalg.solve(jumps, found) @ decays
-    return c
+    # The powers of a pole have the sum 0 at the samples. They correct the ends.
+    reach = min(len(c), _SETTLED)
+    decays = np.zeros((2 * half, len(c)))
+    decays[:half, :reach] = poles[:, np.newaxis] ** np.arange(reach)
+    decays[half:] = decays[:half, ::-1]
+    return c - np.linalg.solve(_jumps(decays, degree).T, _jumps(c, degree)) @ decays
+
+
+def _jumps(c: np.ndarray, degree: int) -> np.ndarray:
+    """Returns the jumps at the joints next to the ends, (..., 2 * half), for c (..., n)."""
+    half = degree // 2
+    windows = np.lib.stride_tricks.sliding_window_view(c, degree + 2, axis=-1)
+    ends = np.concatenate([windows[..., :half, :], windows[..., -half:, :]], axis=-2)
+    return ends @ _no_jump(degree)
 
 
 @functools.lru_cache

@@ -13,10 +13,8 @@ from pathlib import Path
 
 from ..command.named import parse_named_paths
 from ..command.run import Command, Flags
+from . import word_flags
 from .left_out import finish, show
-
-# Flags that are passed to the recognizer.
-_SETTINGS = ("whisper_model", "deepspeech_checkpoint")
 
 
 def define_flags(flags: Flags) -> None:
@@ -61,27 +59,16 @@ def define_flags(flags: Flags) -> None:
     flags.boolean(
         "quality", False, "Measure PESQ, STOI, ViSQOL and DNSMOS too; takes seconds per recording."
     )
-    flags.boolean(
-        "wer", False, "Measure word and character error rates too; takes a minute or more."
-    )
-    flags.string("recognizer", "pocketsphinx", "For --wer, as in python -m wideband.evaluate.wer.")
-    for setting in _SETTINGS:
-        recognizer = setting.partition("_")[0]
-        flags.string(setting, None, f"For --recognizer={recognizer}, in the same way.")
+    word_flags.define(flags)
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
     """Evaluates the run and prints the means."""
-    from . import words
     from .evaluation import METRICS, QUALITY, Options, evaluate_run
     from .metrics import require
 
     names = (*METRICS, *QUALITY) if flags.quality else METRICS
     require(names)
-    recognizer = None
-    if flags.wer:
-        settings = {name: flags[name].value for name in _SETTINGS if flags[name].value is not None}
-        recognizer = words.create(flags.recognizer, **settings)
     options = Options(
         data=Path(flags.data) if flags.data else None,
         split=flags.split,
@@ -92,7 +79,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
         recordings=Path(flags.save_recordings) if flags.save_recordings else None,
         names=names,
         keep_low_band=flags.low_band == "recording",
-        recognizer=recognizer,
+        recognizer=word_flags.create(flags),
     )
     evaluated = evaluate_run(flags.run, options, shlex.join(command.line()))
     try:

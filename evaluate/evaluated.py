@@ -43,12 +43,9 @@ class Evaluated:
         }
         self._words = None
         if recognizer and outcome.transcripts:
-            totals = {name: word_errors.total(each) for name, each in outcome.transcripts.items()}
             *others, run = systems
-            differences = [word_errors.compare(outcome.transcripts, other, run) for other in others]
-            self._words = word_errors.Transcribed(
-                recognizer.name, recognizer.normalizer, totals, differences
-            )
+            pairs = [(other, run) for other in others]
+            self._words = word_errors.summarize(recognizer, outcome.transcripts, pairs)
 
     @property
     def left_out(self) -> dict[str, str]:

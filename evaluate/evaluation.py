@@ -209,13 +209,23 @@ def _check_fit(model: _Model, name: str, dataset: Dataset, advice: str) -> None:
         )
 
 
+def load_fitting(model: Path, dataset: Dataset, advice: str = "choose another model") -> Upsampler:
+    """Loads a model to restore the low sides of a dataset.
+
+    Raises:
+        UserError: as in `upsample.load`, or the model has other rates, with advice what to do.
+    """
+    upsampler = load(model, dataset.sample_rate, dataset.ratio)
+    _check_fit(upsampler, str(model), dataset, advice)
+    return upsampler
+
+
 def _load(evaluation: Evaluation) -> dict[str, Upsampler]:
     """Loads the systems by name: baselines, TFLite files, the run with its vocoders."""
     run, record, dataset = evaluation.run, evaluation.record, evaluation.dataset
     systems = {}
     for name, path in evaluation.baselines.items():
-        systems[name] = load(path, dataset.sample_rate, dataset.ratio)
-        _check_fit(systems[name], str(path), dataset, "choose other --baselines")
+        systems[name] = load_fitting(path, dataset, "choose other --baselines")
     for name, path in evaluation.options.tflite.items():
         systems[name] = load(path)
         _check_fit(systems[name], str(path), dataset, "export it from this run")

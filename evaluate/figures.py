@@ -51,7 +51,7 @@ def spectrograms(
     top_db: float | None = None,
     cutoff_hz: float | None = None,
 ) -> Figure:
-    """Draws spectrograms side by side with the same colours.
+    """Draws spectrograms side by side with the same colours, six in a row.
 
     Args:
         waves: title -> wave of shape (n,).
@@ -62,12 +62,18 @@ def spectrograms(
     """
     if top_db is None:
         top_db = top_level(waves.values(), sample_rate)
-    figure = Figure(figsize=(3.6 * len(waves) + 0.4, 2.7), layout="constrained")
-    axes = figure.subplots(1, len(waves), sharey=True, squeeze=False)[0]
+    columns = min(len(waves), 6)
+    rows = -(-len(waves) // columns)
+    figure = Figure(figsize=(3.6 * columns + 0.4, 2.7 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    axes = grid.flat[: len(waves)]
     for axis, (title, wave) in zip(axes, waves.items(), strict=True):
         _draw_wave_levels(axis, wave, sample_rate, top_db, cutoff_hz)
         axis.set_title(title, fontsize=10)
-    axes[0].set_ylabel("kHz", fontsize=9)
+    for axis in grid[:, 0]:
+        axis.set_ylabel("kHz", fontsize=9)
+    for axis in grid.flat[len(waves) :]:
+        axis.set_axis_off()
     add_level_bar(figure, axes)
     return figure
 

@@ -1,5 +1,6 @@
 """Applies systems to a split of a dataset and measures their estimates."""
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -57,6 +58,8 @@ class Outcome:
     rows: list[Row] = field(default_factory=list)
     clips: list[report.Clip] = field(default_factory=list)
     transcripts: dict[str, list[word_errors.Transcript]] = field(default_factory=dict)  # by system
+    # by system, for each recording: the computing time as a fraction of the recording's length
+    loads: dict[str, list[float]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)  # without word errors: name -> reason
 
 
@@ -83,7 +86,8 @@ def measure_split(
         recordings: folder for the references and the estimates of each system, as float wav files.
 
     Returns:
-        the metrics of each recording and system, a few clips, and the transcripts.
+        the metrics of each recording and system, a few clips, the transcripts, and the computing
+        times.
 
     Raises:
         UserError: the dataset is damaged, a system cannot restore a recording, or the recognizer
@@ -98,10 +102,12 @@ def measure_split(
     )
     with ThreadPoolExecutor() as pool:
         for number, example in enumerate(progress):
-            estimates = {
-                name: _upsample(name, system, example, dataset, keep_low_band)
-                for name, system in systems.items()
-            }
+            estimates = {}
+            for name, system in systems.items():
+                start = time.perf_counter()
+                estimates[name] = _upsample(name, system, example, dataset, keep_low_band)
+                load = (time.perf_counter() - start) * dataset.sample_rate / len(example.high)
+                outcome.loads.setdefault(name, []).append(load)
             measure = partial(
                 metrics.evaluate,
                 example.high,
@@ -180,7 +186,10 @@ def _clip(
     low = interpolate.sinc(example.low, dataset.ratio)
     others = {name: wave for name, wave in estimates.items() if name != "sinc"}
     waves = {"low": low, **others, "reference": example.high}
-    shown = {name: {key: values[key] for key in ("snr", "lsd")} for name, values in scores.items()}
+    shown = {
+        name: {key: values[key] for key in ("snr", "lsd") if key in values}
+        for name, values in scores.items()
+    }
     return report.Clip(example.name, dataset.sample_rate, waves, example.text, shown)
 
 

@@ -81,9 +81,14 @@ def write_systems(
         facts: a dataclass such as `report.Facts`.
         **more: further entries, such as word errors.
     """
-    entries = {system: _entries(means) for system, means in systems.items()}
     facts = dataclasses.asdict(facts)
-    write_json(path, {"facts": facts, "interval": _INTERVAL, "systems": entries, **more})
+    write_json(path, {"facts": facts, **systems_entries(systems), **more})
+
+
+def systems_entries(systems: Mapping[str, Mapping[str, Mean]]) -> dict[str, Any]:
+    """Returns the means of several systems, system -> metric -> mean, as entries of a JSON file."""
+    entries = {system: _entries(means) for system, means in systems.items()}
+    return {"interval": _INTERVAL, "systems": entries}
 
 
 def write_comparison(

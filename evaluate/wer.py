@@ -99,21 +99,16 @@ def main(flags: Flags, arguments: list[str]) -> None:
     scores.add(recordings, transcripts.texts, "recognized")
     left_out |= scores.left_out
     check(scores.transcripts, left_out)
-    totals = {
-        system: word_errors.total(each, flags.seed) for system, each in scores.transcripts.items()
-    }
-    first, *others = totals
-    differences = [
-        word_errors.compare(scores.transcripts, first, other, flags.seed) for other in others
-    ]
-    found = word_errors.Transcribed(recognizer.name, recognizer.normalizer, totals, differences)
+    first, *others = scores.transcripts
+    pairs = [(first, other) for other in others]
+    found = word_errors.summarize(recognizer, scores.transcripts, pairs, flags.seed)
     try:
         _write(output, flags, scores.transcripts, found, left_out)
     # The results are shown even if they cannot be written.
     finally:
-        print(text_table(*word_errors.table(totals)))
-        if differences:
-            print(f"\n{text_table(*word_errors.differences_table(differences))}")
+        print(text_table(*word_errors.table(found.totals)))
+        if found.differences:
+            print(f"\n{text_table(*word_errors.differences_table(found.differences))}")
         print(f"recognizer: {recognizer.name}")
         show(left_out)
     finish(left_out)

@@ -14,11 +14,12 @@ are drawn with the errors of both systems, so that the difficulty of a recording
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..metrics.statistics import LEVEL, MIN_FILES, bootstrap_ratio_interval, expanded_level
+from .base import Recognizer
 from .normalization import Normalizer
 
 _COUNTS = ("words", "substitutions", "deletions", "insertions")
@@ -134,7 +135,7 @@ class Transcribed:
     recognizer: str  # its name
     normalizer: Normalizer
     totals: Mapping[str, Total]  # by system
-    differences: Sequence[Difference] = ()
+    differences: Sequence[Difference]
 
     def entries(self) -> dict[str, Any]:
         """Returns the content for a JSON file."""
@@ -215,6 +216,25 @@ def compare(
         level,
     )
     return Difference(first, second, len(pairs), wer, cer)
+
+
+def summarize(
+    recognizer: Recognizer,
+    transcripts: Mapping[str, Sequence[Transcript]],
+    pairs: Iterable[tuple[str, str]],
+    seed: int = 0,
+) -> Transcribed:
+    """Summarizes the word errors of systems on the same recordings.
+
+    Args:
+        recognizer: what recognized them.
+        transcripts: system -> one transcript for each of one or more recordings, in one order.
+        pairs: the systems to compare, as (first, second).
+        seed: seed of the bootstrap.
+    """
+    totals = {system: total(each, seed) for system, each in transcripts.items()}
+    differences = [compare(transcripts, *pair, seed) for pair in pairs]
+    return Transcribed(recognizer.name, recognizer.normalizer, totals, differences)
 
 
 def _rate(errors: Sequence[int], lengths: Sequence[int], seed: int, level: float = LEVEL) -> Rate:
