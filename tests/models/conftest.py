@@ -92,6 +92,8 @@ def reference():
         film_unet=_film_unet,
         blocks=_blocks,
         time_frequency=_time_frequency,
+        attend=_attend,
+        two_stage=_two_stage,
         randomize=_randomize,
         assert_close=_assert_close,
     )
@@ -244,6 +246,70 @@ def _time_frequency(wave, network, time_branch, spectral_branch, ratio, fusion):
     fused = w * np.abs(restored) + (1 - w) * estimate
     phase = np.arctan2(restored.imag, restored.real)
     return np.fft.irfft(fused * np.cos(phase) + 1j * fused * np.sin(phase))[:, None]
+
+
+def _attend(query, key, value, positions, heads):
+    """Attention over a sequence, query by query and key by key."""
+    n, channels = query.shape
+    size, longest = channels // heads, len(positions) // 2
+    out = np.empty((n, channels))
+    for head in range(heads):
+        part = slice(head * size, (head + 1) * size)
+        for i in range(n):
+            scores = [
+                query[i, part]
+                @ (key[j, part] + positions[min(max(i - j, -longest), longest) + longest])
+                for j in range(n)
+            ]
+            weights = np.exp(np.array(scores) / np.sqrt(size))
+            out[i, part] = weights @ value[:, part] / weights.sum()
+    return out
+
+
+def _two_stage(image, model, name):
+    """Two conformers of Cao et al. 2022 over an image (frames, bins, channels)."""
+    for stage in ("time", "frequency"):
+        prefix, along_time = f"{name}_{stage}", stage == "time"
+        sequences = image.swapaxes(0, 1) if along_time else image
+        done = np.stack([each + _conformer(each, model, prefix) for each in sequences])
+        image = done.swapaxes(0, 1) if along_time else done
+    return image
+
+
+def _conformer(x, model, prefix):
+    """A conformer over a sequence (n, c)."""
+
+    def weights(name):
+        layer = model.get_layer(f"{prefix}_{name}")
+        return [np.asarray(each, np.float64) for each in layer.weights]
+
+    def norm(x, name):
+        scale, offset = weights(f"{name}_norm")
+        centred = x - x.mean(axis=1, keepdims=True)
+        return centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-5) * scale + offset
+
+    def dense(x, name):
+        kernel, *bias = weights(name)
+        return x @ kernel + sum(bias)
+
+    def feed_forward(x, name):
+        hidden = dense(norm(x, name), f"{name}_expand")
+        return 0.5 * dense(hidden * _sigmoid(hidden), f"{name}_project")
+
+    x = x + feed_forward(x, "first")
+    y = norm(x, "attention")
+    parts = [dense(y, f"attention_{part}") for part in ("query", "key", "value")]
+    x = x + dense(_attend(*parts, weights("attention")[0], 4), "attention_project")
+    y = norm(x, "conv")
+    y = dense(y, "conv_expand") * _sigmoid(dense(y, "conv_gate"))
+    kernel, bias = weights("conv_depthwise")
+    padded = np.pad(y, ((15, 15), (0, 0)))
+    taps = kernel.reshape(31, -1)
+    y = bias + np.array([(padded[k : k + 31] * taps).sum(axis=0) for k in range(len(x))])
+    scale, offset, mean, variance = weights("conv_batch_norm")
+    y = (y - mean) / np.sqrt(variance + 1e-5) * scale + offset
+    x = x + dense(y * _sigmoid(y), "conv_project")
+    return norm(x + feed_forward(x, "second"), "last")
 
 
 def _randomize(layer, scale):

@@ -10,6 +10,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from wideband import models
 from wideband.command import UserError
 from wideband.data_gen import degrade
+from wideband.models.stft import STFT, InverseSTFT
 from wideband.upsample.export.convert import convert, operators
 from wideband.upsample.export.half import SMALLEST
 
@@ -104,6 +105,20 @@ def interpret(model, windows):
         interpreter.reset_all_variables()
         outputs.append(step(**{wants: window[np.newaxis]})["restored"][0].copy())
     return np.stack(outputs)
+
+
+def test_transforms_that_are_no_power_of_two_become_products(noise):
+    wave = keras.Input((None, 1), name="interpolated")
+    lengths = 40, 10, 40, "center", "hamming"
+    # Half of the real parts, so that the wave does not come back unchanged.
+    real, imaginary = STFT(*lengths)(wave)
+    network = keras.Model(wave, InverseSTFT(*lengths)([0.5 * real, imaginary]))
+    model = convert(network, WINDOW + 4)
+    assert "RFFT2D" not in operators(model)
+    windows = noise(2 * (WINDOW + 4)).reshape(2, -1, 1)
+    np.testing.assert_allclose(interpret(model, windows), network(windows), rtol=0, atol=1e-5)
+    # The network itself has fast transforms.
+    assert network.layers[1].call.__func__ is STFT.call
 
 
 @pytest.mark.parametrize("name", WINDOWED)
