@@ -173,7 +173,7 @@ def _spectrum(ratio: int, channels: int, blocks: int, settings: dict[str, Any]) 
     above = mixture(x, x, level, presence[..., exact:], gained, _bins(overtones, exact))
     below = _bins(own, 0, exact)
     below = [log_amplitude(*below, FLOOR), *below]
-    joined = [layers.Concatenate(dtype="float32")(both) for both in zip(below, above, strict=True)]
+    joined = [ops.concatenate(both, axis=-1) for both in zip(below, above, strict=True)]
     return keras.Model(low, joined, name="spectrum")
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import keras
 
+# Layers with weights, one of which a residual block has at least.
+WEIGHTED = ("Conv1D", "Conv2D", "Dense", "WindowAttention")
+
 
 @dataclass(eq=False)
 class Call:
@@ -120,7 +123,6 @@ def residual(call: Call) -> list[Call]:
         while len(each.inputs) == 1 and len(each.consumers) == 1 and each is not skipped:
             chain.append(each)
             (each,) = each.inputs
-        # A block has at least one layer with weights.
-        if each is skipped and any(one.name in ("Conv1D", "Conv2D", "Dense") for one in chain):
+        if each is skipped and any(one.name in WEIGHTED for one in chain):
             return chain
     return []

@@ -45,6 +45,7 @@ KINDS = {
     "Dense": "dense",
     "TFiLM": "modulation",
     "AFiLM": "modulation",
+    "WindowAttention": "modulation",
     "STFT": "transform",
     "InverseSTFT": "transform",
     "Magnitude": "transform",

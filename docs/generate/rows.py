@@ -5,6 +5,9 @@ from collections import Counter
 from calls import unique
 from graph import Box, list_dilations
 
+# Rows of the longest group that repeats, a Conformer block.
+LONGEST_PERIOD = 10
+
 
 def rows(drawn: list[Box]) -> list[list[Box]]:
     """Puts each box into the row after those of its inputs, and keeps repeated rows once."""
@@ -23,7 +26,7 @@ def _fold(laid: list[list[Box]]) -> list[list[Box]]:
     Rows of the first and the last group may have further boxes, of branches that run beside them.
     """
     best = (0, 0, 0, 0)  # rows saved, start, period, count
-    for period in range(2, 9):
+    for period in range(2, LONGEST_PERIOD + 1):
         for start in range(len(laid) - 2 * period):
             pattern = laid[start + period :][:period]
             count = 1
