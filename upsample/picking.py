@@ -17,6 +17,9 @@ DEFAULTS = ("speech",)
 # content is more than the slope of a filter. Below the lower limit, a hole remains between the
 # recording's band and the model's high band.
 WIDEST, NARROWEST = 1.1, 0.5
+# The end of a recording's band may be measured too high by this much: recordings from 2 kHz, stored
+# at 16 kHz, end at 1031 to 1250 Hz.
+SLACK_HZ = 250.0
 # A recording whose content reaches this fraction of a model's whole band lacks nothing that a model
 # for one low rate could restore.
 COMPLETE = 0.95
@@ -65,7 +68,8 @@ class Candidate:
         if self.is_vocoder:
             return True
         if self.band_hz is None:
-            return NARROWEST <= band_hz / (self.low_rate / 2) <= WIDEST
+            half = self.low_rate / 2
+            return NARROWEST * half <= band_hz <= max(WIDEST * half, half + SLACK_HZ)
         # Also beyond the limits of the training: no other network would be better there.
         return band_hz < self.sample_rate / 2
 

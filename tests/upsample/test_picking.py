@@ -26,6 +26,12 @@ def test_the_lowest_model_whose_low_band_ends_with_the_recordings_band_is_picked
     assert pick(models, band_hz).low_rate == expected
 
 
+def test_a_model_from_2_khz_takes_recordings_whose_band_seems_somewhat_wider():
+    [model] = candidates(["sinc"], 16000, 8)
+    bands_hz = (499, 500, 1000, 1250, 1251)
+    assert [model.fits(hz) for hz in bands_hz] == [False, True, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("band_hz", "message"),
     [

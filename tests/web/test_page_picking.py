@@ -7,6 +7,7 @@ from wideband.web.site import _metadata
 NETWORKS = {
     "a-4x": (4000, None),
     "b-2x": (8000, None),
+    "c-8x": (2000, None),
     "any": (16000, (1000.0, 7500.0)),
 }
 
@@ -50,7 +51,7 @@ def test_a_vocoder_takes_every_recording_and_is_not_proposed(javascript):
 
 
 def test_a_network_fits_where_it_fits_for_the_command(javascript):
-    bands = list(range(200, 8200, 100))
+    bands = list(range(200, 8200, 50))
     code = "(m, networks, bands) => networks.map((each) => bands.map((hz) => m.fits(each, hz)))"
     found = javascript("picking.js", code, entries(*NETWORKS), bands)
     for (name, (low_rate, band_hz)), fits in zip(NETWORKS.items(), found, strict=True):

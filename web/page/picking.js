@@ -3,6 +3,7 @@
 import {quotient} from "./metadata.js";
 
 const [WIDEST, NARROWEST, COMPLETE] = [1.1, 0.5, 0.95];
+const SLACK_HZ = 250;
 
 /** Returns the low rate of a network in Hz. */
 export function lowRate({metadata}) {
@@ -26,7 +27,7 @@ export function fits(network, bandHz) {
   if (!bandHz) return true;
   if (network.metadata.band_hz) return bandHz < network.metadata.sample_rate / 2;
   const half = lowRate(network) / 2;
-  return NARROWEST * half <= bandHz && bandHz <= WIDEST * half;
+  return NARROWEST * half <= bandHz && bandHz <= Math.max(WIDEST * half, half + SLACK_HZ);
 }
 
 function isVocoder({metadata}) {
