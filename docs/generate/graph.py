@@ -29,10 +29,12 @@ MINOR = {
     "Activation": "{activation.__name__}",
     "BatchNormalization": "batch norm",
     "LayerNormalization": "layer norm",
+    "GroupNormalization": "instance norm",
     "ChannelScale": "scale",
     "MaxPooling1D": "max-pool {pool_size[0]}",
     "Subpixel": "subpixel",
     "ZeroPadding1D": "",
+    "ZeroPadding2D": "",
     "Cropping1D": "",
     "Reshape": "",
 }
@@ -41,11 +43,13 @@ KINDS = {
     "Conv2D": "convolution",
     "Conv1DTranspose": "convolution",
     "DepthwiseConv1D": "convolution",
+    "DepthwiseConv2D": "convolution",
     "FixedConv": "transform",
     "Dense": "dense",
     "TFiLM": "modulation",
     "AFiLM": "modulation",
     "WindowAttention": "modulation",
+    "RelativeAttention": "modulation",
     "STFT": "transform",
     "InverseSTFT": "transform",
     "Magnitude": "transform",
@@ -71,7 +75,10 @@ CONVOLUTIONS = {
     "Conv2D": f"convolution {{filters}} {TIMES}",
     "Conv1DTranspose": f"transposed convolution {{filters}} {TIMES}",
     "DepthwiseConv1D": "depthwise convolution",
+    "DepthwiseConv2D": "depthwise convolution",
 }
+# Axes of images of spectra.
+AXES = {1: "time", 2: "frequency"}
 
 # Operations that only keep zeros apart.
 GUARDS = ("Equal", "Where", "Maximum")
@@ -161,7 +168,9 @@ def _box(group: list[Call]) -> Box:
         return Box("input", [last.op.name], last.shapes)
     small = last.name in SIGNS
     kind = "minor" if last.name in MINOR else KINDS.get(last.name, "other")
-    return Box(kind, [SIGNS[last.name] if small else _text(last)], last.shapes, small=small)
+    # Padding belongs to the layer after it.
+    shapes = last.inputs[0].shapes if last.name.startswith("ZeroPadding") else last.shapes
+    return Box(kind, [SIGNS[last.name] if small else _text(last)], shapes, small=small)
 
 
 def _words(name: str) -> str:
@@ -177,12 +186,15 @@ def _text(call: Call) -> str:
     if call.name in MINOR:
         return MINOR[call.name].format(**{k: getattr(op, k, None) for k in dir(op)})
     if call.name in CONVOLUTIONS:
-        stride, dilation = op.strides[0], op.dilation_rate[0]
+        dilation = op.dilation_rate[0]
+        stride = f" {TIMES} ".join(map(str, dict.fromkeys(op.strides)))
         text = CONVOLUTIONS[call.name].format(filters=getattr(op, "filters", None))
         text += " " + f" {TIMES} ".join(map(str, op.kernel_size))
-        text += f", stride {stride}" * (stride > 1) + f", dilation {dilation}" * (dilation > 1)
+        text += f", stride {stride}" * (stride != "1") + f", dilation {dilation}" * (dilation > 1)
     elif call.name == "Dense":
         text = f"dense {op.units}"
+    elif call.name == "RelativeAttention":
+        text = f"attention along {AXES[op.axis]}"
     elif hasattr(op, "block"):
         text = f"{call.name}, blocks of {op.block}"
     else:
@@ -238,9 +250,9 @@ def _merge_siblings(drawn: list[Box]) -> list[Box]:
     same: dict[int, Box] = {}
     for first, *others in found.values():
         if others:
-            names = [each.lines[0].partition(": ")[0] for each in (first, *others)]
-            text = first.lines[0].partition(": ")[2]
-            first.lines = [f"{len(names)} times {text}", ", ".join(names)]
+            names = [each.lines[0].rpartition(": ")[0] for each in (first, *others)]
+            text = first.lines[0].rpartition(": ")[2]
+            first.lines = [f"{len(names)} times {text}", ", ".join(filter(None, names))]
             same.update({id(each): first for each in others})
     for box in drawn:
         box.inputs = unique(same.get(id(each), each) for each in box.inputs)

@@ -5,8 +5,8 @@ from collections import Counter
 from calls import unique
 from graph import Box, list_dilations
 
-# Rows of the longest group that repeats, a Conformer block.
-LONGEST_PERIOD = 10
+# Rows of the longest group that repeats, the two conformers of CMGAN.
+LONGEST_PERIOD = 32
 
 
 def rows(drawn: list[Box]) -> list[list[Box]]:

@@ -116,6 +116,22 @@ def test_convolutions_of_spectrograms_and_transposed_ones_are_described():
     assert drawn[text].kind == "convolution"
 
 
+def test_conformers_along_time_and_frequency_are_drawn_once():
+    drawn = graph.boxes(facts._outline("cmgan"), 8100)
+    attention = [box.lines[0] for box in drawn if "attention" in box.lines[0]]
+    assert attention == ["attention along time", "attention along frequency"] * 4
+    laid = rows.rows(drawn)
+    assert [box.repeats for row in laid for box in row if "attention" in box.lines[0]] == [4, 4]
+    boxes = {box.lines[0]: box for row in laid for box in row}
+    # Without the padding that the next layer needs; two bins become one.
+    assert boxes[f"convolution 64 {graph.TIMES} 2 {graph.TIMES} 3, dilation 8"].shapes == [
+        (82, 101, 64)
+    ]
+    last = f"encoder last: convolution 64 {graph.TIMES} 1 {graph.TIMES} 3, stride 1 {graph.TIMES} 2"
+    assert boxes[last].shapes == [(82, 101, 64)]
+    assert boxes["3 times dense 64"].kind == "dense"
+
+
 def test_a_box_does_not_depend_on_itself():
     for name in ("apbwe", "overtonenet"):
         seen = set()
