@@ -52,6 +52,18 @@ def test_settings_that_the_network_does_not_accept_are_refused(
     assert not (tmp_path / "run").exists()
 
 
+def test_critics_have_a_learning_rate_of_their_own(experiment):
+    described = experiment(
+        "model=dnn", "arguments.width=0.2", "arguments.patch=256", "critics.multi_period=1",
+        "adversarial.critic_width=0.02", "adversarial.critic_rate=3", "optimizer.learning_rate=0.01",
+        "optimizer.schedule=constant",
+    )  # fmt: skip
+    rates = {
+        each.name: float(each.optimizer.learning_rate) for each in described.build().objectives
+    }
+    assert rates == {"critics": pytest.approx(0.03), "system": pytest.approx(0.01)}
+
+
 def test_patches_that_would_exhaust_the_memory_are_refused(experiment, monkeypatch):
     monkeypatch.setattr(experiment_module, "PATCH_SAMPLES", 2**20)
     with pytest.raises(UserError) as error:
