@@ -206,6 +206,20 @@ def test_recordings_whose_output_exists_can_be_skipped(upsample, noisy_tone, tmp
     assert soundfile.info(done).frames == 8000
 
 
+@pytest.mark.parametrize("stored_hz", [2000, 8000, 16000])
+def test_a_recording_from_2_khz_is_restored_whatever_rate_it_is_stored_at(
+    stored_hz, upsample, speech, tmp_path
+):
+    low = soxr.resample(speech(48000), 16000, 2000, quality="VHQ")
+    wave = soxr.resample(low, 2000, stored_hz, quality="VHQ")
+    soundfile.write(tmp_path / "old.wav", wave, stored_hz)
+    models = ("--model=kaiser", "--ratio=8")
+    out = upsample(tmp_path / "old.wav", *models, f"--output={tmp_path / 'new.wav'}")
+    assert "; used kaiser" in out
+    info = soundfile.info(tmp_path / "new.wav")
+    assert (info.samplerate, info.frames) == (16000, 48000)
+
+
 def test_each_recording_gets_the_model_that_begins_where_its_content_ends(upsample, tmp_path):
     """The recordings are noise up to 3.8 kHz in a file of 44.1 kHz, and a file of 4 kHz."""
     rng = np.random.default_rng(0)
