@@ -55,8 +55,8 @@ def test_settings_that_the_network_does_not_accept_are_refused(
 def test_critics_have_a_learning_rate_of_their_own(experiment):
     described = experiment(
         "model=dnn", "arguments.width=0.2", "arguments.patch=256", "critics.multi_period=1",
-        "adversarial.critic_width=0.02", "adversarial.critic_rate=3", "optimizer.learning_rate=0.01",
-        "optimizer.schedule=constant",
+        "adversarial.critic_width=0.02", "adversarial.critic_rate=3", "optimizer.schedule=constant",
+        "optimizer.learning_rate=0.01",
     )  # fmt: skip
     rates = {
         each.name: float(each.optimizer.learning_rate) for each in described.build().objectives
