@@ -49,7 +49,9 @@ def define_flags(flags: Flags) -> None:
         "recognizer",
         "pocketsphinx",
         "pocketsphinx, whisper, deepspeech, or cmd: and a command that takes the path of a wav "
-        "file and prints its text, such as 'cmd:whisper-cli --no-timestamps --no-prints {}'.",
+        "file and prints its text, such as 'cmd:whisper-cli --no-timestamps --no-prints {}'. With "
+        "{list} instead of {}, it takes a file with the path of a wav file in each line; for each, "
+        "it prints a line with the path, a tab and the text.",
     )
     flags.string(
         "whisper_model",

@@ -23,11 +23,19 @@ from ...command.signals import at_end
 from .base import RecognitionError
 from .normalization import SPELLED
 
+# What a command line has in place of a path: of a recording, or of a list of recordings.
+_ONE, _LIST = "{}", "{list}"
+
 
 class Program:
     """A program that takes the path of a recording and prints what is said in it.
 
-    It gets a mono wav file with 16 bits at 16 kHz. Its command line does not pass through a shell.
+    It gets mono wav files with 16 bits at 16 kHz. Its command line does not pass through a shell.
+
+    A program that takes long to start, because it loads a large model, can recognize many
+    recordings at once: {list} in its command line is replaced by the path of a file with the path
+    of a recording in each line. For each, the program prints a line with the same path, a tab and
+    the text. Other lines are ignored.
 
     Args:
         command: the command line; {} is replaced by the path, which is otherwise appended.
@@ -54,35 +62,63 @@ class Program:
                 f"--recognizer={self.name}: there is no program {self._arguments[0]}; install it, "
                 "or correct the command"
             )
-        if not any("{}" in argument for argument in self._arguments):
-            self._arguments.append("{}")
+        self._lists = any(_LIST in argument for argument in self._arguments)
+        if not self._lists and not any(_ONE in argument for argument in self._arguments):
+            self._arguments.append(_ONE)
 
     def transcribe(self, waves: Sequence[np.ndarray]) -> Iterator[str | RecognitionError]:
         """Runs the program on each wave; see `Recognizer.transcribe`."""
         processes = _Processes()
         with at_end(processes.kill), ThreadPoolExecutor(os.cpu_count()) as pool:
             try:
-                yield from pool.map(functools.partial(self._transcribe, processes), waves)
+                if self._lists:
+                    yield from self._transcribe_all(processes, waves)
+                else:
+                    yield from pool.map(functools.partial(self._transcribe, processes), waves)
             finally:
                 # After an error or Ctrl-C, the pool would wait for programs that still run.
                 processes.end()
 
     def _transcribe(self, processes: "_Processes", wave: np.ndarray) -> str | RecognitionError:
-        temporary = Path(tempfile.gettempdir())
         # A later process removes it if this one is killed.
-        with hidden_folder(temporary) as folder:
+        with hidden_folder(Path(tempfile.gettempdir())) as folder:
             path = folder / "speech.wav"
             audio.write(path, wave, self.sample_rate, "PCM_16")
-            arguments = [each.replace("{}", str(path)) for each in self._arguments]
-            try:
-                done = processes.run(arguments, self._timeout_seconds)
-            except subprocess.TimeoutExpired:
-                return RecognitionError(
-                    f"{self.name} took more than {self._timeout_seconds:g} seconds; "
-                    "set --timeout_seconds to allow more"
-                )
-            except OSError as error:
-                raise UserError(f"{self.name} does not start: {error.strerror}") from error
+            return self._run(processes, _ONE, path, self._timeout_seconds)
+
+    def _transcribe_all(
+        self, processes: "_Processes", waves: Sequence[np.ndarray]
+    ) -> list[str | RecognitionError]:
+        """Runs the program once, on a list of recordings."""
+        with hidden_folder(Path(tempfile.gettempdir())) as folder:
+            paths = [folder / f"{number:06}.wav" for number in range(len(waves))]
+            for path, wave in zip(paths, waves, strict=True):
+                audio.write(path, wave, self.sample_rate, "PCM_16")
+            names = folder / "list.txt"
+            names.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
+            printed = self._run(processes, _LIST, names, self._timeout_seconds * len(waves))
+        if isinstance(printed, RecognitionError):
+            return [printed] * len(waves)
+        lines = dict(line.split("\t", 1) for line in printed.splitlines() if "\t" in line)
+        missing = RecognitionError(
+            f"{self.name} printed no line for it; print the path, a tab and the text"
+        )
+        return [lines.get(str(path), missing) for path in paths]
+
+    def _run(
+        self, processes: "_Processes", mark: str, path: Path, seconds: float
+    ) -> str | RecognitionError:
+        """Runs the program, with a path in place of a mark, and returns what it prints."""
+        arguments = [each.replace(mark, str(path)) for each in self._arguments]
+        try:
+            done = processes.run(arguments, seconds)
+        except subprocess.TimeoutExpired:
+            return RecognitionError(
+                f"{self.name} took more than {seconds:g} seconds; "
+                "set --timeout_seconds to allow more"
+            )
+        except OSError as error:
+            raise UserError(f"{self.name} does not start: {error.strerror}") from error
         if done.returncode:
             output = done.stderr.strip() or done.stdout.strip() or "no output"
             reason = output.split("\n")[-1]
