@@ -70,6 +70,7 @@ _NETWORKS = {
         "phonenet", "PhoneNet", "this project", {"width": 0.1, "blocks": 2}, (1000.0, 7500.0)
     ),
     "framenet": _Row("framenet", "FrameNet", "this project", {"width": 0.1}),
+    "asr_unet": _Row("asr_unet", "ASRUNet", "Padala 2025", {"patch": 256, "width": 0.1}),
     "conformer": _Row(
         "conformer", "Conformer", "this project", {"width": 0.15, "blocks": 1, "span": 4}
     ),

@@ -124,7 +124,7 @@ def network(name: str) -> str:
         ["paper", models.paper(name)],
         ["parameters", f"{built.count_params():,}"],
         ["input", kinds[built.wants]],
-        ["lengths", f"multiples of {built.multiple} samples"],
+        ["lengths", f"multiples of {built.multiple} samples" if built.multiple > 1 else "any"],
         ["an output sample depends on", seconds],
         ["runs as a stream", "yes" if built.streaming or _streams(built) else "no"],
     ]

@@ -86,7 +86,7 @@ def pairs(network, speech, noise):
         window = window_of(network(name))
         protocol = degrade.get("decimate_spline")
         high = speech(count * window * factor)
-        low = protocol.down(high, 4)
+        low = protocol.down(high, factor if wants == "low" else 4)
         wave = low if wants == "low" else protocol.up(low, 4) + 0.01 * noise(len(high))
         return wave.reshape(count, window, 1), high.reshape(count, window * factor, 1)
 

@@ -187,6 +187,24 @@ CMGAN = Recipe(
     steps_per_epoch=2893,
 )
 
+# The code resamples with librosa, whose method is soxr's, as that of the protocol. It trains on
+# whole recordings of one speaker, which are also those of its tests. Batch, patch and epochs are
+# ours. The README of a sister project adds the distance between the latents of wav2vec 2.0 to the
+# loss; --set=losses.recognizer_mel=0.01 adds what recognizers take as input.
+ASR_UNET = Recipe(
+    name="asr_unet",
+    source="Padala 2025; notebooks of hemanthpadala03/ASR-Super-Resolution; batch and length ours",
+    model="asr_unet",
+    ratio=8,
+    protocol="sinc",
+    patch=32768,
+    stride=16384,
+    batch=16,
+    losses={"mse": 1.0},
+    optimizer=Adam(learning_rate=1e-3),
+    epochs=100,
+)
+
 
 def rows() -> Iterator[Recipe]:
     """Yields all published rows, named NETWORK_DATA_RATIO; those of AP-BWE name the rate as well.
@@ -213,6 +231,9 @@ def rows() -> Iterator[Recipe]:
             yield replace(APBWE, name=name, sample_rate=sample_rate, ratio=ratio)
     for ratio in (2, 4, 8):
         yield replace(CMGAN, name=f"cmgan_multi_{ratio}x", ratio=ratio)
+    for attention in ("none", "se", "cbam", "eca"):
+        name = f"asr_unet_{attention}_8x"
+        yield replace(ASR_UNET, name=name, arguments={"attention": attention})
     for levels in (3, 4, 5):
         name = f"keras_unet_{levels}_levels_4x"
         yield replace(KERAS_UNET, name=name, arguments={"levels": levels})
