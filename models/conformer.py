@@ -1,10 +1,9 @@
 """Conformer: a network of Conformer blocks that predicts the levels above the band of speech.
 
 The blocks are those of Gulati et al. 2020 (see `conformer_block`), who recognize speech with them.
-The network around them is ours: the project that promised a Conformer for super-resolution before
-recognition (hemanthpadala03/ASR-Super-Resolution) has none, and CMGAN (Cao et al. 2022), which
-applies them to spectra in two dimensions, is far larger. The blocks see frames of 512 samples every
-128, 8 ms at 16 kHz.
+The network around them is ours. The blocks see frames of 512 samples every 128, 8 ms at 16 kHz.
+CMGAN (Cao et al. 2022; see `cmgan`) has such blocks for images of spectra, which take about 270
+times as many multiplications.
 
 - A windowed sinc brings the low wave to the high rate; training cannot change it.
 - The blocks see the amplitudes of the low band and those of its overtones, relative to the level
