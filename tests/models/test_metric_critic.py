@@ -8,7 +8,8 @@ import pytest
 from wideband.command import UserError
 from wideband.models import critics
 
-SHAPE = 19, 17, 2
+# Two frames of two bins remain for the maximum.
+SHAPE = 37, 33, 2
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_weights_start_as_in_pytorch():
 
 def test_an_image_that_is_too_small_is_refused():
     message = (
-        "the metric critic needs 16 frames and bins, and a patch has 15 frames of 17 bins; set"
+        "the metric critic needs 16 frames and bins, and a patch has 15 frames of 33 bins; set"
     )
     with pytest.raises(UserError, match=f"^{message} a longer patch or a longer transform$"):
-        critics.build("metric", (15, 17, 2))
+        critics.build("metric", (15, 33, 2))
