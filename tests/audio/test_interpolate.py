@@ -63,7 +63,9 @@ def test_the_output_is_that_of_scipy_at_the_instants_of_the_high_rate(name, n, n
 
 
 @pytest.mark.parametrize("name", ["pchip", "akima", "makima"])
-@pytest.mark.parametrize("low", [[0, 0, 0, 1, 1, 1, 0.5, 0, 0, 0], [0, 1, 2, 3, 3, 3], [1, 0, 3]])
+@pytest.mark.parametrize(
+    "low", [[0, 0, 0, 1, 1, 1, 0.5, 0, 0, 0], [0, 1, 2, 3, 3, 3], [1, 0, 3], [0, 1, -5, 0, 0.1]]
+)
 def test_steps_and_ramps_are_those_of_scipy(name, low):
     low = np.array(low, np.float64)
     high = interpolate.get(name)(low, 4)
