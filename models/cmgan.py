@@ -54,8 +54,11 @@ POWER_FLOOR = 1e-12
 class CMGAN(Network):
     """The generator of CMGAN: an interpolated wave (batch, n, 1) to the restored one.
 
-    n is a multiple of the hop, and longer than half a transform. Time attention takes memory in
-    proportion to the square of n: 1 GB for the published network and 4 seconds.
+    n is a multiple of the hop, and longer than half a transform. The scores of the attention along
+    time grow with the square of n: those of one conformer of the published network take 170 MB for
+    2 seconds, and 0.7 GB for 4.
+
+    Source: the code; 1,834,833 trained parameters.
 
     Args:
         width: multiplies the channels, rounded to multiples of the 4 heads.
