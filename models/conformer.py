@@ -13,7 +13,6 @@ times as many multiplications.
 - In the empty bins above, the output has the phases of overtones of the wave, which a rectifier
   creates, and predicted levels times their whitened amplitudes, as in `overtonenet`. No phase is
   predicted: predicted phases of neighbouring frames cancel each other.
-- The magnitudes of the high band are smoothed in long and short frames, as in `framenet`.
 
 Deviation from the blocks' paper: attention is limited to a window of frames on either side, so the
 network's context is limited, and windows of a long recording have the same output as the whole.
@@ -26,7 +25,6 @@ import keras
 from keras import layers, ops
 
 from .conformer_block import conformer_block
-from .framenet import SMOOTHING_WINDOWS, Smoothing
 from .layers import FixedConv, check_choice, sinc_kernel, widen
 from .limits import check_range
 from .overtonenet import (
@@ -63,8 +61,8 @@ LARGEST = 64
 class Conformer(Network):
     """The network of Conformer blocks: (batch, n, 1) at the low rate to (batch, ratio n, 1).
 
-    n is a multiple of 512 / ratio, the hop of the longest window; without smoothing, a multiple of
-    128 / ratio above 192 / ratio. `multiple` and `context` count samples at the low rate.
+    n is a multiple of 128 / ratio, and longer than 192 / ratio. `multiple` and `context` count
+    samples at the low rate.
 
     Args:
         ratio: the high rate over the low rate: 2, 4, 8 or 16.
@@ -76,8 +74,6 @@ class Conformer(Network):
         norm: the normalization after the depthwise convolutions, "batch" or "layer". The paper has
             "batch"; its statistics depend on the noise that training adds.
         dropout: of each module, from 0 to below 1.
-        smoothing: whether the magnitudes of the high band are smoothed, which brings them closer to
-            those of the recording and loses the harmonics of voices.
         name: the name of the Keras model.
 
     Raises:
@@ -100,7 +96,6 @@ class Conformer(Network):
         span: int = 32,
         norm: str = "layer",
         dropout: float = 0.1,
-        smoothing: bool = True,
         name: str = "conformer",
     ) -> None:
         check_choice("ratio", ratio, (2, 4, 8, 16))
@@ -121,19 +116,16 @@ class Conformer(Network):
         }
         # (batch, ratio n / 128, 257) all
         spectrum = _spectrum(ratio, channels, blocks, settings)(low)
-        super().__init__(low, _synthesis(ratio, smoothing)(spectrum[1:]), name=name)
+        restored = InverseSTFT(WINDOW, HOP, WINDOW, "same", name="synthesis")(spectrum[1:])
+        super().__init__(low, restored, name=name)
 
         # === Config ===
         self.ratio, self.width, self.blocks, self.heads = ratio, width, blocks, heads
         self.kernel, self.span, self.norm, self.dropout = kernel, span, norm, dropout
-        self.smoothing = smoothing
-        windows = SMOOTHING_WINDOWS if smoothing else ()
-        self.multiple = (max(windows) // 4 if windows else HOP) // ratio
-        # Frames of the sinc, of the analysis and the synthesis, of the level, of the blocks, and of
-        # the smoothing.
+        self.multiple = HOP // ratio
+        # Frames of the sinc, of the analysis and the synthesis, of the level, and of the blocks.
         frames = math.ceil(SINC_HALF * ratio / HOP) + WINDOW // HOP + LEVEL_FRAMES
-        frames += blocks * (span + kernel // 2) + sum(windows) // HOP
-        self.context = math.ceil(frames * HOP // ratio / self.multiple) * self.multiple
+        self.context = (frames + blocks * (span + kernel // 2)) * self.multiple
 
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
         """Returns the restored wave and its spectrum as predicted."""
@@ -182,22 +174,6 @@ def _spectrum(ratio: int, channels: int, blocks: int, settings: dict[str, Any]) 
     below = [log_amplitude(*below, FLOOR), *below]
     joined = [ops.concatenate(both, axis=-1) for both in zip(below, above, strict=True)]
     return keras.Model(low, joined, name="spectrum")
-
-
-def _synthesis(ratio: int, smoothing: bool) -> keras.Model:
-    """Builds what makes a wave from real and imaginary parts, (batch, frames, bins) both."""
-    parts = [keras.Input((None, BINS + 1), name=name) for name in ("real", "imaginary")]
-    inverse = InverseSTFT(WINDOW, HOP, WINDOW, "same")
-    if not smoothing:
-        return keras.Model(parts, inverse(parts), name="synthesis")
-    cutoff = BINS // ratio + 1
-    above = ((0, 0), (0, 0), (0, BINS + 1 - cutoff))
-    low_band = inverse([ops.pad(part[..., :cutoff], above) for part in parts])
-    below = ((0, 0), (0, 0), (cutoff, 0))
-    high_band = inverse([ops.pad(part[..., cutoff:], below) for part in parts])
-    for window in SMOOTHING_WINDOWS:
-        high_band = Smoothing(window, 1 / ratio, dtype="float32")(high_band)
-    return keras.Model(parts, low_band + high_band, name="synthesis")
 
 
 def _bins(parts: Parts, first: int, end: int | None = None) -> Parts:
