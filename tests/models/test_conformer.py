@@ -29,22 +29,19 @@ def block(reference):
 
 
 @pytest.mark.parametrize(
-    ("channels", "kernel", "count"),
+    ("kernel", "counts"),
     [
-        (64, 15, 101_312),
-        (96, 15, 225_696),
-        (128, 15, 399_232),
-        (144, 32, 506_880),
-        (256, 32, 1_589_248),
-        (512, 32, 6_324_224),
+        (15, {64: 101_312, 96: 225_696, 128: 399_232}),
+        (32, {144: 506_880, 256: 1_589_248, 512: 6_324_224}),
     ],
 )
-def test_a_block_has_the_parameters_of_the_paper(channels, kernel, count):
+def test_a_block_has_the_parameters_of_the_paper(kernel, counts):
     """Without the moving statistics of the batch normalization, which are not trained."""
-    with keras.StatelessScope(initialize_variables=False):
-        block = build(channels, kernel=kernel)
-    keras.utils.clear_session(free_memory=False)
-    assert sum(np.prod(weight.shape) for weight in block.trainable_weights) == count
+    for channels, count in counts.items():
+        with keras.StatelessScope(initialize_variables=False):
+            block = build(channels, kernel=kernel)
+        keras.utils.clear_session(free_memory=False)
+        assert sum(np.prod(weight.shape) for weight in block.trainable_weights) == count
 
 
 @pytest.mark.parametrize("norm", ["batch", "layer"])
@@ -76,14 +73,6 @@ def test_a_frame_attends_to_its_window_only(reference, waves):
     x[0, 10] += 1
     changed = np.any(np.asarray(layer(x)) != before, axis=(0, 2))
     np.testing.assert_array_equal(np.flatnonzero(changed), np.arange(7, 14))
-
-
-def test_positions_are_relative(block, reference, waves):
-    """The same frames have the same output wherever they are, also across blocks of frames."""
-    x = waves(40, 8)
-    moved = np.asarray(block(x[:, 2:]))
-    # The window of attention and the convolution see 5 and 3 frames on either side.
-    reference.assert_close(moved[:, 8:-8], np.asarray(block(x))[:, 10:-8])
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"], indirect=True)
@@ -183,7 +172,7 @@ def test_before_training_the_high_band_has_the_phases_of_overtones():
 def test_a_long_wave_in_windows_has_the_output_of_the_whole(randomized):
     """Windows begin anywhere in the blocks of frames of the attention."""
     network = randomized("conformer", **models.small("conformer") | {"ratio": 8})
-    wave = degrade.decimate(voice(2 * 8 * 2000), 8)
+    wave = degrade.decimate(voice(8 * 4032), 8)
     windows = Windows(network, 1, 2000, 2 * network.context + 5 * network.multiple)
     parts = [windows.push(wave[np.newaxis, at : at + 777]) for at in range(0, len(wave), 777)]
     restored = np.concatenate([*parts, windows.flush()], axis=1)[0]
