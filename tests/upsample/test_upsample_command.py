@@ -227,7 +227,7 @@ def test_each_recording_gets_the_model_that_begins_where_its_content_ends(upsamp
     soundfile.write(tmp_path / "wide.wav", wide, 44100)
     soundfile.write(tmp_path / "narrow.wav", rng.normal(0, 0.1, 8000), 4000)
     inputs = (tmp_path / "wide.wav", tmp_path / "narrow.wav")
-    models = ("--model=audiounet-2x", "--model=phone-4x")
+    models = ("--model=audiounet-2x", "--model=audiounet-4x")
     out = upsample(*inputs, *models, f"--output={tmp_path / 'out'}")
     assert re.search("wide.wav: .* used audiounet-2x", out)
     assert re.search("narrow.wav: .* used audiounet-4x", out)
