@@ -37,6 +37,7 @@ MINOR = {
     "ZeroPadding2D": "",
     "Cropping1D": "",
     "Reshape": "",
+    "Permute": "",
 }
 KINDS = {
     "Conv1D": "convolution",
@@ -67,6 +68,8 @@ SIGNS = {"Add": "add", "Multiply": "multiply", "Concatenate": "concatenate"}
 WORDS = {
     "FixedConv": "fixed convolution",
     "GetItem": "slice",
+    "GlobalAveragePooling1D": "mean over time",
+    "GlobalMaxPooling1D": "maximum over time",
     "GriffinLim": "Griffin-Lim",
     "Rsqrt": "1 / sqrt",
 }
