@@ -27,21 +27,19 @@ from keras import layers, ops
 from .conformer_block import conformer_block
 from .layers import FixedConv, check_choice, sinc_kernel, widen
 from .limits import check_range
-from .overtonenet import (
+from .overtonenet import NOISE
+from .overtones import (
     FLOOR,
     HIGHEST,
     LOWEST,
-    NOISE,
+    OvertoneShaper,
     Parts,
     features,
     last,
     levels,
     mixture,
-    outputs,
-    target,
 )
 from .stft import STFT, InverseSTFT, log_amplitude
-from .system import Network, Outputs
 
 CHANNELS = 96
 HOP, WINDOW = 128, 512
@@ -58,7 +56,7 @@ LARGEST = 64
 
 
 @keras.saving.register_keras_serializable("wideband")
-class Conformer(Network):
+class Conformer(OvertoneShaper):
     """The network of Conformer blocks: (batch, n, 1) at the low rate to (batch, ratio n, 1).
 
     n is a multiple of 128 / ratio, and longer than 192 / ratio. `multiple` and `context` count
@@ -126,22 +124,6 @@ class Conformer(Network):
         # Frames of the sinc, of the analysis and the synthesis, of the level, and of the blocks.
         frames = math.ceil(SINC_HALF * ratio / HOP) + WINDOW // HOP + LEVEL_FRAMES
         self.context = (frames + blocks * (span + kernel // 2)) * self.multiple
-
-    def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
-        """Returns the restored wave and its spectrum as predicted."""
-        log_amplitudes, real, imaginary = self.get_layer("spectrum")(low)
-        wave = self.get_layer("synthesis")([real, imaginary])
-        return {
-            "wave": wave,
-            "spectrum": outputs(log_amplitudes, real, imaginary, self._analyze(wave)),
-        }
-
-    def target(self, high: keras.KerasTensor) -> Outputs:
-        """Returns the reference and its spectrum."""
-        return {"wave": high, "spectrum": target(*self._analyze(high))}
-
-    def _analyze(self, wave):
-        return self.get_layer("spectrum").get_layer("analysis")(wave)
 
 
 def _spectrum(ratio: int, channels: int, blocks: int, settings: dict[str, Any]) -> keras.Model:

@@ -18,9 +18,8 @@ from keras import layers, ops
 from . import band_hz
 from .convnext import KERNEL, History, streams
 from .layers import widen
-from .overtonenet import features, last, levels, mixture, outputs, target
+from .overtones import OvertoneShaper, features, last, levels, mixture
 from .stft import STFT, InverseSTFT, unit
-from .system import Network, Outputs
 
 CHANNELS, HIDDEN, BLOCKS = 128, 304, 4
 FFT, HOP, FRAME = 256, 64, 256
@@ -39,7 +38,7 @@ STEP = 2 * HOP
 
 
 @keras.saving.register_keras_serializable("wideband")
-class PhoneNet(Network):
+class PhoneNet(OvertoneShaper):
     """The network for phones: an interpolated wave (batch, n, 1) to the restored one.
 
     n is a multiple of 64.
@@ -103,25 +102,13 @@ class PhoneNet(Network):
                 step.get_layer(layer.name).set_weights(layer.get_weights())
         return step
 
-    def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
-        """Returns the restored wave and its spectrum as predicted."""
+    def _restored(self, low):
         wave, spectrum = _restore(low, self.get_layer("spectrum"))
         # Without the frames before the wave and those after it.
-        log_amplitudes, real, imaginary = (
-            part[:, AHEAD : part.shape[1] - OVERLAP] for part in spectrum
-        )
-        return {
-            "wave": wave,
-            "spectrum": outputs(log_amplitudes, real, imaginary, self._analyze(wave)),
-        }
+        return wave, [part[:, AHEAD : part.shape[1] - OVERLAP] for part in spectrum]
 
-    def target(self, high: keras.KerasTensor) -> Outputs:
-        """Returns the reference and its spectrum."""
-        return {"wave": high, "spectrum": target(*self._analyze(high))}
-
-    def _analyze(self, wave):
-        analysis = self.get_layer("spectrum").get_layer("analysis")
-        return analysis(_silence(wave, FRAME - HOP))
+    def _analyzed(self, wave):
+        return super()._analyzed(_silence(wave, FRAME - HOP))
 
 
 def _restore(wave, spectrum):
