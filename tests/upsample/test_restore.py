@@ -123,7 +123,9 @@ def test_the_default_network_restores_every_band(rate, noise, call, tmp_path):
 def test_opposite_channels_have_the_band_of_each(low, call, tmp_path):
     """Their mean is silent."""
     soundfile.write(tmp_path / "old.wav", np.stack([low, -low], axis=1), 8000)
-    code, out, err = call(command, tmp_path / "old.wav", "--model=audiounet-2x", "--model=audiounet-4x")
+    code, out, err = call(
+        command, tmp_path / "old.wav", "--model=audiounet-2x", "--model=audiounet-4x"
+    )
     assert code == 0, err
     assert re.search(r"has a band up to (29|30)\d\d Hz; used audiounet-2x", out)
     assert kept_band_db(tmp_path / "old.wav", tmp_path / "old_wideband.wav") < -55
