@@ -4,9 +4,9 @@ Sources: Gulati et al. 2020, "Conformer: Convolution-augmented Transformer for S
 (arXiv:2005.08100), for the block; Dai et al. 2019, "Transformer-XL" (arXiv:1901.02860), equation
 of section 3.3, for the attention.
 
-Deviation: a frame attends to a window of frames on either side, the paper's to all. The context of
-a network is thus limited, and its cost grows with the length of a wave, not with its square. For a
-window as long as the wave, the attention is that of the paper.
+Deviation: a frame attends to a window of frames on either side; in the paper, it attends to all.
+The context of a network is thus limited, and its cost grows with the length of a wave, not with its
+square. With a window as long as the wave, the attention is that of the paper.
 """
 
 import math
@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from ..command import UserError
 from .layers import check_choice
 
 EXPANSION = 4
@@ -128,18 +129,27 @@ class WindowAttention(layers.Layer):
         span: frames on either side, at least 1.
         **kwargs: arguments of a Keras layer, such as `name` and `dtype`.
 
+    Raises:
+        UserError: the span is below 1, or the heads do not divide an even number of channels.
+
     Example:
         >>> WindowAttention(heads=4, span=16)(keras.ops.ones((2, 100, 96))).shape
         TensorShape([2, 100, 96])
     """
 
     def __init__(self, heads: int, span: int, **kwargs) -> None:
+        if span < 1:
+            raise UserError(f"span {span} must be at least 1 frame")
         super().__init__(**kwargs)
         self.heads, self.span = heads, span
 
     def build(self, input_shape) -> None:
         """Creates the projections, that of the positions without a bias, and the biases u and v."""
         channels = input_shape[-1]
+        if self.heads < 1 or channels % self.heads or channels % 2:
+            raise UserError(
+                f"heads {self.heads} must divide the number of channels, {channels}, an even number"
+            )
         shape = self.heads, channels // self.heads
         self.query, self.key, self.value, self.mix = (
             layers.Dense(channels, dtype=self.dtype_policy, name=name)
