@@ -31,22 +31,22 @@ def prepare(make_dataset, noise, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("ratio", "protocol", "low_band", "baselines"),
+    ("ratio", "protocol", "low_band"),
     [
-        (2, "decimate_spline", "network", {"spline", "sinc"}),
-        (4, "hann_sinc", "recording", {"spline", "sinc"}),
-        (Fraction(441, 320), "sinc", "network", {"sinc"}),
+        (2, "decimate_spline", "network"),
+        (4, "hann_sinc", "recording"),
+        (Fraction(441, 320), "sinc", "network"),
     ],
 )
 def test_a_run_is_measured_with_the_ratio_and_the_protocol_of_the_dataset(
-    any_band_run, prepare, tmp_path, call, rows, ratio, protocol, low_band, baselines
+    any_band_run, prepare, tmp_path, call, rows, ratio, protocol, low_band
 ):
     data = prepare(ratio, protocol)
     flags = [f"--data={data}", f"--output={tmp_path / 'out'}", f"--low_band={low_band}"]
     code, _, err = call(command, f"--run={any_band_run}", *flags)
     assert code == 0, err
     table = {row["system"]: row for row in rows(tmp_path / "out" / "evaluation.csv")}
-    assert {*table} == {"overtonenet", *baselines}
+    assert {*table} == {"overtonenet", "spline", "sinc"}
     (example,) = Dataset(data).examples("test")
     low_rate = float(16000 / ratio)
     estimate, _ = load(any_band_run).upsample(example.low, low_rate, low_band == "recording")

@@ -49,7 +49,7 @@ def test_each_vocoder_is_a_row(make_run, vocos, data, tmp_path, call, rows, nois
     code, _, err = call(command, *flags, f"--vocoders=v={vocos}", f"--save_recordings={waves}")
     assert code == 0, err
     table = {row["system"]: row for row in rows(tmp_path / "out" / "evaluation.csv")}
-    assert list(table) == ["sinc", "v", "melgan"]
+    assert list(table) == ["spline", "sinc", "v", "melgan"]
     for system, vocoder in (("v", vocos), ("melgan", "griffin_lim")):
         estimate, _ = load(run, vocoder=vocoder).upsample(noise(3200, seed=1), 8000, False)
         assert float(table[system]["lsd"]) == pytest.approx(
