@@ -207,12 +207,7 @@ def _write(
     write_csv(folder / "benchmark.csv", [row.cells() for row in outcome.rows])
     more: dict[str, Any] = {}
     if words:
-        rows = [
-            {"system": system, **each.row()}
-            for system, transcripts in outcome.transcripts.items()
-            for each in transcripts
-        ]
-        write_csv(folder / "wer.csv", rows)
+        results.write_transcripts(folder / "wer.csv", outcome.transcripts)
         more = {"word_errors": {**words.entries(), "left_out": outcome.left_out}}
     facts = {
         "data": flags.data,

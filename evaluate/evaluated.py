@@ -77,12 +77,7 @@ class Evaluated:
         folder, outcome, words = self._folder, self._outcome, self._words
         write_csv(folder / "evaluation.csv", [row.cells() for row in outcome.rows])
         if words:
-            rows = [
-                {"system": system, **each.row()}
-                for system, transcripts in outcome.transcripts.items()
-                for each in transcripts
-            ]
-            write_csv(folder / "wer.csv", rows)
+            results.write_transcripts(folder / "wer.csv", outcome.transcripts)
         entries = {**words.entries(), "left_out": outcome.left_out} if words else None
         path = folder / "evaluation.json"
         results.write_systems(path, self._means, self._facts, word_errors=entries)

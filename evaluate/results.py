@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..command.files import write_json
+from ..command.files import write_csv, write_json
 from .metrics import METRICS
 from .metrics.statistics import LEVEL, SAMPLES, Difference, Mean
-from .words.word_errors import Transcribed
+from .words.word_errors import Transcribed, Transcript
 
 _INTERVAL = {"level": LEVEL, "bootstrap_samples": SAMPLES}
 
@@ -134,6 +134,19 @@ def write_word_errors(path: Path, words: Transcribed, **facts: Any) -> None:
         **facts: further entries, such as the folders.
     """
     write_json(path, {**facts, "interval": _INTERVAL, **words.entries()})
+
+
+def write_transcripts(path: Path, transcripts: Mapping[str, Sequence[Transcript]]) -> None:
+    """Writes the texts of several systems as CSV.
+
+    Args:
+        path: the file.
+        transcripts: system -> its transcripts, in the order of the recordings.
+    """
+    rows = [
+        {"system": system, **each.row()} for system, found in transcripts.items() for each in found
+    ]
+    write_csv(path, rows)
 
 
 def _entries(means: Mapping[str, Mean]) -> dict[str, dict[str, Any]]:

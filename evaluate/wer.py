@@ -123,15 +123,9 @@ def _write(
     found: "Transcribed",
     left_out: Mapping[str, str],
 ) -> None:
-    from ..command.files import write_csv
     from . import results
 
-    rows = [
-        {"system": system, **each.row()}
-        for system, recognized in transcripts.items()
-        for each in recognized
-    ]
-    write_csv(output, rows)
+    results.write_transcripts(output, transcripts)
     results.write_word_errors(
         output.with_suffix(".json"),
         found,
