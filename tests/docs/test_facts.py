@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import inspect
 import re
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def test_the_api_page_describes_every_field_of_a_recipe():
     """These are what --set takes."""
     assert "::: wideband.train.recipe.Recipe\n" in (DOCS / "api.md").read_text(encoding="utf-8")
     for part in (Recipe, Adam, Adversarial, Augmentation):
-        described = re.findall(r"^        (\w+): ", part.__doc__, re.M)
+        described = re.findall(r"^    (\w+): ", inspect.getdoc(part), re.M)
         names = [each.name for each in dataclasses.fields(part)]
         assert [name for name in described if name != "UserError"] == names
 
