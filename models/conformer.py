@@ -36,7 +36,7 @@ from .overtones import (
     Parts,
     features,
     last,
-    levels,
+    levels_around,
     mixture,
 )
 from .stft import STFT, InverseSTFT, log_amplitude
@@ -135,10 +135,7 @@ def _spectrum(ratio: int, channels: int, blocks: int, settings: dict[str, Any]) 
     analysis = STFT(WINDOW, HOP, WINDOW, "same", name="analysis")
     # (batch, frames, bins) all
     own, overtones = analysis(wave), analysis(ops.abs(wave))
-    power = ops.average_pool(
-        own[0] ** 2 + own[1] ** 2, 2 * LEVEL_FRAMES + 1, 1, "same", "channels_last"
-    )
-    level, presence = levels(power)
+    level, presence = levels_around(own, LEVEL_FRAMES)
     cutoff, exact = BINS // ratio + 1, int(EXACT * BINS / ratio)
     low_own, low_overtones = _bins(own, 0, cutoff), _bins(overtones, 0, cutoff)
     # (batch, frames, channels)

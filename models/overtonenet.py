@@ -24,7 +24,7 @@ from keras import ops
 from . import band_hz
 from .convnext import KERNEL, block, first, norm
 from .layers import widen
-from .overtones import OvertoneShaper, features, levels, mixture
+from .overtones import OvertoneShaper, features, levels_around, mixture
 from .stft import STFT, InverseSTFT
 
 CHANNELS, EXPANSION, BLOCKS = 256, 3, 10
@@ -97,10 +97,7 @@ def _spectrum(channels: int, blocks: int, dropout: float) -> keras.Model:
     analysis = STFT(FFT, HOP, FRAME, name="analysis")
     # (batch, frames, bins) all
     own, overtones = analysis(wave), analysis(ops.abs(wave))
-    power = ops.average_pool(
-        own[0] ** 2 + own[1] ** 2, 2 * LEVEL_FRAMES + 1, 1, "same", "channels_last"
-    )
-    level, presence = levels(power)
+    level, presence = levels_around(own, LEVEL_FRAMES)
     # (batch, frames, channels)
     x = first(features(own, overtones, level, presence, NOISE), channels, 1, "amplitude")
     for k in range(blocks):

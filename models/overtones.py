@@ -95,6 +95,17 @@ def levels(power: keras.KerasTensor) -> Parts:
     return level, ops.clip(ops.log(amplitudes + FLOOR), LOWEST, HIGHEST)
 
 
+def levels_around(own: Parts, frames: int) -> Parts:
+    """Returns the levels, as `levels`, of so many frames on either side.
+
+    Args:
+        own: real and imaginary parts of a spectrum, (batch, frames, bins) both.
+        frames: on either side of each frame.
+    """
+    power = own[0] ** 2 + own[1] ** 2
+    return levels(ops.average_pool(power, 2 * frames + 1, 1, "same", "channels_last"))
+
+
 def features(
     own: Parts,
     overtones: Parts,

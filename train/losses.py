@@ -24,8 +24,8 @@ from .spectrum_losses import (
 
 SPECTRAL_RESOLUTIONS = ((512, 128), (2048, 512))  # window and hop, in samples
 # Transform, window and hop, in samples.
-LEAST_RMS = 1e-5  # of a reference; quieter ones are almost silent
 STFT_RESOLUTIONS = ((1024, 600, 120), (2048, 1200, 240), (512, 240, 50))
+LEAST_RMS = 1e-5  # of a reference; quieter ones are almost silent
 
 
 def patch_rmse(reference, estimate):

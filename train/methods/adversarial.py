@@ -163,11 +163,11 @@ def objectives(
         of_real, of_fake, of_constant = critic(real), critic(fake), critic(constant)
         both = _scores(of_real), _scores(of_constant)
         if critics.CRITICS[name].pairs:
-            waves = target["wave"], ops.stop_gradient(estimate["wave"])
+            kind, waves = METRIC, (target["wave"], ops.stop_gradient(estimate["wave"]))
             judgements[name] = MetricJudgement(f"{name}_judgement")(*both, *waves)
         else:
-            judgements[name] = Judgement(settings.loss, f"{name}_judgement")(*both)
-        kind = METRIC if critics.CRITICS[name].pairs else settings.loss
+            kind = settings.loss
+            judgements[name] = Judgement(kind, f"{name}_judgement")(*both)
         opinion = Opinion(kind, f"{name}_opinion")
         losses[name], weights[name] = opinion(_scores(of_fake)), weight * settings.opinion
         features = f"{name}_features"
