@@ -56,8 +56,8 @@ PATCHGAN = replace(
     critics={"patchgan": 1.0},
 )
 
-# For two CPU cores: half of the channels and a quarter of the blocks, 20 minutes. The residual and
-# the missing normalization are for short trainings (models/srresnet.py).
+# For two CPU cores: half of the channels and a quarter of the blocks, 20 minutes. The results in
+# docs/results.md are without normalization; with it, the loss falls faster (docs/design-notes.md).
 CNN_LAPTOP = replace(
     CNN,
     name="melgan_laptop_cnn",
