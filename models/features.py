@@ -68,6 +68,8 @@ MELS = {
     "vocos24": Mel(24000, 12000.0, bands=100, scale="htk", norm=None, floor=1e-7, padding="center"),
     # Ours: Griffin-Lim and the generator also need what is above 8 kHz.
     "nyquist": Mel(22050, 11025.0, scale="htk", norm=None),
+    # AudioSR (haoheliu/versatile_audio_super_resolution, audiosr/utils.py).
+    "audiosr": Mel(48000, 24000.0, lowest_hz=20.0, bands=256, fft=2048, hop=480),
 }
 
 

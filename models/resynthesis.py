@@ -55,7 +55,9 @@ def lengths(mel: Mel, reach: int) -> tuple[int, int]:
         reach: samples on either side of a frame on which the output depends.
     """
     # A wave must be longer than the part that is mirrored.
-    multiple = mel.fft // 2 if mel.padding == "same" else mel.fft
+    multiple = mel.fft
+    if mel.padding == "same":
+        multiple = (mel.mirrored // mel.hop + 1) * mel.hop
     # The frame that a sample is in sees half a window on either side of its middle.
     return multiple, math.ceil((mel.fft // 2 + mel.hop + reach) / multiple) * multiple
 

@@ -34,7 +34,8 @@ class _Transform(layers.Layer):
     Args:
         fft: samples of the transform, a power of two, or an even number up to `LONGEST_MATRIX`.
         hop: samples from one frame to the next.
-        frame: samples of a frame, an even number, a multiple of the hop, and at most `fft`.
+        frame: samples of a frame, an even number, at least two hops, and at most `fft`; with the
+            padding "none", a multiple of the hop.
         padding: a key of `PADDINGS`, where the frames are.
         window: a key of `WINDOWS`.
         **kwargs: arguments of a Keras layer, such as `name`.
@@ -62,10 +63,10 @@ class _Transform(layers.Layer):
                 f"fft of {fft} samples must be a power of two from 4 on, or an even number up to "
                 f"{LONGEST_MATRIX}"
             )
-        if hop < 1 or frame < 2 * hop or frame % hop or frame % 2:
+        if hop < 1 or frame < 2 * hop or frame % 2 or (padding == "none" and frame % hop):
+            multiple = ", and a multiple of it" if padding == "none" else ""
             raise UserError(
-                f"frame of {frame} samples must be even and a multiple of the hop, {hop}, "
-                "but not the hop itself"
+                f"frame of {frame} samples must be even and at least twice the hop, {hop}{multiple}"
             )
         if frame > fft:
             raise UserError(f"frame of {frame} samples must be at most fft, {fft}")
@@ -78,7 +79,9 @@ class _Transform(layers.Layer):
         # Samples of the transform before and after the frame.
         self._before = (fft - frame) // 2
         self._after = fft - frame - self._before
-        self._overlap = frame // hop
+        # Hops that a frame is in, and the samples that the last of them has after the frame.
+        self._overlap = -(-frame // hop)
+        self._rest = self._overlap * hop - frame
         # Samples of a wave that are mirrored at either end.
         self._mirrored = {"center": frame // 2, "same": (frame - hop) // 2, "none": 0}[padding]
         cosine = np.cos(2 * np.pi * np.arange(frame) / frame)
@@ -99,6 +102,7 @@ class STFT(_Transform):
         """Transforms a wave (batch, n, 1), on request without a Fourier transform."""
         ends = self._mirrored, self._mirrored
         padded = ops.pad(wave[:, :, 0], ((0, 0), ends), mode="reflect")
+        padded = _append_zeros(padded, self._rest)
         # Not -1: within a TensorFlow function, it would make the number of frames unknown.
         hops = ops.shape(padded)[1] // self.hop
         frames = hops - self._overlap + 1
@@ -106,7 +110,7 @@ class STFT(_Transform):
         hops = ops.reshape(padded, (ops.shape(wave)[0], hops, self.hop))
         # (batch, frames, frame)
         framed = ops.concatenate([hops[:, k : k + frames] for k in range(self._overlap)], axis=-1)
-        windowed = ops.convert_to_tensor(self._window) * framed
+        windowed = ops.convert_to_tensor(self._window) * framed[..., : self.frame]
         padding = (0, 0), (0, 0), (self._before, self._after)
         filled = ops.pad(windowed, padding)
         if matrices:
@@ -163,6 +167,7 @@ class InverseSTFT(_Transform):
     def _overlap_add(self, frames):
         """Adds up frames (batch, frames, frame) to (batch, n)."""
         count = self._overlap
+        frames = _append_zeros(frames, self._rest)
         # Frames of silence complete the hops that a mirrored end would complete.
         silent = 0 if self.padding == "none" else count - 1
         padded = ops.pad(frames, ((0, 0), (silent, silent), (0, 0)))
@@ -171,13 +176,18 @@ class InverseSTFT(_Transform):
         parts = enumerate(ops.split(padded, count, axis=-1))
         added = sum(part[:, count - 1 - k :][:, :hops] for k, part in parts)
         wave = ops.reshape(added, (ops.shape(frames)[0], hops * self.hop))
-        return wave[:, self._mirrored : hops * self.hop - self._mirrored]
+        return wave[:, self._mirrored : hops * self.hop - self._mirrored - self._rest]
 
     def compute_output_shape(self, input_shape):
         """Returns (batch, n, 1); the number of frames may be None."""
         batch, frames, _ = input_shape[0]
         more = {"center": -1, "same": 0, "none": 1 - self._overlap}[self.padding]
         return batch, None if frames is None else (frames + more) * self.hop, 1
+
+
+def _append_zeros(x, count: int):
+    """Appends zeros to the last axis."""
+    return ops.pad(x, ((0, 0),) * (len(x.shape) - 1) + ((0, count),)) if count else x
 
 
 def _matrices(fft: int) -> tuple[np.ndarray, np.ndarray]:

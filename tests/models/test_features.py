@@ -31,10 +31,17 @@ FILTERS = {
         (476, 36, [0.0335831, 0.0891893, 0.1447956, 0.2004018, 0.256008, 0.3116142]),
         502.0523,
     ),
+    "audiosr": (
+        (1, 2, [0.0137626, 0.0189506]),
+        (126, 4, [0.0091954, 0.019213, 0.0120884, 0.0022327]),
+        (992, 32, [0.0001342, 0.0002937, 0.0004533, 0.0006128, 0.0007723, 0.0009319]),
+        10.916974,
+    ),
 }
 FILTERS["hifigan"] = FILTERS["seed"]
 
-# The spectrogram of the chirp below, from torch.stft and torchaudio's filters: its frames, the
+# The spectrogram of the chirp below, from torch.stft and torchaudio's filters; for "audiosr", from
+# librosa, which its code uses, of the first 3840 samples. Its frames, the
 # values at frame 0 of the first band, at frame 3 of band bands / 4 and in the last corner, and the
 # mean of the filtered magnitudes.
 SPECTROGRAMS = {
@@ -42,6 +49,7 @@ SPECTROGRAMS = {
     "hifigan": (16, -0.3705, -8.1159, -5.6920, 0.07623),
     "vocos24": (17, 2.7566, -1.5573, 4.7395, 8.16431),
     "nyquist": (16, 2.8939, -4.3598, 4.9967, 10.40912),
+    "audiosr": (8, -0.6369, -11.5129, -3.3846, 0.13109),
 }
 
 
@@ -57,11 +65,16 @@ def mel(request):
     return request.param
 
 
+def whole_hops(wave, mel):
+    """The samples of whole hops, which the layer needs."""
+    return wave[: len(wave) // features.MELS[mel].hop * features.MELS[mel].hop]
+
+
 def test_filters_are_those_of_librosa(mel):
     filters = filterbank(mel).T
     *stored, total = FILTERS[mel]
     bands = len(filters)
-    assert filters.shape == (features.MELS[mel].bands, 513)
+    assert filters.shape == (features.MELS[mel].bands, features.MELS[mel].fft // 2 + 1)
     for band, (first, count, values) in zip((0, bands // 2, bands - 1), stored, strict=True):
         # Rounding may leave a little at the end of a filter.
         bins = np.flatnonzero(filters[band] > 1e-12)
@@ -74,6 +87,7 @@ def test_filters_are_those_of_librosa(mel):
 def test_a_spectrogram_is_that_of_torchaudio(mel, chirp):
     frames, *stored, mean = SPECTROGRAMS[mel]
     bands = features.MELS[mel].bands
+    chirp = whole_hops(chirp, mel)
     for found in (log_mel(chirp, mel), np.asarray(LogMel(mel)(chirp[None, :, None]))[0]):
         assert found.shape == (frames, bands)
         values = found[0, 0], found[3, bands // 4], found[-1, -1]
@@ -82,7 +96,7 @@ def test_a_spectrogram_is_that_of_torchaudio(mel, chirp):
 
 
 def test_the_layer_and_numpy_agree(mel, waves):
-    wave = waves(4096)
+    wave = whole_hops(waves(4096).swapaxes(0, 1), mel).swapaxes(0, 1)
     expected = log_mel(wave[..., 0], mel)
     np.testing.assert_allclose(LogMel(mel)(wave), expected, rtol=0, atol=1e-4)
     # Any leading axes.
@@ -92,17 +106,21 @@ def test_the_layer_and_numpy_agree(mel, waves):
 def test_silence_is_at_the_floor_and_has_finite_gradients(mel):
     layer = LogMel(mel)
     with tf.GradientTape() as tape:
-        wave = tf.Variable(np.zeros((1, 2048, 1), np.float32))
+        wave = tf.Variable(np.zeros((1, 4 * features.MELS[mel].hop, 1), np.float32))
         found = layer(wave)
     np.testing.assert_allclose(found, np.log(features.MELS[mel].floor), rtol=1e-6)
     assert np.isfinite(tape.gradient(found, wave)).all()
 
 
-@pytest.mark.parametrize("n", [None, 5120])
+@pytest.mark.parametrize("n", [None, 7680])
 def test_shapes_are_known_before_the_wave(mel, n):
     found = LogMel(mel)(keras.Input((n, 1)))
     more = features.MELS[mel].padding == "center"
-    assert found.shape == (None, None if n is None else 20 + more, features.MELS[mel].bands)
+    assert found.shape == (
+        None,
+        None if n is None else 7680 // features.MELS[mel].hop + more,
+        features.MELS[mel].bands,
+    )
 
 
 def test_it_computes_in_float32_under_mixed_precision(policy, waves):
@@ -120,7 +138,7 @@ def test_the_vocoder_for_22_khz_and_hifigan_differ_by_what_is_added_to_powers():
 
 
 def test_mistakes_are_named(chirp):
-    message = r"^unknown mel 'htk'; choose one of seed, hifigan, vocos24, nyquist$"
+    message = r"^unknown mel 'htk'; choose one of seed, hifigan, vocos24, nyquist, audiosr$"
     for make in (LogMel, filterbank, lambda name: log_mel(chirp, name)):
         with pytest.raises(UserError, match=message):
             make("htk")
