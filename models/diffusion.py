@@ -135,13 +135,13 @@ def advance(step: Step, x, velocity, fresh=None):
         step: of `plan`.
         x: the sample, of any shape.
         velocity: predicted for it.
-        fresh: new noise of the same shape; not needed without eta.
+        fresh: new noise of the same shape; None for none.
     """
     signal, rest = float(np.sqrt(step.share)), float(np.sqrt(1 - step.share))
     clean = signal * x - rest * velocity
     noise = rest * x + signal * velocity
     x = step.clean * clean + step.noise * noise
-    return x + step.fresh * fresh if step.fresh else x
+    return x if fresh is None else x + step.fresh * fresh
 
 
 def sample(

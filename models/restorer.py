@@ -1,8 +1,27 @@
 """The interface of everything that restores waves."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is known of a recording before its first window is restored.
+
+    Args:
+        channels: number of channels.
+        peak: the largest magnitude of its samples; None for one that is still arriving.
+        band_end_hz: where the band that is kept of it ends; None if none is.
+    """
+
+    channels: int = 1
+    peak: float | None = None
+    band_end_hz: float | None = None
+
+
+ONE_CHANNEL = Recording()
 
 
 class Restorer(Protocol):
@@ -45,6 +64,10 @@ class Restorer(Protocol):
         """Restores windows (batch, n, 1), to (batch, factor n, 1)."""
         ...
 
-    def session(self) -> "Restorer":
-        """Returns a restorer that takes the windows of one channel of a new wave in order."""
+    def session(self, recording: Recording = ONE_CHANNEL) -> "Restorer":
+        """Returns a restorer that takes the windows of a new wave in order.
+
+        One that is `streaming` takes those of one channel. Any other one takes those of all
+        channels: in each call, the next windows of the first channel, then as many of each other.
+        """
         ...

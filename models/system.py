@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from .limits import check_arguments, check_wave
+from .restorer import ONE_CHANNEL, Recording, Restorer
 
 # Predictions by name. Each is a tensor, or several tensors by name.
 Outputs = dict[str, Any]
@@ -27,6 +28,7 @@ class System:
         ratio: the high rate over the low rate; only systems that want "low" have it.
         sample_rate: the only high rate in Hz that the system takes; None if it takes all.
         parts: the SHA-256 of the weights of networks in it that were trained elsewhere, by name.
+        iterated: whether iterations amplify its rounding errors, as those of Griffin-Lim do.
     """
 
     name: str
@@ -41,6 +43,7 @@ class System:
     ratio: int
     sample_rate: int | None = None
     parts: Mapping[str, str] = {}
+    iterated: bool = False
 
     @property
     def factor(self) -> int:
@@ -84,8 +87,8 @@ class System:
         """Restores windows (batch, n, 1), to (batch, factor n, 1)."""
         raise NotImplementedError
 
-    def session(self) -> "System":
-        """Returns the system itself, since its windows do not depend on each other."""
+    def session(self, recording: Recording = ONE_CHANNEL) -> Restorer:
+        """Returns the system itself, unless its windows depend on each other."""
         return self
 
 

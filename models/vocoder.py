@@ -6,7 +6,7 @@ frozen part of other networks. Griffin-Lim needs no training.
 Only `find` imports Keras, so that commands check names early.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +48,9 @@ def checksum(name: str) -> str | None:
     Raises:
         UserError: there is no such vocoder, or it has no weights.
     """
-    return None if name == GRIFFIN_LIM else pretrained.checksum(_locate(name)[1])
+    if name == GRIFFIN_LIM:
+        return None
+    return pretrained.checksum(locate(name, vocoders(), "vocoder", GRIFFIN_LIM)[1])
 
 
 def find(name: str, mel: str | None = None, iterations: int = 32) -> Vocoder:
@@ -67,7 +69,7 @@ def find(name: str, mel: str | None = None, iterations: int = 32) -> Vocoder:
     """
     if name == GRIFFIN_LIM:
         return _griffin_lim(mel, iterations)
-    record, file = _locate(name)
+    record, file = locate(name, vocoders(), "vocoder", GRIFFIN_LIM)
     own = record.arguments.get("mel", arguments(record.model)["mel"])
     # These two differ in something far below what can be heard.
     if mel is not None and {own, mel} not in ({own}, {"seed", "hifigan"}):
@@ -107,32 +109,45 @@ def _trained(name: str, mel: str, record: Record, file: Path) -> Vocoder:
     return Vocoder(name, mel, pretrained.checksum(file), network.reach, load)
 
 
-def _locate(name: str) -> tuple[Record, Path]:
-    """Returns the record of a vocoder's run, and its weights file."""
-    folder = _folder(name)
+def locate(
+    name: str, networks: Sequence[str], kind: str, instead: str | None = None
+) -> tuple[Record, Path]:
+    """Returns the record of a run of one of the networks, and its weights file.
+
+    Args:
+        name: a run folder, or the name of a shipped network. A folder that exists takes precedence.
+        networks: names of networks.
+        kind: what they are, for messages.
+        instead: another choice that needs no run, for messages.
+
+    Raises:
+        UserError: there is no such run, it is one of another network, or it has no weights.
+    """
+    either = " or ".join(networks)
+    folder = _folder(
+        name, kind, f"{instead} or a run folder" if instead else "a run folder", either
+    )
     record = Record.read(folder)
-    if record.model not in vocoders():
+    if record.model not in networks:
+        otherwise = f", or {instead}" if instead else ""
         raise UserError(
-            f"{name}: a run of {record.model}, which is no vocoder; name a run of "
-            f"{' or '.join(vocoders())}, or {GRIFFIN_LIM}"
+            f"{name}: a run of {record.model}, which is no {kind}; name a run of {either}"
+            f"{otherwise}"
         )
     file = folder / pretrained.KERAS_FILE
     if not file.is_file():
         raise UserError(
             f"{file}: no such file; name a run that was trained for at least one epoch, or a "
-            "shipped vocoder with Keras weights"
+            f"shipped {kind} with Keras weights"
         )
     return record, file
 
 
-def _folder(name: str) -> Path:
-    """Returns the folder of a run or of a shipped vocoder."""
+def _folder(name: str, kind: str, choice: str, networks: str) -> Path:
+    """Returns the folder of a run or of a shipped network."""
     if exists(name):
         path = Path(name)
         return path if path.is_dir() else path.parent
     if name not in pretrained.names():
-        raise UserError(
-            f"{name or 'an empty name'}: no such vocoder; choose {GRIFFIN_LIM} or a run folder of "
-            f"{' or '.join(vocoders())}"
-        )
+        raise UserError(f"{name or 'an empty name'}: no such {kind}; choose {choice} of {networks}")
     return pretrained.find(name)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..audio import interpolate
+from ..models.restorer import ONE_CHANNEL, Recording
 
 
 class Interpolation:
@@ -35,6 +36,6 @@ class Interpolation:
         """Returns the windows (batch, n, 1)."""
         return windows
 
-    def session(self) -> "Interpolation":
+    def session(self, recording: Recording = ONE_CHANNEL) -> "Interpolation":
         """Returns the interpolation itself."""
         return self

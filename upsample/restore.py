@@ -103,6 +103,7 @@ def _restore(
         upsampler=upsampler,
         keep_from_hz=keep_from_hz,
         keep_hz=keep_hz,
+        peak=measured.peak,
         subtype=_subtype(source, target, settings),
     )
     peak = recording.restore(progress)
@@ -151,6 +152,7 @@ class _Recording:
     upsampler: Upsampler
     keep_from_hz: float
     keep_hz: float | None
+    peak: float
     subtype: str | None
 
     def restore(self, progress: Callable[[float], None], gain: float = 1.0) -> float:
@@ -163,6 +165,7 @@ class _Recording:
             self.keep_hz,
             self.upsampler.window(self.frames, self.sample_rate),
             self.keep_from_hz,
+            self.peak,
         )
         seconds = min(CHUNK_SECONDS, CHUNK_SAMPLES / (self.sample_rate * self.channels))
         with audio.writer(self.target, to_hz, self.channels, self.subtype, frames) as write:

@@ -34,6 +34,7 @@ class Stream:
         keep_hz: as in `Upsampler.stream`.
         keep_from_hz: as in `Upsampler.stream`.
         window: as in `Upsampler.stream`.
+        peak: as in `Upsampler.stream`.
         band_hz: as in `Upsampler`.
 
     Example:
@@ -54,6 +55,7 @@ class Stream:
         keep_hz: float | None,
         keep_from_hz: float,
         window: int | None,
+        peak: float | None = None,
         band_hz: tuple[float, float] | None = None,
     ) -> None:
         check_channels(channels)
@@ -67,10 +69,11 @@ class Stream:
         if network.wants == "interpolated":
             self._interpolator = Interpolator(count, interpolation, low_rate, ratio)
             rate = float(high_rate)
-        self._windows = Windows(network, count, rate, window)
         if keep_hz is not None:
             # Both paths to the high rate roll off just below half the lower rate.
             keep_hz = min(keep_hz or math.inf, 0.95 * min(sample_rate, low_rate) / 2)
+        self._windows = Windows(network, count, rate, window, peak, keep_hz)
+        if keep_hz is not None:
             self._direct = Resampler(count, sample_rate, high_rate)
             low_band_hz = low_rate / 2
             if band_hz is not None:

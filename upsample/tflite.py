@@ -22,6 +22,7 @@ import numpy as np
 
 from ..command import UserError
 from ..command.run import quiet_libraries
+from ..models.restorer import ONE_CHANNEL, Recording
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -194,7 +195,7 @@ class TFLiteNetwork(_Described):
             for name in inputs
         ]
 
-    def session(self) -> "Session":
+    def session(self, recording: Recording = ONE_CHANNEL) -> "Session":
         """Starts one channel of a new wave."""
         return Session(self)
 
@@ -267,7 +268,7 @@ class Session(_Described):
         self._network = network
         self._states = network.states()
 
-    def session(self) -> "Session":
+    def session(self, recording: Recording = ONE_CHANNEL) -> "Session":
         """Starts another wave."""
         return Session(self._network)
 

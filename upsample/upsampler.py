@@ -130,6 +130,7 @@ class Upsampler:
             keep_hz,
             self.window(len(wave), sample_rate),
             keep_from_hz,
+            float(np.abs(wave).max()),
         )
         # In chunks, so that the windows of a long wave need little memory.
         n = round(CHUNK_SECONDS * sample_rate)
@@ -156,6 +157,7 @@ class Upsampler:
         keep_hz: float | None = None,
         window: int | None = None,
         keep_from_hz: float = 0.0,
+        peak: float | None = None,
     ) -> Stream:
         """Starts a wave that arrives in chunks.
 
@@ -180,6 +182,8 @@ class Upsampler:
                 telephone. The crossover takes what is below from the network, which should have
                 `band_hz`; its slope is 100 Hz wide. This raises the latency of the crossover to at
                 least 25 ms.
+            peak: the largest magnitude of the whole wave, if it is known. AudioSR brings all of the
+                wave to the same level with it; other networks ignore it.
 
         A vocoder makes the whole wave, whatever band is to be kept.
 
@@ -197,5 +201,6 @@ class Upsampler:
             keep_hz=None if self.is_vocoder else keep_hz,
             keep_from_hz=keep_from_hz,
             window=window,
+            peak=peak,
             band_hz=self.band_hz,
         )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..command import UserError
-from ..models.restorer import Restorer
+from ..models.restorer import Recording, Restorer
 
 # The least samples per window of a network with a limited context, including the context; a network
 # whose multiple does not divide them takes a few less.
@@ -60,13 +60,21 @@ class Windows:
         rate: rate in Hz of the network's input.
         window: samples per window of a network with a limited context, by default about `WINDOW`,
             or `LIVE` contexts. A network that takes only one length ignores it.
+        peak: of the whole wave, if it is known.
+        band_end_hz: where the band of the wave that is kept ends, if one is.
 
     Raises:
         UserError: the network cannot take such windows.
     """
 
     def __init__(
-        self, network: Restorer, channels: int, rate: float, window: int | None = None
+        self,
+        network: Restorer,
+        channels: int,
+        rate: float,
+        window: int | None = None,
+        peak: float | None = None,
+        band_end_hz: float | None = None,
     ) -> None:
         self._name, self._factor = network.name, network.factor
         self._grid = grid(network, window)
@@ -79,7 +87,9 @@ class Windows:
         self._skip = fade
         self.latency = (self._grid.window - self._grid.lead) / rate
         # Each session restores an equal share of the channels.
-        self._sessions = [network.session() for _ in range(channels if network.streaming else 1)]
+        count = channels if network.streaming else 1
+        recording = Recording(channels // count, peak, band_end_hz)
+        self._sessions = [network.session(recording) for _ in range(count)]
         if network.streaming:
             assert network.context is not None
             # States start as zeros; after `context` samples of silence they are those of silence.

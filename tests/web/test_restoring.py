@@ -66,7 +66,7 @@ class Network:
         self.band_hz = kind.get("band_hz")
         self._kind, self._state = kind, np.zeros(16, np.float32)
 
-    def session(self):
+    def session(self, recording):
         return Network(self._kind)
 
     def restore(self, windows):
