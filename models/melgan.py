@@ -94,6 +94,7 @@ class MelGAN(Network):
         reach = srresnet.context(blocks) * own.hop + found.context
         self.multiple, self.context = lengths(own, reach)
         self.parts = {} if found.sha256 is None else {"vocoder": found.sha256}
+        self.iterated = vocoder == GRIFFIN_LIM
 
     def networks(self) -> dict[str, keras.Model]:
         """Returns the generator; the vocoder is not trained with it."""

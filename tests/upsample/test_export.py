@@ -169,12 +169,31 @@ def test_disagreement_on_any_kind_of_signal_is_found(kind, change, message, buil
         agreement.check_agreement(network, DeviatingFile(network, metadata, kind, change))
 
 
-def test_a_network_whose_own_output_is_not_finite_is_refused(build, window_file):
+def test_a_network_whose_own_output_is_not_finite_is_refused(build, window_file, monkeypatch):
     """As that of a training that diverged: another quantization would not help."""
     metadata = TFLiteNetwork(window_file).metadata
-    file = DeviatingFile(build("audiounet"), metadata, "none", None)
+    network = build("audiounet")
+    file = DeviatingFile(network, metadata, "none", None)
+    monkeypatch.setattr(network, "call", lambda windows, **_: windows * np.nan)
     with pytest.raises(UserError, match=r"^the network's output contains NaN .* train it again$"):
-        agreement.check_agreement(lambda windows: windows * np.nan, file)
+        agreement.check_agreement(network, file)
+
+
+def test_a_network_whose_iterations_amplify_rounding_errors_may_differ_more(
+    build, window_file, monkeypatch
+):
+    network, metadata = build("audiounet"), TFLiteNetwork(window_file).metadata
+
+    def check(factor):
+        file = DeviatingFile(network, metadata, "noise", lambda output: output * np.float32(factor))
+        return agreement.check_agreement(network, file)
+
+    with pytest.raises(UserError, match=r"to 46\.. dB on noise, below 80 dB"):
+        check(1.005)
+    monkeypatch.setattr(network, "iterated", True)
+    assert check(1.005) == pytest.approx(46, abs=0.1)
+    with pytest.raises(UserError, match=r"to 26\.. dB on noise, below 30 dB"):
+        check(1.05)
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_the_conversion(

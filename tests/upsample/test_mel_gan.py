@@ -61,6 +61,11 @@ def test_another_vocoder_makes_other_waves(mel_run, vocoder, noise):
     assert np.abs(waves[0] - waves[2]).max() > 0.01
 
 
+def test_only_griffin_lim_amplifies_rounding_errors(mel_run):
+    assert not load(mel_run).network.iterated
+    assert load(mel_run, vocoder="griffin_lim").network.iterated
+
+
 def test_the_command_restores_with_a_vocoder(mel_run, noise, call, tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(4000), 8000)
     options = [f"--model={mel_run}", "--vocoder=griffin_lim", f"--output={tmp_path / 'b.wav'}"]
