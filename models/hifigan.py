@@ -31,7 +31,8 @@ class Body:
     Args:
         channels: of the first convolution.
         rates: samples per input sample of each transposed convolution.
-        kernels: taps of each transposed convolution.
+        kernels: taps of each transposed convolution. As in the code, where a kernel and its rate
+            differ by an odd number, the output has one sample more than `rate` times the input.
         taps: of the convolutions of each residual block of a stage.
         dilations: of the steps of each block.
         doubled: whether a second convolution, without dilation, follows in each step.
@@ -141,7 +142,8 @@ def stages(
         # PyTorch counts the outputs of a transposed convolution as its inputs.
         start = pytorch_start(kernel * channels)
         x = layers.LeakyReLU(negative_slope=SLOPE)(x)
-        x = kind(channels, kernel, rate, padding="same", name=f"up_{stage}", **start)(x)
+        x = kind(channels, kernel, rate, padding="valid", name=f"up_{stage}", **start)(x)
+        x = layers.Cropping1D((kernel - rate) // 2)(x)
         blocks = [
             _block(x, taps, dilations, body.doubled, weight_norm, f"stage_{stage}_block_{number}")
             for number, (taps, dilations) in enumerate(zip(body.taps, body.dilations, strict=True))
