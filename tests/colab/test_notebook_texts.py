@@ -40,8 +40,8 @@ def project():
     return repository().removeprefix("https://github.com/")
 
 
-def test_there_are_six_numbered_notebooks():
-    assert [path.name[:2] for path in PATHS] == [f"{number}_" for number in range(1, 7)]
+def test_there_are_seven_numbered_notebooks():
+    assert [path.name[:2] for path in PATHS] == [f"{number}_" for number in range(1, 8)]
 
 
 @each_notebook

@@ -84,6 +84,22 @@ def test_a_new_paper(execute, tmp_path):
     assert list((tmp_path / "restored").rglob("*.wav"))
 
 
+def test_speech_recognition(execute, tmp_path):
+    notebook = execute("7_speech_recognition.ipynb", prepared=["data"])
+    # Interpolations, curves and the comparison; four versions of a voice.
+    assert shown(notebook, "image/png") == 3
+    assert shown(notebook, "<audio") == 4
+    systems = ["sinc", "spline", "hold", "speech", "conformer"]
+    assert list(means(tmp_path / "comparison" / "benchmark.json", "snr")) == systems
+    words = json.loads((tmp_path / "comparison" / "benchmark.json").read_text())["word_errors"]
+    assert list(words["systems"]) == ["reference", *systems]
+    compared = {(each["first"], each["second"]) for each in words["differences"]}
+    assert compared == {("sinc", system) for system in systems[1:]}
+    lines = printed(notebook).splitlines()
+    for name in ("said", "reference", *systems):
+        assert any(line.startswith(f"{name:10} ") for line in lines), name
+
+
 def test_a_command_that_fails_ends_a_notebook(run_cells):
     with pytest.raises(CellExecutionError, match=r"wideband-upsample missing\.wav: exit code 1"):
         run_cells(["!wideband-upsample missing.wav"])
