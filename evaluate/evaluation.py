@@ -282,7 +282,7 @@ def _count_parameters(upsampler: Upsampler) -> int | None:
 
     if isinstance(upsampler.network, TFLiteNetwork):
         return None
-    from ..models.system import Network
+    from ..models.system import System
 
-    assert isinstance(upsampler.network, Network)
+    assert isinstance(upsampler.network, System)
     return upsampler.network.count_params()

@@ -87,6 +87,32 @@ _NETWORKS = {
     "istftnet": _Row("istftnet", "ISTFTNet", "Kaneko et al. 2022", {"width": 0.02}, vocoder=True),
 }
 
+# Systems of several networks. The parts that are trained elsewhere are in run folders, which their
+# arguments name; the common tests of networks do not cover them.
+_SYSTEMS = {
+    "audiosr_vae": _Row(
+        "audiosr_autoencoder",
+        "AudioSRVAE",
+        "Liu et al. 2023",
+        {"width": 1 / 32, "blocks": 1, "patch": 30720, "iterations": 1},
+        vocoder=True,
+    ),
+    "audiosr": _Row(
+        "audiosr",
+        "AudioSR",
+        "Liu et al. 2023",
+        {
+            "width": 1 / 32,
+            "blocks": 1,
+            "transformers": 1,
+            "patch": 30720,
+            "steps": 2,
+            "iterations": 1,
+        },
+        (2000.0, 16000.0),
+    ),
+}
+
 
 def _adopt(name: str, builder: Any) -> _Row:
     """Makes the row of another package's network from its class or function."""
@@ -114,23 +140,34 @@ def own_names() -> list[str]:
     return list(_NETWORKS)
 
 
+def systems() -> list[str]:
+    """Returns the names of our systems of several networks."""
+    return list(_SYSTEMS)
+
+
 def vocoders() -> list[str]:
     """Returns the names of the vocoders, which make a recording anew from its mel spectrogram."""
-    return [name for name in names() if lookup(_TABLE, name, "network").vocoder]
+    return [name for name in names() if _row(name).vocoder]
+
+
+def wants_high(name: str) -> bool:
+    """Whether a network makes recordings anew, so that its input is the reference itself."""
+    return _row(name).vocoder
 
 
 def build(name: str, /, **overrides: Any) -> "Network":
-    """Builds a network by its name, with random weights.
+    """Builds a network or a system by its name, with random weights.
 
     Args:
-        name: one of `names()`.
+        name: one of `names()` or `systems()`.
         **overrides: arguments of the network's constructor.
 
     Raises:
         UserError: there is no such network, it takes no such argument, it does not take the value
             of one, or it would have more than `MOST_PARAMETERS`.
     """
-    _check_size(name, overrides)
+    if name not in _SYSTEMS:
+        _check_size(name, overrides)
     return _construct(name, overrides)
 
 
@@ -161,12 +198,12 @@ def arguments(name: str) -> dict[str, Any]:
 
 def small(name: str) -> dict[str, Any]:
     """Returns constructor arguments that make a network small enough for tests."""
-    return dict(lookup(_TABLE, name, "network").small)
+    return dict(_row(name).small)
 
 
 def paper(name: str) -> str:
     """Returns the authors and the year of a network's paper, or "this project"."""
-    return lookup(_TABLE, name, "network").paper
+    return _row(name).paper
 
 
 def band_hz(name: str) -> tuple[float, float] | None:
@@ -175,7 +212,7 @@ def band_hz(name: str) -> tuple[float, float] | None:
     Returns:
         the lowest and the highest frequency; None if the band ends at half the low rate.
     """
-    return lookup(_TABLE, name, "network").band_hz
+    return _row(name).band_hz
 
 
 def _construct(name: str, overrides: dict[str, Any]) -> "Network":
@@ -218,8 +255,12 @@ def _check_size(name: str, overrides: dict[str, Any]) -> None:
         )
 
 
+def _row(name: str) -> _Row:
+    return _SYSTEMS.get(name) or lookup(_TABLE, name, "network")
+
+
 def _builder(name: str) -> Callable[..., "Network"]:
-    row = lookup(_TABLE, name, "network")
+    row = _row(name)
     if not isinstance(row.builder, str):
         return row.builder
     return getattr(import_module(f".{row.module}", __name__), row.builder)

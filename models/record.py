@@ -15,7 +15,7 @@ from typing import Any
 from ..command import UserError
 from ..command.files import write_json
 from ..command.rates import HIGHEST_RATE, LOWEST_RATE
-from . import band_hz, names, vocoders
+from . import band_hz, names, systems, wants_high
 
 RECORD, HISTORY = "run.json", "history.csv"
 # Fields of the recipe that every record has, with their types.
@@ -102,7 +102,7 @@ class Record:
 
     @property
     def model(self) -> str:
-        """The name of the network, one of `models.names()`."""
+        """The name of the network, one of `models.names()` or `models.systems()`."""
         return self.recipe["model"]
 
     @property
@@ -188,7 +188,7 @@ def _check_recipe(recipe: Mapping[str, Any]) -> None:
     # Fraction("1e999999999") would not return.
     whole_or_quotient = re.fullmatch(r"\d{1,9}(/0*[1-9]\d{,8})?", ratio)
     model = recipe["model"]
-    takes_one = model in names() and (band_hz(model) or model in vocoders())
+    takes_one = model in {*names(), *systems()} and (band_hz(model) or wants_high(model))
     larger = whole_or_quotient and 1 < Fraction(ratio) <= MAX_RATIO
     if not larger and not (ratio == "1" and takes_one):
         raise ValueError(f"ratio is {reprlib.repr(ratio)}")

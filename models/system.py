@@ -58,6 +58,10 @@ class System:
         """
         raise NotImplementedError
 
+    def count_params(self) -> int:
+        """Counts the parameters of all networks in it."""
+        return sum(each.count_params() for each in self.networks().values())
+
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
         """Returns what losses compare with `target(high)`.
 

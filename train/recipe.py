@@ -127,7 +127,7 @@ class Recipe:
     Args:
         name: of the recipe.
         source: paper and section, or how the values were chosen.
-        model: one of `models.names()`.
+        model: one of `models.names()` or `models.systems()`.
         arguments: of the network's constructor. A network that takes a ratio or a patch gets those
             of the recipe, unless they are here.
         sample_rate: the high rate in Hz.
@@ -182,7 +182,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        lookup(dict.fromkeys(models.names()), self.model, "model")
+        lookup(dict.fromkeys([*models.names(), *models.systems()]), self.model, "model")
         lookup(dict.fromkeys(PRECISIONS), self.precision, "precision")
         self._check_low_side()
         if self.select != "loss":
@@ -216,7 +216,7 @@ class Recipe:
     @property
     def is_vocoder(self) -> bool:
         """Whether the network makes recordings anew from their mel spectrograms."""
-        return self.model in models.vocoders()
+        return models.wants_high(self.model)
 
     @property
     def high_side_only(self) -> bool:

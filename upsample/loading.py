@@ -8,6 +8,7 @@ from ..command import UserError
 from ..command.paths import exists
 from ..models import pretrained
 from ..models import vocoder as vocoders
+from ..models.parts import checksums
 from ..models.record import RECORD, Record
 from .baselines import Interpolation
 from .settings import RATIO, SAMPLE_RATE
@@ -197,12 +198,17 @@ def _load_weights(run: str, vocoder: str | None = None) -> Upsampler:
                 "leave the flag out"
             )
         arguments = {**arguments, "vocoder": vocoder}
+    found = checksums(record.model, arguments)
+    for part in record.parts:
+        # Another vocoder may have been asked for.
+        replaced = part == "vocoder" and vocoder is not None
+        if found.get(part) != record.parts[part] and not replaced:
+            otherwise = ", or name a vocoder with --vocoder" if part == "vocoder" else ""
+            raise UserError(
+                f"{run}: its {part} {arguments[part]} has other weights than when the run was "
+                f"trained; put them back{otherwise}"
+            )
     network = models.build(record.model, **arguments)
-    if vocoder is None and dict(network.parts) != record.parts:
-        raise UserError(
-            f"{run}: its vocoder {arguments['vocoder']} has other weights than when the run was "
-            "trained; put them back, or name a vocoder with --vocoder"
-        )
     # XLA's one-dimensional convolutions are slow on CPUs, and compiling them takes seconds.
     network.jit_compile = False
     # The weights of its parts are not in the file.
