@@ -85,6 +85,13 @@ _NETWORKS = {
     ),
     "vocos": _Row("vocos", "Vocos", "Siuzdak 2023", {"width": 0.05, "blocks": 2}, vocoder=True),
     "istftnet": _Row("istftnet", "ISTFTNet", "Kaneko et al. 2022", {"width": 0.02}, vocoder=True),
+    "audiosr_vocoder": _Row(
+        "audiosr_vocoder",
+        "AudioSRVocoder",
+        "Liu et al. 2023",
+        {"width": 1 / 48, "kernels": 1},
+        vocoder=True,
+    ),
 }
 
 # Systems of several networks. The parts that are trained elsewhere are in run folders, which their

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..command import UserError
 from . import audiosr_repair as repair
-from . import audiosr_unet, diffusion
+from . import audiosr_unet, audiosr_vocoder, diffusion
 from .audiosr_autoencoder import MEL, load_autoencoder
 from .audiosr_vae import FACTOR
 from .features import filterbank, get, log_mel
@@ -173,9 +173,21 @@ class AudioSR(System):
         decoder = self.vae.get_layer("decoder")
         return decoder.predict_on_batch((latent / self.scale).astype(np.float32))[0]
 
-    def vocode(self, mel: np.ndarray) -> np.ndarray:
-        """Returns the wave (480 T,) of a log mel (T, 256)."""
-        return self.vocoder.predict_on_batch(mel[np.newaxis].astype(np.float32))[0, :, 0]
+    def vocode(self, mel: np.ndarray, whole: bool = False) -> np.ndarray:
+        """Returns the wave (480 T,) of a log mel (T, 256).
+
+        Args:
+            mel: (T, 256).
+            whole: with the 8 samples at either end that AudioSR's own vocoder makes in addition.
+                Other vocoders make silence there.
+        """
+        vocoder, silent = self.vocoder, 0
+        if whole and any(each.name == "all" for each in vocoder.layers):
+            vocoder = audiosr_vocoder.generator(vocoder)
+        elif whole:
+            silent = audiosr_vocoder.MORE
+        wave = vocoder.predict_on_batch(mel[np.newaxis].astype(np.float32))[0, :, 0]
+        return np.pad(wave, silent)
 
     # === Windows ===
 

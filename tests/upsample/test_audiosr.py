@@ -6,9 +6,11 @@ import pytest
 from scipy import signal
 from wideband import models
 from wideband.command import UserError
+from wideband.data_gen.low_pass import filter_at_inference
 from wideband.models import pretrained
+from wideband.models.features import log_mel
 from wideband.models.record import Record
-from wideband.upsample import Upsampler, load
+from wideband.upsample import Upsampler, audiosr_stages, faithful, load
 
 RATE = 48000
 
@@ -241,3 +243,83 @@ def test_without_guidance_the_unet_runs_on_one_sample(upsampler, monkeypatch):
     system.denoise(condition, system.plan, np.ones, guidance=1.0)
     system.denoise(condition, system.plan, np.ones)
     assert sizes == [1, 1, 2, 2]
+
+
+# === As AudioSR's code does it ===
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Pads recordings to multiples of 0.64 s."""
+    monkeypatch.setattr(audiosr_stages, "GRAIN_SECONDS", 0.64)
+
+
+def test_the_faithful_mode_is_the_published_chain_with_noise_in_its_order(short, upsampler, band):
+    system, wave = upsampler.network, 0.3 * band(25000) + 0.01
+    rng = np.random.default_rng(5)
+    noise = list(rng.normal(0, 1, (5, 1, 8, 32, 16)).astype(np.float32))
+    drawn = iter(noise)
+    options = {"steps": 2, "draw": lambda shape: next(drawn), "family": "butter"}
+    found = faithful.restore(system, np.stack([wave, 0 * wave], axis=1), RATE, **options)
+    assert next(drawn, None) is None
+
+    padded = np.zeros(30720)
+    padded[:25000] = 0.5 * (wave - wave.mean()) / np.abs(wave - wave.mean()).max()
+    spectrum = np.abs(
+        np.fft.rfft(
+            np.lib.stride_tricks.sliding_window_view(np.pad(padded, 784, mode="reflect"), 2048)[
+                ::480
+            ]
+            * signal.get_window("hann", 2048)
+        )
+    )
+    total = spectrum[:, :1024].sum(axis=0).cumsum()
+    end_hz = np.flatnonzero(total < 0.985 * total[-1])[-1] * 24000 / 1024
+    low = filter_at_inference(padded, end_hz, RATE, "butter")
+    mel = log_mel(low, "audiosr")
+    mean, log_variance = system.vae.get_layer("encoder")(mel[None])
+    condition = np.float32(system.scale) * (mean + np.exp(0.5 * log_variance) * noise[1])
+    x, empty = noise[2], np.full(noise[2].shape, -11.4981 * system.scale, np.float32)
+
+    def share(step):
+        levels = [np.cos((k / 1000 + 0.008) / 1.008 * np.pi / 2) ** 2 for k in (step + 1, 0)]
+        return levels[0] / levels[1]
+
+    for step, after, fresh in ((501, 1, noise[3]), (1, 0, noise[4])):
+        a, ap = share(step), share(after)
+        with_condition, without = (
+            np.asarray(system.unet([x, np.asarray(each), np.int32([step])])) for each in (condition, empty)
+        )
+        v = without + 3.5 * (with_condition - without)
+        sigma = np.sqrt((1 - ap) / (1 - a)) * np.sqrt(1 - a / ap)
+        clean, dirty = np.sqrt(a) * x - np.sqrt(1 - a) * v, np.sqrt(a) * v + np.sqrt(1 - a) * x
+        x = np.sqrt(ap) * clean + np.sqrt(1 - ap - sigma**2) * dirty + sigma * fresh
+        x = x.astype(np.float32)
+    filled = np.array(system.vae.get_layer("decoder")(x / system.scale))[0]
+    total = np.exp(mel).sum(axis=0).cumsum()
+    cut = np.flatnonzero(total < 0.985 * total[-1])[-1]
+    filled[:, :cut] = mel[:, :cut]
+    made = np.pad(np.asarray(system.vocoder(filled[None]))[0, :, 0], 8)
+    expected = audiosr_stages.finish(audiosr_stages.restore_low_band(made, low))[:25000]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-3)
+
+
+def test_the_faithful_mode_has_a_peak_of_a_half_and_repeats(short, upsampler, band):
+    first, again = (
+        faithful.restore(upsampler.network, gain * band(30720), RATE, steps=1) for gain in (1, 0.5)
+    )
+    np.testing.assert_allclose(first, again, rtol=0, atol=1e-4)
+    assert np.abs(first).max() == pytest.approx(0.5, abs=0.02) and first.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("wave", "steps", "message"),
+    [
+        (np.zeros(30720), 50, "finds a band up to 0 Hz"),
+        (np.zeros(100), 50, "100 samples at 48 kHz are too few; AudioSR's code needs 101"),
+        (np.ones(30720), 300, "steps 300: with the spacing leading"),
+    ],
+)
+def test_what_the_code_cannot_take_is_refused(wave, steps, message, short, upsampler):
+    with pytest.raises(UserError, match=message):
+        faithful.restore(upsampler.network, wave, RATE, steps)

@@ -1,0 +1,159 @@
+r"""Command: restores a recording as AudioSR's own code does.
+
+    python -m wideband.upsample.faithful speech.wav --model=runs/audiosr --output=restored.wav
+
+`wideband-upsample` repairs what the code does to recordings; this command shows what it does. It
+takes the first channel, scales it to a peak of 0.5, and pads it to a multiple of 5.12 seconds. All
+of it is restored at once, so that memory and time grow with its length. The low band of the output
+is that of the input after a random filter, at another level, with a hard edge.
+
+With the weights that were released, the output is that of the code on a CPU with the same seed, but
+for rounding: random numbers are those of PyTorch, in the order of the code. Deviation: recordings
+of other rates than 48 kHz go through another resampler.
+
+Source: haoheliu/versatile_audio_super_resolution at commit 034db6c, audiosr/pipeline.py; the stages
+are in `audiosr_stages` and `data_gen.low_pass`.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..command import UserError
+from ..command.run import Command, Flags
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..models.audiosr import AudioSR
+
+STEPS, GUIDANCE, ETA, SEED = 50, 3.5, 1.0, 42
+# Samples of the shortest recording that its code takes, less one.
+TOO_SHORT = 100
+
+
+def define_flags(flags: Flags) -> None:
+    """Defines the flags of the command."""
+    flags.string("model", None, "Run folder of audiosr.", required=True)
+    flags.string("output", None, "The file to write.", required=True)
+    flags.integer("steps", STEPS, "Steps of the sampler.", lower_bound=1, upper_bound=1000)
+    flags.number("guidance", GUIDANCE, "How far to move away from no condition.", lower_bound=0)
+    flags.integer("seed", SEED, "Seed of the noise and of the filter.", lower_bound=0)
+
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Restores a recording."""
+    from .. import audio
+
+    if len(arguments) != 1:
+        raise UserError("name one recording")
+    wave, sample_rate = audio.read(Path(arguments[0]))
+    system = load(flags.model)
+    try:
+        restored = restore(system, wave, sample_rate, flags.steps, flags.guidance, seed=flags.seed)
+    except UserError as error:
+        raise UserError(f"{arguments[0]}: {error}") from error
+    audio.write(Path(flags.output), restored, system.mel.sample_rate)
+    print(f"{flags.output}: as AudioSR's code restores {arguments[0]}")
+
+
+def load(model: str) -> "AudioSR":
+    """Loads a run of audiosr.
+
+    Raises:
+        UserError: it is the run of another network, or cannot be loaded.
+    """
+    from . import loading
+
+    found = loading.load(model).network
+    from ..models.audiosr import AudioSR
+
+    if not isinstance(found, AudioSR):
+        raise UserError(f"{model}: a model of {found.name}; name a run folder of audiosr")
+    return found
+
+
+def restore(
+    system: "AudioSR",
+    wave: "np.ndarray",
+    sample_rate: float,
+    steps: int = STEPS,
+    guidance: float = GUIDANCE,
+    eta: float = ETA,
+    seed: int = SEED,
+    draw: "Callable[[tuple[int, ...]], np.ndarray] | None" = None,
+    family: str | None = None,
+) -> "np.ndarray":
+    """Restores a recording as AudioSR's code does.
+
+    Args:
+        system: its networks. Its own settings of the sampler do not matter.
+        wave: shape (n,) or (n, channels), of which the first is taken.
+        sample_rate: in Hz.
+        steps: of the sampler. As in the code, there may be a few more.
+        guidance: as of `AudioSR`.
+        eta: as of `AudioSR`.
+        seed: of the noise and of the filter.
+        draw: returns noise (1, t, 32, 16) in the order of the code: one that it does not use, that
+            of the condition, that to start from, then one for each step. By default, that of
+            PyTorch on a CPU after `torch.manual_seed(seed)`.
+        family: of the filter, one of `data_gen.low_pass.INFERENCE`; by default a random one.
+
+    Returns:
+        float32 of shape (m,), at 48 kHz, of the duration of the recording.
+
+    Raises:
+        UserError: the recording is too short or silent, or the code could not take the steps.
+    """
+    import numpy as np
+
+    from .. import audio
+    from ..data_gen import low_pass
+    from ..models import diffusion
+    from ..models.audiosr_autoencoder import MEL
+    from ..models.features import log_mel, magnitudes
+    from ..models.low_band import replace_low_bands
+    from . import audiosr_stages as stages
+    from .torch_noise import TorchNormal
+
+    plan = diffusion.plan(steps, "leading", eta)
+    first = audio.resample(wave.reshape(len(wave), -1)[:, 0], sample_rate, stages.SAMPLE_RATE)
+    if len(first) <= TOO_SHORT:
+        raise UserError(f"{len(first)} samples at 48 kHz are too few; AudioSR's code needs 101")
+    padded = np.zeros(stages.padded_length(len(first)))
+    padded[: len(first)] = stages.normalize(first.astype(np.float64))
+    end_hz = stages.cutoff_hz(magnitudes(padded, MEL))
+    if family is None:
+        family = str(np.random.RandomState(seed).choice(low_pass.INFERENCE))
+    low = low_pass.filter_at_inference(padded, end_hz, stages.SAMPLE_RATE, family)
+    low_mel = log_mel(low, MEL)
+
+    draw = draw or _channels_first(TorchNormal(seed))
+    # The code also encodes the recording itself, and uses the shape of the result only.
+    draw((1, len(low_mel) // 8, system.mel.bands // 8, 16))
+    condition = system.encode(low_mel, draw)
+    mel = system.decode(system.denoise(condition, plan, draw, guidance))
+    made = system.vocode(replace_low_bands(mel, low_mel), whole=True)
+    finished = stages.finish(stages.restore_low_band(made, low))
+    return finished[: len(first)].astype(np.float32)
+
+
+def _channels_first(
+    draw: "Callable[[tuple[int, ...]], np.ndarray]",
+) -> "Callable[[tuple[int, ...]], np.ndarray]":
+    """Draws images (batch, height, width, channels) as (batch, channels, height, width)."""
+
+    def drawn(shape: tuple[int, ...]) -> "np.ndarray":
+        batch, height, width, channels = shape
+        return draw((batch, channels, height, width)).transpose(0, 2, 3, 1)
+
+    return drawn
+
+
+command = Command(
+    "python -m wideband.upsample.faithful", define_flags, main, positional="RECORDING"
+)
+
+if __name__ == "__main__":
+    sys.exit(command())
