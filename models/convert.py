@@ -2,10 +2,11 @@
 
 python -m wideband.models.convert CHECKPOINT --from=apbwe --sample_rate=16000 --ratio=2 --output=RUN
 python -m wideband.models.convert CHECKPOINT --from=hifigan --output=RUN
+python -m wideband.models.convert pytorch_model.bin --from=audiosr --precision=float16 --output=RUN
 
 All commands take the run folder like one of wideband-train. If the config.json of the authors'
 training is next to the checkpoint, the rates are read from there. The rate of a vocoder is that of
-its mel spectrogram.
+its mel spectrogram. AudioSR becomes three run folders, see `convert_audiosr`.
 """
 
 import json
@@ -18,7 +19,7 @@ from ..command import UserError
 from ..command.errors import UsageError
 from ..command.files import replacing
 from ..command.run import Command, Flags, quiet_tensorflow
-from . import torch_checkpoint
+from . import convert_audiosr, torch_checkpoint
 from .pretrained import KERAS_FILE, checksum
 from .record import Record
 from .released import SOURCES, Source, State, Weights
@@ -28,10 +29,17 @@ CONFIG = "config.json"
 
 def define_flags(flags: Flags) -> None:
     """Defines the flags of the command."""
-    flags.choice("from", None, list(SOURCES), "The network of the checkpoint.", required=True)
+    sources = [*SOURCES, "audiosr"]
+    flags.choice("from", None, sources, "The network of the checkpoint.", required=True)
     flags.integer("sample_rate", None, "The high rate in Hz.", lower_bound=1)
     flags.integer("ratio", None, "The high rate over the low rate.", lower_bound=2, upper_bound=8)
     flags.string("output", None, "The run folder to write; it must not exist.", required=True)
+    flags.choice(
+        "precision",
+        "float32",
+        list(convert_audiosr.BYTES),
+        "The numbers in the weights file; with float16, it is half as large.",
+    )
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
@@ -41,6 +49,11 @@ def main(flags: Flags, arguments: list[str]) -> None:
     checkpoint, output, name = Path(arguments[0]), Path(flags.output), str(flags["from"].value)
     if output.exists():
         raise UserError(f"--output={output}: exists; name another folder")
+    if name == "audiosr":
+        _rates_of_vocoder(flags, name)
+        parameters = convert_audiosr.convert(checkpoint, output, flags.precision)
+        _describe(output, name, parameters, "48000 Hz")
+        return
     source = SOURCES[name]
     config = _read_config(checkpoint.parent / CONFIG)
     _check_config(config, source)
@@ -60,8 +73,13 @@ def main(flags: Flags, arguments: list[str]) -> None:
         "ratio": ratio,
         "protocol": source.protocol,
     }
-    parameters = _write(output, source, recipe, weights, checkpoint)
+    parameters = _write(output, source, recipe, weights, checkpoint, flags.precision)
     band = f"{sample_rate // ratio} to {sample_rate} Hz" if rates else f"{sample_rate} Hz"
+    _describe(output, name, parameters, band)
+
+
+def _describe(output: Path, name: str, parameters: int, band: str) -> None:
+    """Prints what was converted."""
     print(
         f"{output}: {name}, {parameters:,} parameters, {band}\n"
         f"next: wideband-upsample RECORDING --model={output}"
@@ -70,13 +88,13 @@ def main(flags: Flags, arguments: list[str]) -> None:
 
 def _read_weights(checkpoint: Path, source: Source) -> tuple[dict[str, Any], Weights]:
     """Reads the arguments and the weights of a network from a checkpoint."""
-    content = torch_checkpoint.read(checkpoint)
-    try:
-        state = State(_entry(content, source.entry))
-        arguments, weights = source.convert(state)
-        state.finish()
-    except UserError as error:
-        raise UserError(f"{checkpoint}: {error}") from error
+    with torch_checkpoint.opened(checkpoint) as content:
+        try:
+            state = State(_entry(content, source.entry))
+            arguments, weights = source.convert(state)
+            state.finish()
+        except UserError as error:
+            raise UserError(f"{checkpoint}: {error}") from error
     return arguments, weights
 
 
@@ -117,14 +135,14 @@ def _check_config(config: Mapping[str, Any], source: Source) -> None:
 
 
 def _rates_of_vocoder(flags: Flags, mel: str) -> tuple[int, int]:
-    """Returns the rate and the ratio of a vocoder."""
+    """Returns the rate and the ratio of a network that goes through a mel spectrogram."""
     from .features import MELS
 
     sample_rate = MELS[mel].sample_rate
     for flag, found in (("sample_rate", sample_rate), ("ratio", 1)):
         if getattr(flags, flag) not in (None, found):
             raise UserError(
-                f"--{flag}={getattr(flags, flag)}: this vocoder has {found}; leave the flag out"
+                f"--{flag}={getattr(flags, flag)}: this network has {found}; leave the flag out"
             )
     return sample_rate, 1
 
@@ -164,18 +182,23 @@ def _whole(config: Mapping[str, Any], key: str) -> int:
 
 
 def _write(
-    output: Path, source: Source, recipe: dict[str, Any], weights: Weights, checkpoint: Path
+    output: Path,
+    source: Source,
+    recipe: dict[str, Any],
+    layers: Weights,
+    checkpoint: Path,
+    precision: str,
 ) -> int:
     """Writes a run folder; returns the number of parameters."""
     quiet_tensorflow()
-    from . import build
+    from . import build, weights
 
     network = build(recipe["model"], **recipe["arguments"])
     part = network.get_layer(source.part)
-    for layer, values in weights.items():
+    for layer, values in layers.items():
         part.get_layer(layer).set_weights(values)
     with replacing(output / KERAS_FILE) as temporary:
-        network.save_weights(temporary)
+        weights.write(network, temporary, precision)
     Record(recipe, initial_weights={checkpoint.name: checksum(checkpoint)}).write(output)
     return network.count_params()
 

@@ -142,8 +142,11 @@ def stages(
         # PyTorch counts the outputs of a transposed convolution as its inputs.
         start = pytorch_start(kernel * channels)
         x = layers.LeakyReLU(negative_slope=SLOPE)(x)
-        x = kind(channels, kernel, rate, padding="valid", name=f"up_{stage}", **start)(x)
-        x = layers.Cropping1D((kernel - rate) // 2)(x)
+        odd = (kernel - rate) % 2
+        padding = "valid" if odd else "same"
+        x = kind(channels, kernel, rate, padding=padding, name=f"up_{stage}", **start)(x)
+        if odd:
+            x = layers.Cropping1D((kernel - rate) // 2)(x)
         blocks = [
             _block(x, taps, dilations, body.doubled, weight_norm, f"stage_{stage}_block_{number}")
             for number, (taps, dilations) in enumerate(zip(body.taps, body.dilations, strict=True))

@@ -3,20 +3,22 @@
 PyTorch's layouts differ from those of Keras. A convolution is (filters, channels, taps), here
 (taps, channels, filters); a transposed one (channels, filters, taps), here (taps, filters,
 channels); a depthwise one (channels, 1, taps), here (taps, channels, 1); a dense layer (outputs,
-inputs), here (inputs, outputs).
+inputs), here (inputs, outputs). A two-dimensional convolution is (filters, channels, height,
+width), here (height, width, channels, filters).
 
 Weight normalization splits a kernel into directions and norms, for each entry of the first axis.
 They are multiplied here, since a trained network does not need them apart.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..command import UserError
+from .torch_checkpoint import Tensor
 
 if TYPE_CHECKING:
     from .hifigan import Body
@@ -30,6 +32,8 @@ WEIGHT_NORMS = (
 
 # Layer -> its weights, in the order of its `get_weights`.
 Weights = dict[str, list[np.ndarray]]
+# The same, one by one.
+Layers = Iterator[tuple[str, list[np.ndarray]]]
 
 
 @dataclass(frozen=True)
@@ -61,22 +65,25 @@ class Source:
 
 
 class State:
-    """The weights of a checkpoint by name. Each must be taken once.
+    """The weights of an open checkpoint by name. Each must be taken once.
 
     Args:
-        weights: name -> array.
+        weights: name -> tensor.
+        read: whether to read what is taken. Otherwise it is zeros, and only names and shapes are
+            checked.
 
     Raises:
         UserError: they are not weights. Messages do not name the file.
     """
 
-    def __init__(self, weights: Any) -> None:
+    def __init__(self, weights: Any, read: bool = True) -> None:
         if not isinstance(weights, dict) or not weights:
             raise UserError("has no weights")
         for name, weight in weights.items():
-            if not isinstance(name, str) or not isinstance(weight, np.ndarray):
+            if not isinstance(name, str) or not isinstance(weight, Tensor):
                 raise UserError(f"its entry {str(name)[:80]!r} is not a tensor")
-        self._left: dict[str, np.ndarray] = dict(weights)
+        self._left: dict[str, Tensor] = dict(weights)
+        self._read = read
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Returns the shape of a weight."""
@@ -92,7 +99,10 @@ class State:
         """Takes a weight of the given shape, as float32."""
         if self.shape(name) != shape:
             raise UserError(f"the weight {name} has the shape {self.shape(name)}, not {shape}")
-        weight = self._left.pop(name).astype(np.float32)
+        tensor = self._left.pop(name)
+        if not self._read:
+            return np.zeros(shape, np.float32)
+        weight = tensor.read().astype(np.float32)
         if not np.isfinite(weight).all():
             raise UserError(f"the weight {name} has NaN or infinity")
         return weight
@@ -117,7 +127,7 @@ class State:
                 kernel = self.take(f"{name}.{directions}", *shape).astype(np.float64)
                 axes = tuple(range(1, len(shape)))
                 norm = np.sqrt((kernel**2).sum(axis=axes, keepdims=True))
-                if not norm.all():
+                if self._read and not norm.all():
                     raise UserError(f"the weight {name}.{directions} has a norm of 0")
                 return (gain * kernel / norm).astype(np.float32)
         return self.take(f"{name}.weight", *shape)
@@ -137,10 +147,20 @@ class State:
         kernel = self.take(f"{name}.weight", channels, 1, taps)
         return [kernel.transpose(2, 0, 1), self.take(f"{name}.bias", channels)]
 
-    def dense(self, name: str, inputs: int, outputs: int) -> list[np.ndarray]:
-        """Takes a dense layer and its bias."""
-        kernel = self.take(f"{name}.weight", outputs, inputs)
-        return [kernel.transpose(), self.take(f"{name}.bias", outputs)]
+    def square(self, name: str, channels: int, filters: int) -> list[np.ndarray]:
+        """Takes a two-dimensional convolution of 3 x 3 and its bias."""
+        kernel = self.take(f"{name}.weight", filters, channels, 3, 3)
+        return [kernel.transpose(2, 3, 1, 0), self.take(f"{name}.bias", filters)]
+
+    def pointwise(self, name: str, inputs: int, outputs: int) -> list[np.ndarray]:
+        """Takes a two-dimensional convolution of 1 x 1 and its bias, as a dense layer."""
+        kernel = self.take(f"{name}.weight", outputs, inputs, 1, 1)
+        return [kernel[..., 0, 0].transpose(), self.take(f"{name}.bias", outputs)]
+
+    def dense(self, name: str, inputs: int, outputs: int, bias: bool = True) -> list[np.ndarray]:
+        """Takes a dense layer and its bias, if it has one."""
+        kernel = self.take(f"{name}.weight", outputs, inputs).transpose()
+        return [kernel, self.take(f"{name}.bias", outputs)] if bias else [kernel]
 
     def norm(self, name: str, channels: int) -> list[np.ndarray]:
         """Takes the scale and the offset of a normalization."""
@@ -188,10 +208,10 @@ def _hifigan(state: State) -> tuple[dict[str, Any], Weights]:
     from .hifigan import VARIANTS
 
     doubled = state.count(r"resblocks\.\d+\.convs1\.\d+\.bias") > 0
-    channels = _filters(state)
+    channels = filters(state)
     variant = ("V2" if channels == VARIANTS["V2"].channels else "V1") if doubled else "V3"
     body = VARIANTS[variant]
-    weights = _stages(state, body, channels, 1)
+    weights = dict(stages(state, body, channels, 1))
     return {"variant": variant, "mel": "hifigan", "width": channels / body.channels}, weights
 
 
@@ -199,44 +219,56 @@ def _istftnet(state: State) -> tuple[dict[str, Any], Weights]:
     """Converts the generator of iSTFTNet (rishikksh20/iSTFTNet-pytorch, models.py)."""
     from .istftnet import BODY, FFT
 
-    channels = _filters(state)
-    weights = _stages(state, BODY, channels, FFT + 2)
+    channels = filters(state)
+    weights = dict(stages(state, BODY, channels, FFT + 2))
     return {"mel": "hifigan", "width": channels / BODY.channels}, weights
 
 
-def _filters(state: State) -> int:
-    """Returns the filters of the first convolution."""
-    shape = state.kernel_shape("conv_pre")
+def filters(state: State, name: str = "conv_pre") -> int:
+    """Returns the filters of a one-dimensional convolution."""
+    shape = state.kernel_shape(name)
     if len(shape) != 3:
-        raise UserError(f"the kernel of conv_pre has the shape {shape}, not 3 axes")
+        raise UserError(f"the kernel of {name} has the shape {shape}, not 3 axes")
     return shape[0]
 
 
-def _stages(state: State, body: "Body", channels: int, outputs: int) -> Weights:
-    """Converts the layers of HiFi-GAN, whose last convolution has `outputs` filters."""
+def stages(
+    state: State, body: "Body", channels: int, outputs: int, mel: str = "hifigan", prefix: str = ""
+) -> Layers:
+    """Converts the layers of HiFi-GAN, one by one.
+
+    Args:
+        state: the weights.
+        body: the sizes of the layers.
+        channels: of the first convolution.
+        outputs: filters of the last convolution.
+        mel: what the network takes, a key of `features.MELS`.
+        prefix: begins the names in the checkpoint.
+    """
     from .features import MELS
     from .hifigan import TAPS
 
     if channels % 2 ** len(body.rates):
         raise UserError(
-            f"conv_pre has {channels} filters, no multiple of {2 ** len(body.rates)}; only the "
-            "published networks, and wider or narrower ones, are converted"
+            f"{prefix}conv_pre has {channels} filters, no multiple of {2 ** len(body.rates)}; only "
+            "the published networks, and wider or narrower ones, are converted"
         )
-    weights = {"first": state.convolution("conv_pre", MELS["hifigan"].bands, channels, TAPS)}
+    yield "first", state.convolution(f"{prefix}conv_pre", MELS[mel].bands, channels, TAPS)
     parts = {"dilated": "convs1", "plain": "convs2"} if body.doubled else {"dilated": "convs"}
     for stage, kernel in enumerate(body.kernels):
         half = channels // 2
-        weights[f"up_{stage}"] = state.transposed(f"ups.{stage}", channels, half, kernel)
+        yield f"up_{stage}", state.transposed(f"{prefix}ups.{stage}", channels, half, kernel)
         channels = half
         for block, (taps, steps) in enumerate(zip(body.taps, body.dilations, strict=True)):
-            theirs = f"resblocks.{stage * len(body.taps) + block}"
+            theirs = f"{prefix}resblocks.{stage * len(body.taps) + block}"
             for step in range(len(steps)):
                 for ours, part in parts.items():
                     name = f"stage_{stage}_block_{block}_{ours}_{step}"
-                    layer = state.convolution(f"{theirs}.{part}.{step}", channels, channels, taps)
-                    weights[name] = layer
-    weights["last"] = state.convolution("conv_post", channels, outputs, TAPS)
-    return weights
+                    yield (
+                        name,
+                        state.convolution(f"{theirs}.{part}.{step}", channels, channels, taps),
+                    )
+    yield "last", state.convolution(f"{prefix}conv_post", channels, outputs, TAPS)
 
 
 def _vocos(state: State) -> tuple[dict[str, Any], Weights]:

@@ -1,16 +1,20 @@
 """Reads the checkpoints of PyTorch without PyTorch, and without running code that is in them.
 
 A checkpoint is a zip archive without compression. Its data.pkl is a pickle in which a tensor is a
-view of a storage, and data/KEY has the samples of a storage. Memory follows the size of the file:
-a size in the file is compared with the size of the entry before anything is read.
+view of a storage, and data/KEY has the samples of a storage. A storage is read when a tensor of it
+is, and not kept, so that a checkpoint may be larger than the memory. Before anything is read, its
+size is compared with the size of the entry.
 
 Source: torch/serialization.py and torch/_utils.py of PyTorch 2.
 """
 
 import math
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -39,41 +43,111 @@ MAX_DIMENSIONS = 16
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
 
-def read(path: Path) -> Any:
-    """Reads a checkpoint.
+# What zipfile raises for damaged archives.
+_ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError)
 
-    Returns:
-        nested dicts, lists and tuples of strings, numbers, None and NumPy arrays. Tensors of
-        bfloat16 are float32, and those of bool are uint8. Arrays are read-only, and may share
-        their samples.
+
+@dataclass(frozen=True)
+class _Storage:
+    """A storage that has not been read: its entry, type and number of samples."""
+
+    archive: zipfile.ZipFile
+    entry: str
+    kind: str  # a value of STORAGES
+    count: int
+
+    def read(self) -> np.ndarray:
+        """Reads the samples."""
+        content = self.archive.read(self.entry)
+        if self.kind != BFLOAT16:
+            return np.frombuffer(content, self.kind)
+        samples = (np.frombuffer(content, "<u2").astype(np.uint32) << 16).view(np.float32)
+        samples.flags.writeable = False
+        return samples
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of an open checkpoint, a view of its storage that has not been read.
+
+    Args:
+        shape: of the array that `read` returns.
+        storage: what it is a view of.
+        start: its first sample in the storage.
+        strides: from one sample to the next along each axis, in samples.
+    """
+
+    shape: tuple[int, ...]
+    storage: _Storage
+    start: int
+    strides: tuple[int, ...]
+
+    def read(self) -> np.ndarray:
+        """Reads the samples, while the checkpoint is open.
+
+        Returns:
+            a read-only array. It is float32 for bfloat16, and uint8 for bool.
+
+        Raises:
+            UserError: the samples cannot be read, or are damaged. The message does not name the
+                file.
+        """
+        try:
+            samples = self.storage.read()
+        except OSError as error:
+            raise UserError(f"cannot be read ({error.strerror or error})") from error
+        except _ERRORS as error:
+            raise _damaged(error) from error
+        if not math.prod(self.shape):
+            return np.zeros(self.shape, samples.dtype)
+        item = samples.itemsize
+        strides = [stride * item for stride in self.strides]
+        return np.ndarray(self.shape, samples.dtype, samples, self.start * item, strides)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Opens a checkpoint. Its tensors can be read until the end of the block.
+
+    Yields:
+        nested dicts, lists and tuples of strings, numbers, None and `Tensor`s.
 
     Raises:
         UserError: the file cannot be read, is no checkpoint, is damaged, or contains something
             else.
     """
     try:
-        with path.open("rb") as file:
-            start = file.read(len(LEGACY))
-        if start == LEGACY:
-            raise UserError(
-                "written by PyTorch before 1.6; load it with PyTorch, and torch.save it again"
-            )
-        with zipfile.ZipFile(path) as archive:
-            return _Reader(archive, path.stat().st_size).read()
+        archive, content = _open(path)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error) or type(error).__name__
-        raise UserError(f"{path}: not a checkpoint of PyTorch, or damaged ({reason})") from error
+    except _ERRORS as error:
+        raise UserError(f"{path}: {_damaged(error)}") from error
+    with archive:
+        yield content
 
 
-class _Storage(NamedTuple):
-    """A storage: its type, a value of STORAGES, and its samples."""
+def _open(path: Path) -> tuple[zipfile.ZipFile, Any]:
+    """Returns the archive and its content; its errors do not name the file."""
+    with path.open("rb") as file:
+        start = file.read(len(LEGACY))
+    if start == LEGACY:
+        raise UserError(
+            "written by PyTorch before 1.6; load it with PyTorch, and torch.save it again"
+        )
+    archive = zipfile.ZipFile(path)
+    try:
+        return archive, _Reader(archive, path.stat().st_size).read()
+    except BaseException:
+        archive.close()
+        raise
 
-    kind: str
-    samples: np.ndarray
+
+def _damaged(error: Exception) -> UserError:
+    """Returns the error for what is no checkpoint."""
+    reason = str(error) or type(error).__name__
+    return UserError(f"not a checkpoint of PyTorch, or damaged ({reason})")
 
 
 class _Reader:
@@ -81,7 +155,6 @@ class _Reader:
 
     def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
         self._archive = archive
-        self._storages: dict[str, _Storage] = {}
         entries = archive.infolist()
         if any(each.compress_type != zipfile.ZIP_STORED for each in entries):
             raise UserError("compressed, which checkpoints of PyTorch never are")
@@ -117,7 +190,7 @@ class _Reader:
             return self._archive.read(self._folder + name)
         except KeyError as error:
             if default is None:
-                raise UserError(f"damaged, its entry {name[:80]!r} is missing") from error
+                raise _missing(name) from error
             return default
 
     def _storage(self, identifier: Any) -> _Storage:
@@ -125,18 +198,18 @@ class _Reader:
         label, (kind,), key, _, count = identifier
         if label != "storage" or not isinstance(key, str) or not isinstance(count, int):
             raise TypeError
-        if key not in self._storages:
-            samples = np.frombuffer(
-                self._entry(f"data/{key}"), "<u2" if kind == BFLOAT16 else np.dtype(kind)
-            )
-            if kind == BFLOAT16:
-                samples = (samples.astype(np.uint32) << 16).view(np.float32)
-                samples.flags.writeable = False
-            self._storages[key] = _Storage(kind, samples)
-        storage = self._storages[key]
-        if storage.kind != kind or len(storage.samples) != count:
+        entry = f"{self._folder}data/{key}"
+        try:
+            size = self._archive.getinfo(entry).file_size
+        except KeyError as error:
+            raise _missing(f"data/{key}") from error
+        if size != count * np.dtype("<u2" if kind == BFLOAT16 else kind).itemsize:
             raise UserError(f"damaged, its entry {f'data/{key}'[:80]!r} has another size or type")
-        return storage
+        return _Storage(self._archive, entry, kind, count)
+
+
+def _missing(entry: str) -> UserError:
+    return UserError(f"damaged, its entry {entry[:80]!r} is missing")
 
 
 def _ordered_dict() -> dict:
@@ -144,27 +217,24 @@ def _ordered_dict() -> dict:
     return {}
 
 
-def _tensor(storage: _Storage, start: int, shape: tuple, strides: tuple, *_: Any) -> np.ndarray:
+def _tensor(storage: _Storage, start: int, shape: tuple, strides: tuple, *_: Any) -> Tensor:
     """Returns a tensor, a view of its storage."""
     if not isinstance(storage, _Storage) or not len(shape) == len(strides) <= MAX_DIMENSIONS:
         raise TypeError
     if not all(isinstance(each, int) and each >= 0 for each in (start, *shape, *strides)):
         raise TypeError
-    samples, size = storage.samples, math.prod(shape)
+    size = math.prod(shape)
+    if not size:
+        np.empty(shape)  # raises a ValueError if the other axes are impossible
     last = start + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
     # A tensor that repeats its samples could be larger than the file.
-    if size > len(samples) or (size and last >= len(samples)):
-        raise UserError(f"damaged, a tensor exceeds its storage of {len(samples)} samples")
-    if not size:
-        return np.zeros(shape, samples.dtype)
-    item = samples.itemsize
-    return np.ndarray(
-        shape, samples.dtype, samples, start * item, [stride * item for stride in strides]
-    )
+    if size > storage.count or (size and last >= storage.count):
+        raise UserError(f"damaged, a tensor exceeds its storage of {storage.count} samples")
+    return Tensor(shape, storage, start, strides)
 
 
-def _parameter(tensor: np.ndarray, *_: Any) -> np.ndarray:
+def _parameter(tensor: Tensor, *_: Any) -> Tensor:
     """Returns a parameter, which is its tensor."""
-    if not isinstance(tensor, np.ndarray):
+    if not isinstance(tensor, Tensor):
         raise TypeError
     return tensor

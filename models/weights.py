@@ -89,17 +89,46 @@ def rewrite(
     """
     target = io.BytesIO()
     with h5py.File(io.BytesIO(content)) as old, h5py.File(target, "w") as new:
-
-        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
-            if isinstance(item, h5py.Dataset):
-                array, options = convert(item[()])
-                copied = new.create_dataset(name, data=array, **options)
-            else:
-                copied = new.require_group(name)
-            copied.attrs.update({key: item.attrs[key] for key in item.attrs if key != "name"})
-
-        old.visititems(copy)
+        _rewrite(old, new, convert)
     return target.getvalue()
+
+
+def write(network: "keras.Model", path: Path, precision: str) -> None:
+    """Writes the weights file of a network array by array, for large ones.
+
+    Args:
+        network: the network.
+        path: the file, in a folder for unfinished files. HDF5 crashes the process if the disk has
+            no room for it and for the network in float32.
+        precision: of its floats, such as "float16".
+    """
+
+    def convert(array: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+        return _with_checksum(array.astype(precision) if array.dtype.kind == "f" else array)
+
+    written = path.with_name(f"all-{path.name}")
+    network.save_weights(written)
+    with h5py.File(written) as old, h5py.File(path, "w") as new:
+        _rewrite(old, new, convert)
+    written.unlink()
+
+
+def _rewrite(
+    old: h5py.File,
+    new: h5py.File,
+    convert: Callable[[np.ndarray], tuple[np.ndarray, dict[str, Any]]],
+) -> None:
+    """Copies all arrays, without the names of layers."""
+
+    def copied(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            array, options = convert(item[()])
+            target = new.create_dataset(name, data=array, **options)
+        else:
+            target = new.require_group(name)
+        target.attrs.update({key: item.attrs[key] for key in item.attrs if key != "name"})
+
+    old.visititems(copied)
 
 
 def _with_checksum(array: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:

@@ -225,8 +225,8 @@ def test_weights_of_another_network_are_refused_in_one_line(
 @pytest.mark.parametrize(
     ("flags", "config", "message"),
     [
-        (["--sample_rate=24000"], None, "--sample_rate=24000: this vocoder has 22050; leave the"),
-        (["--ratio=2"], None, "--ratio=2: this vocoder has 1; leave the flag out"),
+        (["--sample_rate=24000"], None, "--sample_rate=24000: this network has 22050; leave the"),
+        (["--ratio=2"], None, "--ratio=2: this network has 1; leave the flag out"),
         ([], {"fmax": 11025}, "config.json: fmax 11025: only networks with fmax 8000 are"),
         ([], {"hop_size": 300}, "config.json: hop_size 300: only networks with hop_size 256 are"),
     ],

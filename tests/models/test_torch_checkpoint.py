@@ -59,13 +59,27 @@ def write(tmp_path):
     return write
 
 
+def read(path):
+    """Reads a checkpoint with all of its tensors, which are not deeply nested."""
+
+    def loaded(value):
+        if isinstance(value, dict):
+            return {key: loaded(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(map(loaded, value))
+        return value.read() if isinstance(value, torch_checkpoint.Tensor) else value
+
+    with torch_checkpoint.opened(path) as content:
+        return loaded(content)
+
+
 @pytest.fixture
 def refusal():
-    """Returns a function that reads a file, which must be refused, and returns the message."""
+    """Returns a function that opens a file, which must be refused, and returns the message."""
 
     def refusal(path):
-        with pytest.raises(UserError) as raised:
-            torch_checkpoint.read(path)
+        with pytest.raises(UserError) as raised, torch_checkpoint.opened(path):
+            pass
         message = str(raised.value)
         assert message.startswith(f"{path}: ")
         assert message.isprintable() and len(message) < len(str(path)) + 200
@@ -76,7 +90,7 @@ def refusal():
 
 def test_a_checkpoint_of_pytorch_is_read(write):
     content = zlib.decompress(base64.b85decode(REAL_PICKLE))
-    found = torch_checkpoint.read(write(content, REAL_STORAGES, byteorder="little"))
+    found = read(write(content, REAL_STORAGES, byteorder="little"))
     base = np.arange(12, dtype=np.float32).reshape(3, 4)
     arrays = {
         "parameter": np.float32([1.5, -2.5]),
@@ -194,9 +208,9 @@ def test_keys_that_could_make_a_dict_slow_are_refused(write, refusal):
 
 
 def test_a_deeply_nested_pickle_is_read(write):
-    found = torch_checkpoint.read(write(b"\x80\x02N" + b"\x85" * 100_000 + b"."))
-    for _ in range(100_000):
-        (found,) = found
+    with torch_checkpoint.opened(write(b"\x80\x02N" + b"\x85" * 100_000 + b".")) as found:
+        for _ in range(100_000):
+            (found,) = found
     assert found is None
 
 
@@ -242,7 +256,7 @@ def tensor(count=6, start=0, shape=(2, 3), strides=(3, 1), key="0", kind="FloatS
     ],
 )
 def test_every_type_of_numbers_is_read(write, kind, stored):
-    found = torch_checkpoint.read(write(tensor(kind=kind), [stored]))
+    found = read(write(tensor(kind=kind), [stored]))
     assert found.dtype == stored.dtype
     np.testing.assert_array_equal(found, stored.reshape(2, 3))
     with pytest.raises(ValueError, match="read-only"):
@@ -252,7 +266,7 @@ def test_every_type_of_numbers_is_read(write, kind, stored):
 def test_bfloat16_is_the_upper_half_of_float32(write):
     numbers = np.float32([1, -2.5, 3e30, -4e-30, 0, np.inf])
     upper = (numbers.view(np.uint32) >> 16).astype(np.uint16)
-    found = torch_checkpoint.read(write(tensor(kind="BFloat16Storage"), [upper]))
+    found = read(write(tensor(kind="BFloat16Storage"), [upper]))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found.reshape(-1), numbers, rtol=2**-7)
 
@@ -330,7 +344,19 @@ def test_a_file_that_breaks_off_or_has_changed_bytes_is_refused(write, refusal):
         refusal(path)
     at = content.index(np.arange(6, dtype=np.float32).tobytes())
     path.write_bytes(content[:at] + b"\xff" + content[at + 1 :])
-    assert "Bad CRC-32" in refusal(path)
+    with torch_checkpoint.opened(path) as changed, pytest.raises(UserError, match="Bad CRC-32"):
+        changed.read()
+
+
+def test_tensors_are_read_one_by_one(write):
+    path = write(tensor(), [np.arange(6, dtype=np.float32)])
+    with torch_checkpoint.opened(path) as found:
+        assert found.shape == (2, 3)
+        # Nothing is kept.
+        assert found.read() is not found.read()
+        np.testing.assert_array_equal(found.read(), [[0, 1, 2], [3, 4, 5]])
+    with pytest.raises(UserError, match="closed"):
+        found.read()
 
 
 def test_entries_larger_than_the_file_are_refused(write, refusal):
