@@ -97,7 +97,7 @@ def test_other_names_are_refused_with_the_remedy(vocos_run, run, tmp_path):
     folder, _ = vocos_run
     untrained = shutil.copytree(folder, tmp_path / "untrained")
     (untrained / "best.weights.h5").unlink()
-    vocoders = "hifigan or vocos or istftnet"
+    vocoders = "hifigan or vocos or istftnet or audiosr_vocoder"
     for name, message in (
         ("wavenet", f"wavenet: no such vocoder; choose griffin_lim or a run folder of {vocoders}"),
         ("", "an empty name: no such vocoder; choose griffin_lim or"),
