@@ -2,6 +2,7 @@
 
 import configparser
 import csv
+import functools
 import gc
 import json
 import os
@@ -164,13 +165,17 @@ def error_line():
 
 @pytest.fixture(scope="session")
 def outline():
-    """Builds a network without initial weights, which can take many seconds to draw."""
+    """Builds a network, by its name or a function, without its initial weights.
+
+    To draw these can take many seconds.
+    """
     import keras
     from wideband import models
 
     def outline(name, **arguments):
+        build = name if callable(name) else functools.partial(models.build, name)
         with keras.StatelessScope(initialize_variables=False):
-            network = models.build(name, **arguments)
+            network = build(**arguments)
         # Otherwise Keras would draw the weights when the next network is built.
         keras.utils.clear_session(free_memory=False)
         return network
