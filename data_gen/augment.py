@@ -9,6 +9,8 @@ from scipy import signal
 from ..audio import Ratio
 from ..command import UserError
 from . import degrade
+from .band_limit import limit_band
+from .low_pass import filter_for_training
 
 SPEED_STEP = 0.05
 MAX_SPEED_PERTURBATION = 0.5
@@ -30,7 +32,8 @@ class Augmentation:
         random_lowpass: fraction of the recordings whose low side is made again with a random filter
             (`decimate_randomly`), from 0 to 1.
         random_band: whether all low sides are made again, at the high rate, as random recordings
-            of limited band (`band_limit.limit_band`).
+            of limited band (`band_limit.limit_band`); the fraction `random_lowpass` of them with
+            the filters of AudioSR (`low_pass.filter_for_training`).
         speed_perturbation: each recording is sped up by a random fraction from 0 to this, in
             steps of 0.05 (`speed_up`); a multiple of 0.05, at most 0.5.
 
@@ -103,6 +106,21 @@ class Augmentation:
         elif steps:
             low = protocol.down(high, ratio)
         return high, low
+
+    def limit(self, high: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
+        """Makes a low side at the high rate, with `random_band`.
+
+        Args:
+            high: shape (n,).
+            sample_rate: in Hz, at least 16000.
+            rng: draws the kind of the recording.
+
+        Returns:
+            float32 of shape (n,).
+        """
+        if self.random_lowpass and rng.random() < self.random_lowpass:
+            return filter_for_training(high, sample_rate, rng)
+        return limit_band(high, sample_rate, rng)
 
 
 NO_AUGMENTATION = Augmentation()

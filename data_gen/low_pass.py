@@ -15,6 +15,7 @@ RIPPLE_DB, STOP_DB = 0.1, 60.0
 INFERENCE, INFERENCE_ORDER = ("butter", "cheby1", "ellip", "bessel"), 8
 # Of training: the families, the cutoffs in Hz, and the orders.
 TRAINING = ("cheby1", "ellip", "butter", "boxcar")
+SHORTEST = 64  # samples of a wave; others are followed by silence
 CUTOFFS_HZ, ORDERS = (2000.0, 16000.0), (2, 10)
 
 
@@ -51,7 +52,7 @@ def filter_for_training(wave: np.ndarray, sample_rate: int, rng: np.random.Gener
     transform above the cutoff to zero.
 
     Args:
-        wave: shape (n,), n at least 40.
+        wave: shape (n,).
         sample_rate: in Hz, above 32000.
         rng: draws the family, the order and the cutoff.
 
@@ -61,13 +62,16 @@ def filter_for_training(wave: np.ndarray, sample_rate: int, rng: np.random.Gener
     family = str(rng.choice(TRAINING))
     cutoff_hz = rng.uniform(*CUTOFFS_HZ)
     order = int(rng.integers(*ORDERS, endpoint=True))
-    wave = wave.astype(np.float64)
+    n = len(wave)
+    # Filters in both directions need some samples.
+    wave = np.pad(wave.astype(np.float64), (0, max(0, SHORTEST - n)))
     if family == "boxcar":
         spectrum = np.fft.rfft(wave)
         spectrum[np.fft.rfftfreq(len(wave), 1 / sample_rate) > cutoff_hz] = 0
-        return np.fft.irfft(spectrum, len(wave)).astype(np.float32)
-    sos = _design(family, order, cutoff_hz, sample_rate)
-    return signal.sosfiltfilt(sos, wave).astype(np.float32)
+        filtered = np.fft.irfft(spectrum, len(wave))
+    else:
+        filtered = signal.sosfiltfilt(_design(family, order, cutoff_hz, sample_rate), wave)
+    return filtered[:n].astype(np.float32)
 
 
 def _design(family: str, order: int, cutoff_hz: float, sample_rate: int) -> np.ndarray:

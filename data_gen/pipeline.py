@@ -11,7 +11,6 @@ import tensorflow as tf
 from ..command import UserError
 from . import degrade, shards
 from .augment import NO_AUGMENTATION, Augmentation
-from .band_limit import limit_band
 from .dataset import Dataset
 
 SILENCE_FRAME = 256
@@ -65,7 +64,7 @@ def patches(
     stride = patch if stride is None else stride
     _check_sizes(dataset, split, patch, stride, batch)
     factor = _factor(dataset, wants, patch, stride)
-    if augmentation.random_lowpass:
+    if augmentation.random_lowpass and not augmentation.random_band:
         degrade.check_whole(dataset.ratio, "random_lowpass")
     if augmentation.random_band and wants != "interpolated":
         raise UserError("random_band needs a network with interpolated input")
@@ -180,7 +179,7 @@ def _waves(
         return augmentation.perturb(high, low, protocol, ratio, np.random.default_rng(draw))
 
     def limit(high: np.ndarray, draw: np.ndarray) -> np.ndarray:
-        return limit_band(high, dataset.sample_rate, np.random.default_rng([int(draw), 1]))
+        return augmentation.limit(high, dataset.sample_rate, np.random.default_rng([int(draw), 1]))
 
     def waves(record: tf.Tensor, draw: tf.Tensor) -> Pair:
         example = shards.parse(record)

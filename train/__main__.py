@@ -6,6 +6,7 @@ A run that was stopped continues when the same command is started again.
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..command.errors import UsageError
@@ -48,8 +49,10 @@ def main(flags: Flags, arguments: list[str]) -> None:
 
     from ..data_gen.dataset import Dataset
     from .experiment import Experiment
+    from .latent_experiment import LatentExperiment
 
-    experiment = Experiment(recipe, Dataset(Path(flags.data)), flags.initial_weights)
+    kind = LatentExperiment if recipe.model == "audiosr" else Experiment
+    experiment = kind(recipe, Dataset(Path(flags.data)), flags.initial_weights)
     run = experiment.open(Path(flags.run), command.line()[1:])
 
     quiet_tensorflow()
@@ -60,11 +63,18 @@ def main(flags: Flags, arguments: list[str]) -> None:
     epochs = "epoch" if run.epoch == 1 else "epochs"
     print(
         f"{run.epoch} {epochs}; the best is epoch {best['epoch']}, on validation data:\n"
-        f"  {recipe.model:10} SNR {best['val_snr']:6.2f} dB, LSD {best['val_lsd']:.3f}"
+        f"  {recipe.model:10} {_summary(best)}"
     )
     for name, values in run.record.baselines.items():
-        print(f"  {name:10} SNR {values['val_snr']:6.2f} dB, LSD {values['val_lsd']:.3f}")
+        print(f"  {name:10} {_summary(values)}")
     print(f"next: wideband-evaluate --run={flags.run}")
+
+
+def _summary(values: Mapping[str, float]) -> str:
+    """Says how good the restored recordings were, or the velocities of a network of diffusion."""
+    if "val_snr" not in values:
+        return f"mean square error of velocities {values['val_loss']:.4f}"
+    return f"SNR {values['val_snr']:6.2f} dB, LSD {values['val_lsd']:.3f}"
 
 
 def _join(names: list[str]) -> str:

@@ -18,6 +18,8 @@ SHORTEST_PATCHES = {
     "mel_convergence": 1,
     "multi_resolution_stft": 1025,
     "recognizer_mel": 257,
+    "kl": 1,
+    "velocity": 1,
 }
 # The critics of models/critics.py -> the shortest patch that each of them takes. A frame of a mel
 # spectrogram has 256 samples; those of CMGAN, which has to have 16, have up to 256.
@@ -43,5 +45,6 @@ SCHEDULES = {
     "exponential": "falls by a thousandth after every epoch (HiFi-GAN, AP-BWE)",
     "halving": "halves after every 30 epochs (CMGAN)",
     "polynomial": "falls to 1e-6 over 500,000 steps, with the root of the steps left (TFNet, Bini)",
+    "warm_up": "rises during the first 5000 steps, then stays (AudioSR)",
 }
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")

@@ -14,6 +14,7 @@ from ..data_gen import degrade
 from ..data_gen.dataset import Dataset
 from ..evaluate.metrics import METRICS
 from ..models import pretrained
+from ..models.parts import checksums
 from ..models.record import Record
 from ..upsample import find_run
 from .identity import new_record
@@ -49,6 +50,9 @@ class Experiment:
         >>> experiment = Experiment(recipes.get("demo"), Dataset(Path("data/demo")))
         >>> run = fit(experiment, experiment.open(Path("runs/demo")))
     """
+
+    # Columns of the history; the first one may decide which epoch is the best.
+    validation = VALIDATION
 
     def __init__(
         self, recipe: Recipe, dataset: Dataset, initial_weights: str | Path | None = None
@@ -105,7 +109,7 @@ class Experiment:
             flags=flags or [],
         )
         recipe = self.recipe
-        columns = dict.fromkeys([f"val_{recipe.select}", *VALIDATION])
+        columns = dict.fromkeys([f"val_{recipe.select}", *self.validation])
         # A recipe cannot select by a metric that is best at 0, for which this is None.
         highest = recipe.select != "loss" and METRICS[recipe.select].higher_is_better is True
         return Run(folder, record, recipe.epochs, recipe.patience, [*columns], highest)
@@ -126,7 +130,7 @@ class Experiment:
 
         recipe, dataset = self.recipe, self.dataset
         keras.utils.set_random_seed(recipe.seed)
-        arguments = self._arguments()
+        arguments = self.recipe.network_arguments()
         network = self._network(arguments)
         steps = recipe.steps_per_epoch or self._count_steps(network.wants)
         validation = Validation(
@@ -136,7 +140,7 @@ class Experiment:
             weighted(recipe.losses),
             recipe.patch,
             recipe.select,
-            recipe.any_band,
+            recipe.augmentation.limit if recipe.any_band else None,
         )
         method = degrade.get(recipe.protocol).interpolation
         rates = (recipe.sample_rate, recipe.ratio, method)
@@ -165,19 +169,8 @@ class Experiment:
         return weights
 
     def _parts(self) -> dict[str, str]:
-        """Returns the SHA-256 of the weights of a vocoder that was trained elsewhere."""
-        if (vocoder := self.recipe.arguments.get("vocoder")) is None:
-            return {}
-        from ..models.vocoder import checksum
-
-        sha256 = checksum(str(vocoder))
-        return {"vocoder": sha256} if sha256 else {}
-
-    def _arguments(self) -> dict[str, Any]:
-        """Returns the network's arguments, with the recipe's ratio and patch if it takes them."""
-        known = models.arguments(self.recipe.model)
-        given = {key: getattr(self.recipe, key) for key in ("ratio", "patch") if key in known}
-        return {**given, **self.recipe.arguments}
+        """Returns the SHA-256 of the weights of parts that were trained elsewhere."""
+        return checksums(self.recipe.model, self.recipe.arguments)
 
     def _network(self, arguments: dict[str, Any]) -> "Network":
         recipe = self.recipe
@@ -201,14 +194,14 @@ class Experiment:
 
     def _load_initial_weights(self, network: "Network", arguments: dict[str, Any]) -> None:
         """Copies the weights of a trained network of the same shape."""
-        from ..models.system import Network
+        from ..models.system import System
         from ..upsample import load
 
         assert self.initial_weights
         # With the vocoder of this recipe, since that of the other run may be gone.
         vocoder = {**models.arguments(self.recipe.model), **arguments}.get("vocoder")
         trained = load(self.initial_weights, vocoder=vocoder).network
-        assert isinstance(trained, Network)
+        assert isinstance(trained, System)
         try:
             for name, each in network.networks().items():
                 each.set_weights(trained.networks()[name].get_weights())

@@ -230,6 +230,31 @@ class Loss(NamedTuple):
     compares: str = "wave"
 
 
+def kl(reference, estimate):
+    """Kullback-Leibler divergence between normal distributions, averaged over dimensions.
+
+    Source: Kingma and Welling 2014 (arXiv:1312.6114), appendix B, for any reference.
+
+    Args:
+        reference: means, then logarithms of variances, in the two halves of the last axis,
+            (batch, ..., 2 channels).
+        estimate: the same of the distribution that should be close to it.
+
+    Returns:
+        (batch,).
+    """
+    (mean, log_variance), (own, own_log) = (
+        ops.split(each, 2, axis=-1) for each in (reference, estimate)
+    )
+    distance = (ops.exp(own_log) + ops.square(own - mean)) / ops.exp(log_variance)
+    return 0.5 * example_mean(distance - 1 + log_variance - own_log)
+
+
+def velocity(reference, estimate):
+    """Mean square error of the velocities of latent images, (batch, t, bins, channels)."""
+    return example_mean(ops.square(estimate - reference))
+
+
 LOSSES: dict[str, Loss] = {
     "patch_rmse": Loss(patch_rmse),
     "patch_log_rmse": Loss(patch_log_rmse),
@@ -246,6 +271,8 @@ LOSSES: dict[str, Loss] = {
     "mel_l1": Loss(mel_l1, "mel"),
     "mel_mse": Loss(mel_mse, "mel"),
     "mel_convergence": Loss(mel_convergence, "mel"),
+    "kl": Loss(kl, "moments"),
+    "velocity": Loss(velocity, "velocity"),
 }
 
 

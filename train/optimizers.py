@@ -12,6 +12,8 @@ from .recipe import Adam
 EXPONENTIAL_DECAY = 0.999
 # The epochs after which the halving schedule halves it.
 HALF_LIFE = 30
+# The steps during which the learning rate warms up.
+WARM_UP = 5000
 
 
 class ClippedAdam(keras.optimizers.Adam):
@@ -86,6 +88,9 @@ def _schedule(settings: Adam, steps: int, epochs: int) -> Any:
         return keras.optimizers.schedules.CosineDecay(
             0.0, max(1, steps * epochs - warmup), warmup_target=rate, warmup_steps=warmup
         )
+    if settings.schedule == "warm_up":
+        # From 0 to the rate, at which it ends.
+        return keras.optimizers.schedules.PolynomialDecay(0.0, WARM_UP, rate)
     if settings.schedule == "exponential":
         return keras.optimizers.schedules.ExponentialDecay(
             rate, steps, EXPONENTIAL_DECAY, staircase=True

@@ -226,13 +226,15 @@ class Recipe:
     def _check_low_side(self) -> None:
         """Checks how the low side is made: the ratio, the protocol and the augmentation."""
         if self.any_band and models.band_hz(self.model) is None:
-            able = ", ".join(name for name in models.names() if models.band_hz(name))
+            every = [*models.names(), *models.systems()]
+            able = ", ".join(name for name in every if models.band_hz(name))
             raise UserError(
                 f"model {self.model}: augmentation.random_band is for networks for any band: {able}"
             )
         if self.high_side_only:
+            kind = "a vocoder" if self.model in models.vocoders() else "an autoencoder"
             reason = (
-                f"{self.model} is a vocoder, whose input is the reference itself"
+                f"{self.model} is {kind}, whose input is the reference itself"
                 if self.is_vocoder
                 else "augmentation.random_band makes all waves at the high rate"
             )
@@ -242,7 +244,7 @@ class Recipe:
                 raise UserError(f"augmentation.random_lowpass: {reason}; set it to 0")
         else:
             degrade.get(self.protocol).check(self.ratio)
-        if self.augmentation.random_lowpass:
+        if self.augmentation.random_lowpass and not self.any_band:
             degrade.check_whole(self.ratio, "random_lowpass")
 
     def _check_terms(
@@ -261,6 +263,12 @@ class Recipe:
                     f"{length_key} {length} is too short for {key}.{name}, which needs {needed} "
                     f"samples; set a longer {length_key}, or {key}.{name}=0"
                 )
+
+    def network_arguments(self) -> dict[str, Any]:
+        """Returns the network's arguments, with the ratio and the patch if it takes them."""
+        known = models.arguments(self.model)
+        given = {key: getattr(self, key) for key in ("ratio", "patch") if key in known}
+        return {**given, **self.arguments}
 
     def to_json(self) -> dict[str, Any]:
         """Returns the recipe for run.json: nested dicts, and a ratio such as 4 or "441/160"."""

@@ -120,8 +120,10 @@ class Run:
         if self.patience is None or not self.rows:
             return False
         first = min(self.rows, key=self._rank)
-        by_snr = max(self.rows, key=lambda row: row["val_snr"])
-        return self.epoch - max(first["epoch"], by_snr["epoch"]) >= self.patience
+        best = [first["epoch"]]
+        if "val_snr" in first:
+            best.append(max(self.rows, key=lambda row: row["val_snr"])["epoch"])
+        return self.epoch - max(best) >= self.patience
 
     @contextmanager
     def training(self) -> Iterator[None]:

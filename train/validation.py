@@ -8,7 +8,6 @@ import keras
 import numpy as np
 
 from ..audio import interpolate
-from ..data_gen.band_limit import limit_band
 from ..data_gen.dataset import Dataset
 from ..data_gen.shards import Example
 from ..evaluate import metrics
@@ -27,8 +26,9 @@ class Validation:
         loss: the training loss of a system's outputs, (target, estimate) -> (batch,).
         patch: samples of a patch; the loss is computed patch by patch.
         select: a metric to measure besides SNR and LSD, or "loss".
-        any_band: whether the low sides are random recordings of limited band, at the high rate,
-            rather than those of the dataset; always the same ones.
+        limit: makes random recordings of limited band, at the high rate, in place of the low sides
+            of the dataset (`Augmentation.limit`); always the same ones. None for those of the
+            dataset.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Validation:
         loss: Callable[[Outputs, Outputs], Any],
         patch: int,
         select: str = "loss",
-        any_band: bool = False,
+        limit: Callable[[np.ndarray, int, np.random.Generator], np.ndarray] | None = None,
     ) -> None:
         self.system, self.loss, self.patch = system, loss, patch
         self.rates = dataset.sample_rate, dataset.low_rate / 2
@@ -53,12 +53,12 @@ class Validation:
         ]
         self.lows = [example.low for example in self.examples]
         self.low_rate = dataset.low_rate
-        if any_band or system.wants == "high":
+        if limit or system.wants == "high":
             self.low_rate = dataset.sample_rate
             self.lows = [example.high for example in self.examples]
-        if any_band:
+        if limit:
             self.lows = [
-                limit_band(high, dataset.sample_rate, np.random.default_rng(number))
+                limit(high, dataset.sample_rate, np.random.default_rng(number))
                 for number, high in enumerate(self.lows)
             ]
 

@@ -55,7 +55,7 @@ def test_fine_tuning_starts_from_the_weights_of_such_a_run(experiment, any_band_
     [
         (
             ["model=audiounet"],
-            "^model audiounet: .*random_band is for .* any band: overtonenet, phonenet$",
+            "^model audiounet: .*random_band is for .* any band: overtonenet, phonenet, .*audiosr$",
         ),
         (["ratio=4"], "^ratio 4: augmentation.random_band makes all waves at the high rate"),
         (["augmentation.random_band=false"], "^ratio 1 is not a whole number from 2 to"),

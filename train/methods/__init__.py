@@ -11,12 +11,17 @@ if TYPE_CHECKING:
 def objectives(recipe: "Recipe", system: "System") -> "list[Objective]":
     """Returns the objectives of a recipe for a system, not compiled yet.
 
-    With critics, these are the two of `adversarial`, otherwise the one of `regression`.
+    With critics, these are the two of `adversarial`, otherwise the one of `regression`. For
+    AudioSR, it is the one of `diffusion`.
     """
     import keras
 
-    from . import adversarial, regression
+    from ...models.audiosr import AudioSR
+    from . import adversarial, diffusion, regression
 
+    if isinstance(system, AudioSR):
+        diffusion.check(recipe.critics)
+        return diffusion.objectives(system, recipe.losses, recipe.patch)
     low = keras.Input((recipe.patch // system.factor, 1), name="low")
     high = keras.Input((recipe.patch, 1), name="high")
     if not recipe.critics:

@@ -1,7 +1,7 @@
 """Recipes: one row for each published result (published.py) and for each result of ours (ours.py).
 
-Those of mel spectrograms are in mel.py. A row states what differs from its base. Other packages add
-recipes with entry points, see `command.extensions`.
+Those of mel spectrograms are in mel.py, those of AudioSR in audiosr.py. A row states what differs
+from its base. Other packages add recipes with entry points, see `command.extensions`.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from ...command.errors import UserError, lookup
 from ...command.extensions import Extensible
 from ..overrides import override
 from ..recipe import Recipe
-from . import mel, ours, published
+from . import audiosr, mel, ours, published
 
 
 def _adopt(name: str, recipe: Any) -> Recipe:
@@ -22,7 +22,7 @@ def _adopt(name: str, recipe: Any) -> Recipe:
     return recipe
 
 
-_OWN = {row.name: row for row in (*ours.rows(), *published.rows(), *mel.rows())}
+_OWN = {row.name: row for row in (*ours.rows(), *published.rows(), *mel.rows(), *audiosr.rows())}
 RECIPES = Extensible("recipe", _OWN, _adopt)
 
 
