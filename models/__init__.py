@@ -112,6 +112,7 @@ _SYSTEMS = {
             "width": 1 / 32,
             "blocks": 1,
             "transformers": 1,
+            "multipliers": "1,2",
             "patch": 30720,
             "steps": 2,
             "iterations": 1,

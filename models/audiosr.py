@@ -54,6 +54,8 @@ class AudioSR(System):
         width: multiplies the UNet's channels.
         blocks: residual blocks of each of its levels.
         transformers: after each block from the second level on.
+        multipliers: channels of each level, relative to those of the first convolution; at most
+            four numbers, with commas between them.
         scale: 1 / the standard deviation of the autoencoder's latents.
         vae: a run folder of `audiosr_vae`.
         vocoder: what makes the wave: "griffin_lim", the name of a shipped vocoder, or a run folder.
@@ -81,6 +83,7 @@ class AudioSR(System):
         width: float = 1.0,
         blocks: int = 2,
         transformers: int = 2,
+        multipliers: str = "1,2,3,5",
         scale: float = SCALE,
         vae: str = "",
         vocoder: str = GRIFFIN_LIM,
@@ -105,7 +108,7 @@ class AudioSR(System):
             raise UserError(f"patch {patch} must be a multiple of {self.multiple}")
         self.plan = diffusion.plan(steps, spacing, eta)
         found, autoencoder = find(vocoder, MEL, iterations), load_autoencoder(vae)
-        self.unet = audiosr_unet.build(width, blocks, transformers=transformers)
+        self.unet = audiosr_unet.build(width, blocks, _levels(multipliers), transformers)
         self.vae, self.vocoder = autoencoder.load(), found.build()
         # XLA is slow on CPUs, and Keras would choose it.
         for each in (self.unet, self.vae, self.vocoder, *self.vae.layers):
@@ -234,6 +237,17 @@ class AudioSR(System):
         """Returns the frequency at which a band begins."""
         bins = np.flatnonzero(filterbank(self.mel)[:, index])
         return float(bins[0] * self.mel.sample_rate / self.mel.fft)
+
+
+def _levels(multipliers: str) -> tuple[int, ...]:
+    """Reads the multipliers of a UNet."""
+    most = len(audiosr_unet.MULTIPLIERS)
+    numbers = str(multipliers).split(",")
+    if len(numbers) > most or not all(each.isdecimal() and int(each) for each in numbers):
+        raise UserError(
+            f"multipliers {multipliers!r:.60} must be from 1 to {most} whole numbers, such as 1,2"
+        )
+    return tuple(map(int, numbers))
 
 
 class Session(System):

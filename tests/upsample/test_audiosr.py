@@ -215,6 +215,8 @@ def test_six_channels_are_restored_each_alone(upsampler, band):
         ({"vae": "nowhere"}, "nowhere: no such autoencoder; choose a run folder of audiosr_vae"),
         ({"vocoder": "nowhere"}, "nowhere: no such vocoder; choose griffin_lim or"),
         ({"width": "wide"}, "width 'wide' must be a number"),
+        ({"multipliers": "1,0"}, "multipliers '1,0' must be from 1 to 4 whole numbers"),
+        ({"multipliers": "1,1,1,1,1"}, "multipliers .* must be from 1 to 4 whole numbers"),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments, message, make):
@@ -288,7 +290,8 @@ def test_the_faithful_mode_is_the_published_chain_with_noise_in_its_order(short,
     for step, after, fresh in ((501, 1, noise[3]), (1, 0, noise[4])):
         a, ap = share(step), share(after)
         with_condition, without = (
-            np.asarray(system.unet([x, np.asarray(each), np.int32([step])])) for each in (condition, empty)
+            np.asarray(system.unet([x, np.asarray(each), np.int32([step])]))
+            for each in (condition, empty)
         )
         v = without + 3.5 * (with_condition - without)
         sigma = np.sqrt((1 - ap) / (1 - a)) * np.sqrt(1 - a / ap)
