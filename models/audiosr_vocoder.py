@@ -61,19 +61,24 @@ class AudioSRVocoder(Resynthesis):
     ) -> None:
         own = check_mel(mel, hop=480, padding="same")
         check_range("kernels", kernels, 1, len(BODY.taps))
-        body = replace(BODY, taps=BODY.taps[:kernels], dilations=BODY.dilations[:kernels])
+        sizes = body(kernels)
 
         # === Functional Model ===
         features = keras.Input((None, own.bands), name="mel")  # (batch, T, bands)
-        x = stages(features, body, width, weight_norm)  # (batch, 480 T + 16, channels)
+        x = stages(features, sizes, width, weight_norm)  # (batch, 480 T + 16, channels)
         x = convolve(x, 1, TAPS, weight_norm, "last")
         x = layers.Activation("tanh", dtype="float32", name="all")(x)
         wave = layers.Cropping1D(MORE, dtype="float32")(x)  # (batch, 480 T, 1)
         vocoder = keras.Model(features, wave, name="vocoder")
-        super().__init__(vocoder, mel, whole_band(own), body.reach(own.hop) + MORE, name)
+        super().__init__(vocoder, mel, whole_band(own), sizes.reach(own.hop) + MORE, name)
 
         # === Config ===
         self.width, self.kernels, self.weight_norm = width, kernels, weight_norm
+
+
+def body(kernels: int) -> Body:
+    """Returns the sizes of the layers with this number of residual blocks in each stage."""
+    return replace(BODY, taps=BODY.taps[:kernels], dilations=BODY.dilations[:kernels])
 
 
 def generator(vocoder: keras.Model) -> keras.Model:

@@ -36,14 +36,14 @@ class Part:
     Args:
         suffix: what follows RUN in the name of its folder.
         model: its name, one of `models.names()` or `models.systems()`.
-        build: builds the network whose weights the run has, from its width.
+        build: builds the network whose weights the run has.
         layers: the models in it that have all layers with weights, "" for itself -> what converts
             these.
     """
 
     suffix: str
     model: str
-    build: "Callable[[float], keras.Model]"
+    build: "Callable[..., keras.Model]"
     layers: Mapping[str, Callable[[State], Layers]]
 
 
@@ -69,20 +69,23 @@ def convert(checkpoint: Path, output: Path, precision: str) -> int:
     with torch_checkpoint.opened(checkpoint) as content:
         with _naming(checkpoint):
             weights = released_audiosr.needed(content)
-            widths, scale = _check(weights)
+            arguments, scale = _check(weights)
         count = sum(math.prod(each.shape) for each in weights.values()) - 1  # without the scale
         parent = output.absolute().parent
         with writing(output):
             parent.mkdir(parents=True, exist_ok=True)
             # The largest network, two fifths of the weights, is also there in float32.
             _check_space(output, count * (BYTES[precision] + 2))
+            named = {key: str(folders[model].absolute()) for key, model in NAMED.items()}
             with hidden_folder(parent) as hidden:
-                recipes = {
-                    part.model: _recipe(part, widths[part.model], checkpoint) for part in PARTS
-                }
-                named = {key: str(folders[model].absolute()) for key, model in NAMED.items()}
-                recipes["audiosr"]["arguments"] |= {"scale": scale, **named}
-                _write(hidden, recipes, checkpoint, State(weights), precision)
+                for part in PARTS:
+                    with _naming(checkpoint):
+                        _write_weights(
+                            part, arguments[part.model], State(weights), hidden, precision
+                        )
+                    gc.collect()  # the network, before the next one is built
+                arguments["audiosr"] |= {"scale": scale, **named}
+                _write_records(hidden, arguments, checkpoint)
                 for model, folder in folders.items():
                     (hidden / model).rename(folder)
     return count
@@ -97,13 +100,13 @@ def _naming(checkpoint: Path) -> Iterator[None]:
         raise UserError(f"{checkpoint}: {error}") from error
 
 
-def _check(weights: Mapping[str, Any]) -> tuple[dict[str, float], float]:
+def _check(weights: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], float]:
     """Checks the names and the shapes of all weights, before any is converted.
 
     Returns:
-        the width of each network, by its name, and the scale of the latents.
+        the arguments of each network, by its name, and the scale of the latents.
     """
-    widths = released_audiosr.widths(State(weights))
+    arguments = released_audiosr.arguments(State(weights))
     state = State(weights, read=False)
     for part in PARTS:
         for convert in part.layers.values():
@@ -114,7 +117,7 @@ def _check(weights: Mapping[str, Any]) -> tuple[dict[str, float], float]:
     scale = float(State(weights).take(released_audiosr.SCALE))
     if not scale > 0:
         raise UserError(f"{released_audiosr.SCALE} is {scale}, which must be above 0")
-    return widths, scale
+    return arguments, scale
 
 
 def _check_space(output: Path, needed: int) -> None:
@@ -127,68 +130,61 @@ def _check_space(output: Path, needed: int) -> None:
         )
 
 
-def _recipe(part: Part, width: float, checkpoint: Path) -> dict[str, Any]:
-    """Returns the recipe of a run."""
-    return {
-        "name": part.model,
-        "source": f"Liu et al. 2023; converted from {checkpoint.name}",
-        "model": part.model,
-        "arguments": {"width": width},
-        "sample_rate": 48000,
-        "ratio": 1,
-        "protocol": "sinc",
-    }
-
-
-def _write(
-    folder: Path, recipes: dict[str, dict[str, Any]], checkpoint: Path, state: State, precision: str
+def _write_weights(
+    part: Part, arguments: dict[str, Any], state: State, folder: Path, precision: str
 ) -> None:
-    """Writes a run folder for each part into a folder."""
-    origin = {checkpoint.name: pretrained.checksum(checkpoint)}
+    """Writes the weights file of a part into a run folder in `folder`."""
     quiet_tensorflow()
-    sums = {}
-    for part in PARTS:
-        run, recipe = folder / part.model, recipes[part.model]
-        run.mkdir()
-        with _naming(checkpoint):
-            _write_weights(part, recipe["arguments"]["width"], state, run, precision)
-        gc.collect()  # the network, before the next one is built
-        sums[part.model] = pretrained.checksum(run / pretrained.KERAS_FILE)
-        named = {key: sums[model] for key, model in NAMED.items()} if part.suffix == "" else {}
-        Record(recipe, initial_weights=origin, parts=named).write(run)
-
-
-def _write_weights(part: Part, width: float, state: State, run: Path, precision: str) -> None:
-    """Writes the weights file of a part."""
     from . import weights
 
-    network = part.build(width)
+    network = part.build(**arguments)
     for name, convert in part.layers.items():
         model = network.get_layer(name) if name else network
         for layer, values in convert(state):
             model.get_layer(layer).set_weights(values)
-    weights.write(network, run / pretrained.KERAS_FILE, precision)
+    (folder / part.model).mkdir()
+    weights.write(network, folder / part.model / pretrained.KERAS_FILE, precision)
 
 
-def _build_vae(width: float) -> "keras.Model":
+def _write_records(folder: Path, arguments: dict[str, dict[str, Any]], checkpoint: Path) -> None:
+    """Writes the records of the runs in `folder`."""
+    origin = {checkpoint.name: pretrained.checksum(checkpoint)}
+    for part in PARTS:
+        recipe = {
+            "name": part.model,
+            "source": f"Liu et al. 2023; converted from {checkpoint.name}",
+            "model": part.model,
+            "arguments": arguments[part.model],
+            "sample_rate": 48000,
+            "ratio": 1,
+            "protocol": "sinc",
+        }
+        parts = {
+            key: pretrained.checksum(folder / model / pretrained.KERAS_FILE)
+            for key, model in NAMED.items()
+            if key in arguments[part.model]
+        }
+        Record(recipe, initial_weights=origin, parts=parts).write(folder / part.model)
+
+
+def _build_vae(**arguments: Any) -> "keras.Model":
     from . import audiosr_vae
 
-    return audiosr_vae.autoencoder(width)
+    return audiosr_vae.autoencoder(**arguments)
 
 
-def _build_vocoder(width: float) -> "keras.Model":
+def _build_vocoder(**arguments: Any) -> "keras.Model":
     from .audiosr_vocoder import AudioSRVocoder
 
-    return AudioSRVocoder(width=width)
+    return AudioSRVocoder(**arguments)
 
 
-def _build_unet(width: float) -> "keras.Model":
+def _build_unet(**arguments: Any) -> "keras.Model":
     from . import audiosr_unet
 
-    return audiosr_unet.build(width)
+    return audiosr_unet.build(**arguments)
 
 
-# AudioSR comes last, since its record has the checksums of the others.
 PARTS = (
     Part(
         "-vae",

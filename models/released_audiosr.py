@@ -11,6 +11,8 @@ Its entry "state_dict" has, by the beginnings of the names:
 Source: haoheliu/versatile_audio_super_resolution, audiosr/latent_diffusion/models/ddpm.py.
 """
 
+import math
+import re
 from typing import Any
 
 from ..command import UserError
@@ -30,10 +32,6 @@ NEEDED = (
 )
 # Normalizations, whose sizes are the channels of the first convolutions.
 UNET_LAST, VAE_LAST = f"{UNET}out.0.weight", f"{VAE}decoder.norm_out.weight"
-# The numbers of blocks in each level of both networks.
-BLOCKS = 2
-# Of the U-Net, behind each residual block.
-TRANSFORMERS = 2
 
 
 def needed(content: Any) -> dict[str, Any]:
@@ -59,20 +57,21 @@ def unet(state: State) -> Layers:
     from .audiosr_vae import LATENT
 
     base = _base(state, UNET_LAST)
+    blocks, transformers = _unet_blocks(state), _transformers(state)
     embedding, channels = EMBEDDING * base, base
     skips, levels = [base], len(MULTIPLIERS)
 
     def block(theirs: str, ours: str, inputs: int, level: int) -> Layers:
         outputs = MULTIPLIERS[level] * base
         yield from _residual(state, f"{UNET}{theirs}.0", ours, inputs, outputs, embedding)
-        for k in range(TRANSFORMERS if level else 0):
+        for k in range(transformers if level else 0):
             yield from _transformer(state, f"{UNET}{theirs}.{1 + k}", f"{ours}_{k}", outputs)
 
     for k, inputs in enumerate((base, embedding)):
         yield f"step_{k}", state.dense(f"{UNET}time_embed.{2 * k}", inputs, embedding)
     yield "first", state.square(f"{UNET}input_blocks.0.0", 2 * LATENT, base)
     for level in range(levels):
-        for k in range(BLOCKS):
+        for k in range(blocks):
             yield from block(f"input_blocks.{len(skips)}", f"down_{level}_{k}", channels, level)
             channels = MULTIPLIERS[level] * base
             skips.append(channels)
@@ -80,19 +79,19 @@ def unet(state: State) -> Layers:
             theirs = f"{UNET}input_blocks.{len(skips)}.0.op"
             yield f"down_{level}_half", state.square(theirs, channels, channels)
             skips.append(channels)
-    for k, index in enumerate((0, 1 + TRANSFORMERS)):
+    for k, index in enumerate((0, 1 + transformers)):
         theirs = f"{UNET}middle_block.{index}"
         yield from _residual(state, theirs, f"middle_{k}", channels, channels, embedding)
-    for k in range(TRANSFORMERS):
+    for k in range(transformers):
         yield from _transformer(state, f"{UNET}middle_block.{1 + k}", f"middle_{k}", channels)
     for level in reversed(range(levels)):
-        first = (levels - 1 - level) * (BLOCKS + 1)
-        for k in range(BLOCKS + 1):
+        first = (levels - 1 - level) * (blocks + 1)
+        for k in range(blocks + 1):
             theirs = f"output_blocks.{first + k}"
             yield from block(theirs, f"up_{level}_{k}", channels + skips.pop(), level)
             channels = MULTIPLIERS[level] * base
         if level:
-            name = f"{UNET}output_blocks.{first + BLOCKS}.{1 + TRANSFORMERS}.conv"
+            name = f"{UNET}output_blocks.{first + blocks}.{1 + transformers}.conv"
             yield f"up_{level}_double", state.square(name, channels, channels)
     yield "last_norm", state.norm(f"{UNET}out.0", channels)
     yield "last", state.square(f"{UNET}out.2", channels, LATENT)
@@ -103,10 +102,11 @@ def encoder(state: State) -> Layers:
     from .audiosr_vae import LATENT, MULTIPLIERS
 
     base = _base(state, VAE_LAST)
+    blocks = state.count(rf"{re.escape(VAE)}encoder\.down\.0\.block\.\d+\.norm1\.bias")
     theirs, channels = f"{VAE}encoder", base
     yield "first", state.square(f"{theirs}.conv_in", 1, base)
     for level, multiplier in enumerate(MULTIPLIERS):
-        for k in range(BLOCKS):
+        for k in range(blocks):
             name, outputs = f"{theirs}.down.{level}.block.{k}", multiplier * base
             yield from _residual(state, name, f"level_{level}_{k}", channels, outputs)
             channels = outputs
@@ -124,12 +124,13 @@ def decoder(state: State) -> Layers:
     from .audiosr_vae import LATENT, MULTIPLIERS
 
     base = _base(state, VAE_LAST)
+    blocks = state.count(rf"{re.escape(VAE)}decoder\.up\.0\.block\.\d+\.norm1\.bias")
     theirs, channels = f"{VAE}decoder", MULTIPLIERS[-1] * base
     yield "latents", state.pointwise(f"{VAE}post_quant_conv", LATENT, LATENT)
     yield "first", state.square(f"{theirs}.conv_in", LATENT, channels)
     yield from _middle(state, theirs, channels)
     for level, multiplier in reversed([*enumerate(MULTIPLIERS)]):
-        for k in range(BLOCKS + 1):
+        for k in range(blocks):
             name, outputs = f"{theirs}.up.{level}.block.{k}", multiplier * base
             yield from _residual(state, name, f"level_{level}_{k}", channels, outputs)
             channels = outputs
@@ -142,24 +143,54 @@ def decoder(state: State) -> Layers:
 
 def vocoder(state: State) -> Layers:
     """Converts the layer "vocoder" of an `audiosr_vocoder.AudioSRVocoder`."""
-    from .audiosr_vocoder import BODY
+    from .audiosr_vocoder import body
 
-    return stages(state, BODY, filters(state, f"{VOCODER}conv_pre"), 1, "audiosr", VOCODER)
+    channels = filters(state, f"{VOCODER}conv_pre")
+    return stages(state, body(_kernels(state)), channels, 1, "audiosr", VOCODER)
 
 
-def widths(state: State) -> dict[str, float]:
-    """Returns the width of each network, by the name of its run's model.
+def arguments(state: State) -> dict[str, dict[str, Any]]:
+    """Returns the arguments of each network that a checkpoint shows, by the network's name.
 
     Raises:
         UserError: a weight is missing, or the channels are not those of any width.
     """
     from .audiosr_vocoder import BODY
 
+    blocks = state.count(rf"{re.escape(VAE)}encoder\.down\.0\.block\.\d+\.norm1\.bias")
     return {
-        "audiosr": _base(state, UNET_LAST) / CHANNELS,
-        "audiosr_vae": _base(state, VAE_LAST) / CHANNELS,
-        "audiosr_vocoder": filters(state, f"{VOCODER}conv_pre") / BODY.channels,
+        "audiosr": {
+            "width": _base(state, UNET_LAST) / CHANNELS,
+            "blocks": _unet_blocks(state),
+            "transformers": _transformers(state),
+        },
+        "audiosr_vae": {"width": _base(state, VAE_LAST) / CHANNELS, "blocks": blocks},
+        "audiosr_vocoder": {
+            "width": filters(state, f"{VOCODER}conv_pre") / BODY.channels,
+            "kernels": _kernels(state),
+        },
     }
+
+
+def _unet_blocks(state: State) -> int:
+    """Returns the residual blocks of each level of the diffusion network on the way down."""
+    from .audiosr_unet import MULTIPLIERS
+
+    ups = state.count(rf"{re.escape(UNET)}output_blocks\.\d+\.0\.in_layers\.0\.bias")
+    return math.ceil(ups / len(MULTIPLIERS)) - 1
+
+
+def _transformers(state: State) -> int:
+    """Returns the transformers after each residual block."""
+    return state.count(rf"{re.escape(UNET)}middle_block\.\d+\.norm\.bias")
+
+
+def _kernels(state: State) -> int:
+    """Returns the residual blocks of each stage of the vocoder."""
+    from .audiosr_vocoder import BODY
+
+    blocks = state.count(rf"{re.escape(VOCODER)}resblocks\.\d+\.convs1\.0\.bias")
+    return min(math.ceil(blocks / len(BODY.rates)), len(BODY.taps))
 
 
 def _base(state: State, name: str) -> int:

@@ -118,7 +118,7 @@ def torch_save():
                 return b"ccollections\nOrderedDict\n)R(" + items + b"u"
             if not isinstance(value, np.ndarray):
                 return b"N"
-            storages.append(np.ascontiguousarray(value, "<f4"))
+            storages.append(np.asarray(value, "<f4", order="C"))
             storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n"
             storage += text(str(len(storages) - 1)) + text("cpu")
             storage += b"J" + struct.pack("<i", value.size) + b"tQK\x00"
