@@ -157,8 +157,12 @@ def overview() -> str:
 
 
 def page(name: str) -> str:
-    """Returns the file in docs/networks that describes a network: that of its module."""
-    return type(_outline(name)).__module__.rpartition(".")[2] + ".md"
+    """Returns the file in docs/networks that describes a network: that of its module.
+
+    The vocoder of AudioSR is on the page of the system.
+    """
+    module = type(_outline(name)).__module__.rpartition(".")[2]
+    return f"{module.removesuffix('_vocoder')}.md"
 
 
 def of_network(name: str) -> list[str]:

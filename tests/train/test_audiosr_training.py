@@ -4,11 +4,13 @@ import keras
 import numpy as np
 import pytest
 from wideband import models
+from wideband.command import UserError
 from wideband.data_gen.shards import Example
 from wideband.models import pretrained
 from wideband.models.record import Record
 from wideband.train.__main__ import command
 from wideband.upsample import load
+from wideband.upsample.export.exporter import export
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("eager")]
 
@@ -101,6 +103,12 @@ def test_the_diffusion_is_trained_on_latents_and_loaded_with_its_parts(train, va
     assert found.network.scale == record.arguments["scale"]
     # The step has changed the last convolution, which starts as zeros.
     assert np.abs(found.network.unet.get_layer("last").get_weights()[0]).max() > 0
+
+
+def test_a_system_is_not_exported(vae, tmp_path):
+    with pytest.raises(UserError, match=r"audiosr_vae is a system .* restore with the run folder$"):
+        export(vae, tmp_path / "vae.tflite")
+    assert not list(tmp_path.iterdir())
 
 
 def test_mistakes_are_named_before_the_training(train, vae, folder):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from ... import models
 from ...command import UserError
 from ...command.files import replacing
 from ...data_gen import pipeline
@@ -65,6 +66,11 @@ def export(
         raise UserError("int8 is calibrated on training data; name a dataset")
     folder, weights = find_run(run)
     record = Record.read(folder)
+    if record.model in models.systems():
+        raise UserError(
+            f"{run}: {record.model} is a system of several networks, for which there is no TFLite "
+            "file; restore with the run folder"
+        )
     # Entered first, so that an output that cannot be written is refused before the conversion.
     with replacing(output) as temporary:
         upsampler = load(weights)
