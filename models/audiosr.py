@@ -15,6 +15,7 @@ stereo recording (`audiosr_repair`); trailing steps without new noise. `upsample
 the code does.
 """
 
+import time
 from collections.abc import Callable
 
 import keras
@@ -191,6 +192,25 @@ class AudioSR(System):
             silent = audiosr_vocoder.MORE
         wave = vocoder.predict_on_batch(mel[np.newaxis].astype(np.float32))[0, :, 0]
         return np.pad(wave, silent)
+
+    def cost(self) -> float:
+        """Measures how many seconds it takes for a second of one or two channels, about."""
+        zeros = np.zeros((FRAMES, self.mel.bands), np.float32)
+        stages = (
+            (1, lambda: self.encode(zeros, np.zeros)),
+            (len(self.plan), lambda: self.denoise(latent, self.plan[:1], np.zeros)),
+            (1, lambda: self.decode(latent)),
+            (1, lambda: self.vocode(zeros)),
+        )
+        total = 0.0
+        latent = self.encode(zeros, np.zeros)
+        for count, stage in stages:
+            stage()  # The first call compiles.
+            started = time.perf_counter()
+            stage()
+            total += count * (time.perf_counter() - started)
+        # Each sample is in two windows.
+        return 2 * total / (FRAMES * self.mel.hop / self.mel.sample_rate)
 
     # === Windows ===
 

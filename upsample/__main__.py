@@ -171,7 +171,7 @@ def _restore_raw(flags: Flags, settings: Settings) -> None:
 
 
 def _restore_files(flags: Flags, settings: Settings, work: "Work", output: Path) -> None:
-    from .batch import restore_files
+    from .batch import announce, restore_files
     from .files import is_complete
     from .picking import candidates
     from .pipes import spooled
@@ -183,6 +183,9 @@ def _restore_files(flags: Flags, settings: Settings, work: "Work", output: Path)
         pairs = [(source, target) for source, target in pairs if not is_complete(target)]
         print(f"{count - len(pairs)} of {count} exist already")
     errors = [UserError(f"{path}: {reason}") for path, reason in left_out.items()]
+    # The shipped models are fast.
+    if flags.model:
+        announce(models, pairs)
     with spooled(pairs) as readable:
         refused = restore_files(
             models, readable.pairs, settings, flags.workers, errors, readable.pipes

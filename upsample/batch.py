@@ -1,5 +1,6 @@
 """Restores many recordings in parallel, with one progress bar."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -16,6 +17,27 @@ from .restore import restore_file
 from .settings import Settings
 
 _BAR = "{l_bar}{bar}| {n:.0f} of {total:.0f} s [{elapsed}<{remaining}{postfix}]"
+
+
+def announce(models: Sequence[Candidate], pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Prints how long slow models will take, before they start.
+
+    Args:
+        models: loaded models.
+        pairs: each recording and its output file.
+    """
+    seconds = sum(_seconds(source) for source, _ in pairs)
+    for each in models:
+        if cost := each.upsampler.cost():
+            expected = cost * seconds
+            shown = f"{expected:.0f} s" if expected < 120 else f"{expected / 60:.0f} min"
+            print(
+                printable(
+                    f"{each.name} takes about {cost:.1f} s for a second of a recording on this "
+                    f"machine, {shown} in all"
+                ),
+                file=sys.stderr,
+            )
 
 
 class _StoppedError(Exception):

@@ -14,7 +14,7 @@ from .checks import check_peak
 from .loading import trained_on
 from .picking import Candidate, pick
 from .settings import Settings
-from .upsampler import CHUNK_SECONDS, Upsampler
+from .upsampler import Upsampler
 
 # Sample formats that a restored recording keeps; others, such as mu-law, would damage it.
 KEPT_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
@@ -167,7 +167,8 @@ class _Recording:
             self.keep_from_hz,
             self.peak,
         )
-        seconds = min(CHUNK_SECONDS, CHUNK_SAMPLES / (self.sample_rate * self.channels))
+        most = CHUNK_SAMPLES / (self.sample_rate * self.channels)
+        seconds = min(self.upsampler.chunk_seconds, most)
         with audio.writer(self.target, to_hz, self.channels, self.subtype, frames) as write:
             peak, taken = 0.0, 0
             for chunk in audio.blocks(self.source, seconds):

@@ -10,7 +10,7 @@ from ..models.restorer import Restorer
 from .checks import MAX_CHANNELS, check_model, check_rate, check_samples
 from .settings import Settings
 from .stream import Stream
-from .windows import whole_window
+from .windows import SAMPLES_AT_ONCE, whole_window
 
 # Long waves are restored in chunks of this length.
 CHUNK_SECONDS = 20
@@ -136,6 +136,20 @@ class Upsampler:
         n = round(CHUNK_SECONDS * sample_rate)
         chunks = [stream.push(wave[start : start + n]) for start in range(0, len(wave), n)]
         return np.concatenate([*chunks, stream.flush()]), self.sample_rate
+
+    @property
+    def chunk_seconds(self) -> float:
+        """Seconds of a wave after which it is worth showing progress."""
+        patch = self.network.patch or 0
+        # Such windows are restored one by one.
+        if patch <= SAMPLES_AT_ONCE:
+            return CHUNK_SECONDS
+        return min(CHUNK_SECONDS, patch / 2 / self.low_rate)
+
+    def cost(self) -> float | None:
+        """Measures how many seconds a slow model takes for a second of a wave; None for others."""
+        measure = getattr(self.network, "cost", None)
+        return measure() if measure else None
 
     def kept(self, band: Band) -> tuple[float, float]:
         """Returns `keep_from_hz` and `keep_hz` of a `stream` for a recording with this band.
