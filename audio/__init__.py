@@ -4,7 +4,7 @@ A wave is float32 in [-1, 1], of shape `(n, channels)` as read from a file and `
 """
 
 from .reading import Info, blocks, info, read, subtype
-from .resample import Ratio, fit_length, quotient, resample, resampled_length
+from .resample import Ratio, fit_length, quotient, remove_above, resample, resampled_length
 from .samples import from_int16, mono, to_int16
 from .search import SUFFIXES, Found, search
 from .writing import WRITABLE_SUFFIXES, writable_subtypes, write, writer
@@ -22,6 +22,7 @@ __all__ = [
     "mono",
     "quotient",
     "read",
+    "remove_above",
     "resample",
     "resampled_length",
     "search",

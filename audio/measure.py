@@ -18,6 +18,8 @@ FULL_SCALE = 32766.5 / 32768
 # A resampler passes 0.85 to 0.95 of the band. Recordings of the next lower common rate fill at
 # most 0.75 (12 of 16 kHz, 16 of 22.05, 32 of 44.1), and a 44.1 kHz MP3 cut at 16 kHz fills 0.73.
 NARROW_FRACTION = 0.8
+# Up to here, something above the content of a recording may be left by a codec or a filter.
+FULL_FRACTION = 0.97
 # Beyond this, a float file holds no wave, and networks and filters overflow.
 LARGEST_PEAK = 2.0**31
 BLOCK_SECONDS = 10
@@ -141,13 +143,20 @@ def _blocks(wave: np.ndarray, sample_rate: float) -> Iterator[np.ndarray]:
     return (wave[start : start + step] for start in range(0, len(wave), step))
 
 
-def reason_to_skip(facts: Facts, sample_rate: int, patch: int) -> str:
+def narrow_end_hz(facts: Facts, sample_rate: int) -> float | None:
+    """Returns where the band of a recording ends, in Hz; None if it is full at this rate."""
+    full = FULL_FRACTION * min(facts.sample_rate, sample_rate) / 2
+    return facts.bandwidth_hz if facts.bandwidth_hz < full else None
+
+
+def reason_to_skip(facts: Facts, sample_rate: int, patch: int, narrow: bool = False) -> str:
     """Returns the reason not to train on a recording.
 
     Args:
         facts: of the recording.
         sample_rate: of the dataset, in Hz.
         patch: samples in a patch at that rate.
+        narrow: whether recordings of limited band are fit.
 
     Returns:
         the reason with the measured value, or "" for a recording that is fit.
@@ -164,6 +173,8 @@ def reason_to_skip(facts: Facts, sample_rate: int, patch: int) -> str:
         return f"silent: RMS {facts.rms:.5f}, DC {facts.dc:.5f}"
     if facts.clipped > CLIPPED_FRACTION:
         return f"clipped: {100 * facts.clipped:.1f} % of samples at full scale"
+    if narrow:
+        return ""
     if facts.sample_rate < sample_rate:
         return f"low rate: {facts.sample_rate} Hz, the dataset has {sample_rate} Hz"
     # A recording that is narrow for the most part would teach a network to leave bands empty.

@@ -74,3 +74,19 @@ def fit_length(wave: np.ndarray, n: int) -> np.ndarray:
     """
     padding = [(0, max(0, n - len(wave)))] + [(0, 0)] * (wave.ndim - 1)
     return np.pad(wave, padding)[:n]
+
+
+def remove_above(wave: np.ndarray, sample_rate: int, end_hz: float) -> np.ndarray:
+    """Removes everything above a frequency, without any slope.
+
+    Args:
+        wave: shape (n,).
+        sample_rate: in Hz.
+        end_hz: the frequency.
+
+    Returns:
+        float32 of shape (n,).
+    """
+    spectrum = np.fft.rfft(wave)
+    spectrum[round(end_hz * len(wave) / sample_rate) :] = 0
+    return np.fft.irfft(spectrum, len(wave)).astype(np.float32)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from wideband.train.objective import Objective
     from wideband.train.recipe import Recipe
 
-# Versions of the corpus on the accelerator. A gather takes 32-bit positions, which all versions
-# together must not exceed.
+# The most versions of the corpus on the accelerator. A gather takes 32-bit positions, which all
+# versions together do not exceed.
 VERSIONS = 3
 
 
@@ -26,10 +26,13 @@ class Trainer:
         recipe: its batch, patch, gain, optimizer and seed.
         objectives: not compiled yet; each takes a step on every batch, in this order.
         count: steps of a call.
+        every: of the samples of a low side, the network gets one in so many.
     """
 
-    def __init__(self, recipe: "Recipe", objectives: "Sequence[Objective]", count: int) -> None:
-        self.taken, self._count, self._recipe = 0, count, recipe
+    def __init__(
+        self, recipe: "Recipe", objectives: "Sequence[Objective]", count: int, every: int = 1
+    ) -> None:
+        self.taken, self._count, self._recipe, self._every = 0, count, recipe, every
         self.objectives = objectives
         settings = replace(recipe.optimizer, schedule="constant")
         for objective in objectives:
@@ -57,13 +60,13 @@ class Trainer:
             starts: where patches may start.
         """
         if self._sides is None:
-            self._length = len(starts)
-            self._sides = jnp.broadcast_to(sides, (VERSIONS, *sides.shape))
-            self._starts = jnp.broadcast_to(np.asarray(starts, np.int32), (VERSIONS, len(starts)))
+            self._length, count = len(starts), min(VERSIONS, (2**31 - 1) // sides.size)
+            self._sides = jnp.broadcast_to(sides, (count, *sides.shape))
+            self._starts = jnp.broadcast_to(np.asarray(starts, np.int32), (count, len(starts)))
         starts = np.resize(starts, self._length).astype(np.int32)
         self._sides = self._replace(self._sides, jnp.asarray(sides), self._next)
         self._starts = self._replace(self._starts, jnp.asarray(starts), self._next)
-        self._next = (self._next + 1) % VERSIONS
+        self._next = (self._next + 1) % len(self._sides)
 
     def run(self, learning_rate: float) -> None:
         """Takes the steps of one call."""
@@ -103,11 +106,11 @@ class Trainer:
         return jax.lax.scan(step, state, jax.random.split(key, self._count))[0]
 
     def _draw(self, key, sides, starts):
-        """Returns a batch, low and high sides (batch, patch, 1)."""
+        """Returns a batch, low sides (batch, patch / every, 1) and high sides (batch, patch, 1)."""
         batch, patch = self._recipe.batch, self._recipe.patch
         gain_db, peak_db = self._recipe.augmentation.gain_db, self._recipe.augmentation.peak_db
         keys = jax.random.split(key, 3)
-        versions = jax.random.randint(keys[0], (batch,), 0, VERSIONS)
+        versions = jax.random.randint(keys[0], (batch,), 0, len(sides))
         numbers = jax.random.randint(keys[1], (batch,), 0, starts.shape[1])
 
         def cut(version, number):
@@ -120,7 +123,7 @@ class Trainer:
             peaks = jnp.abs(patches).max(axis=-1, keepdims=True)
             patches *= jnp.where(peaks > 0, 10 ** (peak_db / 20) / peaks, 1.0)
         patches *= 10.0 ** (gains / 20)
-        return [patches[:, side, :, None] for side in (0, 1)]
+        return [patches[:, 0, :: self._every, None], patches[:, 1, :, None]]
 
 
 def _parts(objective: "Objective") -> tuple[list[Any], ...]:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 import soundfile
-from wideband.audio import Ratio, fit_length, mono, read, resample
+from wideband.audio import Ratio, fit_length, mono, read, remove_above, resample
+from wideband.audio.measure import measure_wave, narrow_end_hz
 from wideband.command.files import replacing
 from wideband.data_gen import degrade
 from wideband.data_gen.augment import speed_up
@@ -17,86 +18,113 @@ from wideband.data_gen.band_limit import limit_band
 
 # Shorter recordings of a speaker are joined, so that patches of several seconds can be cut.
 SHORTEST_SECONDS = 6.0
-# Fade at both ends of a joined recording.
+# Fade at both ends of a recording.
 FADE_SECONDS = 0.005
+# Subtypes that are packed as they are.
+LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_III")
 
 
-def join(recordings: Sequence[tuple[str, Path]]) -> list[list[Path]]:
-    """Groups short recordings of a speaker, in the order of their paths.
+def encode(job: tuple[Path, int, float]) -> np.ndarray:
+    """Encodes a recording as Opus; returns the bytes.
+
+    A recording that is lossy already stays as it is, since Opus has nothing above 20 kHz.
 
     Args:
-        recordings: speaker and path of each.
-
-    Returns:
-        the paths of each group, which lasts at least `SHORTEST_SECONDS` where a speaker has so
-        much.
+        job: the path, the rate in Hz at which it is encoded, and the compression, from 0 to 1.
     """
-    groups: list[list[Path]] = []
-    speaker, seconds = None, 0.0
-    for name, path in sorted(recordings):
-        if name != speaker or seconds >= SHORTEST_SECONDS:
-            groups.append([])
-            speaker, seconds = name, 0.0
-        groups[-1].append(path)
-        seconds += soundfile.info(path).duration
-    return groups
-
-
-def encode(job: tuple[list[Path], int, float]) -> np.ndarray:
-    """Encodes joined recordings as Opus, at a compression level from 0 to 1; returns the bytes."""
-    paths, sample_rate, level = job
-    waves = []
-    for path in paths:
-        wave, rate = read(path)
-        wave = resample(mono(wave), rate, sample_rate)
-        fade = np.linspace(0, 1, min(int(FADE_SECONDS * sample_rate), len(wave)), dtype=np.float32)
-        wave[: len(fade)] *= fade
-        wave[len(wave) - len(fade) :] *= fade[::-1]
-        waves.append(wave)
+    path, sample_rate, level = job
+    if soundfile.info(path).subtype in LOSSY:
+        return np.frombuffer(path.read_bytes(), np.uint8)
+    wave, rate = read(path)
+    wave = resample(mono(wave), rate, sample_rate)
     file = io.BytesIO()
-    wave = np.concatenate(waves)
     soundfile.write(file, wave, sample_rate, "OPUS", format="OGG", compression_level=level)
     return np.frombuffer(file.getvalue(), np.uint8)
 
 
 def decode(job: tuple[np.ndarray, int]) -> np.ndarray:
-    """Returns the wave of encoded bytes at a rate in Hz, float32 of shape (n,)."""
+    """Returns the wave of encoded bytes at a rate in Hz, float32 of shape (n,), faded at both ends.
+
+    What a codec left above the band of a recording is removed.
+    """
     content, sample_rate = job
-    wave, rate = soundfile.read(io.BytesIO(content.tobytes()), dtype="float32")
-    return resample(wave, rate, sample_rate)
+    wave, rate = soundfile.read(io.BytesIO(content.tobytes()), dtype="float32", always_2d=True)
+    end_hz = narrow_end_hz(measure_wave(wave, rate), sample_rate)
+    wave = resample(mono(wave), rate, sample_rate)
+    if end_hz is not None:
+        wave = remove_above(wave, sample_rate, end_hz)
+    fade = np.linspace(0, 1, min(int(FADE_SECONDS * sample_rate), len(wave)), dtype=np.float32)
+    wave[: len(fade)] *= fade
+    wave[len(wave) - len(fade) :] *= fade[::-1]
+    return wave
+
+
+def join(
+    speakers: Sequence[str], waves: Sequence[np.ndarray], sample_rate: int
+) -> list[np.ndarray]:
+    """Joins short waves of a speaker that follow each other.
+
+    Args:
+        speakers: of the waves.
+        waves: shape (n,) each.
+        sample_rate: in Hz.
+
+    Returns:
+        waves of at least `SHORTEST_SECONDS` where a speaker has so much.
+    """
+    groups: list[list[np.ndarray]] = []
+    last, samples = None, 0
+    for speaker, wave in zip(speakers, waves, strict=True):
+        if speaker != last or samples >= SHORTEST_SECONDS * sample_rate:
+            groups.append([])
+            last, samples = speaker, 0
+        groups[-1].append(wave)
+        samples += len(wave)
+    return [np.concatenate(group) for group in groups]
 
 
 def pack(
-    groups: Sequence[list[Path]], output: Path, sample_rate: int, level: float, processes: int
+    recordings: Sequence[tuple[str, Path]],
+    output: Path,
+    sample_rate: int,
+    level: float,
+    processes: int,
 ) -> None:
-    """Writes recordings into one file.
+    """Writes recordings into one file, with each speaker's next to each other.
 
     Args:
-        groups: paths of the recordings that are joined, as from `join`.
+        recordings: speaker and path of each.
         output: the file, .npz.
         sample_rate: of the packed recordings, in Hz.
         level: the compression, from 0 to 1.
         processes: how many encode at the same time.
     """
+    recordings = sorted(recordings)
     with get_context("spawn").Pool(processes) as pool:
-        contents = list(pool.imap(encode, [(group, sample_rate, level) for group in groups]))
+        contents = list(pool.imap(encode, [(path, sample_rate, level) for _, path in recordings]))
     ends = np.cumsum([len(content) for content in contents])
+    speakers = np.array([speaker for speaker, _ in recordings])
     with replacing(output) as temporary, temporary.open("wb") as file:
-        np.savez(file, ends=ends, content=np.concatenate(contents))
+        np.savez(file, ends=ends, speakers=speakers, content=np.concatenate(contents))
 
 
 def unpack(files: Sequence[Path], sample_rate: int, processes: int) -> list[np.ndarray]:
-    """Returns the waves of packed files at a rate in Hz, decoded by so many processes."""
-    contents = []
+    """Returns the waves of packed files at a rate in Hz, decoded by so many processes, joined."""
+    waves = []
     for path in files:
         with np.load(path) as file:
-            contents += np.split(file["content"], file["ends"][:-1])
-    with get_context("spawn").Pool(processes) as pool:
-        return pool.map(decode, [(content, sample_rate) for content in contents])
+            contents = np.split(file["content"], file["ends"][:-1])
+            speakers = file["speakers"].tolist()
+        with get_context("spawn").Pool(processes) as pool:
+            jobs = [(content, sample_rate) for content in contents]
+            waves += join(speakers, pool.map(decode, jobs), sample_rate)
+    return waves
 
 
 class LowSide(NamedTuple):
     """Makes the low side of a recording, at the high rate.
+
+    That of a network that takes the low rate has each sample `ratio` times.
 
     Args:
         sample_rate: the high rate in Hz.
@@ -104,12 +132,14 @@ class LowSide(NamedTuple):
         protocol: a key of `degrade.PROTOCOLS`; not used with a ratio of 1.
         random_band: whether the band is random; otherwise, with a ratio of 1, the low side is the
             recording itself.
+        wants: of the network, as in `models.restorer.Restorer`.
     """
 
     sample_rate: int
     ratio: Ratio
     protocol: str
     random_band: bool
+    wants: str = "interpolated"
 
     def __call__(self, high: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Takes the recording (n,) and what draws its band; returns the same shape."""
@@ -118,7 +148,10 @@ class LowSide(NamedTuple):
         if self.ratio == 1:
             return high
         protocol = degrade.get(self.protocol)
-        return fit_length(protocol.up(protocol.down(high, self.ratio), self.ratio), len(high))
+        low = protocol.down(high, self.ratio)
+        if self.wants == "low":
+            return fit_length(np.repeat(low, int(self.ratio)), len(high))
+        return fit_length(protocol.up(low, self.ratio), len(high))
 
 
 class Draw(NamedTuple):

@@ -15,6 +15,7 @@ import math
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 
 # The share of the time in which the learning rate rises.
 WARMUP = 0.02
-# Samples from one possible start of a patch to the next.
-EVERY = 100
+# Samples from one possible start of a patch to the next. The lengths of recordings are multiples of
+# it, so that samples at the low rate begin there, too.
+EVERY = 96
 # Recordings that are sped up are still longer than a patch.
 FASTEST = 1.5
 # Seconds from one line of the history to the next.
@@ -60,6 +62,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     from wideband.train import overrides, recipes
 
     recipe = overrides.override(recipes.get(flags.recipe), overrides.parse_overrides(flags.set))
+    recipe = replace(recipe, arguments=recipe.network_arguments())
     changes = recipe.augmentation
     if changes.random_lowpass or changes.silence_rms:
         raise UserError(
@@ -78,13 +81,12 @@ def _pack(recipe: "Recipe", flags: Flags) -> None:
     from wideband.data_gen.corpora import search
 
     found = search("manifest", Path(flags.manifest)).recordings
-    groups = packed.join(
-        [(each.speaker, Path(each.path)) for each in found if each.split == "train"]
-    )
-    if len(groups) < len(flags.pack):
-        raise UserError(f"{len(groups)} recordings do not fill {len(flags.pack)} packs; name fewer")
+    recordings = sorted((each.speaker, Path(each.path)) for each in found if each.split == "train")
+    count = len(flags.pack)
+    if len(recordings) < count:
+        raise UserError(f"{len(recordings)} recordings do not fill {count} packs; name fewer")
     for number, output in enumerate(flags.pack):
-        share = groups[number :: len(flags.pack)]
+        share = recordings[number::count]
         packed.pack(share, Path(output), recipe.sample_rate, flags.level, flags.processes)
 
 
@@ -101,12 +103,15 @@ def _train(recipe: "Recipe", flags: Flags) -> None:
     network = models.build(recipe.model, **recipe.arguments)
     if flags.initial_weights:
         network.load_weights(Path(flags.initial_weights) / "best.weights.h5")
-    trainer = jax_steps.Trainer(recipe, methods.objectives(recipe, network), flags.steps)
+    every = int(recipe.ratio) if network.wants == "low" else 1
+    trainer = jax_steps.Trainer(recipe, methods.objectives(recipe, network), flags.steps, every)
     waves = packed.unpack([Path(path) for path in flags.pack], recipe.sample_rate, flags.processes)
-    waves = [wave for wave in waves if len(wave) > recipe.patch * FASTEST]
+    waves = [
+        wave[: len(wave) // EVERY * EVERY] for wave in waves if len(wave) > recipe.patch * FASTEST
+    ]
     changes = recipe.augmentation
     low_side = packed.LowSide(
-        recipe.sample_rate, recipe.ratio, recipe.protocol, changes.random_band
+        recipe.sample_rate, recipe.ratio, recipe.protocol, changes.random_band, network.wants
     )
     rows, shown = [], 0.0
     with packed.Versions(

@@ -90,6 +90,12 @@ def define_flags(flags: Flags) -> None:
         "What reads the recordings. tfio is TensorFlow I/O, which also reads object stores; it "
         "needs TensorFlow 2.16 (the extra tfio).",
     )
+    flags.boolean(
+        "narrow",
+        False,
+        "Keep recordings of limited band or of a lower rate, and remove what a codec left above "
+        "their band: for networks that learn nothing there, such as fullbandnet.",
+    )
     flags.boolean("strict", False, "Stop at the first recording that would be left out.")
     flags.integer(
         "workers",
@@ -138,6 +144,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
         protocol=protocol,
         patch=flags.patch,
         decoder=flags.decoder,
+        narrow=flags.narrow,
     )
     output = Path(flags.output)
     finished = is_finished(output)

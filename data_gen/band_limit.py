@@ -14,12 +14,13 @@ from scipy import signal
 
 from ..audio import fit_length, resample
 
-# The band ends between these frequencies, in Hz.
-LOWEST_HZ, HIGHEST_HZ = 1000.0, 7500.0
 # The fraction of each kind of recording.
 KINDS: dict[str, float] = {"filter": 0.4, "resampler": 0.25, "telephone": 0.15, "codec": 0.2}
-# Common low sample rates, in Hz.
+# The sample rate up to which a recording is narrow: it has speech only, and telephones are common.
+NARROW_RATE = 24000
+# Common low sample rates of narrow recordings and of others, in Hz.
 LOW_RATES = (4000, 6000, 8000, 8000, 8000, 11025, 12000)
+WIDE_LOW_RATES = (8000, 11025, 12000, 16000, 16000, 16000, 22050, 24000, 32000)
 # LAME and its decoder delay a file by this many samples if its bit rate leaves no room for the tag
 # that states the delay.
 MP3_DELAY = 1105
@@ -28,6 +29,15 @@ MP3_DELAY = 1105
 SHORTEST = 512
 
 Limiter = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+
+
+def ends_hz(sample_rate: int) -> tuple[float, float]:
+    """Returns the lowest and the highest frequency in Hz where the band may end.
+
+    They are those of the shipped networks: 1000 and 7500 Hz at 16 kHz, 2000 and 20,000 Hz at
+    48 kHz.
+    """
+    return min(sample_rate / 16, 2000.0), min(sample_rate * 15 / 32, 20000.0)
 
 
 def limit_band(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -46,6 +56,8 @@ def limit_band(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> 
     if rng.random() < 0.25:
         wave = _add_noise(wave, rng)
     kind = rng.choice(list(KINDS), p=list(KINDS.values()))
+    if kind == "telephone" and sample_rate > NARROW_RATE and rng.random() < 0.7:
+        kind = "resampler"
     limited = _LIMITERS[kind](wave, sample_rate, rng)
     if rng.random() < 0.1:
         limited = _clip(limited, rng)
@@ -81,7 +93,11 @@ def filter_randomly(
             2 * order, ripple, cutoff_hz, fs=sample_rate, output="sos"
         ),
         "inverse chebyshev": lambda: signal.cheby2(
-            2 * order, attenuation, min(1.2 * cutoff_hz, 7900.0), fs=sample_rate, output="sos"
+            2 * order,
+            attenuation,
+            min(1.2 * cutoff_hz, 0.49375 * sample_rate),
+            fs=sample_rate,
+            output="sos",
         ),
         "elliptic": lambda: signal.ellip(
             order + 2, ripple, attenuation, cutoff_hz, fs=sample_rate, output="sos"
@@ -94,12 +110,14 @@ def filter_randomly(
 
 
 def _filter(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    return filter_randomly(wave, _cutoff(rng), sample_rate, rng)
+    return filter_randomly(wave, _cutoff(sample_rate, rng), sample_rate, rng)
 
 
 def _resampler(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
     """Brings the wave to a low rate, with a sharp filter or a random one, and back."""
-    low_rate = int(rng.choice(LOW_RATES) if rng.random() < 0.6 else round(2 * _cutoff(rng)))
+    common = LOW_RATES if sample_rate <= NARROW_RATE else WIDE_LOW_RATES
+    usual = rng.random() < 0.6
+    low_rate = int(rng.choice(common) if usual else round(2 * _cutoff(sample_rate, rng)))
     if rng.random() < 0.5:
         cutoff_hz = low_rate / 2 * rng.uniform(0.7, 0.97)
         wave = filter_randomly(wave, cutoff_hz, sample_rate, rng)
@@ -129,7 +147,7 @@ def _telephone(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> 
 
 def _codec(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
     """Encodes the wave at a low bit rate, at its own or at half the rate."""
-    rate = sample_rate if rng.random() < 0.6 else 8000
+    rate = sample_rate if rng.random() < 0.6 else 8000 if sample_rate <= NARROW_RATE else 24000
     low = resample(wave.astype(np.float32), sample_rate, rate)
     coding = rng.choice(["mp3", "vorbis", "opus"])
     if coding == "mp3":
@@ -141,7 +159,7 @@ def _codec(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.n
         low = _encode(low, rate, "OGG", "OPUS", rng.uniform(0.92, 1.0))
     if rate == sample_rate and rng.random() < 0.7:
         # Most codecs keep a weak and coarse high band; a filter removes it.
-        return filter_randomly(low, _cutoff(rng), sample_rate, rng)
+        return filter_randomly(low, _cutoff(sample_rate, rng), sample_rate, rng)
     return fit_length(resample(low, rate, sample_rate), len(wave))
 
 
@@ -153,8 +171,8 @@ _LIMITERS: dict[str, Limiter] = {
 }
 
 
-def _cutoff(rng: np.random.Generator) -> float:
-    return float(rng.uniform(LOWEST_HZ, HIGHEST_HZ))
+def _cutoff(sample_rate: int, rng: np.random.Generator) -> float:
+    return float(rng.uniform(*ends_hz(sample_rate)))
 
 
 def _encode(

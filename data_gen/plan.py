@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import audio
 from ..audio import Ratio
+from ..audio.measure import narrow_end_hz
 from ..command import UserError
 from . import degrade
 from .layout import PIECE_SECONDS, Piece, distribute, shortest_piece
@@ -21,6 +22,8 @@ from .tfio import Decode, Decoded
 
 # What reads recordings: libsndfile, or tensorflow-io.
 DECODERS = ("soundfile", "tfio")
+# Settings that dataset.json leaves out if they have this value.
+DEFAULTS = {"decoder": DECODERS[0], "narrow": False}
 # Read before and after a piece, so that resampling has no edges in it. soxr's longest filter
 # spans 0.1 s at these rates. Whole seconds are whole samples at both rates.
 MARGIN_SECONDS = 1
@@ -41,6 +44,8 @@ class Settings:
         protocol: key of `degrade.PROTOCOLS`.
         patch: shorter recordings are left out; in samples at the high rate.
         decoder: one of `DECODERS`.
+        narrow: whether recordings of limited band, or of a lower rate, are kept. What is above
+            their band is removed.
     """
 
     corpus: str
@@ -53,6 +58,7 @@ class Settings:
     protocol: str
     patch: int
     decoder: str = "soundfile"
+    narrow: bool = False
 
     @property
     def shortest(self) -> int:
@@ -63,9 +69,10 @@ class Settings:
         """Returns the settings as dataset.json stores them: a quotient as text."""
         ratio = self.ratio if isinstance(self.ratio, int) else str(self.ratio)
         settings = dataclasses.asdict(self) | {"ratio": ratio}
-        # Datasets from before there was a choice have no decoder.
-        if self.decoder == DECODERS[0]:
-            del settings["decoder"]
+        # Datasets from before there was a choice have neither.
+        for key, default in DEFAULTS.items():
+            if settings[key] == default:
+                del settings[key]
         return settings
 
 
@@ -78,6 +85,8 @@ class Source(NamedTuple):
     sample_rate: int
     ratio: Ratio
     protocol: str
+    # Where its band ends, in Hz; None if it is full.
+    end_hz: float | None = None
 
 
 def plan(measured: Iterable[Measured], settings: Settings) -> dict[str, list[Source]]:
@@ -97,7 +106,8 @@ def plan(measured: Iterable[Measured], settings: Settings) -> dict[str, list[Sou
         recording, facts, _ = kept_by_name[piece.row.name]
         assert facts is not None
         rates = facts.sample_rate, settings.sample_rate
-        return Source(piece, recording.path, *rates, settings.ratio, settings.protocol)
+        end_hz = narrow_end_hz(facts, settings.sample_rate) if settings.narrow else None
+        return Source(piece, recording.path, *rates, settings.ratio, settings.protocol, end_hz)
 
     shards = distribute(rows, settings.sample_rate, settings.shortest, settings.seed)
     return {name: [source(piece) for piece in pieces] for name, pieces in shards.items()}
@@ -147,6 +157,8 @@ def decoded_waves(item: tuple[Source, Decoded]) -> tuple[np.ndarray, np.ndarray]
     if source_rate != source.source_rate:
         raise _changed(source.path, f"{source_rate} Hz, not {source.source_rate} Hz")
     wave = audio.resample(audio.mono(wave), source.source_rate, source.sample_rate)
+    if source.end_hz is not None:
+        wave = audio.remove_above(wave, source.sample_rate, source.end_hz)
     start_seconds = source.piece.start_seconds
     start = min(start_seconds, MARGIN_SECONDS) * source.sample_rate
     wave = wave[start : start + PIECE_SECONDS * source.sample_rate]

@@ -27,7 +27,7 @@ from . import layout, tfio
 from .corpora import SPLITS, Found, Recording
 from .dataset import Dataset
 from .journal import Journal
-from .plan import DECODERS, Settings, Source, cut, decoded_waves, plan, waves
+from .plan import DECODERS, DEFAULTS, Settings, Source, cut, decoded_waves, plan, waves
 from .survey import Measured, count_by_reason, describe_left_out, measure_all
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def prepare(
                     journal,
                     settings.sample_rate,
                     settings.shortest,
+                    settings.narrow,
                     strict,
                     decode,
                 )
@@ -165,9 +166,8 @@ def _start(output: Path, description: dict[str, Any]) -> None:
 
 def _check_same_dataset(output: Path, found: dict[str, Any], description: dict[str, Any]) -> None:
     """Raises a UserError if a folder's dataset.json describes another dataset."""
-    default = {"decoder": DECODERS[0]}
-    found = default | found
-    for key, value in (default | description).items():
+    found = DEFAULTS | found
+    for key, value in (DEFAULTS | description).items():
         if found.get(key) != value:
             if key == "recordings_sha256":
                 difference = "other recordings, or other sizes, speakers, texts or splits"

@@ -43,6 +43,7 @@ def measure_all(
     journal: Journal,
     sample_rate: int,
     shortest: int,
+    narrow: bool = False,
     strict: bool = False,
     decode: Decode | None = None,
 ) -> list[Measured]:
@@ -54,6 +55,7 @@ def measure_all(
         journal: the earlier measurements.
         sample_rate: of the dataset, in Hz.
         shortest: recordings with fewer samples at that rate are left out.
+        narrow: whether recordings of limited band are kept.
         strict: whether to stop at the first recording that would be left out.
         decode: by default, the worker processes read the recordings with libsndfile.
 
@@ -77,7 +79,7 @@ def measure_all(
             if isinstance(facts, str):
                 row = Measured(each, None, f"unreadable: {facts}")
             else:
-                row = Measured(each, facts, reason_to_skip(facts, sample_rate, shortest))
+                row = Measured(each, facts, reason_to_skip(facts, sample_rate, shortest, narrow))
             if strict and row.reason:
                 raise UserError(f"{each.path}: {row.reason}")
             measured.append(row)

@@ -69,6 +69,9 @@ _NETWORKS = {
     "phonenet": _Row(
         "phonenet", "PhoneNet", "this project", {"width": 0.1, "blocks": 2}, (1000.0, 7500.0)
     ),
+    "fullbandnet": _Row(
+        "fullbandnet", "FullbandNet", "this project", {"width": 0.1, "blocks": 1}, (2000.0, 20000.0)
+    ),
     "framenet": _Row("framenet", "FrameNet", "this project", {"width": 0.1}),
     "asr_unet": _Row("asr_unet", "ASRUNet", "Padala 2025", {"patch": 256, "width": 0.1}),
     "conformer": _Row(

@@ -18,26 +18,45 @@ predicts phases in a second stream. Predicted phases of neighbouring frames canc
 with the right envelope the phases hardly matter (docs/design-notes.md).
 """
 
+from typing import NamedTuple
+
 import keras
 from keras import ops
 
 from . import band_hz
 from .convnext import KERNEL, block, first, norm
 from .layers import widen
-from .overtones import OvertoneShaper, features, levels_around, mixture
+from .overtones import EMPTY, OvertoneShaper, features, levels_around, mixture
 from .stft import STFT, InverseSTFT
 
 CHANNELS, EXPANSION, BLOCKS = 256, 3, 10
 # The dilations of the blocks, over and over. A frame sees 1.6 seconds to either side, enough to
 # know the voice and the room.
 DILATIONS = (1, 3, 9, 27)
-FFT, HOP, FRAME = 512, 100, 400
 # Frames on either side whose mean power is the level.
 LEVEL_FRAMES = 64
 # Standard deviation of the noise on log amplitudes in training: 6 dB. With the dropout, it keeps
 # the network from memorizing recordings by their levels.
 NOISE = 0.7
 DROPOUT = 0.1
+
+
+class Frames(NamedTuple):
+    """How a wave is cut into frames: lengths in samples, and when a bin counts as empty.
+
+    Args:
+        sample_rate: in Hz.
+        fft: of the transform.
+        hop: from one frame to the next.
+        frame: of a frame.
+        empty: the relative log level below which a bin is empty.
+    """
+
+    sample_rate: int
+    fft: int
+    hop: int
+    frame: int
+    empty: float = EMPTY
 
 
 @keras.saving.register_keras_serializable("wideband")
@@ -62,6 +81,7 @@ class OvertoneNet(OvertoneShaper):
 
     wants = "interpolated"
     band_hz = band_hz("overtonenet")
+    frames = Frames(16000, 512, 100, 400)
 
     def __init__(
         self,
@@ -74,27 +94,28 @@ class OvertoneNet(OvertoneShaper):
 
         # === Functional Model ===
         wave = keras.Input((None, 1), name="interpolated")  # (batch, n, 1)
-        # (batch, n / 100 + 1, 257) all
-        real, imaginary = _spectrum(channels, blocks, dropout)(wave)[1:]
-        restored = InverseSTFT(FFT, HOP, FRAME, name="synthesis")([real, imaginary])
+        fft, hop, frame = self.frames[1:4]
+        # (batch, n / hop + 1, bins) all
+        real, imaginary = _spectrum(self.frames, channels, blocks, dropout)(wave)[1:]
+        restored = InverseSTFT(fft, hop, frame, name="synthesis")([real, imaginary])
         super().__init__(wave, restored, name=name)
 
         # === Config ===
         self.width, self.blocks, self.dropout = width, blocks, dropout
-        self.multiple = HOP
+        self.multiple = hop
         # A frame, the frames of the convolutions, and those of the level.
-        frames = LEVEL_FRAMES + sum(KERNEL // 2 * _dilation(k) for k in range(blocks))
-        self.context = FRAME + frames * HOP
+        reach = LEVEL_FRAMES + sum(KERNEL // 2 * _dilation(k) for k in range(blocks))
+        self.context = frame + reach * hop
 
 
 def _dilation(block: int) -> int:
     return DILATIONS[block % len(DILATIONS)]
 
 
-def _spectrum(channels: int, blocks: int, dropout: float) -> keras.Model:
+def _spectrum(frames: Frames, channels: int, blocks: int, dropout: float) -> keras.Model:
     """Builds the network from a wave to log amplitudes and real and imaginary parts."""
     wave = keras.Input((None, 1), name="wave")
-    analysis = STFT(FFT, HOP, FRAME, name="analysis")
+    analysis = STFT(frames.fft, frames.hop, frames.frame, name="analysis")
     # (batch, frames, bins) all
     own, overtones = analysis(wave), analysis(ops.abs(wave))
     level, presence = levels_around(own, LEVEL_FRAMES)
@@ -105,5 +126,6 @@ def _spectrum(channels: int, blocks: int, dropout: float) -> keras.Model:
             x, EXPANSION * channels, 1 / blocks, f"amplitude_{k}", _dilation(k), dropout=dropout
         )
     x = norm("amplitude_last")(x)
-    mixed = mixture(x, x, level, presence, own, overtones)
+    limits = {"sample_rate": frames.sample_rate, "empty": frames.empty}
+    mixed = mixture(x, x, level, presence, own, overtones, **limits)
     return keras.Model(wave, mixed, name="spectrum")

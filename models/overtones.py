@@ -19,7 +19,7 @@ FLOOR = 1e-6
 EMPTY, STEEPNESS = -6.5, 2.0
 # The predicted relative log amplitude before training.
 INITIAL = -5.0
-# Overtones are whitened by their mean power within this many Hz on either side at 16 kHz.
+# Overtones are whitened by their mean power within this many Hz on either side.
 WHITENING_HZ = 250
 # Relative log amplitudes of the input, natural logarithms, are clipped to this range.
 LOWEST, HIGHEST = -10.0, 6.0
@@ -35,17 +35,20 @@ class OvertoneShaper(Network):
     of a wave, with a layer "analysis" in it; its layer "synthesis" makes a wave of the latter two.
     """
 
+    # Added to the amplitudes of a reference before the logarithm.
+    floor = FLOOR
+
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
         """Returns the restored wave and its spectrum as predicted."""
         wave, (log_amplitudes, real, imaginary) = self._restored(low)
-        spectrum = _outputs(log_amplitudes, real, imaginary, self._analyzed(wave))
+        spectrum = outputs(log_amplitudes, real, imaginary, self._analyzed(wave))
         return {"wave": wave, "spectrum": spectrum}
 
     def target(self, high: keras.KerasTensor) -> Outputs:
         """Returns the reference and its spectrum."""
         real, imaginary = self._analyzed(high)
-        amplitudes = log_amplitude(real, imaginary, FLOOR)
-        return {"wave": high, "spectrum": _outputs(amplitudes, real, imaginary, (real, imaginary))}
+        amplitudes = log_amplitude(real, imaginary, self.floor)
+        return {"wave": high, "spectrum": outputs(amplitudes, real, imaginary, (real, imaginary))}
 
     def _restored(self, low):
         """Returns the restored wave and the three parts of its spectrum as predicted."""
@@ -56,7 +59,7 @@ class OvertoneShaper(Network):
         return self.get_layer("spectrum").get_layer("analysis")(wave)
 
 
-def _outputs(
+def outputs(
     log_amplitudes: keras.KerasTensor,
     real: keras.KerasTensor,
     imaginary: keras.KerasTensor,
@@ -142,6 +145,9 @@ def mixture(
     own: Parts,
     overtones: Parts,
     correction: Parts = (0.0, 0.0),
+    *,
+    sample_rate: int = 16000,
+    empty: float = EMPTY,
 ) -> list[keras.KerasTensor]:
     """Mixes the input's spectrum with that of the overtones, shaped as predicted.
 
@@ -153,14 +159,17 @@ def mixture(
         own: real and imaginary parts of the input's spectrum, (batch, frames, bins) both.
         overtones: those of the overtones.
         correction: is added to the cosines and sines of the phases, (batch, frames, bins) both.
+        sample_rate: of the wave in Hz.
+        empty: the relative log level below which a bin is empty.
 
     Returns:
         log amplitudes, real parts and imaginary parts, (batch, frames, bins) all.
     """
     bins = presence.shape[-1]
-    present = STEEPNESS * (presence - EMPTY)
+    present = STEEPNESS * (presence - empty)
     share = ops.sigmoid(present + last(amplitude, bins, "share"))
-    predicted = last(amplitude, bins, "amplitude", INITIAL) + _whiten(*overtones, level)
+    whitened = _whiten(*overtones, level, sample_rate)
+    predicted = last(amplitude, bins, "amplitude", INITIAL) + whitened
     log_amplitudes = level + share * relative(*own, level) + (1.0 - share) * predicted
     keep = ops.sigmoid(present + last(phase, bins, "keep"))
     own, overtones = unit(*own), unit(*overtones)
@@ -173,13 +182,16 @@ def mixture(
 
 
 def _whiten(
-    real: keras.KerasTensor, imaginary: keras.KerasTensor, level: keras.KerasTensor
+    real: keras.KerasTensor,
+    imaginary: keras.KerasTensor,
+    level: keras.KerasTensor,
+    sample_rate: int,
 ) -> keras.KerasTensor:
     """Returns log amplitudes relative to those of the bins around, clipped."""
     scale = ops.exp(-level)
     real, imaginary = scale * real, scale * imaginary
     bins = real.shape[-1]
-    around = 2 * round(WHITENING_HZ / 8000 * (bins - 1)) + 1
+    around = 2 * round(2 * WHITENING_HZ / sample_rate * (bins - 1)) + 1
     # TensorFlow is many times slower at pooling a single channel.
     power = ops.transpose(real**2 + imaginary**2, (0, 2, 1))
     power = ops.average_pool(power, around, 1, "same", "channels_last")

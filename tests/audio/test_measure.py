@@ -141,3 +141,18 @@ def reason_for(**changes):
 )
 def test_the_reason_to_skip_a_recording_has_the_measured_value(changes, reason):
     assert reason_for(**changes) == reason
+
+
+def test_recordings_of_limited_band_are_fit_if_the_caller_says_so():
+    facts = measure.Facts(32000, 16000, 1, 0.5, 0.1, 0.0, 0.0, True, 3900.0, 3900.0)
+    assert measure.reason_to_skip(facts, 48000, 256, narrow=True) == ""
+    assert measure.reason_to_skip(facts, 48000, 96001, narrow=True).startswith("short: ")
+
+
+@pytest.mark.parametrize(
+    ("rate", "bandwidth", "end"),
+    [(44100, 15000, 15000), (44100, 21500, None), (48000, 21500, 21500), (16000, 7900, None)],
+)
+def test_a_narrow_band_ends_below_that_of_its_rate_and_of_the_dataset(rate, bandwidth, end):
+    facts = measure.Facts(rate, rate, 1, 0.5, 0.1, 0.0, 0.0, True, bandwidth, bandwidth)
+    assert measure.narrow_end_hz(facts, 48000) == end

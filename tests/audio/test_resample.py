@@ -68,3 +68,10 @@ def test_a_ratio_that_is_not_a_number_or_far_from_1_is_refused_at_once(value):
     with pytest.raises(UserError, match=r"^ratio ") as caught:
         audio.quotient(value)
     assert "\n" not in str(caught.value)
+
+
+def test_tones_above_the_end_are_removed_and_others_are_kept():
+    kept, removed = (np.sin(2 * np.pi * hz * np.arange(16000) / 16000) for hz in (1000, 3010))
+    found = audio.remove_above(kept + removed, 16000, 3000)
+    np.testing.assert_allclose(found, kept, atol=1e-6)
+    assert found.dtype == np.float32

@@ -43,14 +43,11 @@ def corpus(tmp_path, noise):
     return manifest
 
 
-def test_short_recordings_of_a_speaker_are_joined(packed, tmp_path):
-    recordings = []
-    for speaker, seconds in (("b", 1), ("a", 4), ("a", 4), ("a", 1), ("a", 7), ("a", 7)):
-        path = tmp_path / f"{len(recordings)}.wav"
-        soundfile.write(path, np.zeros(RATE * seconds), RATE)
-        recordings.append((speaker, path))
-    groups = packed.join(recordings)
-    assert [[int(path.stem) for path in group] for group in groups] == [[1, 2], [3, 4], [5], [0]]
+def test_short_recordings_of_a_speaker_are_joined(packed):
+    speakers, seconds = ["a", "a", "a", "a", "a", "b"], [4, 4, 1, 7, 7, 1]
+    waves = [np.full(10 * n, number) for number, n in enumerate(seconds)]
+    groups = packed.join(speakers, waves, 10)
+    assert [sorted(set(group)) for group in groups] == [[0, 1], [2, 3], [4], [5]]
 
 
 def test_the_recordings_of_the_training_split_are_packed(script, packed, corpus, call, tmp_path):
@@ -71,6 +68,18 @@ def test_the_recordings_of_the_training_split_are_packed(script, packed, corpus,
         assert np.abs(found - expected).std() < 0.25 * np.abs(expected).std()
 
 
+def test_lossy_recordings_are_packed_as_they_are_and_end_at_their_band(packed, tmp_path, noise):
+    path, rate = tmp_path / "a.ogg", 44100
+    soundfile.write(path, audio.remove_above(0.1 * noise(rate), rate, 15000), rate, "VORBIS")
+    content = packed.encode((path, 48000, 0.9))
+    assert content.tobytes() == path.read_bytes()
+    wave = packed.decode((content, 48000))
+    levels = np.abs(np.fft.rfft(wave))
+    assert len(wave) == 48000
+    # The fades spread a little of what ends at 15 kHz.
+    assert levels[15500:].max() < 3e-3 * np.median(levels[5000:14000])
+
+
 def test_low_sides_are_of_random_band_or_of_a_protocol_or_the_recordings(packed, noise):
     wave, rng = 0.1 * noise(RATE), np.random.default_rng(0)
     assert packed.LowSide(RATE, 1, "decimate_spline", False)(wave, rng) is wave
@@ -78,6 +87,8 @@ def test_low_sides_are_of_random_band_or_of_a_protocol_or_the_recordings(packed,
     expected = protocol.up(protocol.down(wave, 4), 4)
     found = packed.LowSide(RATE, 4, "decimate_spline", False)(wave, rng)
     np.testing.assert_array_equal(found, expected)
+    low = packed.LowSide(RATE, 4, "decimate_spline", False, "low")(wave, rng)
+    np.testing.assert_array_equal(low[::4], protocol.down(wave, 4))
     limited = packed.LowSide(RATE, 1, "decimate_spline", True)(wave, rng)
     top = [np.abs(np.fft.rfft(each))[-400:].mean() for each in (limited, wave)]
     assert limited.shape == wave.shape and top[0] < 0.2 * top[1]

@@ -39,7 +39,7 @@ def test_the_recordings_that_are_kept_are_distributed_with_their_lengths_at_the_
         ("c", 0, 960000),
         ("c", 60, 160000),
     ]
-    assert shard[0][2:] == (48000, RATE, 4, "sinc")
+    assert shard[0][2:] == (48000, RATE, 4, "sinc", None)
 
 
 def test_the_pieces_of_a_long_recording_join_as_if_it_were_resampled_whole(noise, tmp_path):

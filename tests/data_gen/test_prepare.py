@@ -13,6 +13,7 @@ import pytest
 import scipy.signal
 import soundfile
 import soxr
+from wideband import audio
 from wideband.data_gen import plan, prepare, survey
 from wideband.data_gen.dataset import Dataset
 
@@ -167,6 +168,29 @@ def test_flags_set_rate_ratio_and_protocol(small, tmp_path, prepare_dataset):
     high = soxr.resample(soundfile.read(small / example.name)[0], 16000, 8000, quality="VHQ")
     np.testing.assert_allclose(example.high, high[:3999], atol=0.51 / 32768)
     np.testing.assert_array_equal(example.low, example.high[::3])
+
+
+def test_narrow_recordings_are_kept_on_request_without_what_is_above_their_band(
+    tmp_path, noise, prepare_dataset
+):
+    source, output = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    wave = audio.remove_above(noise(48000), 48000, 15000)
+    # What a codec may leave.
+    wave += 10 ** (-65 / 20) * noise(48000, seed=1)
+    for k in range(3):
+        soundfile.write(source / f"{k}.wav", wave, 48000, "PCM_24")
+    flags = ("--sample_rate=48000", "--ratio=3", "--split_rule=recording")
+    code, _, error = prepare_dataset(source, tmp_path / "refused", *flags)
+    assert (code, "no recording is fit for training; left out of 3: 3 narrow" in error) == (1, True)
+    code, _, error = prepare_dataset(source, output, *flags, "--narrow")
+    assert code == 0, error
+    example = next(iter(Dataset(output).examples("train")))
+    levels = 20 * np.log10(np.abs(np.fft.rfft(example.high)) / np.sqrt(48000))
+    assert np.median(levels[5000:14000]) == pytest.approx(-22, abs=2)
+    assert np.median(levels[16000:23000]) < -99
+    code, _, error = prepare_dataset(source, output, *flags)
+    assert (code, "made with narrow True, not False" in error) == (1, True)
 
 
 # continuing

@@ -74,4 +74,4 @@ def test_its_predicted_spectrum_is_that_of_its_wave(waves):
 
 
 def test_it_restores_the_bands_of_its_training(network):
-    assert network.band_hz == (band_limit.LOWEST_HZ, band_limit.HIGHEST_HZ)
+    assert network.band_hz == band_limit.ends_hz(16000)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import models
 from ...data_gen.augment import Augmentation
-from ..recipe import Adam, Recipe
+from ..recipe import Adam, Adversarial, Recipe
 
 # For two CPU cores: a quarter of the width, half an hour in mixed_bfloat16.
 LAPTOP = Recipe(
@@ -118,6 +118,31 @@ ANY_BAND_STREAM = replace(
     },
 )
 
+# The network for any sound at 48 kHz, first without critics. Levels are not changed: the network does
+# not depend on them, and below the rounding noise of a dataset it learns nothing.
+FULLBAND = replace(
+    ANY_BAND,
+    name="fullband_regression",
+    source="ours: the network for any sound at 48 kHz, without critics",
+    model="fullbandnet",
+    sample_rate=48000,
+    patch=48000,
+    stride=24000,
+    augmentation=replace(ANY_BAND.augmentation, gain_db=0.0),
+)
+
+# The critics of Vocos, at half of their width, judge the middle of each patch.
+FULLBAND_GAN = replace(
+    FULLBAND,
+    name="fullband",
+    source="ours: the network for any sound at 48 kHz, against critics",
+    starts_from=FULLBAND.name,
+    critics={"multi_period": 1.0, "multi_band": 0.3},
+    adversarial=Adversarial(critic_width=0.5, critic_patch=24000),
+    optimizer=replace(FULLBAND.optimizer, learning_rate=2e-4),
+    epochs=10,
+)
+
 # The networks for recognizers, whose losses measure levels, not samples: a high band as loud as
 # that of the recording. Two seconds per patch, as for SPEECH; half an hour on two CPU cores.
 CONFORMER = replace(
@@ -175,7 +200,7 @@ COMPARISON = replace(
 
 def rows() -> Iterator[Recipe]:
     """Yields our recipes."""
-    yield from (DEMO, LAPTOP, CMGAN_LAPTOP, ANY_BAND, ANY_BAND_STREAM)
+    yield from (DEMO, LAPTOP, CMGAN_LAPTOP, ANY_BAND, ANY_BAND_STREAM, FULLBAND, FULLBAND_GAN)
     # The spectral weights were chosen on validation data among 0.0002, 0.0004 and 0.002: the
     # largest with an SNR half a dB above that of spline interpolation, without random filters.
     yield _with_spectral_weight(CLASSIC, 2e-4, name="audiounet_2x", ratio=2)

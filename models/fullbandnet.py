@@ -1,0 +1,97 @@
+"""FullbandNet: our network for speech, music and sounds of any band, at 48 kHz.
+
+It is OvertoneNet (see `overtonenet`) with frames of 20 ms every 6.7 ms, 513 bins up to 24 kHz. What
+differs is due to the recordings:
+
+- At 48 kHz, the upper octaves of a recording may be 70 dB below its level without being empty.
+- Most recordings at 44.1 and 48 kHz have passed through a codec that removed what is above 15 to
+  20 kHz. A network that learned from them would do the same. So nothing is learned, by any loss or
+  critic, about bins that are empty in the reference up to the top: there, the output is replaced
+  with the reference.
+- Codecs also leave holes of silence below that, around quiet sounds, which nobody hears and nothing
+  predicts. A network that learned from them would leave the upper octaves of some voices empty. So
+  nothing is learned about holes, and log amplitudes are compared above the rounding noise of
+  16 bits.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+from . import band_hz
+from .overtonenet import BLOCKS, DROPOUT, Frames, OvertoneNet
+from .overtones import outputs
+from .stft import log_amplitude
+from .system import Outputs
+
+FRAMES = Frames(48000, 1024, 320, 960, empty=-8.0)
+# The root mean square amplitude of the bins of a wave that has nothing but the noise of rounding to
+# 16 bits. The squares of the samples of a Hann window add up to 3/8 of its length.
+ROUNDING = math.sqrt(2.0**-30 / 12 * 3 / 8 * FRAMES.frame)
+# A bin is empty, or in a hole, if its power and that around it is below this.
+EMPTY_POWER = (2 * ROUNDING) ** 2
+# Frames and bins on either side of a bin that decide on a hole: 20 ms and 230 Hz.
+HOLE_FRAMES, HOLE_BINS = 3, 5
+
+
+@keras.saving.register_keras_serializable("wideband")
+class FullbandNet(OvertoneNet):
+    """The network for any sound of any band: a wave (batch, n, 1) at 48 kHz to the restored one.
+
+    n is a multiple of 320, and longer than 480.
+
+    Args:
+        width: multiplies the channels.
+        blocks: ConvNeXt blocks.
+        dropout: of the hidden channels of the blocks, from 0 to below 1.
+        name: the name of the Keras model.
+
+    Raises:
+        UserError: the width leaves a layer without channels.
+
+    Example:
+        >>> FullbandNet(width=0.1, blocks=1)(keras.ops.zeros((1, 4800, 1))).shape
+        TensorShape([1, 4800, 1])
+    """
+
+    band_hz = band_hz("fullbandnet")
+    frames = FRAMES
+    floor = ROUNDING
+
+    def __init__(
+        self,
+        width: float = 1.0,
+        blocks: int = BLOCKS,
+        dropout: float = DROPOUT,
+        name: str = "fullbandnet",
+    ) -> None:
+        super().__init__(width, blocks, dropout, name)
+
+    def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
+        """Returns the restored wave and its spectrum, both as far as the reference is known."""
+        log_amplitudes, real, imaginary = self.get_layer("spectrum")(low)
+        predicted = ops.logaddexp(log_amplitudes, math.log(self.floor)), real, imaginary
+        real, imaginary = self._analyzed(high)
+        reference = log_amplitude(real, imaginary, self.floor), real, imaginary
+        known = _known(real**2 + imaginary**2)
+        pairs = zip(predicted, reference, strict=True)
+        spectrum = [ops.where(known, ours, theirs) for ours, theirs in pairs]
+        wave = self.get_layer("synthesis")(spectrum[1:])
+        return {"wave": wave, "spectrum": outputs(*spectrum, self._analyzed(wave))}
+
+
+def _known(power: keras.KerasTensor) -> keras.KerasTensor:
+    """Returns which bins are neither above the band of a reference nor in a hole, as booleans.
+
+    Args:
+        power: of the bins of a reference, (batch, frames, bins).
+    """
+    filled = ops.mean(power, axis=1, keepdims=True) > EMPTY_POWER
+    from_top = ops.cumsum(ops.cast(ops.flip(filled, axis=-1), "int32"), axis=-1)
+    within_band = ops.flip(from_top, axis=-1) > 0
+
+    around = ops.average_pool(power, 2 * HOLE_FRAMES + 1, 1, "same", "channels_last")
+    around = ops.transpose(around, (0, 2, 1))
+    around = ops.average_pool(around, 2 * HOLE_BINS + 1, 1, "same", "channels_last")
+    return ops.logical_and(within_band, ops.transpose(around, (0, 2, 1)) > EMPTY_POWER)

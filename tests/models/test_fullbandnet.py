@@ -1,0 +1,78 @@
+"""FullbandNet: its size, and what it learns from references of limited band."""
+
+import keras
+import numpy as np
+import pytest
+from wideband import audio, models
+from wideband.data_gen import band_limit
+from wideband.models.fullbandnet import ROUNDING
+from wideband.train import recipes
+
+RATE = 48000
+HZ = RATE / 1024  # of a bin
+
+
+@pytest.fixture(scope="module")
+def network():
+    return models.build("fullbandnet", **models.small("fullbandnet"))
+
+
+@pytest.fixture(scope="module")
+def sides():
+    """Low side up to 4 kHz, reference up to 12 kHz with a hole from 8 kHz on, (1, n, 1) both."""
+    rng, fade = np.random.default_rng(0), np.hanning(9600)
+    high = audio.remove_above(0.1 * fade * rng.normal(size=9600), RATE, 8000)
+    high[:4800] += 0.1 * np.hanning(4800) * audio.remove_above(rng.normal(size=4800), RATE, 12000)
+    low = audio.remove_above(high, RATE, 4000)
+    return low[np.newaxis, :, np.newaxis], high[np.newaxis, :, np.newaxis]
+
+
+def test_it_has_the_stated_size(outline):
+    network = outline("fullbandnet")
+    assert network.count_params() == 4_761_347
+    assert (network.wants, network.multiple, network.context) == ("interpolated", 320, 102080)
+
+
+def test_it_restores_the_bands_of_its_training(network):
+    assert network.band_hz == models.band_hz("fullbandnet") == band_limit.ends_hz(RATE)
+    for name in ("fullband_regression", "fullband"):
+        recipe = recipes.get(name)
+        assert (recipe.model, recipe.sample_rate, recipe.ratio) == ("fullbandnet", RATE, 1)
+
+
+def test_above_the_band_of_the_reference_the_output_is_the_reference(network, sides):
+    target, estimate = network.target(sides[1]), network.generate(*sides)
+    above, within = slice(round(12500 / HZ), None), slice(round(5000 / HZ), round(7500 / HZ))
+    for name in ("log_amplitude", "real", "imaginary"):
+        reference, ours = (np.asarray(each["spectrum"][name]) for each in (target, estimate))
+        np.testing.assert_array_equal(ours[..., above], reference[..., above])
+        assert np.abs(ours[..., within] - reference[..., within]).mean() > 0.1
+    # What the network restores is not limited.
+    restored = np.asarray(network(sides[0]))[0, :, 0]
+    wave = np.asarray(estimate["wave"])[0, :, 0]
+    top = [np.abs(np.fft.rfft(each * np.hanning(9600)))[2600:].mean() for each in (restored, wave)]
+    assert top[1] < 0.01 * top[0]
+
+
+def test_in_holes_of_the_reference_the_output_is_the_reference(network, sides):
+    target, estimate = network.target(sides[1]), network.generate(*sides)
+    reference, ours = (
+        np.asarray(each["spectrum"]["log_amplitude"])[0] for each in (target, estimate)
+    )
+    hole = slice(-10, -4), slice(round(9000 / HZ), round(11000 / HZ))
+    np.testing.assert_array_equal(ours[hole], reference[hole])
+    # Holes are no louder than 16 bits can tell, however silent they are.
+    np.testing.assert_allclose(reference[hole], np.log(ROUNDING), atol=1.0)
+
+
+def test_the_floor_is_the_noise_of_rounding_to_16_bits(network):
+    rounded = np.random.default_rng(1).uniform(-0.5, 0.5, RATE) / 32768
+    noise = network._analyzed(keras.ops.convert_to_tensor(rounded[np.newaxis, :, np.newaxis]))
+    power = np.mean([np.square(np.asarray(each)) for each in noise]) * 2
+    np.testing.assert_allclose(np.sqrt(power), ROUNDING, rtol=0.03)
+
+
+def test_nothing_is_learned_from_silence(network, sides):
+    silence = np.zeros_like(sides[1])
+    estimate = network.generate(sides[0], silence)
+    np.testing.assert_array_equal(estimate["wave"], silence)
