@@ -118,8 +118,8 @@ ANY_BAND_STREAM = replace(
     },
 )
 
-# The network for any sound at 48 kHz, first without critics. Levels are not changed: the network does
-# not depend on them, and below the rounding noise of a dataset it learns nothing.
+# The network for any sound at 48 kHz, first without critics. Levels are not changed: the network
+# does not depend on them, and below the rounding noise of a dataset it learns nothing.
 FULLBAND = replace(
     ANY_BAND,
     name="fullband_regression",
