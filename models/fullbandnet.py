@@ -15,8 +15,10 @@ differs is due to the recordings:
 """
 
 import math
+from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import ops
 
 from . import band_hz
@@ -74,11 +76,28 @@ class FullbandNet(OvertoneNet):
         predicted = ops.logaddexp(log_amplitudes, math.log(self.floor)), real, imaginary
         real, imaginary = self._analyzed(high)
         reference = log_amplitude(real, imaginary, self.floor), real, imaginary
-        known = _known(real**2 + imaginary**2)
-        pairs = zip(predicted, reference, strict=True)
-        spectrum = [ops.where(known, ours, theirs) for ours, theirs in pairs]
+        spectrum = _completed(predicted, reference)
         wave = self.get_layer("synthesis")(spectrum[1:])
         return {"wave": wave, "spectrum": outputs(*spectrum, self._analyzed(wave))}
+
+    def completed(self, restored: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Returns the restored wave (n,) with the reference (n,) where that is empty."""
+        padding = 0, -len(high) % self.multiple
+        both = (np.pad(each, padding)[np.newaxis, :, np.newaxis] for each in (restored, high))
+        wave = self.get_layer("synthesis")(_completed(*(self._analyzed(each) for each in both)))
+        return ops.convert_to_numpy(wave)[0, : len(high), 0]
+
+
+def _completed(ours: Sequence, theirs: Sequence) -> list[keras.KerasTensor]:
+    """Returns the parts of our spectrum, with those of the reference where it is empty.
+
+    Args:
+        ours: real and imaginary parts at the end, (batch, frames, bins) all.
+        theirs: the same parts of the reference.
+    """
+    real, imaginary = theirs[-2:]
+    known = _known(real**2 + imaginary**2)
+    return [ops.where(known, *each) for each in zip(ours, theirs, strict=True)]
 
 
 def _known(power: keras.KerasTensor) -> keras.KerasTensor:

@@ -78,6 +78,15 @@ class System:
         """Returns the outputs that `generate` should have for the reference (batch, n, 1)."""
         raise NotImplementedError
 
+    def completed(self, restored: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Returns a restored wave with the parts of the reference of which nothing is learned.
+
+        Args:
+            restored: (n,).
+            high: the reference, (n,).
+        """
+        return restored
+
     def predicted(self, low: np.ndarray, restored: np.ndarray) -> Outputs:
         """Returns what validation compares with `target(high)`: by default, that of restored waves.
 

@@ -85,6 +85,7 @@ class Validation:
                 estimate, _ = upsampler.upsample(low, self.low_rate, keep_low_band=False)
             except NotFiniteError:
                 return {"val_loss": math.nan}
+            estimate = self.system.completed(estimate, example.high)
             high, restored = self._cut(example.high), self._cut(estimate)
             if predicted:
                 outputs = predicted(self._input(low, upsampler), restored)

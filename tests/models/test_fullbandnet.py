@@ -72,6 +72,20 @@ def test_the_floor_is_the_noise_of_rounding_to_16_bits(network):
     np.testing.assert_allclose(np.sqrt(power), ROUNDING, rtol=0.03)
 
 
+def test_a_restored_wave_is_completed_with_the_reference_where_that_is_empty(network, sides):
+    high = sides[1][0, :-7, 0]
+    restored = np.random.default_rng(2).normal(0, 0.1, len(high)).astype(np.float32)
+    completed = network.completed(restored, high)
+    np.testing.assert_allclose(network.completed(high, high), high, atol=1e-5)
+    middle = slice(1000, 4000)
+    found, ours = (
+        np.abs(np.fft.rfft(each[middle] * np.hanning(3000))) for each in (completed, restored)
+    )
+    below, above = slice(100, 700), slice(800, 1500)
+    np.testing.assert_allclose(found[below], ours[below], atol=0.05 * ours[below].max())
+    assert found[above].max() < 0.01 * ours[above].max()
+
+
 def test_nothing_is_learned_from_silence(network, sides):
     silence = np.zeros_like(sides[1])
     estimate = network.generate(sides[0], silence)

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from wideband import models
 from wideband.command import UserError
 from wideband.data_gen import pipeline
 from wideband.train import experiment as experiment_module
+from wideband.train.losses import weighted
 from wideband.train.validation import Validation
-from wideband.upsample import load
+from wideband.upsample import Upsampler, load
 
 # Builds networks and datasets.
 pytestmark = pytest.mark.slow
@@ -248,3 +250,13 @@ def test_the_mean_snr_leaves_out_silent_recordings(experiment):
     columns = experiment().build().baselines()["spline"]
     assert set(columns) == {"val_loss", "val_snr", "val_lsd"}
     assert np.isfinite(list(columns.values())).all()
+
+
+def test_validation_compares_what_the_system_completes(experiment):
+    """A system that takes all of the reference has no error."""
+    network = models.build("keras_unet", **models.small("keras_unet"))
+    validation = Validation(experiment().dataset, 0.1, network, weighted({"mse": 1.0}), 2048)
+    upsampler = Upsampler(network, 16000, 4, "spline")
+    assert validation.measure(upsampler)["val_loss"] > 1e-3
+    network.completed = lambda restored, high: high
+    assert validation.measure(upsampler)["val_loss"] == 0
