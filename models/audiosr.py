@@ -26,7 +26,7 @@ from . import audiosr_repair as repair
 from . import audiosr_unet, audiosr_vocoder, diffusion
 from .audiosr_autoencoder import MEL, load_autoencoder
 from .audiosr_vae import FACTOR
-from .features import filterbank, get, log_mel
+from .features import bands_at, begin_hz, get, log_mel
 from .limits import check_arguments, check_range, check_wave
 from .low_band import cutoff_index
 from .restorer import ONE_CHANNEL, Recording, Restorer
@@ -231,32 +231,18 @@ class AudioSR(System):
             draw: returns noise.
         """
         mel = log_mel(wave, MEL)
-        index, first = self._ends(mel, end_hz)
         limited = mel.copy()
-        limited[:, first:] = np.log(self.mel.floor)
+        if end_hz is None:
+            inside = cutoff_index(np.exp(mel))
+            end_hz = begin_hz(self.mel, inside)
+        else:
+            inside, outside = bands_at(self.mel, end_hz)
+            limited[:, outside:] = np.log(self.mel.floor)
         condition = self.encode(limited, draw)
         filled = self.decode(self.denoise(condition, self.plan, draw))
-        filled[:, :index] = mel[:, :index]
+        filled[:, :inside] = mel[:, :inside]
         made = self.vocode(filled)
-        if end_hz is None:
-            end_hz = self._end_of(index)
         return repair.level_gain(made, wave, self.mel.sample_rate, end_hz) * made
-
-    def _ends(self, mel: np.ndarray, end_hz: float | None) -> tuple[int, int]:
-        """Returns how many bands are below the end of the low band, and the first one above it."""
-        if end_hz is None:
-            index = cutoff_index(np.exp(mel))
-            return index, self.mel.bands
-        filters = filterbank(self.mel)
-        above = np.arange(len(filters)) * self.mel.sample_rate / self.mel.fft > end_hz
-        inside = int((filters[above].sum(axis=0) > 0).argmax())
-        outside = np.flatnonzero(filters[~above].sum(axis=0) > 0)[-1] + 1
-        return inside, int(outside)
-
-    def _end_of(self, index: int) -> float:
-        """Returns the frequency at which a band begins."""
-        bins = np.flatnonzero(filterbank(self.mel)[:, index])
-        return float(bins[0] * self.mel.sample_rate / self.mel.fft)
 
 
 def _levels(multipliers: str) -> tuple[int, ...]:

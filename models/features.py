@@ -97,6 +97,25 @@ def filterbank(mel: str | Mel) -> np.ndarray:
     return filters.astype(np.float32)
 
 
+def bands_at(mel: Mel, end_hz: float) -> tuple[int, int]:
+    """Returns how many bands lie below a frequency, and the first band that lies above it.
+
+    Args:
+        mel: the mel spectrogram.
+        end_hz: above 0 and below half its rate.
+    """
+    filters = filterbank(mel) > 0
+    above = np.arange(len(filters)) * mel.sample_rate / mel.fft > end_hz
+    inside = int(filters[above].any(axis=0).argmax())
+    outside = np.flatnonzero(filters[~above].any(axis=0))[-1] + 1
+    return inside, int(outside)
+
+
+def begin_hz(mel: Mel, band: int) -> float:
+    """Returns the frequency of the lowest bin of a band, in Hz."""
+    return float(np.flatnonzero(filterbank(mel)[:, band])[0] * mel.sample_rate / mel.fft)
+
+
 def _to_mel(hz: np.ndarray, scale: str) -> np.ndarray:
     if scale == "htk":
         return 2595 * np.log10(1 + hz / 700)

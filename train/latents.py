@@ -12,7 +12,7 @@ from ..models.features import log_mel
 
 # Passes over the dataset that are kept: each has other random filters.
 PASSES = 4
-# The most bytes that are kept: 11 hours with PASSES passes of patches of 10.24 s.
+# The most bytes that are kept: PASSES passes over three hours.
 MOST_BYTES = 2**31
 # Peaks are raised to 0.5 only up to this gain; what is quieter is noise.
 LARGEST_GAIN = 100.0
@@ -44,7 +44,7 @@ class Latents:
         self._shape = frames, BANDS // FACTOR, 4 * LATENT
         # 16 bits.
         self.fits = 2 * PASSES * count * int(np.prod(self._shape)) <= MOST_BYTES
-        self._kept: np.ndarray | None = None
+        self._kept: list[np.ndarray] = []
 
     def batches(self, epoch: int) -> Iterator[list[np.ndarray]]:
         """Yields the batches of an epoch, and goes on with the next pass at its end."""
@@ -60,7 +60,8 @@ class Latents:
         while True:
             order = rng.permutation(len(kept))
             for start in range(0, len(kept) - size + 1, size):
-                yield [kept[order[start : start + size]].astype(np.float32)]
+                chosen = order[start : start + size]
+                yield [np.stack([kept[k] for k in chosen]).astype(np.float32)]
 
     def scale(self) -> float:
         """Measures 1 / the standard deviation of the latents of recordings, on the first ones."""
@@ -82,15 +83,13 @@ class Latents:
             )
         return np.concatenate([np.concatenate(each) for each in moments], axis=-1)
 
-    def _keep(self) -> np.ndarray:
-        """Encodes the first passes, once."""
-        if self._kept is not None:
+    def _keep(self) -> list[np.ndarray]:
+        """Encodes the first passes, once; returns the moments of each patch."""
+        if self._kept:
             return self._kept
-        kept = []
         with tqdm(total=PASSES * self._count, unit="patch", desc="latents") as bar:
             for number in range(1, PASSES + 1):
                 for low, high in self._patches(number):
-                    kept.append(self.encode(low, high).astype(np.float16))
+                    self._kept += self.encode(low, high).astype(np.float16)
                     bar.update(len(low))
-        self._kept = np.concatenate(kept)
         return self._kept

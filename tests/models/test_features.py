@@ -103,6 +103,16 @@ def test_the_layer_and_numpy_agree(mel, waves):
     np.testing.assert_array_equal(log_mel(wave[1, :, 0], mel), expected[1])
 
 
+@pytest.mark.parametrize("end_hz", [100.0, 1000.0, 4000.0, 16000.0, 22800.0])
+def test_bands_lie_below_a_frequency_across_it_or_above_it(end_hz):
+    mel = features.get("audiosr")
+    inside, outside = features.bands_at(mel, end_hz)
+    highest_hz = [np.flatnonzero(each)[-1] * 48000 / 2048 for each in filterbank(mel).T]
+    assert highest_hz[inside - 1] <= end_hz < highest_hz[inside]
+    assert features.begin_hz(mel, outside - 1) <= end_hz < features.begin_hz(mel, outside)
+    assert inside <= outside <= inside + 8
+
+
 def test_silence_is_at_the_floor_and_has_finite_gradients(mel):
     layer = LogMel(mel)
     with tf.GradientTape() as tape:
