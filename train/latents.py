@@ -90,6 +90,6 @@ class Latents:
         with tqdm(total=PASSES * self._count, unit="patch", desc="latents") as bar:
             for number in range(1, PASSES + 1):
                 for low, high in self._patches(number):
-                    self._kept += self.encode(low, high).astype(np.float16)
+                    self._kept.extend(self.encode(low, high).astype(np.float16))
                     bar.update(len(low))
         return self._kept
