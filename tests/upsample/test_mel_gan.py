@@ -12,7 +12,7 @@ from wideband.command import UserError
 from wideband.data_gen import shards
 from wideband.models import pretrained
 from wideband.models.record import Record
-from wideband.upsample import load, restore
+from wideband.upsample import load, upsampler
 from wideband.upsample.__main__ import command
 from wideband.upsample.export.exporter import export
 from wideband.upsample.tflite import _parse, read
@@ -154,9 +154,10 @@ def test_the_command_restores_a_long_stereo_file(file, noise, call, tmp_path, mo
     wave = 0.3 * np.stack([noise(20000), noise(20000, seed=1)], axis=1)
     soundfile.write(tmp_path / "a.wav", wave, 8000, "FLOAT")
     # Many chunks of the file, and many windows of the network.
-    monkeypatch.setattr(restore, "CHUNK_SECONDS", 0.3)
     options = [f"--model={file}", "--nokeep_low_band", f"--output={tmp_path / 'b.wav'}"]
-    code, _, _ = call(command, tmp_path / "a.wav", *options)
+    with monkeypatch.context() as patch:
+        patch.setattr(upsampler, "CHUNK_SECONDS", 0.3)
+        code, _, _ = call(command, tmp_path / "a.wav", *options)
     assert code == 0
     found, sample_rate = soundfile.read(tmp_path / "b.wav", dtype="float32")
     expected, _ = load(file).upsample(wave.astype(np.float32), 8000, keep_low_band=False)
