@@ -101,8 +101,7 @@ def encoder(state: State) -> Layers:
     """Converts the layer "encoder" of `audiosr_vae.autoencoder`."""
     from .audiosr_vae import LATENT, MULTIPLIERS
 
-    base = _base(state, VAE_LAST)
-    blocks = state.count(rf"{re.escape(VAE)}encoder\.down\.0\.block\.\d+\.norm1\.bias")
+    base, blocks = _base(state, VAE_LAST), _vae_blocks(state)
     theirs, channels = f"{VAE}encoder", base
     yield "first", state.square(f"{theirs}.conv_in", 1, base)
     for level, multiplier in enumerate(MULTIPLIERS):
@@ -123,14 +122,13 @@ def decoder(state: State) -> Layers:
     """Converts the layer "decoder" of `audiosr_vae.autoencoder`."""
     from .audiosr_vae import LATENT, MULTIPLIERS
 
-    base = _base(state, VAE_LAST)
-    blocks = state.count(rf"{re.escape(VAE)}decoder\.up\.0\.block\.\d+\.norm1\.bias")
+    base, blocks = _base(state, VAE_LAST), _vae_blocks(state)
     theirs, channels = f"{VAE}decoder", MULTIPLIERS[-1] * base
     yield "latents", state.pointwise(f"{VAE}post_quant_conv", LATENT, LATENT)
     yield "first", state.square(f"{theirs}.conv_in", LATENT, channels)
     yield from _middle(state, theirs, channels)
     for level, multiplier in reversed([*enumerate(MULTIPLIERS)]):
-        for k in range(blocks):
+        for k in range(blocks + 1):
             name, outputs = f"{theirs}.up.{level}.block.{k}", multiplier * base
             yield from _residual(state, name, f"level_{level}_{k}", channels, outputs)
             channels = outputs
@@ -157,14 +155,16 @@ def arguments(state: State) -> dict[str, dict[str, Any]]:
     """
     from .audiosr_vocoder import BODY
 
-    blocks = state.count(rf"{re.escape(VAE)}encoder\.down\.0\.block\.\d+\.norm1\.bias")
     return {
         "audiosr": {
             "width": _base(state, UNET_LAST) / CHANNELS,
             "blocks": _unet_blocks(state),
             "transformers": _transformers(state),
         },
-        "audiosr_vae": {"width": _base(state, VAE_LAST) / CHANNELS, "blocks": blocks},
+        "audiosr_vae": {
+            "width": _base(state, VAE_LAST) / CHANNELS,
+            "blocks": _vae_blocks(state),
+        },
         "audiosr_vocoder": {
             "width": filters(state, f"{VOCODER}conv_pre") / BODY.channels,
             "kernels": _kernels(state),
@@ -178,6 +178,11 @@ def _unet_blocks(state: State) -> int:
 
     ups = state.count(rf"{re.escape(UNET)}output_blocks\.\d+\.0\.in_layers\.0\.bias")
     return math.ceil(ups / len(MULTIPLIERS)) - 1
+
+
+def _vae_blocks(state: State) -> int:
+    """Returns the residual blocks of each level of the encoder; the decoder has one more."""
+    return state.count(rf"{re.escape(VAE)}decoder\.up\.0\.block\.\d+\.norm1\.bias") - 1
 
 
 def _transformers(state: State) -> int:
