@@ -183,10 +183,10 @@ def _restore_files(flags: Flags, settings: Settings, work: "Work", output: Path)
         pairs = [(source, target) for source, target in pairs if not is_complete(target)]
         print(f"{count - len(pairs)} of {count} exist already")
     errors = [UserError(f"{path}: {reason}") for path, reason in left_out.items()]
-    # The shipped models are fast.
-    if flags.model:
-        announce(models, pairs)
     with spooled(pairs) as readable:
+        # The shipped models are fast.
+        if flags.model:
+            announce(models, readable.pairs)
         refused = restore_files(
             models, readable.pairs, settings, flags.workers, errors, readable.pipes
         )
