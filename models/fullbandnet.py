@@ -41,7 +41,7 @@ HOLE_FRAMES, HOLE_BINS = 3, 5
 class FullbandNet(OvertoneNet):
     """The network for any sound of any band: a wave (batch, n, 1) at 48 kHz to the restored one.
 
-    n is a multiple of 320, and longer than 480.
+    n is a multiple of 640.
 
     Args:
         width: multiplies the channels.
@@ -69,6 +69,9 @@ class FullbandNet(OvertoneNet):
         name: str = "fullbandnet",
     ) -> None:
         super().__init__(width, blocks, dropout, name)
+        # Half a frame is mirrored at the ends of a wave, which must be longer.
+        self.multiple = 2 * self.frames.hop
+        self.context += -self.context % self.multiple
 
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
         """Returns the restored wave and its spectrum, both as far as the reference is known."""

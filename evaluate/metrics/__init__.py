@@ -36,6 +36,7 @@ from .perceptual import dnsmos_ovrl, dnsmos_p808, pesq, require, stoi, visqol_au
 from .phase import apd_gd, apd_iaf, apd_ip
 from .spectral import (
     lsd,
+    lsd_band,
     lsd_bini,
     lsd_frame_ln,
     lsd_hf,
@@ -59,6 +60,7 @@ __all__ = [
     "level_hf",
     "level_hf_loud",
     "lsd",
+    "lsd_band",
     "lsd_bini",
     "lsd_frame_ln",
     "lsd_hf",

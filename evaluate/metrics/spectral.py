@@ -14,8 +14,8 @@ repeatedly.
 
 Metrics
 -------
-- `lsd`, `lsd_lf`, `lsd_hf`, `lsd_ssr_eval`, `lsd_tfnet`: log10 of power, lower is better.
-  Multiplied by 10, such an LSD is in decibels.
+- `lsd`, `lsd_lf`, `lsd_hf`, `lsd_band`, `lsd_ssr_eval`, `lsd_tfnet`: log10 of power, lower is
+  better. Multiplied by 10, such an LSD is in decibels.
 - `lsd_kuleshov`, `lsd_bini`, `lsd_frame_ln`: natural log of power, lower is better; ln 10 = 2.3
   times as large as in log10.
 
@@ -81,6 +81,28 @@ def lsd_hf(
     """Computes the modern LSD above the input's cutoff: the restored band. See `lsd_lf`."""
     band = slice(first_high_bin(cutoff_hz, sample_rate), None)
     return _frame_distance(reference, estimate, log10_ratio, band=band)
+
+
+@mean_over_channels
+def lsd_band(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
+    """Computes the modern LSD up to where the content of the reference ends (`audio.bandwidth`).
+
+    For references that were lossy files: what an estimate has above the band that a codec kept is
+    neither right nor wrong.
+
+    Args:
+        reference: shape (n,) or (n, channels).
+        estimate: the same shape.
+        sample_rate: of both waves, in Hz.
+
+    Returns:
+        0 for a perfect estimate, also of silence.
+    """
+    from ...audio.measure import wave_band
+
+    end_hz = wave_band(reference, sample_rate).end_hz
+    first = int((WINDOW // 2 + 1) * 2 * end_hz / sample_rate)
+    return _frame_distance(reference, estimate, log10_ratio, band=slice(first or None))
 
 
 @mean_over_channels
@@ -278,6 +300,15 @@ METRICS: dict[str, Metric] = {
         3,
         "The modern LSD above the input's cutoff.",
         ("cutoff_hz", "sample_rate"),
+    ),
+    "lsd_band": Metric(
+        lsd_band,
+        "LSD (band)",
+        "log10",
+        False,
+        3,
+        "The modern LSD up to where the content of the reference ends.",
+        ("sample_rate",),
     ),
     "lsd_kuleshov": Metric(
         lsd_kuleshov,

@@ -147,7 +147,7 @@ def test_patches_of_8192_samples_keep_their_length(name):
     network = build(name, patch=LONGEST) if takes_patch else build_once(name)
     patch = rounded(network, LONGEST)
     # The hops of these do not divide the patches of the other networks.
-    assert patch == LONGEST or name in ("overtonenet", "audiosr_vocoder")
+    assert patch == LONGEST or name in ("overtonenet", "fullbandnet", "audiosr_vocoder")
     output = network(inputs(network, patch))
     assert output.shape == (2, patch, 1)
     assert np.isfinite(output).all()

@@ -30,7 +30,7 @@ def sides():
 def test_it_has_the_stated_size(outline):
     network = outline("fullbandnet")
     assert network.count_params() == 4_761_347
-    assert (network.wants, network.multiple, network.context) == ("interpolated", 320, 102080)
+    assert (network.wants, network.multiple, network.context) == ("interpolated", 640, 102400)
 
 
 def test_it_restores_the_bands_of_its_training(network):

@@ -9,6 +9,7 @@ import librosa
 import numpy as np
 import pytest
 from scipy.signal import butter, sosfiltfilt
+from wideband import audio
 from wideband.evaluate import metrics
 from wideband.evaluate.metrics import METRICS
 
@@ -193,6 +194,24 @@ def test_segmental_snr_of_one_large_patch_is_the_snr_except_for_the_padding():
     )
 
 
+def test_above_the_band_of_the_reference_an_estimate_is_not_judged():
+    rate, rng = 48000, np.random.default_rng(0)
+    wave, more = (audio.remove_above(rng.normal(0, 0.1, rate), rate, hz) for hz in (15000, 24000))
+    low = audio.remove_above(wave, rate, 8000)
+    reference, estimate = (
+        wave.astype(np.float64),
+        low + more - audio.remove_above(more, rate, 15500),
+    )
+    given = {"reference": reference, "sample_rate": rate}
+    found = metrics.lsd_band(estimate=estimate, **given)
+    assert found == pytest.approx(metrics.lsd_band(estimate=low, **given), rel=0.02)
+    assert metrics.lsd(reference, estimate) > 1.3 * metrics.lsd(reference, low)
+    # The bins up to 15 kHz, of which those up to 8 kHz are equal.
+    bins = [int(1025 * hz / 24000) for hz in (8000, 15000)]
+    expected = metrics.lsd_hf(reference[:, np.newaxis], low[:, np.newaxis], 8000, rate)
+    assert found == pytest.approx(math.sqrt(expected**2 * (1025 - bins[0]) / bins[1]), rel=0.02)
+
+
 @pytest.mark.parametrize("name", ["segmental_snr", "lsd_bini", "lsd_tfnet"])
 def test_patches_ignore_the_rest_and_a_short_wave_is_one_patch(name):
     reference, estimate = waves(n=2 * 8192 + 100)
@@ -209,7 +228,8 @@ PERFECT = {
     "lsd_bini": 1e-4,
     "si_snr": math.inf,
     "snr_ln": math.inf,
-    **dict.fromkeys(["lsd", "lsd_lf", "lsd_hf", "lsd_frame_ln", "lsd_ssr_eval", "lsd_tfnet"], 0),
+    **dict.fromkeys(["lsd", "lsd_lf", "lsd_hf", "lsd_band", "lsd_frame_ln"], 0),
+    **dict.fromkeys(["lsd_ssr_eval", "lsd_tfnet"], 0),
     **dict.fromkeys(["mse", "nrmse_mean", "nrmse_sd", "nrmse_range", "nrmse_iqr", "nmae_iqr"], 0),
     **dict.fromkeys(["apd_ip", "apd_gd", "apd_iaf", "level_hf", "level_hf_loud"], 0),
 }
