@@ -45,7 +45,9 @@ class Trainer:
         )
         places = {id(each): k for k, each in enumerate(self._variables)}
         self._places = [[[places[id(each)] for each in kind] for kind in part] for part in parts]
-        self._rates = [places[id(each.optimizer._learning_rate)] for each in objectives]
+        self._rates = [
+            (places[id(each.optimizer._learning_rate)], each.rate) for each in objectives
+        ]
         self._state = [each.value for each in self._variables]
         self._key = jax.random.key(recipe.seed)
         self._sides, self._starts, self._next = None, None, 0
@@ -90,8 +92,8 @@ class Trainer:
 
     def _steps(self, state, key, rate, sides, starts):
         state = list(state)
-        for place in self._rates:
-            state[place] = rate
+        for place, factor in self._rates:
+            state[place] = factor * rate
 
         def step(state, key):
             batch = self._draw(key, sides, starts)

@@ -225,10 +225,8 @@ class Experiment:
         recipe = self.recipe
         objectives = methods.objectives(recipe, network)
         for objective in objectives:
-            settings = recipe.optimizer
-            if objective.name == "critics":
-                rate = settings.learning_rate * recipe.adversarial.critic_rate
-                settings = replace(settings, learning_rate=rate)
+            rate = recipe.optimizer.learning_rate * objective.rate
+            settings = replace(recipe.optimizer, learning_rate=rate)
             optimizer = optimizers.build(settings, steps, recipe.epochs, objective.groups)
             objective.compile(optimizer, jit_compile=recipe.xla)
         return objectives

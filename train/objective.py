@@ -21,6 +21,7 @@ class Objective(keras.Model):
         weights: name -> weight in the sum.
         trains: the networks that a step changes.
         name: name of the model.
+        rate: multiplies the learning rate.
 
     Example:
         >>> low, high = keras.Input((None, 1)), keras.Input((None, 1))
@@ -38,9 +39,10 @@ class Objective(keras.Model):
         weights: Mapping[str, float],
         trains: Iterable[keras.Model],
         name: str = "objective",
+        rate: float = 1.0,
     ) -> None:
         super().__init__(inputs, dict(losses), name=name)
-        self.weights_of_losses = dict(weights)
+        self.weights_of_losses, self.rate = dict(weights), rate
         # The number of the network that each trained variable belongs to.
         self.trained = {
             id(variable): number

@@ -138,7 +138,7 @@ def objectives(
     """Returns two objectives: that of all critics, then that of the system's networks.
 
     Each critic adds two losses to those of `regression`: NAME, its opinion of the output, and
-    NAME_features, the feature matching.
+    NAME_features, the feature matching, unless its weight is 0.
 
     Args:
         system: critics judge an entry of its `target(high)` and of its `generate(low, high)`,
@@ -170,14 +170,15 @@ def objectives(
             judgements[name] = Judgement(kind, f"{name}_judgement")(*both)
         opinion = Opinion(kind, f"{name}_opinion")
         losses[name], weights[name] = opinion(_scores(of_fake)), weight * settings.opinion
-        features = f"{name}_features"
-        matching = FeatureMatching(name=features, dtype="float32")
-        compared = COMPARED[settings.features]
-        losses[features] = matching(_features(of_real, compared), _features(of_fake, compared))
-        weights[features] = weight * settings.feature_matching
-    inputs = [low, high]
+        if settings.feature_matching:
+            features = f"{name}_features"
+            matching = FeatureMatching(name=features, dtype="float32")
+            compared = COMPARED[settings.features]
+            losses[features] = matching(_features(of_real, compared), _features(of_fake, compared))
+            weights[features] = weight * settings.feature_matching
+    inputs, rate = [low, high], settings.critic_rate
     return [
-        Objective(inputs, judgements, critic_weights, networks, "critics"),
+        Objective(inputs, judgements, critic_weights, networks, "critics", rate),
         Objective(inputs, losses, weights, system.networks().values(), "system"),
     ]
 
