@@ -30,8 +30,8 @@ from wideband.data_gen.dataset import Dataset
 from wideband.evaluate import figures
 from wideband.evaluate.metrics import METRICS
 
-COLUMNS = 4  # spectrograms in a row
-CHARACTERS = 46  # in a line below a spectrogram
+COLUMNS = 5  # spectrograms in a row
+CHARACTERS = 44  # in a line below a spectrogram
 
 
 def define_flags(flags: Flags) -> None:
