@@ -16,7 +16,6 @@ import re
 from typing import Any
 
 from ..command import UserError
-from .audiosr_blocks import CHANNELS, GROUPS
 from .released import Layers, State, filters, stages
 
 UNET = "model.diffusion_model."
@@ -153,6 +152,7 @@ def arguments(state: State) -> dict[str, dict[str, Any]]:
     Raises:
         UserError: a weight is missing, or the channels are not those of any width.
     """
+    from .audiosr_blocks import CHANNELS
     from .audiosr_vocoder import BODY
 
     return {
@@ -200,6 +200,8 @@ def _kernels(state: State) -> int:
 
 def _base(state: State, name: str) -> int:
     """Returns the channels of the first convolution, those of a normalization at the end."""
+    from .audiosr_blocks import CHANNELS, GROUPS
+
     shape = state.shape(name)
     each = CHANNELS // GROUPS
     if len(shape) != 1 or shape[0] % each:

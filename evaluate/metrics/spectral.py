@@ -88,15 +88,7 @@ def lsd_band(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> f
     """Computes the modern LSD up to where the content of the reference ends (`audio.bandwidth`).
 
     For references that were lossy files: what an estimate has above the band that a codec kept is
-    neither right nor wrong.
-
-    Args:
-        reference: shape (n,) or (n, channels).
-        estimate: the same shape.
-        sample_rate: of both waves, in Hz.
-
-    Returns:
-        0 for a perfect estimate, also of silence.
+    neither right nor wrong. Arguments and returns as in `lsd_hf` and `lsd`.
     """
     from ...audio.measure import wave_band
 
