@@ -26,10 +26,9 @@ def announce(models: Sequence[Candidate], pairs: Sequence[tuple[Path, Path]]) ->
         models: loaded models.
         pairs: each recording and its output file.
     """
-    seconds = sum(_seconds(source) for source, _ in pairs)
     for each in models:
         if cost := each.upsampler.cost():
-            expected = cost * seconds
+            expected = cost * sum(_seconds(source) for source, _ in pairs)
             shown = f"{expected:.0f} s" if expected < 120 else f"{expected / 60:.0f} min"
             print(
                 printable(

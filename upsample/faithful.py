@@ -39,7 +39,7 @@ def define_flags(flags: Flags) -> None:
     flags.string("output", None, "The file to write.", required=True)
     flags.integer("steps", STEPS, "Steps of the sampler.", lower_bound=1, upper_bound=1000)
     flags.number("guidance", GUIDANCE, "How far to move away from no condition.", lower_bound=0)
-    flags.integer("seed", SEED, "Seed of the noise and of the filter.", lower_bound=0)
+    flags.integer("seed", SEED, "Seed of the noise and of the filter.", 0, 2**32 - 1)
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
@@ -117,7 +117,11 @@ def restore(
     from . import audiosr_stages as stages
     from .torch_noise import TorchNormal
 
-    plan = diffusion.plan(steps, "leading", eta)
+    try:
+        plan = diffusion.plan(steps, "leading", eta)
+    except UserError as error:
+        # This mode has no other spacing to offer.
+        raise UserError(str(error).removesuffix(", or the spacing trailing")) from error
     first = audio.resample(wave.reshape(len(wave), -1)[:, 0], sample_rate, stages.SAMPLE_RATE)
     if len(first) <= TOO_SHORT:
         raise UserError(f"{len(first)} samples at 48 kHz are too few; AudioSR's code needs 101")
