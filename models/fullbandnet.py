@@ -27,7 +27,8 @@ from .overtones import outputs
 from .stft import log_amplitude
 from .system import Outputs
 
-FRAMES = Frames(48000, 1024, 320, 960, empty=-8.0)
+# Half a frame is mirrored at the ends of a wave, which must be longer.
+FRAMES = Frames(48000, 1024, 320, 960, multiple=640, empty=-8.0)
 # The root mean square amplitude of the bins of a wave that has nothing but the noise of rounding to
 # 16 bits. The squares of the samples of a Hann window add up to 3/8 of its length.
 ROUNDING = math.sqrt(2.0**-30 / 12 * 3 / 8 * FRAMES.frame)
@@ -69,9 +70,6 @@ class FullbandNet(OvertoneNet):
         name: str = "fullbandnet",
     ) -> None:
         super().__init__(width, blocks, dropout, name)
-        # Half a frame is mirrored at the ends of a wave, which must be longer.
-        self.multiple = 2 * self.frames.hop
-        self.context += -self.context % self.multiple
 
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
         """Returns the restored wave and its spectrum, both as far as the reference is known."""
@@ -79,9 +77,10 @@ class FullbandNet(OvertoneNet):
         predicted = ops.logaddexp(log_amplitudes, math.log(self.floor)), real, imaginary
         real, imaginary = self._analyzed(high)
         reference = log_amplitude(real, imaginary, self.floor), real, imaginary
-        spectrum = _completed(predicted, reference)
-        wave = self.get_layer("synthesis")(spectrum[1:])
-        return {"wave": wave, "spectrum": outputs(*spectrum, self._analyzed(wave))}
+        log_amplitudes, real, imaginary = _completed(predicted, reference)
+        wave = self.get_layer("synthesis")([real, imaginary])
+        spectrum = outputs(log_amplitudes, real, imaginary, self._analyzed(wave))
+        return {"wave": wave, "spectrum": spectrum}
 
     def completed(self, restored: np.ndarray, high: np.ndarray) -> np.ndarray:
         """Returns the restored wave (n,) with the reference (n,) where that is empty."""

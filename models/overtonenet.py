@@ -49,6 +49,7 @@ class Frames(NamedTuple):
         fft: of the transform.
         hop: from one frame to the next.
         frame: of a frame.
+        multiple: every wave has a multiple of so many samples.
         empty: the relative log level below which a bin is empty.
     """
 
@@ -56,6 +57,7 @@ class Frames(NamedTuple):
     fft: int
     hop: int
     frame: int
+    multiple: int
     empty: float = EMPTY
 
 
@@ -81,7 +83,7 @@ class OvertoneNet(OvertoneShaper):
 
     wants = "interpolated"
     band_hz = band_hz("overtonenet")
-    frames = Frames(16000, 512, 100, 400)
+    frames = Frames(16000, 512, 100, 400, multiple=100)
 
     def __init__(
         self,
@@ -102,10 +104,11 @@ class OvertoneNet(OvertoneShaper):
 
         # === Config ===
         self.width, self.blocks, self.dropout = width, blocks, dropout
-        self.multiple = hop
+        self.multiple = self.frames.multiple
         # A frame, the frames of the convolutions, and those of the level.
         reach = LEVEL_FRAMES + sum(KERNEL // 2 * _dilation(k) for k in range(blocks))
-        self.context = frame + reach * hop
+        context = frame + reach * hop
+        self.context = context + -context % self.multiple
 
 
 def _dilation(block: int) -> int:
