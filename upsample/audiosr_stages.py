@@ -52,7 +52,7 @@ def cutoff_hz(magnitudes: np.ndarray) -> float:
     if found < 1000:
         raise UserError(
             f"AudioSR's code finds a band up to {found:.0f} Hz, and takes recordings from 1000 Hz "
-            "on; leave faithful out"
+            "on; restore it with wideband-upsample"
         )
     return found
 

@@ -36,7 +36,7 @@ TOO_SHORT = 100
 def define_flags(flags: Flags) -> None:
     """Defines the flags of the command."""
     flags.string("model", None, "Run folder of audiosr.", required=True)
-    flags.string("output", None, "The file to write.", required=True)
+    flags.string("output", None, "The file to write, or its folder.", required=True)
     flags.integer("steps", STEPS, "Steps of the sampler.", lower_bound=1, upper_bound=1000)
     flags.number("guidance", GUIDANCE, "How far to move away from no condition.", lower_bound=0)
     flags.integer("seed", SEED, "Seed of the noise and of the filter.", 0, 2**32 - 1)
@@ -45,17 +45,20 @@ def define_flags(flags: Flags) -> None:
 def main(flags: Flags, arguments: list[str]) -> None:
     """Restores a recording."""
     from .. import audio
+    from .files import pair_inputs
 
-    if len(arguments) != 1:
-        raise UserError("name one recording")
-    wave, sample_rate = audio.read(Path(arguments[0]))
+    work = pair_inputs(arguments, Path(flags.output))
+    if len(work.pairs) != 1:
+        raise UserError(f"{len(work.pairs)} recordings; name one")
+    ((source, target),) = work.pairs
+    wave, sample_rate = audio.read(source)
     system = load(flags.model)
     try:
         restored = restore(system, wave, sample_rate, flags.steps, flags.guidance, seed=flags.seed)
     except UserError as error:
-        raise UserError(f"{arguments[0]}: {error}") from error
-    audio.write(Path(flags.output), restored, system.mel.sample_rate)
-    print(f"{flags.output}: as AudioSR's code restores {arguments[0]}")
+        raise UserError(f"{source}: {error}") from error
+    audio.write(target, restored, system.mel.sample_rate)
+    print(f"{target}: as AudioSR's code restores {source}")
 
 
 def load(model: str) -> "AudioSR":
@@ -104,7 +107,8 @@ def restore(
         float32 of shape (m,), at 48 kHz, of the duration of the recording.
 
     Raises:
-        UserError: the recording is too short or silent, or the code could not take the steps.
+        UserError: the recording is too short, silent or not finite, or the code could not take the
+            steps.
     """
     import numpy as np
 
@@ -115,6 +119,7 @@ def restore(
     from ..models.features import log_mel, magnitudes
     from ..models.low_band import replace_low_bands
     from . import audiosr_stages as stages
+    from .checks import check_peak
     from .torch_noise import TorchNormal
 
     try:
@@ -122,7 +127,9 @@ def restore(
     except UserError as error:
         # This mode has no other spacing to offer.
         raise UserError(str(error).removesuffix(", or the spacing trailing")) from error
-    first = audio.resample(wave.reshape(len(wave), -1)[:, 0], sample_rate, stages.SAMPLE_RATE)
+    first = wave if wave.ndim == 1 else wave[:, 0]
+    check_peak(float(np.abs(first).max(initial=0)))
+    first = audio.resample(first, sample_rate, stages.SAMPLE_RATE)
     if len(first) <= TOO_SHORT:
         raise UserError(f"{len(first)} samples at 48 kHz are too few; AudioSR's code needs 101")
     padded = np.zeros(stages.padded_length(len(first)))
