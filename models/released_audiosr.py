@@ -40,6 +40,8 @@ def needed(content: Any) -> dict[str, Any]:
         UserError: it is not a checkpoint of AudioSR.
     """
     weights = content.get("state_dict", content) if isinstance(content, dict) else {}
+    if not isinstance(weights, dict):
+        weights = {}
     found = {name: each for name, each in weights.items() if str(name).startswith(NEEDED)}
     for prefix in (UNET, VAE, VOCODER):
         if not any(name.startswith(prefix) for name in found):

@@ -312,9 +312,10 @@ def test_other_checkpoints_are_refused_before_tensorflow_is_loaded(
     assert [*tmp_path.iterdir()] == [path]
 
 
-def test_a_checkpoint_of_another_network_is_refused(call, error_line, torch_save, tmp_path):
+@pytest.mark.parametrize("content", [{"generator": {"bias": np.zeros(3)}}, {"state_dict": 5}])
+def test_other_content_is_refused(content, call, error_line, torch_save, tmp_path):
     path = tmp_path / "generator"
-    torch_save({"generator": {"conv_pre.bias": np.zeros(3)}}, path)
+    torch_save(content, path)
     code, _, err = call(command, path, "--from=audiosr", f"--output={tmp_path / 'sr'}")
     assert code == 1
     assert error_line(err).startswith(f"error: {path}: has no weights {UNET}.*; name pytorch_model")
