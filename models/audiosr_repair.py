@@ -61,9 +61,9 @@ def pair(left: np.ndarray, right: np.ndarray) -> Pair:
 def gate(wave: np.ndarray) -> np.ndarray:
     """Returns a gain (n,) from 0 to 1 for a generated band: 0 where the wave (n,) is silent.
 
-    n is a multiple of 480.
+    An offset is silent too. n is a multiple of 480.
     """
-    power = (wave.reshape(-1, STEP) ** 2).mean(axis=1)
+    power = wave.reshape(-1, STEP).var(axis=1)
     padded = np.pad(power, HELD)
     held = np.lib.stride_tricks.sliding_window_view(padded, 2 * HELD + 1).max(axis=1)
     level_db = 10 * np.log10(np.maximum(held, TINY))

@@ -52,9 +52,13 @@ def test_two_silent_channels_have_no_share():
 
 def test_the_gate_opens_between_90_and_80_db(noise):
     for level_db, expected in ((-95, 0.0), (-85, 0.5), (-75, 1.0)):
-        wave = np.full(N, 10 ** (level_db / 20))
+        wave = 10 ** (level_db / 20) * np.tile([1, -1], N // 2)
         np.testing.assert_allclose(repair.gate(wave), expected, atol=1e-6)
     assert not repair.gate(np.zeros(N)).any()
+
+
+def test_nothing_is_generated_for_an_offset():
+    np.testing.assert_array_equal(repair.gate(np.full(N, 0.5)), 0)
 
 
 def test_the_gate_closes_within_a_tenth_of_a_second(noise):
