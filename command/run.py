@@ -12,6 +12,7 @@ command several times, in one process: `command(["--recipe=list"])`.
 """
 
 import importlib.metadata
+import logging
 import os
 import platform
 import signal
@@ -176,6 +177,12 @@ def quiet_tensorflow() -> None:
 
         # The first use of the devices writes messages too.
         tensorflow.config.list_logical_devices()
+    tensorflow.get_logger().addFilter(_is_not_retracing)
+
+
+def _is_not_retracing(record: logging.LogRecord) -> bool:
+    """Leaves out a warning about slow programs, which several networks in one process cause."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def machine() -> str:

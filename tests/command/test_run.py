@@ -1,6 +1,7 @@
 """How commands start, read flags, and report errors."""
 
 import errno
+import logging
 import os
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from wideband.command import UserError
 from wideband.command.errors import UsageError
-from wideband.command.run import Command, quiet_libraries
+from wideband.command.run import Command, quiet_libraries, quiet_tensorflow
 
 
 def define_flags(flags):
@@ -183,3 +184,10 @@ def test_a_missing_module_of_ours_keeps_its_traceback(command):
 
     with pytest.raises(ModuleNotFoundError):
         command(main)(["--data=d"])
+
+
+def test_tensorflow_does_not_complain_about_several_networks(caplog):
+    quiet_tensorflow()
+    for message in ("5 out of the last 12 calls triggered tf.function retracing", "a loss of NaN"):
+        logging.getLogger("tensorflow").warning(message)
+    assert [record.getMessage() for record in caplog.records] == ["a loss of NaN"]
