@@ -23,6 +23,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
+from ..command import UserError
 from . import band_hz
 from .convnext import KERNEL, block, first, norm
 from .layers import widen
@@ -74,7 +75,7 @@ class OvertoneNet(OvertoneShaper):
         name: the name of the Keras model.
 
     Raises:
-        UserError: the width leaves a layer without channels.
+        UserError: the width leaves a layer without channels, or there are no blocks.
 
     Example:
         >>> OvertoneNet()(keras.ops.zeros((1, 16000, 1))).shape
@@ -92,6 +93,8 @@ class OvertoneNet(OvertoneShaper):
         dropout: float = DROPOUT,
         name: str = "overtonenet",
     ) -> None:
+        if blocks < 1:
+            raise UserError(f"blocks {blocks} must be at least 1")
         (channels,) = widen((CHANNELS,), width, 8)
 
         # === Functional Model ===

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from wideband import audio, models
+from wideband.command import UserError
 from wideband.data_gen import band_limit
 from wideband.models.fullbandnet import ROUNDING
 from wideband.train import recipes
@@ -90,3 +91,8 @@ def test_nothing_is_learned_from_silence(network, sides):
     silence = np.zeros_like(sides[1])
     estimate = network.generate(sides[0], silence)
     np.testing.assert_array_equal(estimate["wave"], silence)
+
+
+def test_a_network_without_blocks_is_refused():
+    with pytest.raises(UserError, match="blocks 0 must be at least 1"):
+        models.build("fullbandnet", blocks=0)
