@@ -188,7 +188,9 @@ def _check_trainable(
     journal.remove()
     (output / "dataset.json").unlink()
     left_out = count_by_reason(row.reason for row in measured if row.reason)
-    advice = "; --narrow keeps those of limited band" if {"narrow", "low rate"} & set(left_out) else ""
+    advice = (
+        "; --narrow keeps those of limited band" if {"narrow", "low rate"} & set(left_out) else ""
+    )
     raise UserError(
         f"no recording is fit for training; left out of {len(measured)}: "
         f"{describe_left_out(left_out, settings.sample_rate)}{advice}"
