@@ -14,6 +14,8 @@ Deviation: the published code mirrors a recording at its ends. Here, this is so 
 the network gets; `upsample` restores a recording in windows, with silence around it.
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -86,7 +88,8 @@ class APBWE(Network):
         self.fft, self.hop, self.frame = fft, hop, frame
         self.multiple = hop
         # Half a frame of the analysis and of the synthesis, and the frames of the convolutions.
-        self.context = frame + (3 + 3 * blocks) * hop
+        # A frame that is no multiple of the hop is in one hop more.
+        self.context = (math.ceil(frame / hop) + 3 + 3 * blocks) * hop
 
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
         """Returns the restored wave, the predicted spectrum, and the spectrum of that wave."""

@@ -45,7 +45,15 @@ def run(call):
         (
             "lsd",
             [],
-            ["lsd", "lsd_kuleshov", "lsd_bini", "lsd_frame_ln", "lsd_ssr_eval", "lsd_tfnet"],
+            [
+                "lsd",
+                "lsd_band",
+                "lsd_kuleshov",
+                "lsd_bini",
+                "lsd_frame_ln",
+                "lsd_ssr_eval",
+                "lsd_tfnet",
+            ],
         ),
         ("lsd", ["--metric=apd_gd", "--metric=lsd"], ["apd_gd", "lsd"]),
         ("lsd", ["--cutoff_hz=2000"], [*metrics.spectral.METRICS, *metrics.level.METRICS]),

@@ -180,12 +180,18 @@ def test_a_recording_in_windows_equals_the_recording_as_a_whole(randomized, nois
     np.testing.assert_allclose(found, whole[:80002], rtol=0, atol=1e-5)
 
 
+def test_the_context_is_a_multiple_of_the_hop_for_any_frame():
+    network = models.build("apbwe", **{**SMALL, "frame": 320, "fft": 1024, "hop": 70})
+    # Five hops of a frame, and nine for the convolutions of two blocks.
+    assert (network.multiple, network.context) == (70, 14 * 70)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"blocks": 0}, "blocks 0 must be at least 1"),
         ({"fft": 1001}, "fft of 1001 samples must be a power of two from 4 on"),
-        ({"hop": 70}, "frame of 320 samples must be even and a multiple of the hop, 70"),
+        ({"hop": 200}, "frame of 320 samples must be even and at least twice the hop, 200"),
     ],
 )
 def test_impossible_arguments_are_refused(arguments, message):

@@ -229,7 +229,7 @@ def test_the_complex_decoder_learns_to_fill_an_empty_band(periods):
         ({"blocks": 0}, "blocks 0 must be from 1 to 32"),
         ({"fft": 42}, "fft of 42 samples must be a multiple of 4"),
         ({"fft": 2052}, "fft of 2052 samples must be a power of two from 4 on, or an even number"),
-        ({"hop": 12}, "frame of 40 samples must be even and a multiple of the hop, 12"),
+        ({"hop": 25}, "frame of 40 samples must be even and at least twice the hop, 25"),
         ({"patch": 205}, "patch 205 must be a multiple of 10"),
         ({"patch": 20}, "patch 20 must be longer than half of fft, 20"),
     ],
