@@ -3,7 +3,7 @@ r"""Draws the pictures of docs/recognition.md from folders of `wideband.evaluate
     python -m wideband.evaluate.benchmark sinc runs/conformer_4x interpolations --data=data/4x \
         --wer --recognizer=whisper --output=reports/4x --save_recordings=reports/4x/waves
     python docs/generate/recognition.py reports/4x --recording=speech/1.flac --output=docs/4x \
-        --model=sinc --model=conformer_4x
+        --row=sinc --row=conformer_4x
 
 docs/4x_heard.png has the spectrograms of a recording, from the input to the original, with what was
 heard in each. docs/4x_ranks.png has the order of all models by word errors and by other metrics.
@@ -38,7 +38,7 @@ def define_flags(flags: Flags) -> None:
     """Defines the flags."""
     flags.string("recording", None, "Name of the recording to draw.", required=True)
     flags.string("output", None, "Beginning of the names of the pictures.", required=True)
-    flags.strings("model", None, "Model whose spectrogram to draw; repeatable.", required=True)
+    flags.strings("row", None, "Row whose spectrogram to draw; repeatable.", required=True)
     flags.strings("metric", ["snr", "lsd"], "Metric to order the models by; repeatable.")
 
 
@@ -47,7 +47,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     if not arguments:
         raise UserError("name the folder of a benchmark")
     folders = [Path(argument) for argument in arguments]
-    heard = draw_heard(folders, flags.model, flags.recording)
+    heard = draw_heard(folders, flags.row, flags.recording)
     write_bytes(Path(f"{flags.output}_heard.png"), png(heard))
     write_bytes(Path(f"{flags.output}_ranks.png"), png(draw_ranks(folders, flags.metric)))
 
