@@ -88,5 +88,5 @@ def remove_above(wave: np.ndarray, sample_rate: int, end_hz: float) -> np.ndarra
         float32 of shape (n,).
     """
     spectrum = np.fft.rfft(wave)
-    spectrum[round(end_hz * len(wave) / sample_rate) :] = 0
+    spectrum[np.fft.rfftfreq(len(wave), 1 / sample_rate) > end_hz] = 0
     return np.fft.irfft(spectrum, len(wave)).astype(np.float32)

@@ -10,6 +10,8 @@ to twice the cutoff and back, and filters again.
 import numpy as np
 from scipy import signal
 
+from ..audio import remove_above
+
 RIPPLE_DB, STOP_DB = 0.1, 60.0
 # Of the recursive filters at inference, and their order.
 INFERENCE, INFERENCE_ORDER = ("butter", "cheby1", "ellip", "bessel"), 8
@@ -66,9 +68,7 @@ def filter_for_training(wave: np.ndarray, sample_rate: int, rng: np.random.Gener
     # Filters in both directions need some samples.
     wave = np.pad(wave.astype(np.float64), (0, max(0, SHORTEST - n)))
     if family == "boxcar":
-        spectrum = np.fft.rfft(wave)
-        spectrum[np.fft.rfftfreq(len(wave), 1 / sample_rate) > cutoff_hz] = 0
-        filtered = np.fft.irfft(spectrum, len(wave))
+        filtered = remove_above(wave, sample_rate, cutoff_hz)
     else:
         filtered = signal.sosfiltfilt(_design(family, order, cutoff_hz, sample_rate), wave)
     return filtered[:n].astype(np.float32)
