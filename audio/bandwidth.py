@@ -19,13 +19,14 @@ but 3 were. An interpolation that leaves images, such as a spline, is detected f
 99 % at -20 dB); from 12 kHz, mostly in loud recordings (89 %; 52 % at -20 dB).
 """
 
+import functools
 import math
 from typing import NamedTuple
 
 import numpy as np
 
 from . import pass_band
-from .spectra import hann, stft
+from .spectra import BLOCK_FRAMES, frames, hann
 
 # Powers are scaled so that white noise has its variance in each bin. Rounding to 16 bits adds
 # noise of 1/12 of a squared step, or -101 dB; with triangular dither it is -96 dB. The level that
@@ -57,9 +58,18 @@ def power_spectra(wave: np.ndarray, sample_rate: float) -> np.ndarray:
         shape (windows, bins), from 0 Hz to the Nyquist frequency. White noise has its variance in
         each bin.
     """
-    n = window_length(sample_rate)
-    wave = np.pad(wave, (0, max(0, n - len(wave))))
-    return np.abs(stft(wave, n, n // 2)) ** 2 / np.sum(hann(n) ** 2)
+    return _powers(_windows(wave, window_length(sample_rate)))
+
+
+def _windows(wave: np.ndarray, n: int) -> np.ndarray:
+    """Returns the overlapping windows of a wave, without copying it: (windows, n)."""
+    return frames(wave if len(wave) >= n else np.pad(wave, (0, n - len(wave))), n, n // 2)
+
+
+def _powers(windows: np.ndarray) -> np.ndarray:
+    """Returns the power spectra of windows: (..., n) to (..., bins)."""
+    window = hann(windows.shape[-1])
+    return np.abs(np.fft.rfft(windows * window)) ** 2 / np.sum(window**2)
 
 
 def window_length(sample_rate: float) -> int:
@@ -100,7 +110,7 @@ class Bandwidth:
     def band(self) -> Band:
         """Returns the band of the recording: of its channels, the widest counts."""
         lowest, highest, end = [math.inf], [0.0], [0.0]
-        for levels in self._levels():
+        for levels in self._levels:
             loud = np.quantile(levels, QUANTILE, axis=0)
             end.append(bandwidth_hz(loud, self._bin_hz))
             highest.append(pass_band.highest_hz(loud, self._bin_hz, end[-1]))
@@ -109,11 +119,12 @@ class Bandwidth:
 
     def usual_hz(self) -> float:
         """Returns the frequency at which the mean levels end: that of most of the recording."""
-        ends = [bandwidth_hz(each.mean(axis=0), self._bin_hz) for each in self._levels()]
+        ends = [bandwidth_hz(each.mean(axis=0), self._bin_hz) for each in self._levels]
         return max(ends, default=0.0)
 
+    @functools.cached_property
     def _levels(self) -> list[np.ndarray]:
-        """Returns the levels (moments, bins) of each channel that is not silent."""
+        """The levels (moments, bins) of each channel that is not silent, once all is added."""
         levels = [moments.audible_db(self._sixteen_bits) for moments in self._channels]
         return [each for each in levels if len(each)]
 
@@ -122,33 +133,41 @@ class _Moments:
     """The spectra of a channel's moments. Of long recordings, every second, fourth ... is kept."""
 
     def __init__(self, sample_rate: float):
-        self._sample_rate = sample_rate
         self._length = window_length(sample_rate)
         self._next = 0
         self._stride = 1
-        self._loudness: list[float] = []
+        # float64 (moments,) and float16 (moments, bins), in parts
+        self._loudness: list[np.ndarray] = []
         self._levels: list[np.ndarray] = []
+        self._kept = 0
 
     def add(self, wave: np.ndarray) -> None:
         """Adds the next block of the channel, shape (n,)."""
         if self._next and len(wave) < self._length:
             return
-        hop = self._length // 2
-        for start in range(0, max(1, len(wave) - self._length + 1), _WINDOWS * hop):
-            if self._next % self._stride == 0:
-                self._keep(wave[start : start + (_WINDOWS + 1) * hop])
-            self._next += 1
+        windows = _windows(wave, self._length)
+        whole = len(windows) - len(windows) % _WINDOWS
+        for start in range(0, whole, BLOCK_FRAMES):
+            block = windows[start : min(whole, start + BLOCK_FRAMES)]
+            self._add(block.reshape(-1, _WINDOWS, self._length))
+        if whole < len(windows):
+            self._add(windows[np.newaxis, whole:])
 
-    def _keep(self, moment: np.ndarray) -> None:
-        power = power_spectra(moment, self._sample_rate).mean(axis=0)
-        levels = 10 * np.log10(np.maximum(power, 1e-20))
+    def _add(self, moments: np.ndarray) -> None:
+        """Adds moments, shape (k, windows, samples in a window)."""
+        turn = moments[-self._next % self._stride :: self._stride]
+        self._next += len(moments)
+        power = _powers(turn).mean(axis=1)
         # The mean over the bins is the variance. The first bin is DC.
-        self._loudness.append(float(10 * np.log10(max(power[1:].mean(), 1e-20))))
-        self._levels.append(levels.astype(np.float16))
-        if len(self._levels) == _MOMENTS:
+        variance = power[:, 1:].mean(axis=1)
+        self._loudness.append(10 * np.log10(np.maximum(variance, 1e-20)))
+        self._levels.append((10 * np.log10(np.maximum(power, 1e-20))).astype(np.float16))
+        self._kept += len(turn)
+        if self._kept >= _MOMENTS:
             self._stride *= 2
-            self._loudness = self._loudness[::2]
-            self._levels = self._levels[::2]
+            self._loudness = [np.concatenate(self._loudness)[::2]]
+            self._levels = [np.concatenate(self._levels)[::2]]
+            self._kept = len(self._loudness[0])
 
     def audible_db(self, sixteen_bits: bool) -> np.ndarray:
         """Returns the levels of the moments that are not silent.
@@ -160,9 +179,10 @@ class _Moments:
         Returns:
             shape (moments, bins).
         """
-        loudness, levels = np.array(self._loudness), np.array(self._levels, np.float32)
-        if len(levels) == 0:
-            return levels
+        if not self._kept:
+            return np.zeros((0, 0), np.float32)
+        loudness = np.concatenate(self._loudness)
+        levels = np.concatenate(self._levels, dtype=np.float32)
         gain = max(0.0, LOUD_DB - float(np.quantile(loudness, 0.99)))
         if sixteen_bits:
             return levels[loudness > max(SILENT_DB - gain, STEP_DB)]

@@ -15,4 +15,6 @@ def from_int16(samples: np.ndarray) -> np.ndarray:
 
 def mono(wave: np.ndarray) -> np.ndarray:
     """Mixes (n, channels) down to (n,) with the mean over the channels."""
+    if wave.ndim == 2 and wave.shape[1] == 1:
+        return wave[:, 0]
     return wave.mean(axis=1) if wave.ndim == 2 else wave

@@ -1,5 +1,6 @@
 """Short-time Fourier transforms in NumPy: frames under a periodic Hann window."""
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,9 +10,12 @@ import numpy as np
 BLOCK_FRAMES = 16
 
 
+@functools.lru_cache
 def hann(length: int) -> np.ndarray:
-    """Returns the periodic Hann window, float64 of shape (length,)."""
-    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+    """Returns the periodic Hann window, read-only float64 of shape (length,)."""
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+    window.flags.writeable = False
+    return window
 
 
 def frames(wave: np.ndarray, length: int, hop: int) -> np.ndarray:

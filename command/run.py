@@ -27,7 +27,7 @@ from .streams import OUTPUT
 
 # What a light install lacks; setup.cfg lists them under the extra `train`.
 EXTRA_PACKAGES = ("tensorflow", "keras", "scipy", "h5py", "requests", "matplotlib")
-EXTRA_PACKAGES += ("PIL", "jinja2")
+EXTRA_PACKAGES += ("google_crc32c", "PIL", "jinja2")
 
 
 class Command:

@@ -82,10 +82,7 @@ def end_on_signals() -> None:
         try:
             with contextlib.suppress(OSError):
                 os.write(messages, b"stopped\n")
-            _ending.set()
-            for function in tuple(_at_end):
-                with contextlib.suppress(OSError):
-                    function()
+            remove_unfinished()
         finally:
             os.close(done)
             # A library that computes keeps the main thread from ending the process.
@@ -99,6 +96,14 @@ def end_on_signals() -> None:
         number = getattr(signal, name)
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, wait_and_end)
+
+
+def remove_unfinished() -> None:
+    """Calls the functions of `at_end`, in a process that is about to end."""
+    _ending.set()
+    for function in tuple(_at_end):
+        with contextlib.suppress(OSError):
+            function()
 
 
 def end(number: int) -> NoReturn:

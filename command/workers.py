@@ -16,7 +16,7 @@ from typing import Any
 
 from .errors import UserError
 from .run import quiet_libraries
-from .signals import held
+from .signals import held, remove_unfinished
 
 # Applies a function to items and yields the results in the order of the items, like `map`.
 OrderedMap = Callable[[Callable[..., Any], Iterable[Any]], Iterator[Any]]
@@ -131,6 +131,7 @@ def _start_worker(
 
     def watch() -> None:
         parent.join()
+        remove_unfinished()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -5,8 +5,6 @@
   unfinished.
 - SPLIT-NUMBER.tfrecord: the waves (see `shards`). The manifest and the settings say what each one
   contains (see `layout`).
-
-Only `Dataset.examples` needs TensorFlow.
 """
 
 import functools
@@ -14,17 +12,15 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..audio import Ratio, quotient
 from ..command import UserError
 from ..command.paths import check_relative
 from ..command.reading import read_csv
-from . import layout, records
+from . import layout, records, shards
 from .corpora import SPLITS
-
-if TYPE_CHECKING:
-    from .shards import Example
+from .shards import Example
 
 # Keys of dataset.json that do not belong to the identity of the dataset.
 _RESULTS = ("totals", "left_out", "version")
@@ -127,14 +123,12 @@ class Dataset:
         for name, pieces in self._shards(split).items():
             records.check(self.folder / name, pieces, self.ratio)
 
-    def examples(self, split: str) -> "Iterator[Example]":
+    def examples(self, split: str) -> Iterator[Example]:
         """Reads the examples of a split.
 
         Raises:
             UserError: there are none, or a shard is missing or damaged.
         """
-        from . import shards
-
         # Checked now, not when the first example is read.
         self.shards(split)
         return itertools.chain.from_iterable(
@@ -159,7 +153,7 @@ class Dataset:
         """Counts the examples of a split, without reading shards."""
         return len(self.lengths(split))
 
-    def is_whole(self, example: "Example") -> bool:
+    def is_whole(self, example: Example) -> bool:
         """Whether an example is a whole recording. A piece of one has the text of the whole."""
         return self._is_one_piece(self._samples_by_name[example.name])
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..command import UserError
-from . import degrade, shards
+from . import degrade
 from .augment import NO_AUGMENTATION, Augmentation
 from .dataset import Dataset
 
@@ -20,6 +20,13 @@ LOWEST_PEAK = 1e-6
 MAX_BATCH_SAMPLES = 1 << 26
 
 Pair = tuple[tf.Tensor, tf.Tensor]  # (low, high)
+
+# What patches need of the records of a shard (see `shards`).
+_FEATURES = {name: tf.io.FixedLenFeature([], tf.string) for name in ("high", "low")}
+
+# A decorator of functions for tf.data. AutoGraph would translate them, although they have no loops
+# or conditions of tensors, into temporary files that a process ended by a signal leaves behind.
+_without_autograph = tf.autograph.experimental.do_not_convert
 
 
 def patches(
@@ -72,7 +79,7 @@ def patches(
     draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
     waves = _waves(dataset, wants, augmentation)
 
-    @shards.without_autograph
+    @_without_autograph
     def cut(record: tf.Tensor, draw: tf.Tensor) -> Pair:
         low, high = waves(record, draw)
         if augmentation.silence_rms > 0:
@@ -84,7 +91,7 @@ def patches(
             low, high = (scale_peaks(side, augmentation.peak_db) for side in (low, high))
         return tf.expand_dims(low, -1), tf.expand_dims(high, -1)
 
-    @shards.without_autograph
+    @_without_autograph
     def amplify(pair: Pair, draw: tf.Tensor) -> Pair:
         bound = augmentation.gain_db
         decibels = tf.random.stateless_uniform([], tf.stack([draw, 0]), -bound, bound)
@@ -166,6 +173,13 @@ def _records(paths: list[Path], seed: int | None) -> tf.data.Dataset:
     return files.interleave(tf.data.TFRecordDataset, cycle_length=16)
 
 
+def _parse(record: tf.Tensor) -> Pair:
+    """Reads a record: low (n / ratio,) and high (n,), float32."""
+    example = tf.io.parse_single_example(record, _FEATURES)
+    high = tf.cast(tf.io.decode_raw(example["high"], tf.int16), tf.float32) / 32768.0
+    return tf.io.decode_raw(example["low"], tf.float32), high
+
+
 def _waves(
     dataset: Dataset, wants: str, augmentation: Augmentation
 ) -> Callable[[tf.Tensor, tf.Tensor], Pair]:
@@ -182,8 +196,7 @@ def _waves(
         return augmentation.limit(high, dataset.sample_rate, np.random.default_rng([int(draw), 1]))
 
     def waves(record: tf.Tensor, draw: tf.Tensor) -> Pair:
-        example = shards.parse(record)
-        high, low = example["high"], example["low"]
+        low, high = _parse(record)
         if augmentation.changes_waves:
             types = [tf.float32, tf.float32]
             both = tf.numpy_function(perturb, [high, low, draw], types, stateful=False)

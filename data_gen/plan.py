@@ -1,7 +1,7 @@
 """The plan of a dataset: which pieces of which recordings go into which shard.
 
 `plan` and `waves` are pure: the same recordings and settings result in the same shards, and any
-process can make a piece.
+process can make one.
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ from ..audio.measure import narrow_end_hz
 from ..command import UserError
 from . import degrade
 from .layout import PIECE_SECONDS, Piece, distribute, shortest_piece
+from .shards import Example
 from .survey import Measured
 from .tfio import Decode, Decoded
 
@@ -87,6 +88,11 @@ class Source(NamedTuple):
     protocol: str
     # Where its band ends, in Hz; None if it is full.
     end_hz: float | None = None
+
+    def example(self, high: np.ndarray, low: np.ndarray) -> Example:
+        """Returns the example that its two sides make."""
+        row = self.piece.row
+        return Example(row.name, row.speaker, row.text, self.piece.start_seconds, high, low)
 
 
 def plan(measured: Iterable[Measured], settings: Settings) -> dict[str, list[Source]]:

@@ -1,37 +1,34 @@
 """Prepares a dataset from the recordings of a corpus, on all cores.
 
 Three steps: every recording is measured (`survey`), those that are fit are distributed over shards
-(`plan`), and the shards are written. Memory holds the facts of all recordings, but waves only in
-pieces of a minute. The bytes depend on the recordings and the settings alone, so the same command
-continues a run that was killed, and repairs a dataset that was damaged: it reads earlier
-measurements from the journal, and keeps the shards that are complete.
+(`plan`), and each shard is written by one worker process. Memory holds the facts of all recordings,
+but waves only in pieces of a minute. The bytes depend on the recordings and the settings alone, so
+the same command continues a run that was killed, and repairs a dataset that was damaged: it reads
+earlier measurements from the journal, and keeps the shards that are complete.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm import tqdm
 
 from ..command import UserError
 from ..command.files import write_csv, write_json, writing
 from ..command.locks import locked
-from ..command.run import quiet_tensorflow
 from ..command.workers import OrderedMap, map_in_order
 from . import layout, tfio
 from .corpora import SPLITS, Found, Recording
 from .dataset import Dataset
 from .journal import Journal
 from .plan import DECODERS, DEFAULTS, Settings, Source, cut, decoded_waves, plan, waves
+from .shards import is_intact, write
 from .survey import Measured, count_by_reason, describe_left_out, measure_all
-
-if TYPE_CHECKING:
-    from .shards import Example
 
 # Requests at a time for the sizes of objects in a store.
 _THREADS = 32
@@ -206,28 +203,37 @@ def _write_shards(
     in_order: OrderedMap, shards: dict[str, list[Source]], output: Path, decode: tfio.Decode | None
 ) -> None:
     """Writes the shards that are not there yet, or are damaged."""
-    # Workers run without TensorFlow; only this process writes shards.
-    quiet_tensorflow()
-    from .shards import Example, is_intact, write
+    items = [(output / name, sources) for name, sources in shards.items()]
+    total = sum(len(sources) for _, sources in items)
+    with tqdm(total=total, desc="writing", unit=" waves", dynamic_ncols=True) as bar:
+        counts = _write_decoded(in_order, items, decode) if decode else in_order(_write, items)
+        for count in counts:
+            bar.update(count)
 
-    missing = {
-        name: sources
-        for name, sources in shards.items()
-        if not is_intact(output / name, [each.piece for each in sources], sources[0].ratio)
-    }
-    sources = [source for shard in missing.values() for source in shard]
-    pairs = in_order(decoded_waves, cut(sources, decode)) if decode else in_order(waves, sources)
-    with tqdm(total=len(sources), desc="writing", unit=" waves", dynamic_ncols=True) as bar:
 
-        def examples(shard: Iterable[Source]) -> "Iterator[Example]":
-            for source in shard:
-                high, low = next(pairs)
-                row, start = source.piece.row, source.piece.start_seconds
-                yield Example(row.name, row.speaker, row.text, start, high, low)
-                bar.update()
+def _write(item: tuple[Path, Sequence[Source]]) -> int:
+    """Writes a shard unless it is there; returns the number of its examples."""
+    path, sources = item
+    if not _is_written(path, sources):
+        write(path, (source.example(*waves(source)) for source in sources))
+    return len(sources)
 
-        for name, shard in missing.items():
-            write(output / name, examples(shard))
+
+def _write_decoded(
+    in_order: OrderedMap, items: Sequence[tuple[Path, Sequence[Source]]], decode: tfio.Decode
+) -> Iterator[int]:
+    """Writes shards, and yields the number of their examples, of recordings decoded here."""
+    missing = [item for item in items if not _is_written(*item)]
+    rest = [source for _, sources in missing for source in sources]
+    yield sum(len(sources) for _, sources in items) - len(rest)
+    pairs = in_order(decoded_waves, cut(rest, decode))
+    for path, sources in missing:
+        write(path, (source.example(*next(pairs)) for source in sources))
+        yield len(sources)
+
+
+def _is_written(path: Path, sources: Sequence[Source]) -> bool:
+    return is_intact(path, [each.piece for each in sources], sources[0].ratio)
 
 
 def _write_results(

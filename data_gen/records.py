@@ -1,22 +1,56 @@
-"""The sizes of the records in a shard, which are known before it is read.
+"""The records of a shard, a TFRecord file, without TensorFlow.
 
-A TFRecord file that is cut between two records shows no sign of it. The layout of a dataset says
-which examples a shard has; the headers of its records, which are read in a moment, say how many
-bytes each one has.
+Around the data of a record are its length, a checksum of the length, and one of the data. A file
+that is cut between two records shows no sign of it. The layout of a dataset says which examples a
+shard has; the headers of its records, which are read in a moment, say how many bytes each one has.
 """
 
 import os
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import google_crc32c
 
 from ..audio import Ratio
 from ..command import UserError
 from .layout import Piece
 
-# Around the data of a record are its length (8 bytes) and two checksums (4 bytes each).
+# A length (8 bytes) and a checksum (4 bytes) precede the data, another checksum follows.
 _HEADER_BYTES, _FOOTER_BYTES = 12, 4
+# See https://github.com/tensorflow/tensorflow/blob/v2.16.1/tensorflow/core/lib/hash/crc32c.h
+_MASK = 0xA282EAD8
 # The names, numbers and lengths in a record: 197 bytes at most.
 _OVERHEAD_BYTES = 256
+
+
+def frame(data: bytes) -> bytes:
+    """Makes a record of data."""
+    length = struct.pack("<Q", len(data))
+    return b"".join((length, _checksum(length), data, _checksum(data)))
+
+
+def _checksum(data: bytes) -> bytes:
+    """Returns the masked CRC-32C."""
+    crc = google_crc32c.value(data)
+    return struct.pack("<I", (crc >> 15 | crc << 17) + _MASK & 0xFFFFFFFF)
+
+
+def read(path: Path) -> Iterator[bytes]:
+    """Reads the data of the records one by one.
+
+    Raises:
+        ValueError: the file breaks off, or a checksum is wrong.
+    """
+    with path.open("rb") as file:
+        while header := file.read(_HEADER_BYTES):
+            length = header[:8]
+            if header[8:] != _checksum(length):
+                raise ValueError("the length of a record has another checksum")
+            data = file.read(int.from_bytes(length, "little"))
+            if file.read(_FOOTER_BYTES) != _checksum(data):
+                raise ValueError("a record has another checksum")
+            yield data
 
 
 def check(path: Path, pieces: Sequence[Piece], ratio: Ratio) -> None:

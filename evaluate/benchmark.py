@@ -29,7 +29,7 @@ from ..command import UserError
 from ..command.files import check_writable, write_bytes, write_csv, write_json, write_text
 from ..command.named import parse_named_paths
 from ..command.paths import check_relative, exists
-from ..command.run import Command, Flags, quiet_tensorflow
+from ..command.run import Command, Flags
 from ..command.tables import markdown_table, text_table
 from . import word_flags
 from .left_out import finish, show
@@ -96,8 +96,6 @@ def main(flags: Flags, arguments: list[str]) -> None:
     from .words import word_errors
 
     systems = {name: load_fitting(path, dataset) for name, path in models.items()}
-    # Reading shards needs TensorFlow.
-    quiet_tensorflow()
     outcome = measure_split(
         systems,
         dataset,

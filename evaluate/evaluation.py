@@ -10,7 +10,6 @@ from ..audio import Ratio
 from ..command import UserError
 from ..command.files import check_writable
 from ..command.paths import check_relative, check_suffix
-from ..command.run import quiet_tensorflow
 from ..data_gen.dataset import Dataset
 from ..models import pretrained, vocoder
 from ..models.record import Record
@@ -117,8 +116,6 @@ def evaluate_run(run: str, options: Options, command: str) -> Evaluated:
     """
     evaluation = prepare_evaluation(run, options)
     systems = _load(evaluation)
-    # Reading shards needs TensorFlow.
-    quiet_tensorflow()
     outcome = measure_split(
         systems,
         evaluation.dataset,

@@ -64,3 +64,27 @@ def test_workers_end_with_a_killed_process(script, start):
     assert process.stdout.readline()
     process.kill()
     process.communicate(timeout=600)
+
+
+def test_workers_of_a_killed_process_leave_no_unfinished_files(script, start, tmp_path):
+    program = script(
+        "from wideband.command.workers import map_in_order",
+        "with map_in_order(1) as in_order: list(in_order(work, [sys.argv[1]]))",
+    )
+    work = (
+        "def work(folder):",
+        "    with hidden_folder(Path(folder)):",
+        "        print('ready', flush=True)",
+        "        time.sleep(1000)",
+    )
+    # The worker finds the function outside of main.
+    program.write_text("\n".join(work) + program.read_text())
+    folder = tmp_path / "out"
+    folder.mkdir()
+    process = start(program, folder)
+    assert process.stdout.readline() == "ready\n"
+    assert len(list(folder.iterdir())) == 1
+    process.kill()
+    # The pipes close once the worker has ended.
+    process.communicate(timeout=600)
+    assert not list(folder.iterdir())

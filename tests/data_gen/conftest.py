@@ -1,6 +1,7 @@
 """Corpora, datasets and waves that several test files use."""
 
 import csv
+import os
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -99,14 +100,20 @@ class Prepared(NamedTuple):
 
 @pytest.fixture(scope="session")
 def prepared(corpus, tmp_path_factory):
-    """The dataset of the corpus, made by the command in a process of its own with two workers."""
+    """The dataset of the corpus, made by the command in a process of its own with two workers.
+
+    None of the processes can load TensorFlow, which would take longer than the work.
+    """
     folder = tmp_path_factory.mktemp("out") / "new" / "dataset"
+    modules = tmp_path_factory.mktemp("modules")
+    (modules / "tensorflow.py").write_text("raise AssertionError('TensorFlow is loaded')")
     flags = ["--corpus=manifest", f"--source={corpus.folder}", f"--output={folder}", "--workers=2"]
     process = subprocess.run(
         [sys.executable, "-m", "wideband.data_gen", *flags],
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "PYTHONPATH": str(modules)},
     )
     assert process.returncode == 0, process.stderr
     return Prepared(folder, process)
