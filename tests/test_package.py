@@ -154,7 +154,8 @@ def test_the_packages_of_the_extra_train_are_known_to_commands():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     lines = config["options.extras_require"]["train"].strip().splitlines()
-    packages = {line.partition(">=")[0] for line in lines if not line.startswith("#")}
+    names = (line.partition(">=")[0] for line in lines if not line.startswith("#"))
+    packages = {name.replace("-", "_") for name in names}
     # TensorBoard writes the events of TensorFlow; nothing imports it.
     assert (packages - {"tensorboard", "pillow"}) | {"PIL"} == set(EXTRA_PACKAGES)
 
