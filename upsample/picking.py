@@ -20,6 +20,8 @@ WIDEST, NARROWEST = 1.1, 0.5
 # The end of a recording's band may be measured too high by this much: recordings from 2 kHz, stored
 # at 16 kHz, end at 1031 to 1250 Hz.
 SLACK_HZ = 250.0
+# Nobody hears what is above.
+HIGHEST_HZ = 20000.0
 # A recording whose content reaches this fraction of a model's whole band lacks nothing that a model
 # for one low rate could restore.
 COMPLETE = 0.95
@@ -71,7 +73,11 @@ class Candidate:
             half = self.low_rate / 2
             return NARROWEST * half <= band_hz <= max(WIDEST * half, half + SLACK_HZ)
         # Also beyond the limits of the training: no other network would be better there.
-        return band_hz < self.sample_rate / 2
+        return band_hz < min(self.sample_rate / 2, HIGHEST_HZ)
+
+    def is_trained_for(self, band_hz: float) -> bool:
+        """Whether a recording that fits has a band that the model met in its training."""
+        return self.band_hz is None or self.distance_hz(band_hz) == 0
 
     def distance_hz(self, band_hz: float) -> float:
         """Returns how far the content of a recording ends from the model's low band."""
@@ -115,29 +121,38 @@ def candidates(
     ]
 
 
-def pick(models: Sequence[Candidate], band_hz: float, force: bool = False) -> Upsampler:
+def pick(
+    models: Sequence[Candidate], band_hz: float, sample_rate: float, force: bool = False
+) -> Upsampler:
     """Picks the model whose low band ends where the recording's band ends.
 
-    The rate of the recording does not matter: the band of a recording at 6 kHz and of the same
-    recording at 8 kHz ends at 3 kHz.
+    The band of a recording at 6 kHz and of the same recording at 8 kHz ends at 3 kHz, so the rate
+    does not tell which models fit. Among those that fit, one that would lower the rate of the
+    recording comes last.
 
     Args:
         models: the models to pick from.
         band_hz: the frequency where the recording's content ends; 0 for silence.
+        sample_rate: rate of the recording in Hz.
         force: pick the nearest model even if none fits.
 
     Raises:
         UserError: no model fits.
     """
-    nearest = min(models, key=lambda each: each.distance_hz(band_hz))
+
+    def rank(each: Candidate) -> tuple[float, ...]:
+        rate = min(each.sample_rate, sample_rate)
+        return not each.is_trained_for(band_hz), -rate, each.low_rate
+
     # Silence has no band: any model will do.
-    if force or not band_hz:
+    if fitting := [each for each in models if each.fits(band_hz) or not band_hz]:
+        return min(fitting, key=rank).upsampler
+    nearest = min(models, key=lambda each: each.distance_hz(band_hz))
+    if force:
         return nearest.upsampler
-    if fitting := [each for each in models if each.fits(band_hz)]:
-        return min(fitting, key=lambda each: each.low_rate).upsampler
     low_band_hz = nearest.low_rate / 2
-    shipped = next((name for name in DEFAULTS[::-1] if _shipped(name).fits(band_hz)), None)
-    if not shipped and band_hz >= COMPLETE * nearest.sample_rate / 2:
+    shipped = next((name for name in DEFAULTS if _shipped(name).fits(band_hz)), None)
+    if not shipped and band_hz >= min(COMPLETE * nearest.sample_rate / 2, HIGHEST_HZ):
         raise UserError(
             f"already has content up to {band_hz:.0f} Hz; there is nothing for {nearest.name} to "
             "restore"

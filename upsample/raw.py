@@ -48,7 +48,7 @@ def restore_raw(
     """
     check_rate("--input_rate", sample_rate)
     try:
-        upsampler = pick(models, sample_rate / 2, settings.force)
+        upsampler = pick(models, sample_rate / 2, sample_rate, settings.force)
     except UserError as error:
         found = f"raw samples at {sample_rate} Hz, taken to fill their band"
         raise UserError(f"{found}: {error}") from error

@@ -89,7 +89,7 @@ def _restore(
         raise UserError("the recording is empty")
     check_peak(measured.peak if measured.finite else np.nan)
     band_hz = measured.bandwidth_hz
-    upsampler = pick(models, band_hz, settings.force)
+    upsampler = pick(models, band_hz, measured.sample_rate, settings.force)
     keep_from_hz, keep_hz = 0.0, None
     if settings.keep_low_band:
         keep_from_hz, keep_hz = upsampler.kept(measured.band)

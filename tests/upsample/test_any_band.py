@@ -155,22 +155,22 @@ def models(any_band):
 
 @pytest.mark.parametrize("band_hz", [0, 100, 950, 3000, 7500, 7600, 7990])
 def test_every_recording_that_lacks_something_fits(models, any_band, band_hz):
-    assert pick(models, band_hz) is any_band
+    assert pick(models, band_hz, 16000) is any_band
 
 
 @pytest.mark.parametrize("band_hz", [8000, 22050])
 def test_a_recording_that_lacks_nothing_is_refused_unless_forced(models, any_band, band_hz):
     message = f"^already has content up to {band_hz} Hz; there is nothing for any to restore$"
     with pytest.raises(UserError, match=message):
-        pick(models, band_hz)
-    assert pick(models, band_hz, force=True) is any_band
+        pick(models, band_hz, 16000)
+    assert pick(models, band_hz, 16000, force=True) is any_band
 
 
 def test_a_model_for_one_band_comes_first_where_it_fits(models, any_band):
     models += candidates(["spline"], 16000, 4)
-    assert pick(models, 2000).name == "spline"
-    assert pick(models, 3000) is pick(models, 3000, force=True) is any_band
-    assert pick(models, 900, force=True) is any_band
+    assert pick(models, 2000, 16000).name == "spline"
+    assert pick(models, 3000, 16000) is pick(models, 3000, 16000, force=True) is any_band
+    assert pick(models, 900, 16000, force=True) is any_band
 
 
 def test_a_run_and_a_shipped_network_are_candidates_with_their_band(any_band_run, monkeypatch):

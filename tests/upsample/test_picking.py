@@ -5,8 +5,17 @@ import re
 import pytest
 from wideband.command import UserError
 from wideband.models import pretrained
-from wideband.upsample import picking
+from wideband.upsample import Upsampler, picking
+from wideband.upsample.baselines import Interpolation
 from wideband.upsample.picking import Candidate, candidates, pick
+
+
+def any_band(name, sample_rate, band_hz):
+    upsampler = Upsampler(Interpolation("spline"), sample_rate, 1, "spline", name)
+    return Candidate(name, sample_rate, sample_rate, lambda: upsampler, band_hz)
+
+
+FULLBAND = any_band("fullband", 48000, (2000.0, 20000.0))
 
 
 @pytest.fixture
@@ -23,7 +32,7 @@ def models():
 def test_the_lowest_model_whose_low_band_ends_with_the_recordings_band_is_picked(
     models, band_hz, expected
 ):
-    assert pick(models, band_hz).low_rate == expected
+    assert pick(models, band_hz, 16000).low_rate == expected
 
 
 def test_a_model_from_2_khz_takes_recordings_whose_band_seems_somewhat_wider():
@@ -47,8 +56,8 @@ def test_a_model_from_2_khz_takes_recordings_whose_band_seems_somewhat_wider():
 )
 def test_a_recording_that_fits_no_model_is_refused_unless_forced(models, band_hz, message):
     with pytest.raises(UserError, match=message):
-        pick(models, band_hz)
-    nearest = pick(models, band_hz, force=True)
+        pick(models, band_hz, 16000)
+    nearest = pick(models, band_hz, 16000, force=True)
     assert nearest.low_rate == (8000 if band_hz > 4000 else 4000)
 
 
@@ -59,19 +68,50 @@ def test_a_recording_that_fits_no_model_is_refused_unless_forced(models, band_hz
 def test_the_advice_of_an_error_leads_to_a_model_that_fits(sample_rate, ratio, band_hz):
     models = candidates(["sinc"], sample_rate, ratio)
     if models[0].fits(band_hz):
-        assert pick(models, band_hz).low_rate == sample_rate / ratio
+        assert pick(models, band_hz, 16000).low_rate == sample_rate / ratio
         return
     with pytest.raises(UserError) as caught:
-        pick(models, band_hz)
+        pick(models, band_hz, 16000)
     message = str(caught.value)
     if advised := re.search(r"use --model=(\S+), or --force$", message):
-        assert pick(candidates([advised[1]], 16000, 4), band_hz).name == advised[1]
+        assert pick(candidates([advised[1]], 16000, 4), band_hz, 16000).name == advised[1]
     elif low_rate := re.search(r"; no shipped network fits; .* low rate near (\d+) Hz", message):
         assert not any(each.fits(band_hz) for each in candidates([], 16000, 4))
         assert abs(int(low_rate[1]) / 2 - band_hz) < 1
     else:
         assert message.startswith("already has content")
         assert band_hz > 0.95 * sample_rate / 2
+
+
+@pytest.mark.parametrize(
+    ("band_hz", "sample_rate", "expected"),
+    [
+        (3400, 8000, "speech"),
+        (7000, 16000, "speech"),
+        # A network at 16 kHz would lower these rates.
+        (3400, 22050, "fullband"),
+        (7000, 44100, "fullband"),
+        (7000, 96000, "fullband"),
+        (16000, 44100, "fullband"),
+        # Only one of them was trained on such bands.
+        (7900, 16000, "fullband"),
+        (1200, 48000, "speech"),
+        # Neither was.
+        (500, 8000, "speech"),
+        (0, 44100, "fullband"),
+        (0, 8000, "speech"),
+    ],
+)
+def test_among_models_for_any_band_those_come_first_that_lower_no_rate(
+    band_hz, sample_rate, expected
+):
+    models = [FULLBAND, any_band("speech", 16000, (1000.0, 7500.0))]
+    assert pick(models, band_hz, sample_rate).name == expected
+
+
+def test_a_recording_with_everything_that_can_be_heard_is_refused():
+    with pytest.raises(UserError, match=r"^already has content up to 20500 Hz; there is nothing"):
+        pick([FULLBAND], 20500, 44100)
 
 
 def test_only_the_default_model_that_fits_is_loaded(monkeypatch):
@@ -91,8 +131,8 @@ def test_only_the_default_model_that_fits_is_loaded(monkeypatch):
     )
     models = candidates([], 16000, 4)
     assert not loaded
-    first = pick(models, 2000)
-    assert pick(models, 2000) is first
+    first = pick(models, 2000, 16000)
+    assert pick(models, 2000, 16000) is first
     assert loaded == ["speech-4x"]
 
 

@@ -58,10 +58,10 @@ def test_every_recording_fits_a_vocoder(vocoder, run):
     (candidate,) = candidates([str(run)], 22050, 2)
     assert candidate.is_vocoder
     for band_hz in (100, 4000, 11025, 22050):
-        assert pick([candidate], band_hz) is candidate.upsampler
+        assert pick([candidate], band_hz, 22050) is candidate.upsampler
     other = Candidate("other", 4000, 16000, lambda: vocoder)
     with pytest.raises(UserError, match="has content up to 11025 Hz"):
-        pick([other], 11025)
+        pick([other], 11025, 22050)
 
 
 def test_a_run_of_a_vocoder_has_the_ratio_1(run, noise):

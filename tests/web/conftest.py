@@ -69,7 +69,7 @@ def becomes():
 @pytest.fixture(scope="session")
 def shipped():
     """The names of two shipped networks for a band of 2 kHz: `streaming`, and the default one."""
-    default = pick(candidates([], 16000, 4), 2000).name
+    default = pick(candidates([], 16000, 4), 2000, 4000).name
     for name in pretrained.names():
         _, metadata = tflite.read(pretrained.WEIGHTS / name / pretrained.TFLITE_FILE)
         if metadata.streaming and candidates([name], 16000, 4)[0].fits(2000):
