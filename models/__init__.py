@@ -135,6 +135,9 @@ def _adopt(name: str, builder: Any) -> _Row:
     return row
 
 
+# Networks that can start from trained weights of others: name -> their names.
+STARTS = {"fullbandnet": ("overtonenet",)}
+
 _TABLE = Extensible("network", _NETWORKS, _adopt)
 
 # The weights of such a network take 4 GB, and its training 16 GB.

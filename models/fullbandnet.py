@@ -20,12 +20,13 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 from keras import ops
+from scipy.interpolate import interp1d
 
 from . import band_hz
 from .overtonenet import BLOCKS, DROPOUT, Frames, OvertoneNet
 from .overtones import outputs
 from .stft import log_amplitude
-from .system import Outputs
+from .system import Outputs, System
 
 # Half a frame is mirrored at the ends of a wave, which must be longer.
 FRAMES = Frames(48000, 1024, 320, 960, multiple=640, empty=-8.0)
@@ -71,6 +72,20 @@ class FullbandNet(OvertoneNet):
     ) -> None:
         super().__init__(width, blocks, dropout, name)
 
+    def start_from(self, trained: System) -> None:
+        """Copies the weights of a FullbandNet, or stretches those of an OvertoneNet.
+
+        Blocks are copied. Of layers with bins, a bin gets the weights that OvertoneNet has at its
+        frequency. Above 8 kHz, predictions start as those at 8 kHz, and features are ignored.
+        """
+        if isinstance(trained, FullbandNet):
+            super().start_from(trained)
+            return
+        assert isinstance(trained, OvertoneNet)
+        old, new = (each.get_layer("spectrum").weights for each in (trained, self))
+        for source, target in zip(old, new, strict=True):
+            target.assign(_stretched(np.asarray(source), target.shape))
+
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
         """Returns the restored wave and its spectrum, both as far as the reference is known."""
         log_amplitudes, real, imaginary = self.get_layer("spectrum")(low)
@@ -88,6 +103,27 @@ class FullbandNet(OvertoneNet):
         both = (np.pad(each, padding)[np.newaxis, :, np.newaxis] for each in (restored, high))
         wave = self.get_layer("synthesis")(_completed(*(self._analyzed(each) for each in both)))
         return ops.convert_to_numpy(wave)[0, : len(high), 0]
+
+
+def _stretched(weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Brings weights of an OvertoneNet to the bins of a FullbandNet.
+
+    Raises:
+        ValueError: they are those of another width.
+    """
+    if weights.shape == shape:
+        return weights
+    old, new = OvertoneNet.frames, FRAMES
+    count = old.fft // 2 + 1
+    bins = np.arange(new.fft // 2 + 1) * (new.sample_rate / new.fft) / (old.sample_rate / old.fft)
+    if weights.shape[-1] == count:
+        return interp1d(np.arange(count), weights)(np.minimum(bins, count - 1))
+    # The first layer takes three features of each bin. It adds up fewer bins below 8 kHz.
+    features = weights.reshape(3, count, -1)
+    stretched = interp1d(
+        np.arange(count), bins[1] * features, axis=1, bounds_error=False, fill_value=0.0
+    )(bins)
+    return stretched.reshape(1, 3 * len(bins), -1)
 
 
 def _completed(ours: Sequence, theirs: Sequence) -> list[keras.KerasTensor]:

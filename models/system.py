@@ -100,6 +100,15 @@ class System:
         """Restores windows (batch, n, 1), to (batch, factor n, 1)."""
         raise NotImplementedError
 
+    def start_from(self, trained: "System") -> None:
+        """Copies the weights of a trained system of the same shape.
+
+        Raises:
+            ValueError: the weights have other shapes.
+        """
+        for name, network in self.networks().items():
+            network.set_weights(trained.networks()[name].get_weights())
+
     def session(self, recording: Recording = ONE_CHANNEL) -> Restorer:
         """Returns the system itself, unless its windows depend on each other."""
         return self

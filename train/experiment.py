@@ -161,7 +161,7 @@ class Experiment:
         """Finds the initial weights, and checks that they are weights of the recipe's network."""
         folder, weights = find_run(self._starts_from)
         model = Record.read(folder).model
-        if model != self.recipe.model:
+        if model not in (self.recipe.model, *models.STARTS.get(self.recipe.model, ())):
             raise UserError(
                 f"--initial_weights={self._starts_from}: a {model}, and the recipe trains a "
                 f"{self.recipe.model}; start from another run, or set model={model}"
@@ -193,7 +193,7 @@ class Experiment:
         return network
 
     def _load_initial_weights(self, network: "Network", arguments: dict[str, Any]) -> None:
-        """Copies the weights of a trained network of the same shape."""
+        """Copies the weights of a trained network."""
         from ..models.system import System
         from ..upsample import load
 
@@ -203,8 +203,7 @@ class Experiment:
         trained = load(self.initial_weights, vocoder=vocoder).network
         assert isinstance(trained, System)
         try:
-            for name, each in network.networks().items():
-                each.set_weights(trained.networks()[name].get_weights())
+            network.start_from(trained)
         except ValueError as error:
             defaults = models.arguments(self.recipe.model)
             found = defaults | Record.read(self.initial_weights.parent).arguments

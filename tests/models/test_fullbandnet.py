@@ -96,3 +96,35 @@ def test_nothing_is_learned_from_silence(network, sides):
 def test_a_network_without_blocks_is_refused():
     with pytest.raises(UserError, match="blocks 0 must be at least 1"):
         models.build("fullbandnet", blocks=0)
+
+
+def test_it_starts_from_an_overtonenet_at_the_same_frequencies():
+    small = models.small("fullbandnet")
+    networks = models.build("overtonenet", **small), models.build("fullbandnet", **small)
+    old, new = (each.get_layer("spectrum") for each in networks)
+    rng = np.random.default_rng(0)
+    old.set_weights([rng.normal(size=each.shape) for each in old.get_weights()])
+    old_hz, new_hz = np.linspace(0, 8000, 257), np.linspace(0, 24000, 513)
+    kernel, bias = old.get_layer("amplitude_first").get_weights()
+    smooth = rng.normal(size=(3, 1, len(bias))) + np.sin(old_hz / 2000)[:, np.newaxis]
+    old.get_layer("amplitude_first").set_weights([smooth.reshape(kernel.shape), bias])
+    networks[1].start_from(networks[0])
+    for name in ("amplitude_last", "keep_last", "share_last"):
+        both = (each.get_layer(name).get_weights() for each in (old, new))
+        for theirs, ours in zip(*both, strict=True):
+            expected = [np.interp(new_hz, old_hz, row) for row in np.atleast_2d(theirs)]
+            np.testing.assert_allclose(np.atleast_2d(ours), expected, atol=1e-5)
+    # The sums of smooth features with a smooth kernel stay.
+    kernel = new.get_layer("amplitude_first").get_weights()[0].reshape(3, 513, -1)
+    assert not kernel[:, new_hz > 8000].any()
+    features = (1 + np.cos(hz / 3000) for hz in (new_hz, old_hz))
+    sums = [np.einsum("b,fbc->fc", *each) for each in zip(features, (kernel, smooth), strict=True)]
+    np.testing.assert_allclose(*sums, atol=0.01 * np.abs(sums[1]).max())
+    expected = old.get_layer("amplitude_0_expand").get_weights()
+    np.testing.assert_array_equal(new.get_layer("amplitude_0_expand").get_weights()[0], expected[0])
+
+
+def test_it_does_not_start_from_an_overtonenet_of_another_width():
+    old = models.build("overtonenet", width=0.2, blocks=1)
+    with pytest.raises(ValueError, match="shape"):
+        models.build("fullbandnet", **models.small("fullbandnet")).start_from(old)

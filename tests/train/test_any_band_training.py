@@ -50,6 +50,23 @@ def test_fine_tuning_starts_from_the_weights_of_such_a_run(experiment, any_band_
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_fullbandnet_starts_from_the_weights_of_an_overtonenet(experiment, any_band_run):
+    training = experiment("model=fullbandnet", "patch=1920", initial_weights=any_band_run).build()
+    spectra = (
+        each.get_layer("spectrum")
+        for each in (training.networks["network"], load(any_band_run).network)
+    )
+    found, expected = (each.get_layer("amplitude_0_project").get_weights() for each in spectra)
+    np.testing.assert_array_equal(found[0], expected[0])
+
+
+def test_an_overtonenet_of_another_width_is_refused(experiment, any_band_run):
+    settings = "model=fullbandnet", "patch=1920", "arguments.width=0.2"
+    message = r"its weights do not fit this fullbandnet, since the arguments differ: width 0.1, not"
+    with pytest.raises(UserError, match=message):
+        experiment(*settings, initial_weights=any_band_run).build()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
