@@ -136,7 +136,7 @@ def decimate_randomly(wave: np.ndarray, ratio: Ratio, rng: np.random.Generator) 
 
     Args:
         wave: shape (n,), n a multiple of the ratio.
-        ratio: a whole number from 2 to 8.
+        ratio: a whole number from 2 to 12.
         rng: draws the filter.
 
     Returns:

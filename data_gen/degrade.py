@@ -3,8 +3,8 @@
 A protocol has two steps: `down` makes the low-rate wave, `up` interpolates it to the high rate.
 Shards store the output of `down`. A network with interpolated input gets the output of both.
 
-Waves are (n,), with n a multiple of the ratio (`crop`). A ratio is a whole number from 2 to 8;
-`sinc`, `fft` and `hann_sinc` also take quotients above 1 and up to 8, such as 22050/8000.
+Waves are (n,), with n a multiple of the ratio (`crop`). A ratio is a whole number from 2 to 12;
+`sinc`, `fft` and `hann_sinc` also take quotients above 1 and up to 12, such as 22050/8000.
 """
 
 import functools
@@ -19,7 +19,8 @@ from ..audio import Ratio, interpolate, resample
 from ..audio.hann_sinc import resample_hann
 from ..command.errors import UserError, lookup
 
-MAX_RATIO = 8
+# From 4 to 48 kHz.
+MAX_RATIO = 12
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from scipy import signal
 from wideband.audio import interpolate
 from wideband.command import UserError
 
-RATIOS = range(2, 9)
+RATIOS = (*range(2, 9), 12)
 # 8 to 22.05 kHz, and an extreme one.
 QUOTIENTS = [Fraction(441, 160), Fraction(3, 2), Fraction(16, 3)]
 SPLINES = {"quadratic": 2, "spline": 3, "quintic": 5}

@@ -9,7 +9,7 @@ from wideband.command import UserError
 from wideband.data_gen import augment, degrade
 from wideband.data_gen.augment import Augmentation
 
-RATIOS = range(2, 9)
+RATIOS = (*range(2, 9), 12)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ MINIMAL = {"name": "x", "source": "y", "model": "audiounet"}
         ({"validation_seconds": float("inf")}, "validation_seconds inf must be from 0.01 to"),
         ({"seed": -1}, "seed -1 must be from 0 to 4294967295"),
         ({"seed": 2**32}, "seed 4294967296 must be from 0 to 4294967295"),
-        ({"ratio": 9}, "ratio 9 is not a whole number from 2 to 8"),
+        ({"ratio": 13}, "ratio 13 is not a whole number from 2 to 12"),
         ({"ratio": Fraction(5, 2)}, "decimate_spline needs a whole number"),
         (
             {
