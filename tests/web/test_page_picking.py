@@ -1,7 +1,10 @@
 """The page proposes networks as wideband-upsample picks them."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import pytest
-from wideband.upsample.picking import Candidate
+from wideband.upsample.picking import Candidate, pick
 from wideband.web.site import _metadata
 
 NETWORKS = {
@@ -9,6 +12,11 @@ NETWORKS = {
     "b-2x": (8000, None),
     "c-8x": (2000, None),
     "any": (16000, (1000.0, 7500.0)),
+}
+WIDE = {
+    "name": "wide",
+    "default": True,
+    "metadata": {"sample_rate": 48000, "ratio": 1, "band_hz": (2000.0, 20000.0)},
 }
 
 
@@ -42,7 +50,8 @@ def test_a_vocoder_takes_every_recording_and_is_not_proposed(javascript):
     networks = [vocoder, *entries("a-4x", default=("a-4x",))]
     for band_hz in (0, 2000, 8000, 11025):
         code = (
-            "(m, networks, hz) => [m.choose(networks, hz).name, m.objection(networks[0], hz, [])]"
+            "(m, networks, hz) => "
+            "[m.choose(networks, hz, 22050).name, m.objection(networks[0], hz, [])]"
         )
         assert javascript("picking.js", code, networks, band_hz) == ["a-4x", ""]
     # Nor is it the remedy for a recording that lacks nothing.
@@ -75,9 +84,31 @@ def test_a_network_fits_where_it_fits_for_the_command(javascript):
     ],
 )
 def test_the_page_begins_with_a_network_that_fits(default, band_hz, name, javascript):
-    code = "(m, networks, hz) => m.choose(networks, hz).name"
+    code = "(m, networks, hz) => m.choose(networks, hz, 16000).name"
     networks = entries(*NETWORKS, default=default)
     assert javascript("picking.js", code, networks, band_hz) == name
+
+
+def test_the_page_begins_with_the_network_that_the_command_picks(javascript):
+    networks = [*entries("any", default=("any",)), WIDE]
+    candidates = [
+        Candidate(name, rate, rate, partial(SimpleNamespace, name=name), band_hz)  # pyright: ignore
+        for name, rate, band_hz in (("any", 16000, (1000.0, 7500.0)), ("wide", 48000, (2000.0, 2e4)))
+    ]
+    recordings = [
+        [band_hz, rate]
+        for rate in (8000, 16000, 22050, 44100, 96000)
+        for band_hz in (0, 500, 1500, 3400, 7400, 7900, 15000, 19900)
+        if band_hz < rate / 2
+    ]
+    code = """(m, networks, recordings) =>
+        recordings.map(([hz, rate]) => m.choose(networks, hz, rate).name)"""
+    found = javascript("picking.js", code, networks, recordings)
+    assert found == [pick(candidates, *each).name for each in recordings]
+    assert {*found} == {"any", "wide"}
+    complete = "(m, wide) => [20000, 22050].map((hz) => m.objection(wide, hz, [wide]))"
+    for words in javascript("picking.js", complete, WIDE):
+        assert words.endswith("there is nothing for wide to restore")
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ async function open(file) {
     return;
   }
   $("facts").textContent = describe(recording);
-  listNetworks(choose(engine.networks, recording.band[2]));
+  listNetworks(choose(engine.networks, recording.band[2], recording.sampleRate));
   $("restoring").hidden = $("listening").hidden = false;
   showVersions();
 }

@@ -4,6 +4,7 @@ import {quotient} from "./metadata.js";
 
 const [WIDEST, NARROWEST, COMPLETE] = [1.1, 0.5, 0.95];
 const SLACK_HZ = 250;
+const HIGHEST_HZ = 20000;
 
 /** Returns the low rate of a network in Hz. */
 export function lowRate({metadata}) {
@@ -25,7 +26,8 @@ function limits(network) {
 export function fits(network, bandHz) {
   if (isVocoder(network)) return false;
   if (!bandHz) return true;
-  if (network.metadata.band_hz) return bandHz < network.metadata.sample_rate / 2;
+  const {band_hz, sample_rate} = network.metadata;
+  if (band_hz) return bandHz < Math.min(sample_rate / 2, HIGHEST_HZ);
   const half = lowRate(network) / 2;
   return NARROWEST * half <= bandHz && bandHz <= Math.max(WIDEST * half, half + SLACK_HZ);
 }
@@ -35,21 +37,33 @@ function isVocoder({metadata}) {
 }
 
 function isComplete({metadata}, bandHz) {
-  return bandHz >= (COMPLETE * metadata.sample_rate) / 2;
+  return bandHz >= Math.min((COMPLETE * metadata.sample_rate) / 2, HIGHEST_HZ);
 }
 
-/** Returns the network to begin with: a default one that fits, another that fits, the nearest. */
-export function choose(networks, bandHz) {
-  const distance = (network) => {
-    const [lowest, highest] = limits(network);
-    return Math.max(lowest - bandHz, bandHz - highest, 0);
+/** Returns how far the content of a recording ends from the bands of a network, in Hz. */
+function distance(network, bandHz) {
+  const [lowest, highest] = limits(network);
+  return Math.max(lowest - bandHz, bandHz - highest, 0);
+}
+
+/**
+ * Returns the network to begin with: a default one that fits, another that fits, the nearest. One
+ * that was trained on such a band comes first, then one that does not lower the rate.
+ */
+export function choose(networks, bandHz, sampleRate) {
+  const rank = (network) => {
+    const far = distance(network, bandHz);
+    const suits = fits(network, bandHz);
+    const trained = !network.metadata.band_hz || far === 0;
+    return [
+      suits ? 0 : 1,
+      network.default ? 0 : 1,
+      suits ? Number(!trained) : far,
+      suits ? -Math.min(network.metadata.sample_rate, sampleRate) : 0,
+      bandHz ? far : 0,
+      lowRate(network),
+    ];
   };
-  const rank = (network) => [
-    fits(network, bandHz) ? 0 : 1,
-    network.default ? 0 : 1,
-    bandHz ? distance(network) : 0,
-    lowRate(network),
-  ];
   const compare = (a, b) => a.map((value, k) => value - b[k]).find(Boolean) ?? 0;
   return [...networks].sort((a, b) => compare(rank(a), rank(b)))[0];
 }
