@@ -15,7 +15,7 @@ TABLE ?= $(RESULTS)/table.md
 # Each NAME of the recipes compare_NAME; `results` sets it once wideband-train can list them.
 NETWORKS =
 
-.PHONY: demo results tables test quick test-tfio lint docs try build clean
+.PHONY: demo results tables test quick test-tfio test-beam lint docs try build clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/wideband-prepare $(if $(DATA),--corpus=folder --source="$(DATA)",--corpus=demo) \
@@ -63,6 +63,13 @@ test-tfio:
 	.venv-tfio/bin/python -m pip install --quiet 'pytest>=8' 'moto[server]>=5'
 	.venv-tfio/bin/python -m pytest tests/data_gen/test_tfio.py
 
+# The tests that need Apache Beam, in an environment of its own: Beam keeps packages at versions below
+# the newest ones. moto is an object store on this machine.
+test-beam:
+	$(MAKE) .venv-beam/beam.stamp VENV=.venv-beam
+	.venv-beam/bin/python -m pip install --quiet 'pytest>=8' 'moto[server]>=5' 'apache-beam[aws]'
+	.venv-beam/bin/python -m pytest tests/data_gen/test_beam.py tests/upsample/test_beam.py
+
 # The packages for a package index, in dist/.
 build: $(VENV)/build.stamp
 	rm -rf dist
@@ -91,4 +98,4 @@ $(VENV)/%.stamp: setup.cfg pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-tfio build dist *.egg-info
+	rm -rf $(VENV) .venv-tfio .venv-beam build dist *.egg-info

@@ -78,6 +78,16 @@ class Flags(absl_flags.FlagValues):
         """Defines a flag that takes strings separated by commas. None may be empty."""
         absl_flags.DEFINE_list(name, default, help, flag_values=self, **options)
 
+    def pass_on_with(self, name: str) -> None:
+        """Lets a command line that has this flag have flags of another program: see `others`."""
+        # absl takes attributes for flags.
+        self.__dict__["_passing"] = f"--{name}"
+
+    @property
+    def others(self) -> list[str]:
+        """The flags of another program, "--name=value"."""
+        return self.__dict__.get("_others", [])
+
     def given(self, name: str) -> bool:
         """Returns whether the command line sets this flag."""
         return bool(self[name].present)
@@ -96,14 +106,18 @@ class Flags(absl_flags.FlagValues):
                 positional argument is empty, as from an unset variable of a shell.
         """
         try:
+            passes = self.__dict__.get("_passing") in {each.partition("=")[0] for each in arguments}
             # absl raises a ValueError for --noflag=value.
-            rest = self(["", *arguments])[1:]
+            rest = self(["", *arguments], known_only=passes)[1:]
         except (absl_flags.Error, ValueError) as error:
             raise UsageError(_one_line(str(error))) from error
         for name in self:
             value = self[name].value
             if self.given(name) and (value == "" != self[name].default or _has_empty(value)):
                 raise UsageError(f"--{name} has an empty value; write one or leave it out")
+        if passes:
+            self.__dict__["_others"] = [each for each in rest if each.startswith("--")]
+            rest = [each for each in rest if not each.startswith("--")]
         if "" in rest:
             raise UsageError("an argument is empty; write one or leave it out")
         return rest

@@ -42,7 +42,7 @@ def hidden_folder(parent: Path) -> Iterator[Path]:
         _cleared.add(parent)
         _remove_abandoned(parent)
     while True:
-        folder = parent / f".wideband-{secrets.token_hex(8)}"
+        folder = parent / hidden_name()
         with signals.at_end(partial(shutil.rmtree, folder, ignore_errors=True)):
             folder.mkdir(0o700)
             lock = _lock(folder)
@@ -54,6 +54,11 @@ def hidden_folder(parent: Path) -> Iterator[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
                 os.close(lock)
             return
+
+
+def hidden_name() -> str:
+    """Returns a new name for a hidden folder or file."""
+    return f".wideband-{secrets.token_hex(8)}"
 
 
 def is_hidden(name: str) -> bool:

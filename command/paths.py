@@ -3,6 +3,7 @@
 The methods of `Path` that answer whether a path exists raise an error if the name is too long.
 """
 
+import re
 from os.path import exists
 from os.path import isdir as is_folder
 from os.path import isfile as is_file
@@ -10,7 +11,12 @@ from pathlib import Path, PureWindowsPath
 
 from .errors import UserError
 
-__all__ = ["check_relative", "check_suffix", "exists", "is_file", "is_folder"]
+__all__ = ["check_relative", "check_suffix", "exists", "is_address", "is_file", "is_folder"]
+
+
+def is_address(path: str) -> bool:
+    """Whether a path is an address in an object store or another file system: s3://bucket/a."""
+    return re.match(r"[a-z][a-z0-9+.-]+://", path) is not None
 
 
 def check_suffix(flag: str, path: Path, suffix: str) -> None:

@@ -28,6 +28,8 @@ from .streams import OUTPUT
 # What a light install lacks; setup.cfg lists them under the extra `train`.
 EXTRA_PACKAGES = ("tensorflow", "keras", "scipy", "h5py", "requests", "matplotlib")
 EXTRA_PACKAGES += ("google_crc32c", "PIL", "jinja2")
+# Other packages, with their extras.
+_EXTRAS = {"apache_beam": "beam"}
 
 
 class Command:
@@ -101,11 +103,12 @@ class Command:
             return _fail("not enough memory; use shorter recordings, or close other programs")
         except ModuleNotFoundError as error:
             package = str(error.name).partition(".")[0]
-            if package not in EXTRA_PACKAGES:
+            extra = "train" if package in EXTRA_PACKAGES else _EXTRAS.get(package)
+            if extra is None:
                 raise
             return _fail(
                 f"{self.name} needs {package}, which is not installed; "
-                "pip install '.[train]' in wideband's folder"
+                f"pip install '.[{extra}]' in wideband's folder"
             )
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)

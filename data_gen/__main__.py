@@ -2,16 +2,23 @@
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..command.errors import UsageError, UserError, lookup, printable
+from ..command.paths import is_address
 from ..command.rates import HIGHEST_RATE, LOWEST_RATE
 from ..command.run import Command, Flags
 
 if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import (  # pyright: ignore[reportMissingImports]
+        PipelineOptions,
+    )
+
     from ..audio import Ratio
-    from .corpora import Found
+    from .corpora import Found, Store
     from .dataset import Dataset
+    from .plan import Settings
 
 # Names that the summary lists; the manifest lists all.
 _NAMED = 10
@@ -104,6 +111,14 @@ def define_flags(flags: Flags) -> None:
         lower_bound=1,
         upper_bound=1000,
     )
+    flags.string(
+        "runner",
+        None,
+        "Prepare with Apache Beam (the extra beam): DirectRunner, FlinkRunner, SparkRunner, "
+        "DataflowRunner or another one. --source and --output may then be on any file system that "
+        "Beam has, and the flags of the runner are passed on.",
+    )
+    flags.pass_on_with("runner")
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
@@ -116,18 +131,18 @@ def main(flags: Flags, arguments: list[str]) -> None:
             raise UserError(f"--{name} is for --corpus={corpus} only")
     if flags.source is None and flags.corpus != "demo":
         raise UsageError("--source is missing: the folder of the corpus")
+    options = _beam_options(flags) if flags.runner else None
     if flags.decoder == "tfio":
         from . import tfio
 
         tfio.load()
-    elif flags.source and corpora.is_address(flags.source):
+    elif flags.source and is_address(flags.source) and not options:
         raise UserError(
-            f"{flags.source}: in an object store; add --decoder=tfio, which reads it, or copy the "
-            "recordings to a folder"
+            f"{flags.source}: in an object store; add --decoder=tfio or --runner, which read it, "
+            "or copy the recordings to a folder"
         )
     from . import degrade
     from .plan import Settings
-    from .prepare import is_finished, prepare
 
     ratio = _ratio(flags)
     protocol = flags.protocol or ("decimate_spline" if ratio.denominator == 1 else "hann_sinc")
@@ -146,12 +161,40 @@ def main(flags: Flags, arguments: list[str]) -> None:
         decoder=flags.decoder,
         narrow=flags.narrow,
     )
+    if options:
+        _prepare_with_beam(flags, corpus, settings, options)
+        return
+    from .prepare import is_finished, prepare
+
     output = Path(flags.output)
     finished = is_finished(output)
     dataset = prepare(corpus, output, settings, flags.workers, flags.strict)
-    if finished:
-        print(f"{output} was finished already.")
-    _print_summary(dataset)
+    _print_summary(dataset, str(output), finished)
+
+
+def _beam_options(flags: Flags) -> "PipelineOptions":
+    """Parses the flags of Beam's runner."""
+    for name in ("decoder", "workers"):
+        if flags.given(name):
+            raise UserError(f"--{name} does not go with --runner; leave it out")
+    from ..command.beam import pipeline_options
+
+    return pipeline_options(flags.runner, flags.others)
+
+
+def _prepare_with_beam(
+    flags: Flags, corpus: "Found", settings: "Settings", options: "PipelineOptions"
+) -> None:
+    from . import beam
+    from .dataset import Dataset
+
+    output = flags.output.rstrip("/")
+    if not is_address(output):
+        output = str(Path(output).absolute())
+    with TemporaryDirectory() as folder:
+        copies = Path(folder)
+        finished = beam.prepare(corpus, output, settings, options, copies, flags.strict)
+        _print_summary(Dataset(copies), output, finished)
 
 
 def _ratio(flags: Flags) -> "Ratio":
@@ -178,9 +221,11 @@ def _corpus(flags: Flags) -> "tuple[Found, str]":
     from . import corpora, splits
 
     source = flags.source or Path(flags.output) / "recordings"
-    if not corpora.is_address(str(source)):
+    if not is_address(str(source)):
         source = Path(source)
-    found = corpora.search(flags.corpus, source, flags.speaker_pattern, flags.mic, flags.subsets)
+    found = corpora.search(
+        flags.corpus, source, flags.speaker_pattern, flags.mic, flags.subsets, _store(flags)
+    )
     rule = flags.split_rule or splits.DEFAULT_RULES[flags.corpus]
     speakers = len({recording.speaker for recording in found.recordings})
     if flags.split_rule is None and rule == "speaker" and speakers < 3:
@@ -191,9 +236,22 @@ def _corpus(flags: Flags) -> "tuple[Found, str]":
     return found._replace(recordings=recordings), rule
 
 
-def _print_summary(dataset: "Dataset") -> None:
+def _store(flags: Flags) -> "Store":
+    """Returns what reads a source that is an address."""
+    if flags.runner:
+        from .beam import STORE
+
+        return STORE
+    from .corpora import TFIO
+
+    return TFIO
+
+
+def _print_summary(dataset: "Dataset", output: str, finished: bool) -> None:
     from .survey import count_by_reason, describe_left_out
 
+    if finished:
+        print(f"{output} was finished already.")
     for split, totals in dataset.totals.items():
         if not totals["recordings"]:
             print(f"{split:5}  no recordings; try a larger corpus or --{split}_fraction")
@@ -206,7 +264,7 @@ def _print_summary(dataset: "Dataset") -> None:
         print("left out: none")
         return
     left_out = describe_left_out(count_by_reason(dataset.left_out.values()), dataset.sample_rate)
-    print(f"left out: {left_out}; {dataset.folder / 'manifest.csv'} lists each with its reason")
+    print(f"left out: {left_out}; {output}/manifest.csv lists each with its reason")
     # What could not be read is worth a look, unlike recordings that are too short. A folder comes
     # first: all of its recordings are missing.
     unread = [

@@ -68,9 +68,15 @@ class Found(NamedTuple):
     left_out: dict[str, str]  # the names of other files and of folders -> why they are not read
 
 
-def is_address(source: str) -> bool:
-    """Whether a source is in an object store."""
-    return re.match(r"[a-z][a-z0-9+.-]+://", source) is not None
+class Store(NamedTuple):
+    """Functions that read an object store, as those of `tfio`."""
+
+    search: Callable[[str], tuple[dict[str, str], dict[str, str]]]
+    read_bytes: Callable[[str], bytes]
+    size: Callable[[Path | str], int | None]
+
+
+TFIO = Store(tfio.search, tfio.read_bytes, tfio.size)
 
 
 def search(
@@ -79,6 +85,7 @@ def search(
     speaker_pattern: str | None = None,
     mic: int = 1,
     subsets: Sequence[str] = ("train-clean-100", "dev-clean", "test-clean"),
+    store: Store = TFIO,
 ) -> Found:
     """Lists the recordings of a corpus.
 
@@ -88,17 +95,18 @@ def search(
     Args:
         corpus: one of `NAMES`.
         source: the folder of the corpus, or the CSV of `manifest`; a string is an address in an
-            object store, which needs tensorflow-io (see `tfio`).
+            object store.
         speaker_pattern: for `folder`: a regular expression searched in the path relative to the
             source; its first group, or the whole match, is the speaker.
         mic: for `vctk`: the microphone, 1 or 2.
         subsets: for `librispeech`: keys of `LIBRISPEECH_SUBSETS`.
+        store: what reads the object store.
 
     Raises:
         UserError: the corpus is unknown, incomplete or empty, or an argument is wrong.
     """
     if isinstance(source, str):
-        return _in_store(corpus, source.rstrip("/"), speaker_pattern)
+        return _in_store(store, corpus, source.rstrip("/"), speaker_pattern)
     folders = _Folders(source)
     readers: dict[str, Callable[[], Iterable[Recording]]] = {
         "folder": lambda: _folder(folders, speaker_pattern),
@@ -116,10 +124,10 @@ def search(
     return _found(source, read(), folders.left_out)
 
 
-def _in_store(corpus: str, source: str, speaker_pattern: str | None) -> Found:
+def _in_store(store: Store, corpus: str, source: str, speaker_pattern: str | None) -> Found:
     """Lists the recordings of a corpus in an object store."""
     if corpus == "folder":
-        found, left_out = tfio.search(source)
+        found, left_out = store.search(source)
         items = ((address, name) for name, address in found.items())
         root = source.rpartition("/")[2]
         return _found(source, _with_speakers(items, speaker_pattern, root), left_out)
@@ -130,7 +138,7 @@ def _in_store(corpus: str, source: str, speaker_pattern: str | None) -> Found:
         )
     file = source if source.endswith(".csv") else f"{source}/manifest.csv"
     folder = file.rpartition("/")[0]
-    rows = parse_csv(io.BytesIO(tfio.read_bytes(file)), _COLUMNS, file)
+    rows = parse_csv(io.BytesIO(store.read_bytes(file)), _COLUMNS, file)
     recordings = _manifest_rows(rows, file, lambda name: f"{folder}/{name}")
     return _found(source, recordings, {})
 

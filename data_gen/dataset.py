@@ -195,14 +195,14 @@ class Dataset:
         )
 
     @functools.cached_property
-    def _layout(self) -> dict[str, list[layout.Piece]]:
-        """The pieces that each shard contains."""
+    def pieces(self) -> dict[str, list[layout.Piece]]:
+        """The pieces of recordings that each shard contains, by its file name."""
         shortest = layout.shortest_piece(self.settings["patch"], self.ratio)
         return layout.distribute(self._kept, self.sample_rate, shortest, self.settings["seed"])
 
     def _shards(self, split: str) -> dict[str, list[layout.Piece]]:
         return {
-            name: pieces for name, pieces in self._layout.items() if name.startswith(f"{split}-")
+            name: pieces for name, pieces in self.pieces.items() if name.startswith(f"{split}-")
         }
 
     @functools.cached_property

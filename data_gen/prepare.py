@@ -10,9 +10,10 @@ earlier measurements from the journal, and keeps the shards that are complete.
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ..command.files import write_csv, write_json, writing
 from ..command.locks import locked
 from ..command.workers import OrderedMap, map_in_order
 from . import layout, tfio
-from .corpora import SPLITS, Found, Recording
+from .corpora import SPLITS, TFIO, Found, Store
 from .dataset import Dataset
 from .journal import Journal
 from .plan import DECODERS, DEFAULTS, Settings, Source, cut, decoded_waves, plan, waves
@@ -32,6 +33,8 @@ from .survey import Measured, count_by_reason, describe_left_out, measure_all
 
 # Requests at a time for the sizes of objects in a store.
 _THREADS = 32
+# What a dataset consists of, besides its dataset.json.
+DATA_FILES = ("manifest.csv", "*-?????.tfrecord")
 
 
 def prepare(
@@ -55,12 +58,12 @@ def prepare(
             written to, another process prepares a dataset in it, no recording of the train split
             is fit, a recording changes meanwhile, or `strict` and a recording is unfit.
     """
-    _check(corpus, settings, strict)
+    check(corpus, settings, strict)
     with writing(output):
         output.mkdir(parents=True, exist_ok=True)
     busy = f"{output}: another wideband-prepare works here; wait for it, or choose another --output"
     with locked(output, busy):
-        description = settings.to_json() | {"recordings_sha256": _digest(corpus.recordings)}
+        description = describe(corpus, settings)
         _start(output, description)
         journal = Journal(output / "measured.jsonl")
         if not is_finished(output):
@@ -77,14 +80,20 @@ def prepare(
                     strict,
                     decode,
                 )
-                _check_trainable(measured, settings, output, journal)
+                try:
+                    check_trainable(measured, settings)
+                except UserError:
+                    # A repaired corpus has another digest; these would make its preparation fail.
+                    journal.remove()
+                    (output / "dataset.json").unlink()
+                    raise
                 _write_shards(in_order, plan(measured, settings), output, decode)
-            _write_results(measured, corpus.left_out, settings, description, output)
+            write_results(measured, corpus.left_out, settings, description, output)
         journal.remove()
         return Dataset(output)
 
 
-def _check(corpus: Found, settings: Settings, strict: bool) -> None:
+def check(corpus: Found, settings: Settings, strict: bool) -> None:
     """Raises a UserError for what is wrong before anything is measured."""
     if strict:
         for name, reason in corpus.left_out.items():
@@ -113,22 +122,31 @@ def is_finished(output: Path) -> bool:
     return True
 
 
-def _digest(recordings: Sequence[Recording]) -> str:
-    """Returns a SHA-256 of the list of recordings, with the sizes of the files."""
+def describe(corpus: Found, settings: Settings, store: Store = TFIO) -> dict[str, Any]:
+    """Describes a dataset as dataset.json does before there are results.
+
+    Args:
+        corpus: its recordings have their splits.
+        settings: how to make the dataset.
+        store: what reads the recordings that are in an object store.
+
+    Returns:
+        the settings, and a SHA-256 of the list of recordings with the sizes of the files.
+    """
     digest = hashlib.sha256()
     # Object stores take their time to answer.
     with ThreadPoolExecutor(_THREADS) as executor:
-        sizes = list(executor.map(_size, [each.path for each in recordings]))
-    for each, size in zip(recordings, sizes, strict=True):
+        sizes = list(executor.map(lambda each: _size(each.path, store), corpus.recordings))
+    for each, size in zip(corpus.recordings, sizes, strict=True):
         row = (each.name, size, each.speaker, each.text, each.split)
         digest.update(json.dumps(row).encode())
-    return digest.hexdigest()
+    return settings.to_json() | {"recordings_sha256": digest.hexdigest()}
 
 
-def _size(path: Path | str) -> int | None:
+def _size(path: Path | str, store: Store) -> int | None:
     """Returns the size of a file, None for one that is left out because it cannot be read."""
     if isinstance(path, str):
-        return tfio.size(path)
+        return store.size(path)
     try:
         return path.stat().st_size
     except OSError:
@@ -136,32 +154,53 @@ def _size(path: Path | str) -> int | None:
 
 
 def _start(output: Path, description: dict[str, Any]) -> None:
-    """Prepares the folder for a new dataset, or for one that is continued.
+    """Prepares the folder for a new dataset, or for one that is continued."""
+    path = output / "dataset.json"
+    content = path.read_bytes() if path.exists() else None
+    check_folder(output, content, chain(*map(output.glob, DATA_FILES)), description)
+    if content is None:
+        write_json(path, description)
+
+
+def check_folder(
+    output: Path | str,
+    content: bytes | None,
+    others: Iterable[Path | str],
+    description: dict[str, Any],
+) -> None:
+    """Checks that a dataset can be written into a folder, or continued there.
+
+    Args:
+        output: the folder.
+        content: of its dataset.json, None if there is none.
+        others: the files there that have the names `DATA_FILES`.
+        description: of the dataset.
 
     Raises:
         UserError: the folder holds another dataset, or files that would be overwritten.
     """
-    path = output / "dataset.json"
-    if not path.exists():
-        for pattern in ("manifest.csv", "*-?????.tfrecord"):
-            for other in output.glob(pattern):
-                raise UserError(
-                    f"{other}: belongs to something else and would be overwritten; choose another "
-                    "--output"
-                )
-        write_json(path, description)
+    if content is None:
+        for other in others:
+            raise UserError(
+                f"{other}: belongs to something else and would be overwritten; choose another "
+                "--output"
+            )
+        return
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(content)
         if not isinstance(found, dict):
             raise TypeError("not an object")
     except (ValueError, TypeError, RecursionError) as error:
         raise UserError(
-            f"{path}: not the description of a dataset ({error}); choose another --output"
+            f"{output}/dataset.json: not the description of a dataset ({error}); choose another "
+            "--output"
         ) from error
     _check_same_dataset(output, found, description)
 
 
-def _check_same_dataset(output: Path, found: dict[str, Any], description: dict[str, Any]) -> None:
+def _check_same_dataset(
+    output: Path | str, found: dict[str, Any], description: dict[str, Any]
+) -> None:
     """Raises a UserError if a folder's dataset.json describes another dataset."""
     found = DEFAULTS | found
     for key, value in (DEFAULTS | description).items():
@@ -175,15 +214,10 @@ def _check_same_dataset(output: Path, found: dict[str, Any], description: dict[s
             )
 
 
-def _check_trainable(
-    measured: Sequence[Measured], settings: Settings, output: Path, journal: Journal
-) -> None:
-    """Raises a UserError if no recording of the train split is fit, and removes what was begun."""
+def check_trainable(measured: Sequence[Measured], settings: Settings) -> None:
+    """Raises a UserError if no recording of the train split is fit."""
     if any(row.recording.split == "train" and not row.reason for row in measured):
         return
-    # A repaired corpus has another digest; these files would make its preparation fail.
-    journal.remove()
-    (output / "dataset.json").unlink()
     left_out = count_by_reason(row.reason for row in measured if row.reason)
     advice = (
         "; --narrow keeps those of limited band" if {"narrow", "low rate"} & set(left_out) else ""
@@ -206,15 +240,15 @@ def _write_shards(
     items = [(output / name, sources) for name, sources in shards.items()]
     total = sum(len(sources) for _, sources in items)
     with tqdm(total=total, desc="writing", unit=" waves", dynamic_ncols=True) as bar:
-        counts = _write_decoded(in_order, items, decode) if decode else in_order(_write, items)
+        counts = _write_decoded(in_order, items, decode) if decode else in_order(write_shard, items)
         for count in counts:
             bar.update(count)
 
 
-def _write(item: tuple[Path, Sequence[Source]]) -> int:
+def write_shard(item: tuple[Path, Sequence[Source]]) -> int:
     """Writes a shard unless it is there; returns the number of its examples."""
     path, sources = item
-    if not _is_written(path, sources):
+    if not is_written(path, sources):
         write(path, (source.example(*waves(source)) for source in sources))
     return len(sources)
 
@@ -223,7 +257,7 @@ def _write_decoded(
     in_order: OrderedMap, items: Sequence[tuple[Path, Sequence[Source]]], decode: tfio.Decode
 ) -> Iterator[int]:
     """Writes shards, and yields the number of their examples, of recordings decoded here."""
-    missing = [item for item in items if not _is_written(*item)]
+    missing = [item for item in items if not is_written(*item)]
     rest = [source for _, sources in missing for source in sources]
     yield sum(len(sources) for _, sources in items) - len(rest)
     pairs = in_order(decoded_waves, cut(rest, decode))
@@ -232,11 +266,12 @@ def _write_decoded(
         yield len(sources)
 
 
-def _is_written(path: Path, sources: Sequence[Source]) -> bool:
+def is_written(path: Path, sources: Sequence[Source]) -> bool:
+    """Whether a shard is there and complete."""
     return is_intact(path, [each.piece for each in sources], sources[0].ratio)
 
 
-def _write_results(
+def write_results(
     measured: Sequence[Measured],
     left_out: Mapping[str, str],
     settings: Settings,

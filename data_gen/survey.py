@@ -68,7 +68,7 @@ def measure_all(
     known = journal.read()
     unknown = [each for each in recordings if each.name not in known]
     decoded = decode([each.path for each in unknown]) if decode else repeat(None)
-    fresh = in_order(_measure, zip(unknown, decoded, strict=False))
+    fresh = in_order(measure_recording, zip(unknown, decoded, strict=False))
     measured = []
     with journal.open() as add:
         for each in tqdm(recordings, "measuring", unit=" recordings", dynamic_ncols=True):
@@ -86,7 +86,7 @@ def measure_all(
     return measured
 
 
-def _measure(item: tuple[Recording, Decoded | None]) -> Facts | str:
+def measure_recording(item: tuple[Recording, Decoded | None]) -> Facts | str:
     """Measures a recording; returns the error's message if it cannot be used."""
     recording, decoded = item
     try:

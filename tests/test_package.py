@@ -23,6 +23,7 @@ LIGHT = {"numpy", "soundfile", "soxr", "absl", "tqdm", "ai_edge_litert"}
 # Modules up to upsample/ that need more than these, and the light modules among them.
 HEAVY = (
     *("command/drawing.py", "audio/spectrogram.py", "audio/alignment.py"),
+    *("command/beam.py", "upsample/beam.py"),
     *("data_gen", "models", "upsample/export"),
 )
 LIGHT_AMONG_HEAVY = (

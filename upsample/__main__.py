@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 from ..command import UserError
 from ..command.errors import printable
+from ..command.paths import is_address
 from ..command.rates import LOWEST_RATE
 from ..command.run import Command, Flags
 from .settings import PEAKS, RATIO, SAMPLE_RATE, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .files import Work
 
 
@@ -98,6 +101,14 @@ def define_flags(flags: Flags) -> None:
     flags.boolean(
         "force", False, "Restore recordings even if their band does not end where the model begins."
     )
+    flags.string(
+        "runner",
+        None,
+        "Restore with Apache Beam (the extra beam): DirectRunner, FlinkRunner, SparkRunner, "
+        "DataflowRunner or another one. Inputs and --output may then be on any file system that "
+        "Beam has, and the flags of the runner are passed on.",
+    )
+    flags.pass_on_with("runner")
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
@@ -120,12 +131,12 @@ def main(flags: Flags, arguments: list[str]) -> None:
     if flags.input_rate is not None:
         raise UserError("--input_rate is for raw samples; files have their rate in the header")
     suffix = f".{flags.format}" if flags.format else None
+    if flags.runner:
+        _restore_with_beam(flags, arguments, suffix, settings)
+        return
     output = Path(flags.output) if flags.output else files.default_output(arguments, suffix)
     work = files.pair_inputs(arguments, output, suffix, flags.limit)
-    if settings.peak == "float":
-        files.check_subtype("--peak=float", "FLOAT", work.pairs)
-    elif settings.subtype is not None:
-        files.check_subtype(f"--subtype={settings.subtype}", settings.subtype, work.pairs)
+    _check_subtype(settings, work.pairs)
     _check_rates(flags)
     _restore_files(flags, settings, work, output)
 
@@ -138,6 +149,16 @@ def _check_raw(flags: Flags, arguments: list[str]) -> None:
         raise UserError("raw samples go from - to --output=-, without other inputs")
     if flags.input_rate is None:
         raise UserError("raw samples have no header; give their rate with --input_rate")
+
+
+def _check_subtype(settings: Settings, pairs: "Sequence[tuple[Path, Path]]") -> None:
+    """Raises a UserError if the format of an output does not have the sample format."""
+    from . import files
+
+    if settings.peak == "float":
+        files.check_subtype("--peak=float", "FLOAT", pairs)
+    elif settings.subtype is not None:
+        files.check_subtype(f"--subtype={settings.subtype}", settings.subtype, pairs)
 
 
 def _check_rates(flags: Flags) -> None:
@@ -190,12 +211,46 @@ def _restore_files(flags: Flags, settings: Settings, work: "Work", output: Path)
         refused = restore_files(
             models, readable.pairs, settings, flags.workers, errors, readable.pipes
         )
-    count = len(pairs) + len(left_out)
+    _report(len(pairs) + len(left_out), refused, output)
+
+
+def _report(count: int, refused: list[UserError], output: Path | str) -> None:
+    """Prints how many recordings were restored; raises a UserError if some were not."""
     if refused and count == 1:
         raise refused[0]
     print(printable(f"{count - len(refused)} of {count} restored in {output}"))
     if refused:
         raise UserError(f"{len(refused)} left out, the first: {refused[0]}")
+
+
+def _restore_with_beam(
+    flags: Flags, arguments: list[str], suffix: str | None, settings: Settings
+) -> None:
+    if flags.output is None:
+        raise UserError("--output is missing: the folder of the restored recordings, for --runner")
+    if flags.given("workers"):
+        raise UserError("--workers does not go with --runner; leave it out")
+    from ..command.beam import pipeline_options, size
+
+    options = pipeline_options(flags.runner, flags.others)
+    from . import beam
+
+    output = flags.output.rstrip("/")
+    if not is_address(output):
+        output = str(Path(output).absolute())
+    pairs, left_out = beam.pair_inputs(arguments, output, suffix, flags.limit)
+    _check_subtype(settings, [(Path(source), Path(target)) for source, target in pairs])
+    _check_rates(flags)
+    if flags.skip_existing:
+        count = len(pairs)
+        pairs = [pair for pair in pairs if size(pair[1]) is None]
+        print(f"{count - len(pairs)} of {count} exist already")
+    model = flags.model or [], flags.sample_rate, flags.ratio, flags.vocoder
+    refused = [UserError(f"{path}: {reason}") for path, reason in left_out.items()]
+    refused += beam.restore(pairs, output, model, settings, options)
+    for error in refused:
+        print(printable(f"left out: {error}"))
+    _report(len(pairs) + len(left_out), refused, output)
 
 
 command = Command("wideband-upsample", define_flags, main, positional="RECORDING...")

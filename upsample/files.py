@@ -49,7 +49,7 @@ def pair_inputs(
         recordings, left_out = _find(path, output)
         work.left_out.update(left_out)
         for source, name in recordings:
-            work.pairs.append((source, _target(output / name, suffix)))
+            work.pairs.append((source, target_path(output / name, suffix)))
     work = Work(work.pairs[:limit], work.left_out)
     if not work.pairs:
         path, reason = next(iter(work.left_out.items()))
@@ -133,7 +133,7 @@ def default_output(inputs: Sequence[str], suffix: str | None = None) -> Path:
     # A path such as .. has no name of its own.
     path = paths[0] if paths[0].name.strip(".") else paths[0].resolve()
     named = path.with_name(f"{path.stem}_wideband{path.suffix}")
-    return named if is_folder(path) else _target(named, suffix)
+    return named if is_folder(path) else target_path(named, suffix)
 
 
 def _expand(path: str) -> list[Path]:
@@ -199,7 +199,8 @@ def _reason_to_leave_out(path: Path) -> str:
     return "" if regular else "not a file; name a recording or a folder"
 
 
-def _target(path: Path, suffix: str | None) -> Path:
+def target_path(path: Path, suffix: str | None) -> Path:
+    """Returns an output path with the suffix, by default with one that loses no quality."""
     known = path.suffix.lower()
     if suffix is None and known in KEPT_SUFFIXES:
         return path

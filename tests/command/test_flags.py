@@ -99,3 +99,13 @@ def test_an_empty_argument_is_refused(flags):
 
 def test_a_flag_that_is_empty_by_default_may_be_empty(flags):
     assert flags.parse(["--data=d", "--licence="]) == []
+
+
+def test_flags_of_another_program_need_the_flag_that_passes_them_on(flags):
+    flags.string("runner", None, "A program.")
+    flags.pass_on_with("runner")
+    line = ["a.wav", "--data=d", "--workers=2", "--no_wait", "--seed=3"]
+    with pytest.raises(UsageError, match="unknown flag --workers"):
+        flags.parse(line)
+    assert flags.parse([*line, "--runner=x"]) == ["a.wav"]
+    assert (flags.others, flags.seed) == (["--workers=2", "--no_wait"], 3)

@@ -120,6 +120,31 @@ def prepared(corpus, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def store(corpus):
+    """An object store on this machine with the test corpus, as the environment that names it."""
+    boto3 = pytest.importorskip("boto3")
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}".replace("0.0.0.0", "127.0.0.1")
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    client = boto3.client(
+        "s3",
+        endpoint_url=address,
+        region_name="us-east-1",
+        **{name.lower(): value for name, value in keys.items()},
+    )
+    client.create_bucket(Bucket="voices")
+    for name in ("manifest.csv", *corpus.entries):
+        body = (corpus.folder / name).read_bytes()
+        client.put_object(Bucket="voices", Key=f"corpus/{name}", Body=body)
+    client.put_object(Bucket="voices", Key="corpus/anna/take.m4a", Body=b"x")
+    client.put_object(Bucket="voices", Key="corpus/.hidden/a.wav", Body=b"x")
+    yield {**keys, "S3_ENDPOINT": address, "AWS_REGION": "us-east-1"}
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def build_demo():
     """Returns a function that synthesises the demo corpus in a new process."""
 

@@ -1,5 +1,6 @@
 """wideband-prepare: the dataset it writes, and how an interrupted run continues."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -298,3 +299,13 @@ def test_a_finished_dataset_is_recognised_and_left_unchanged(prepared, corpus, p
 def test_measuring_does_not_wait_for_scipy():
     code = "import sys, wideband.data_gen.prepare; assert 'scipy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("apache_beam") is not None, reason="has it")
+def test_without_apache_beam_its_runners_are_refused(small, tmp_path, prepare_dataset, error_line):
+    code, _, err = prepare_dataset(small, tmp_path / "out", "--runner=DirectRunner")
+    assert code == 1
+    assert error_line(err) == (
+        "error: wideband-prepare needs apache_beam, which is not installed; pip install '.[beam]' "
+        "in wideband's folder"
+    )

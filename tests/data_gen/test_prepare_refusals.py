@@ -21,7 +21,11 @@ RATE = 16000
         ("--ratio=13", 1, "ratio 13 is not a whole number from 2 to 12"),
         ("--ratio=four", 1, "ratio 'four' is not a number"),
         ("--low_rate=16000", 1, "--low_rate=16000 must be below the high rate, --sample_rate=16"),
-        ("--low_rate=1100", 1, "ratio 160/11 is not a whole number from 2 to 12, or a quotient above"),
+        (
+            "--low_rate=1100",
+            1,
+            "ratio 160/11 is not a whole number from 2 to 12, or a quotient above",
+        ),
         ("--low_rate=999", 2, "--low_rate=999"),
         ("--patch=0", 2, "--patch=0"),
         ("--patch=960001", 1, "patch 960001 or the numerator of the ratio 4 is longer than the"),

@@ -195,31 +195,6 @@ def test_a_dataset_of_the_other_decoder_is_refused(prepared, corpus):
 # an object store
 
 
-@pytest.fixture(scope="module")
-def store(corpus):
-    """An object store on this machine with the test corpus, as the environment that names it."""
-    boto3 = pytest.importorskip("boto3")
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}".replace("0.0.0.0", "127.0.0.1")
-    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
-    client = boto3.client(
-        "s3",
-        endpoint_url=address,
-        region_name="us-east-1",
-        **{name.lower(): value for name, value in keys.items()},
-    )
-    client.create_bucket(Bucket="voices")
-    for name in ("manifest.csv", *corpus.entries):
-        body = (corpus.folder / name).read_bytes()
-        client.put_object(Bucket="voices", Key=f"corpus/{name}", Body=body)
-    client.put_object(Bucket="voices", Key="corpus/anna/take.m4a", Body=b"x")
-    client.put_object(Bucket="voices", Key="corpus/.hidden/a.wav", Body=b"x")
-    yield {**keys, "S3_ENDPOINT": address, "AWS_REGION": "us-east-1"}
-    server.stop()
-
-
 def test_a_corpus_in_an_object_store_makes_the_same_dataset(store, by_tfio, tmp_path):
     dataset = prepare("s3://voices/corpus/", tmp_path / "out", **store)
     assert dataset.identity == by_tfio.identity
