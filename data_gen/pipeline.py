@@ -40,6 +40,7 @@ def patches(
     wants: str = "interpolated",
     augmentation: Augmentation = NO_AUGMENTATION,
     shuffle_seconds: float = 600.0,
+    share: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Cuts the waves of a split into (low, high) patches and batches them.
 
@@ -59,6 +60,9 @@ def patches(
             by the ratio, or "high" for the high side itself.
         augmentation: random changes of the waves.
         shuffle_seconds: duration of the audio in memory from which patches are drawn.
+        share: (k, n) for the patches of process k of n, from 0: those of every n-th shard, or of
+            every n-th recording if there are fewer shards. Its last batch is dropped if it is
+            smaller, since the batches of all processes are put together.
 
     Returns:
         a dataset of pairs of float32 tensors: low (batch, patch, 1), or (batch, patch / ratio, 1)
@@ -75,7 +79,7 @@ def patches(
         degrade.check_whole(dataset.ratio, "random_lowpass")
     if augmentation.random_band and wants != "interpolated":
         raise UserError("random_band needs a network with interpolated input")
-    records = _records(dataset.shards(split), seed)
+    records = _records(dataset.shards(split), seed, share)
     draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
     waves = _waves(dataset, wants, augmentation)
 
@@ -104,7 +108,7 @@ def patches(
         pairs = pairs.shuffle(buffer_size, seed)
     if augmentation.gain_db > 0:
         pairs = tf.data.Dataset.zip((pairs, draws)).map(amplify)
-    return pairs.batch(batch).prefetch(tf.data.AUTOTUNE)
+    return pairs.batch(batch, drop_remainder=share[1] > 1).prefetch(tf.data.AUTOTUNE)
 
 
 def _check_sizes(dataset: Dataset, split: str, patch: int, stride: int, batch: int) -> None:
@@ -161,16 +165,23 @@ def _factor(dataset: Dataset, wants: str, patch: int, stride: int) -> int:
     return ratio.numerator
 
 
-def _records(paths: list[Path], seed: int | None) -> tf.data.Dataset:
-    """Reads the records of shards, in order or (with a seed) several shards at a time.
+def _records(paths: list[Path], seed: int | None, share: tuple[int, int]) -> tf.data.Dataset:
+    """Reads the records of a share of shards, in order or (with a seed) several shards at a time.
 
     Consecutive patches come from one recording; those in the shuffle buffer should come from many.
     """
+    number, count = share
+    if len(paths) >= count:
+        paths, number, count = paths[number::count], 0, 1
     names = [os.fsencode(path) for path in paths]
+
+    def read(names: list[bytes] | tf.Tensor) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(names).shard(count, number)
+
     if seed is None:
-        return tf.data.TFRecordDataset(names)
+        return read(names)
     files = tf.data.Dataset.from_tensor_slices(names).shuffle(len(names), seed)
-    return files.interleave(tf.data.TFRecordDataset, cycle_length=16)
+    return files.interleave(read, cycle_length=16)
 
 
 def _parse(record: tf.Tensor) -> Pair:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..command.errors import UsageError
 from ..command.run import Command, Flags, quiet_tensorflow
+from .distribution import KINDS
 
 
 def define_flags(flags: Flags) -> None:
@@ -29,11 +30,35 @@ def define_flags(flags: Flags) -> None:
         None,
         "Run folder, weights file in one, or shipped network to start from (fine-tuning).",
     )
+    flags.choice(
+        "distribute",
+        "none",
+        KINDS,
+        "Trains on all GPUs of this machine (mirrored), on TPUs (tpu), or on several machines or "
+        "in several processes, with JAX (multihost).",
+    )
+    flags.string(
+        "coordinator",
+        None,
+        "HOST:PORT of process 0, for multihost; by default KERAS_DISTRIBUTION_JOB_ADDRESSES.",
+    )
+    flags.integer(
+        "processes",
+        None,
+        "Number of processes, for multihost; by default KERAS_DISTRIBUTION_NUM_PROCESSES.",
+        lower_bound=1,
+    )
+    flags.integer(
+        "process",
+        None,
+        "Number of this process, from 0, for multihost; by default KERAS_DISTRIBUTION_PROCESS_ID.",
+        lower_bound=0,
+    )
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
     """Trains, and prints the best epoch and the next command."""
-    from . import recipes
+    from . import distribution, recipes
     from .overrides import parse_overrides
 
     if flags.recipe == "list":
@@ -52,12 +77,20 @@ def main(flags: Flags, arguments: list[str]) -> None:
     from .latent_experiment import LatentExperiment
 
     kind = LatentExperiment if recipe.model == "audiosr" else Experiment
-    experiment = kind(recipe, Dataset(Path(flags.data)), flags.initial_weights)
-    run = experiment.open(Path(flags.run), command.line()[1:])
+    dataset = Dataset(Path(flags.data))
+    devices = distribution.start(
+        flags.distribute, flags.coordinator, flags.processes, flags.process
+    )
+    experiment = kind(recipe, dataset, flags.initial_weights, devices)
+    # Process 0 has the run folder.
+    run = experiment.open(Path(flags.run), command.line()[1:]) if devices.process == 0 else None
 
     quiet_tensorflow()
-    from .fit import fit
+    from .fit import fit, help_fit
 
+    if run is None:
+        help_fit(experiment)
+        return
     fit(experiment, run)
     best = run.best
     epochs = "epoch" if run.epoch == 1 else "epochs"

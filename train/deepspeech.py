@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..command import UserError
 from ..command.run import Command, Flags, quiet_tensorflow
+from .distribution.base import ONE
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +55,7 @@ class DeepSpeechExperiment:
         UserError: the dataset has another rate or no transcripts, or jiwer is missing.
     """
 
-    precision = "float32"
+    precision, distribution = "float32", ONE
 
     def __init__(self, settings: Settings, dataset: "Dataset") -> None:
         if dataset.sample_rate != SAMPLE_RATE:

@@ -17,6 +17,7 @@ from ..models import pretrained
 from ..models.parts import checksums
 from ..models.record import Record
 from ..upsample import find_run
+from .distribution.base import ONE, Distribution
 from .identity import new_record
 from .recipe import Recipe
 from .run import VALIDATION, Run
@@ -42,6 +43,7 @@ class Experiment:
         initial_weights: what to start from, for fine-tuning: a run folder, a weights file in one,
             or the name of a shipped network. Bini (2021) fine-tunes multi-speaker networks to
             single speakers this way.
+        distribution: the devices.
 
     Raises:
         UserError: they do not match.
@@ -55,9 +57,13 @@ class Experiment:
     validation = VALIDATION
 
     def __init__(
-        self, recipe: Recipe, dataset: Dataset, initial_weights: str | Path | None = None
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        initial_weights: str | Path | None = None,
+        distribution: Distribution = ONE,
     ) -> None:
-        self.recipe, self.dataset = recipe, dataset
+        self.recipe, self.dataset, self.distribution = recipe, dataset, distribution
         self.seed, self.precision = recipe.seed, recipe.precision
         keys = ("sample_rate",) if recipe.high_side_only else ("sample_rate", "ratio", "protocol")
         for key in keys:
@@ -75,6 +81,11 @@ class Experiment:
                 "longer recordings, or set a shorter patch"
             )
         self._check_overlap()
+        if recipe.batch % distribution.devices:
+            raise UserError(
+                f"batch {recipe.batch} cannot be divided among {distribution.devices} devices; set "
+                f"a multiple of {distribution.devices} with --set=batch=N"
+            )
         if initial_weights is None and recipe.starts_from:
             raise UserError(
                 f"{recipe.name} starts from a run of {recipe.starts_from}; name its folder with "
@@ -232,7 +243,7 @@ class Experiment:
 
     def _batches(self, epoch: int, wants: str) -> Iterator[Any]:
         """Yields the batches (low, high) of an epoch, then those of further passes."""
-        return self._arrays(self._patches(epoch, wants).repeat())
+        return self._arrays(self._patches(epoch, wants, self._share).repeat())
 
     def _arrays(self, patches: "tf.data.Dataset") -> Iterator[Any]:
         """Yields patches as NumPy arrays; raises a UserError that names a damaged shard."""
@@ -240,23 +251,32 @@ class Experiment:
 
         return pipeline.arrays(patches, self.dataset, "train")
 
-    def _patches(self, epoch: int, wants: str) -> "tf.data.Dataset":
+    @property
+    def _share(self) -> tuple[int, int]:
+        """The share of this process in the dataset (`pipeline.patches`)."""
+        return self.distribution.process, self.distribution.processes
+
+    def _patches(
+        self, epoch: int, wants: str, share: tuple[int, int] = (0, 1)
+    ) -> "tf.data.Dataset":
+        """Returns the patches of an epoch, or a share of them."""
         import numpy as np
 
         from ..data_gen import pipeline
 
         recipe = self.recipe
-        # Every pair of seed and epoch leads to another shuffling and augmentation.
-        seed = int(np.random.SeedSequence([recipe.seed, epoch]).generate_state(1)[0])
+        # Each seed, epoch and process leads to another shuffling and augmentation.
+        seed = int(np.random.SeedSequence([recipe.seed, epoch, share[0]]).generate_state(1)[0])
         return pipeline.patches(
             self.dataset,
             "train",
             recipe.patch,
             recipe.stride,
-            recipe.batch,
+            recipe.batch // share[1],
             seed,
             wants=wants,
             augmentation=recipe.augmentation,
+            share=share,
         )
 
     def _count_steps(self, wants: str) -> int:

@@ -14,8 +14,9 @@ from ..command import UserError
 from ..command.drawing import png
 from ..command.files import write_bytes, write_json
 from ..evaluate import curves
+from .distribution.base import Distribution
 from .run import Run
-from .steps import Step, averaged, compile_step, reseed, unsaved_variables
+from .steps import Step, averaged, reseed, unsaved_variables
 from .tensorboard import TensorBoard
 from .training import Trainable, Training
 
@@ -37,26 +38,62 @@ def fit(experiment: Trainable, run: Run) -> Run:
         UserError: the training cannot be built, has no data, its loss is not finite, or the disk
             or the memory is full.
     """
-    if run.finished:
+    if _next_epoch(experiment, run) == 0:
         run.remove_leftovers()
         return run
+    with _prepared(experiment) as (training, state, steps), run.training():
+        _run_epochs(experiment, training, state, steps, run)
+    return run
+
+
+def help_fit(experiment: Trainable) -> None:
+    """Takes part in the steps of `fit`, which process 0 runs.
+
+    Args:
+        experiment: that of process 0, with another number of the process.
+
+    Raises:
+        UserError: as `fit`, or another process has ended.
+    """
+    distribution = experiment.distribution
+    if distribution.next_epoch(0) == 0:
+        return
+    with _prepared(experiment) as (training, _, steps), tqdm(disable=True) as bar:
+        while epoch := distribution.next_epoch(0):
+            _train(distribution, training, steps, epoch, bar)
+
+
+@contextmanager
+def _prepared(
+    experiment: Trainable,
+) -> Iterator[tuple[Training, list[keras.Variable], list[Step]]]:
+    """Builds a training, its unsaved variables and its steps, for use within the contexts."""
+    distribution = experiment.distribution
     try:
-        with dtype_policy(experiment.precision):
+        with dtype_policy(experiment.precision), distribution.scope():
             training = experiment.build()
-            with run.training():
-                _run_epochs(experiment, training, run)
+            state = unsaved_variables(training.objectives, training.networks)
+            yield training, state, [distribution.compile_step(each) for each in training.objectives]
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise UserError(
             "the memory does not suffice for this training; choose a smaller batch, patch or "
             "network in another --run"
         ) from error
-    return run
 
 
-def _run_epochs(experiment: Trainable, training: Training, run: Run) -> None:
+def _next_epoch(experiment: Trainable, run: Run) -> int:
+    """Returns the number of the next epoch, or 0 after the last one, and tells other processes."""
+    return experiment.distribution.next_epoch(0 if run.finished else run.epoch + 1)
+
+
+def _run_epochs(
+    experiment: Trainable,
+    training: Training,
+    state: Sequence[keras.Variable],
+    steps: Sequence[Step],
+    run: Run,
+) -> None:
     """Trains from the last epoch of the history to the end."""
-    state = unsaved_variables(training.objectives, training.networks)
-    steps = [compile_step(objective) for objective in training.objectives]
     if run.epoch:
         run.restore(training.networks, state)
     else:
@@ -64,8 +101,8 @@ def _run_epochs(experiment: Trainable, training: Training, run: Run) -> None:
     total, done = training.steps * run.epochs, training.steps * run.epoch
     board = TensorBoard(run.folder / "events")
     with tqdm(total=total, initial=done, unit="step", desc=run.folder.name) as bar:
-        while not run.finished:
-            row = _run_epoch(experiment, training, steps, run, bar)
+        while epoch := _next_epoch(experiment, run):
+            row = _run_epoch(experiment, training, steps, epoch, run, bar)
             rows = run.save(row, training.networks, state, averaged(training.objectives))
             # Before the history, so that a killed run does not end without its last epoch here.
             board.write(row)
@@ -97,12 +134,17 @@ def _start(run: Run, training: Training) -> None:
 
 
 def _run_epoch(
-    experiment: Trainable, training: Training, steps: Sequence[Step], run: Run, bar: tqdm
+    experiment: Trainable,
+    training: Training,
+    steps: Sequence[Step],
+    epoch: int,
+    run: Run,
+    bar: tqdm,
 ) -> dict[str, float]:
     """Trains and validates; returns the epoch's row of the history."""
-    epoch, started = run.epoch + 1, time.monotonic()
+    started = time.monotonic()
     reseed(training.objectives, experiment.seed, epoch)
-    row = _train(training, steps, epoch, bar)
+    row = _train(experiment.distribution, training, steps, epoch, bar)
     if math.isfinite(row["loss"]):
         with averaged(training.objectives):
             row |= training.validate()
@@ -116,17 +158,20 @@ def _run_epoch(
     return {"epoch": epoch, "step": epoch * training.steps, **row, "seconds": seconds}
 
 
-def _train(training: Training, steps: Sequence[Step], epoch: int, bar: tqdm) -> dict[str, float]:
+def _train(
+    distribution: Distribution, training: Training, steps: Sequence[Step], epoch: int, bar: tqdm
+) -> dict[str, float]:
     """Trains for an epoch, at most up to a loss that is not finite; returns its mean losses."""
     for objective in training.objectives:
         objective.start_epoch()
     losses: dict[str, float] = {}
-    for batch in itertools.islice(training.batches(epoch), training.steps):
-        losses = _merge([step(list(batch)) for step in steps])
-        bar.set_postfix(loss=f"{losses['loss']:.4g}", refresh=False)
-        bar.update()
-        if not math.isfinite(losses["loss"]):
-            break
+    with distribution.spread(training.objectives):
+        for batch in itertools.islice(training.batches(epoch), training.steps):
+            losses = _merge([step(list(batch)) for step in steps])
+            bar.set_postfix(loss=f"{losses['loss']:.4g}", refresh=False)
+            bar.update()
+            if not math.isfinite(losses["loss"]):
+                break
     if not losses:
         raise UserError("the train split has no batch; prepare more or longer recordings")
     return losses

@@ -43,14 +43,22 @@ class LatentExperiment(Experiment):
         arguments = recipe.network_arguments()
         system = self._network(arguments)
         assert isinstance(system, AudioSR)
-        count = self._patches_per_epoch()
-        latents = Latents(system, self._pass, count, recipe.patch, recipe.batch, recipe.seed)
+        count, processes = self._patches_per_epoch(), self.distribution.processes
+        latents = Latents(
+            system,
+            self._pass,
+            -(-count // processes),
+            recipe.patch,
+            recipe.batch // processes,
+            recipe.seed,
+        )
         if self.initial_weights:
             # The latents that its UNet was trained with had this scale.
             found = Record.read(self.initial_weights.parent).arguments.get("scale", SCALE)
             system.scale = arguments["scale"] = recipe.arguments.get("scale", found)
         elif "scale" not in arguments:
-            system.scale = arguments["scale"] = latents.scale()
+            scale = self.distribution.agree(latents.scale())
+            system.scale = arguments["scale"] = scale
         steps = recipe.steps_per_epoch or -(-count // recipe.batch)
         examples = list(self._examples(latents))
         return Training(
@@ -64,7 +72,7 @@ class LatentExperiment(Experiment):
 
     def _pass(self, number: int) -> Iterator[Any]:
         """Yields the batches (low, high) of one pass over the dataset."""
-        return self._arrays(self._patches(number, "interpolated"))
+        return self._arrays(self._patches(number, "interpolated", self._share))
 
     def _examples(self, latents: "Latents") -> Iterator[np.ndarray]:
         """Yields the moments of the first patch of recordings of the valid split."""

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+
+Batch = Sequence[np.ndarray]
 
 
 class Objective(keras.Model):

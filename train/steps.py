@@ -6,8 +6,7 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 
-from .objective import Objective
-from .training import Batch
+from .objective import Batch, Objective
 
 Step = Callable[[Batch], dict[str, float]]  # from a batch to the running means of the losses
 

@@ -1,15 +1,13 @@
 """The interface between experiments and the training loop."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import keras
-import numpy as np
 
-from .objective import Objective
-
-Batch = Sequence[np.ndarray]
+from .distribution.base import Distribution
+from .objective import Batch, Objective
 
 
 @dataclass
@@ -44,10 +42,12 @@ class Trainable(Protocol):
     Attributes:
         seed: seed of dropout and other random layers.
         precision: the Keras dtype policy that the training is built and run with.
+        distribution: the devices.
     """
 
     seed: int
     precision: str
+    distribution: Distribution
 
     @property
     def remedy(self) -> str:

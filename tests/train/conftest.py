@@ -68,14 +68,14 @@ def no_curves(monkeypatch):
 @pytest.fixture
 def eager(no_curves, monkeypatch):
     """Trains without graphs, which take seconds to compile, and without drawing curves."""
-    from wideband.train import fit
+    from wideband.train import steps
 
     def run_eagerly(objective):
         return lambda batch: {
             name: float(value) for name, value in objective.train_step((batch,)).items()
         }
 
-    monkeypatch.setattr(fit, "compile_step", run_eagerly)
+    monkeypatch.setattr(steps, "compile_step", run_eagerly)
 
 
 @pytest.fixture

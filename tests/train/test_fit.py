@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from wideband.command import UserError
-from wideband.train import fit as fit_module
 from wideband.train import run as run_module
+from wideband.train import steps as steps_module
 from wideband.train.fit import dtype_policy
 from wideband.train.losses import weighted
 from wideband.upsample import load
@@ -148,7 +148,7 @@ def test_a_full_memory_is_reported_in_one_line(train, tmp_path, monkeypatch, err
     def exhaust(*arguments):
         raise error
 
-    monkeypatch.setattr(fit_module, "compile_step", exhaust)
+    monkeypatch.setattr(steps_module, "compile_step", exhaust)
     with pytest.raises(UserError, match=r"the memory does not suffice .*; choose a smaller batch"):
         train(tmp_path / "run")
 
