@@ -173,8 +173,8 @@ class InverseSTFT(_Transform):
         padded = ops.pad(frames, ((0, 0), (silent, silent), (0, 0)))
         hops = ops.shape(padded)[1] - count + 1
         # A hop gets its part k from the frame that begins k hops earlier.
-        parts = enumerate(ops.split(padded, count, axis=-1))
-        added = sum(part[:, count - 1 - k :][:, :hops] for k, part in parts)
+        parts = zip(reversed(range(count)), ops.split(padded, count, axis=-1), strict=True)
+        added = sum(part[:, first : first + hops] for first, part in parts)
         wave = ops.reshape(added, (ops.shape(frames)[0], hops * self.hop))
         return wave[:, self._mirrored : hops * self.hop - self._mirrored - self._rest]
 
