@@ -36,7 +36,7 @@ def test_it_has_the_stated_size(outline):
 
 def test_it_restores_the_bands_of_its_training(network):
     assert network.band_hz == models.band_hz("fullbandnet") == band_limit.ends_hz(RATE)
-    for name in ("fullband_regression", "fullband"):
+    for name in ("fullband", "fullband_gan"):
         recipe = recipes.get(name)
         assert (recipe.model, recipe.sample_rate, recipe.ratio) == ("fullbandnet", RATE, 1)
 

@@ -122,7 +122,7 @@ ANY_BAND_STREAM = replace(
 # does not depend on them, and below the rounding noise of a dataset it learns nothing.
 FULLBAND = replace(
     ANY_BAND,
-    name="fullband_regression",
+    name="fullband",
     source="ours: the network for any sound at 48 kHz, without critics",
     model="fullbandnet",
     sample_rate=48000,
@@ -134,7 +134,7 @@ FULLBAND = replace(
 # The critics of Vocos, at half of their width, judge the middle of each patch.
 FULLBAND_GAN = replace(
     FULLBAND,
-    name="fullband",
+    name="fullband_gan",
     source="ours: the network for any sound at 48 kHz, against critics",
     starts_from=FULLBAND.name,
     critics={"multi_period": 1.0, "multi_band": 0.3},
