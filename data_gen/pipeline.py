@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..command import UserError
-from . import degrade
+from . import degrade, service
 from .augment import NO_AUGMENTATION, Augmentation
 from .dataset import Dataset
 
@@ -41,6 +41,7 @@ def patches(
     augmentation: Augmentation = NO_AUGMENTATION,
     shuffle_seconds: float = 600.0,
     share: tuple[int, int] = (0, 1),
+    data_service: str | None = None,
 ) -> tf.data.Dataset:
     """Cuts the waves of a split into (low, high) patches and batches them.
 
@@ -63,6 +64,9 @@ def patches(
         share: (k, n) for the patches of process k of n, from 0: those of every n-th shard, or of
             every n-th recording if there are fewer shards. Its last batch is dropped if it is
             smaller, since the batches of all processes are put together.
+        data_service: the dispatcher of tf.data service, HOST:PORT, whose workers make the patches.
+            If the waves are interpolated or changed, which takes functions of Python, the workers
+            only read them. The patches are the same ones, in another order each time.
 
     Returns:
         a dataset of pairs of float32 tensors: low (batch, patch, 1), or (batch, patch / ratio, 1)
@@ -79,7 +83,11 @@ def patches(
         degrade.check_whole(dataset.ratio, "random_lowpass")
     if augmentation.random_band and wants != "interpolated":
         raise UserError("random_band needs a network with interpolated input")
-    records = _records(dataset.shards(split), seed, share)
+    # Functions of Python are for random waves and interpolation (`_waves`).
+    local = wants == "interpolated" or augmentation.changes_waves
+    records = _records(dataset.shards(split), seed, share, split_files=data_service is not None)
+    if data_service and local:
+        records = service.distribute(records, data_service)
     draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
     waves = _waves(dataset, wants, augmentation)
 
@@ -108,7 +116,13 @@ def patches(
         pairs = pairs.shuffle(buffer_size, seed)
     if augmentation.gain_db > 0:
         pairs = tf.data.Dataset.zip((pairs, draws)).map(amplify)
-    return pairs.batch(batch, drop_remainder=share[1] > 1).prefetch(tf.data.AUTOTUNE)
+    whole = share[1] > 1
+    if data_service and not local:
+        # Each worker has a last batch, which may be smaller.
+        batches = service.distribute(pairs.batch(batch), data_service).rebatch(batch, whole)
+    else:
+        batches = pairs.batch(batch, whole)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def _check_sizes(dataset: Dataset, split: str, patch: int, stride: int, batch: int) -> None:
@@ -138,14 +152,19 @@ def arrays(batches: tf.data.Dataset, dataset: Dataset, split: str) -> Iterator[A
         split: "train", "valid" or "test".
 
     Raises:
-        UserError: a shard is damaged. TensorFlow's own error does not name it.
+        UserError: a shard is damaged, which TensorFlow's own error does not name; or tf.data
+            service has ended.
     """
     try:
         yield from batches.as_numpy_iterator()
-    except tf.errors.OpError:
+    except tf.errors.OpError as error:
         # Reads the shards one by one, which raises the error that names the damaged one.
         for _ in dataset.examples(split):
             pass
+        if isinstance(error, tf.errors.UnavailableError):
+            raise UserError(
+                "tf.data service has ended; start it again, and the same command continues"
+            ) from error
         raise
 
 
@@ -165,22 +184,31 @@ def _factor(dataset: Dataset, wants: str, patch: int, stride: int) -> int:
     return ratio.numerator
 
 
-def _records(paths: list[Path], seed: int | None, share: tuple[int, int]) -> tf.data.Dataset:
+def _records(
+    paths: list[Path], seed: int | None, share: tuple[int, int], split_files: bool
+) -> tf.data.Dataset:
     """Reads the records of a share of shards, in order or (with a seed) several shards at a time.
 
     Consecutive patches come from one recording; those in the shuffle buffer should come from many.
+    With `split_files`, tf.data service can split the files among its workers. It gives each of them
+    to all workers if a shuffling precedes the interleaving.
     """
     number, count = share
     if len(paths) >= count:
         paths, number, count = paths[number::count], 0, 1
-    names = [os.fsencode(path) for path in paths]
+    # Absolute, for workers with other working folders.
+    names = [os.fsencode(path.absolute()) for path in paths]
 
     def read(names: list[bytes] | tf.Tensor) -> tf.data.Dataset:
         return tf.data.TFRecordDataset(names).shard(count, number)
 
     if seed is None:
         return read(names)
-    files = tf.data.Dataset.from_tensor_slices(names).shuffle(len(names), seed)
+    if split_files:
+        np.random.default_rng(seed).shuffle(names)
+    files = tf.data.Dataset.from_tensor_slices(names)
+    if not split_files:
+        files = files.shuffle(len(names), seed)
     return files.interleave(read, cycle_length=16)
 
 

@@ -54,6 +54,11 @@ def define_flags(flags: Flags) -> None:
         "Number of this process, from 0, for multihost; by default KERAS_DISTRIBUTION_PROCESS_ID.",
         lower_bound=0,
     )
+    flags.string(
+        "data_service",
+        None,
+        "HOST:PORT of a dispatcher of tf.data service, whose workers make or read the patches.",
+    )
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
@@ -72,16 +77,19 @@ def main(flags: Flags, arguments: list[str]) -> None:
         )
     recipe = recipes.get(flags.recipe, **parse_overrides(flags.set))
 
+    from ..data_gen import service
     from ..data_gen.dataset import Dataset
     from .experiment import Experiment
     from .latent_experiment import LatentExperiment
 
+    if flags.data_service:
+        service.check(flags.data_service)
     kind = LatentExperiment if recipe.model == "audiosr" else Experiment
     dataset = Dataset(Path(flags.data))
     devices = distribution.start(
         flags.distribute, flags.coordinator, flags.processes, flags.process
     )
-    experiment = kind(recipe, dataset, flags.initial_weights, devices)
+    experiment = kind(recipe, dataset, flags.initial_weights, devices, flags.data_service)
     # Process 0 has the run folder.
     run = experiment.open(Path(flags.run), command.line()[1:]) if devices.process == 0 else None
 

@@ -44,6 +44,8 @@ class Experiment:
             or the name of a shipped network. Bini (2021) fine-tunes multi-speaker networks to
             single speakers this way.
         distribution: the devices.
+        data_service: the dispatcher of tf.data service, HOST:PORT, whose workers make or read the
+            patches (`pipeline.patches`).
 
     Raises:
         UserError: they do not match.
@@ -62,8 +64,10 @@ class Experiment:
         dataset: Dataset,
         initial_weights: str | Path | None = None,
         distribution: Distribution = ONE,
+        data_service: str | None = None,
     ) -> None:
         self.recipe, self.dataset, self.distribution = recipe, dataset, distribution
+        self._data_service = data_service
         self.seed, self.precision = recipe.seed, recipe.precision
         keys = ("sample_rate",) if recipe.high_side_only else ("sample_rate", "ratio", "protocol")
         for key in keys:
@@ -277,6 +281,7 @@ class Experiment:
             wants=wants,
             augmentation=recipe.augmentation,
             share=share,
+            data_service=self._data_service,
         )
 
     def _count_steps(self, wants: str) -> int:

@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+import tensorflow as tf
 from wideband.train import recipes
 from wideband.train.__main__ import command
 
@@ -153,3 +154,16 @@ runpy.run_module("wideband.train", run_name="__main__")
     assert out.startswith("3 epochs; the best is epoch ")
     assert history(run) == history(finished)
     assert not list(run.glob(".*"))
+
+
+def test_batches_can_come_from_a_data_service(small_flags, data, tmp_path, call, eager, rows):
+    module = tf.data.experimental.service
+    dispatcher = module.DispatchServer(module.DispatcherConfig(port=0))
+    address = dispatcher.target.removeprefix("grpc://")
+    workers = [module.WorkerServer(module.WorkerConfig(address)) for _ in range(2)]
+    assert len(workers) == 2
+    run = tmp_path / "run"
+    flags = [*small_flags, "--set=epochs=1", f"--data={data}", f"--run={run}"]
+    code, _, err = call(command, *flags, f"--data_service={address}")
+    assert code == 0, err
+    assert len(rows(run / "history.csv")) == 1
