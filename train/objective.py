@@ -74,10 +74,13 @@ class Objective(keras.Model):
     trainable_weights, non_trainable_weights = trainable_variables, non_trainable_variables
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Returns the mean over the batch of the weighted sum of the losses."""
+        """Returns the mean over the batch of the weighted sum of the losses.
+
+        `sample_weight`, (batch,), is that of the examples in the running means; by default 1.
+        """
         assert y_pred is not None
         for mean in self.means:
-            mean.update_state(y_pred[mean.name])
+            mean.update_state(y_pred[mean.name], sample_weight)
         total: Any = sum(weight * y_pred[name] for name, weight in self.weights_of_losses.items())
         # The same operations as in Keras's own losses; ops.mean rounds differently.
         return ops.sum(total) / ops.cast(ops.shape(total)[0], total.dtype)

@@ -50,18 +50,25 @@ class Strategy(Distribution):
         optimizer = objective.optimizer
         # Keras clips the gradients of each device before it adds them up. Here, they are added up
         # first, so that Keras adds up as many equal sums as there are devices.
-        getattr(optimizer, "inner_optimizer", optimizer).loss_scale_factor = float(self.devices)
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        inner.loss_scale_factor = float(self.devices)
 
         def replica_step(batch: Any) -> None:
             context = tf.distribute.get_replica_context()
-            share = self._share(batch[0].shape[0])
+            rows = batch[0].shape[0]
+            share = self._share(rows)
             batch = [_part(each, share) for each in batch]
             with tf.GradientTape() as tape:
-                loss = objective.compute_loss(y_pred=objective(batch, training=True))
-                scaled = optimizer.scale_loss(loss / self.devices)
+                outputs = objective(batch, training=True)
+                # What every device computes counts once in the running means.
+                weights = tf.fill([share], rows / self.devices / share)
+                loss = objective.compute_loss(y_pred=outputs, sample_weight=weights)
+                part = loss / self.devices
+                if inner is not optimizer:  # under mixed_float16
+                    part = optimizer.scale_loss(part)
             # The first metric is that of the loss.
-            objective.metrics[0].update_state(loss, sample_weight=share)
-            gradients = tape.gradient(scaled, objective.trainable_variables)
+            objective.metrics[0].update_state(loss, sample_weight=rows / self.devices)
+            gradients = tape.gradient(part, objective.trainable_variables)
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
             optimizer.apply(gradients, objective.trainable_variables)
 
@@ -136,11 +143,14 @@ def _draws_of_whole_batches(rows: int, share: int) -> Iterator[None]:
 
         return drawn
 
-    def dropout(inputs: Any, *args: Any, **kwargs: Any) -> tf.Tensor:
+    def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> tf.Tensor:
         if rows == share or inputs.shape[0] != share:
-            return drop(inputs, *args, **kwargs)
+            return drop(inputs, rate, noise_shape, seed)
+        if noise_shape is not None and noise_shape[0] == share:
+            noise_shape = (rows, *noise_shape[1:])
         # Each device finds its own examples in its place.
-        return _part(drop(tf.concat([inputs] * (rows // share), 0), *args, **kwargs), share)
+        whole = tf.concat([inputs] * (rows // share), 0)
+        return _part(drop(whole, rate, noise_shape, seed), share)
 
     module = backend.random
     names = ("normal", "uniform", "randint", "truncated_normal")
