@@ -91,9 +91,10 @@ def run(options: PipelineOptions, build: Callable[[beam.Pipeline], object]) -> d
     return {each.key.metric.name: each.result for each in found["counters"]}
 
 
-def describe(counters: dict[str, int]) -> str:
-    """Describes the counters of a pipeline in a line."""
-    return ", ".join(f"{name.replace('_', ' ')}: {counters[name]}" for name in sorted(counters))
+def report(counters: dict[str, int]) -> None:
+    """Prints the counters of a pipeline in a line."""
+    if counters:
+        print(", ".join(f"{name.replace('_', ' ')}: {counters[name]}" for name in sorted(counters)))
 
 
 def count(name: str, number: int = 1) -> None:

@@ -20,8 +20,7 @@ from .. import audio
 from ..audio.measure import Facts
 from ..audio.search import FOREIGN_SUFFIXES
 from ..command import UserError
-from ..command.beam import count, delete, fetch, find, here, put, read_bytes, run, size
-from ..command.beam import describe as describe_counters
+from ..command.beam import count, delete, fetch, find, here, put, read_bytes, report, run, size
 from ..command.files import write_json
 from .corpora import Found, Recording, Store
 from .dataset import Dataset
@@ -106,7 +105,7 @@ def prepare(
         delete([path, *_measurements(output)])
         raise
     shards = list(plan(measured, settings).items())
-    print(describe_counters(run(options, lambda pipeline: _write_all(pipeline, shards, output))))
+    report(run(options, lambda pipeline: _write_all(pipeline, shards, output)))
     write_results(measured, corpus.left_out, settings, description, folder)
     # The manifest comes last: a folder without it is unfinished.
     for name in ("dataset.json", "manifest.csv"):
@@ -152,7 +151,7 @@ def _measure_all(
 
     known = read()
     if rest := [each for each in recordings if each.name not in known]:
-        print(describe_counters(run(options, lambda pipeline: _measure(pipeline, rest, output))))
+        report(run(options, lambda pipeline: _measure(pipeline, rest, output)))
         read()
     return measure_all(
         map,

@@ -17,7 +17,7 @@ from apache_beam.utils.shared import Shared  # pyright: ignore[reportMissingImpo
 
 from .. import audio
 from ..command import UserError
-from ..command.beam import count, delete, describe, here, put, read_bytes, run, size
+from ..command.beam import count, delete, here, put, read_bytes, report, run, size
 from ..command.paths import is_address
 from ..data_gen.beam import search
 from . import files
@@ -117,7 +117,7 @@ def restore(
         write = beam.io.WriteToText(address, num_shards=1, shard_name_template="")
         _ = restored[_LEFT_OUT] | "write what is left out" >> write
 
-    print(describe(run(options, build)))
+    report(run(options, build))
     lines = read_bytes(address).splitlines()
     if not lines:
         delete([address])
