@@ -76,7 +76,9 @@ def test_every_command_exists_and_takes_its_flags(path):
         help = load_command(typed).help()
         defined = re.findall(r"^  --(?:\[no\])?(\w+):", help, re.M)
         allowed = {*defined, *(f"no{flag}" for flag in defined), "help", "version"}
-        assert set(re.findall(r"--(\w+)", rest)) <= allowed, typed
+        # Those behind --runner are flags of Apache Beam.
+        own, _, _ = rest.partition(" --runner=")
+        assert set(re.findall(r"--(\w+)", own)) <= allowed, typed
 
 
 def command_lines(path):
