@@ -5,13 +5,12 @@ python benchmarks/speed.py --run=runs/demo
 Writes RUN/speed.json. Run it while the machine is idle: other processes slow it down.
 """
 
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noise import noise_for
+from timing import median_seconds
 from wideband.command import UserError
 from wideband.command.files import write_json
 from wideband.command.run import Command, Flags, machine, quiet_tensorflow
@@ -19,8 +18,6 @@ from wideband.command.run import Command, Flags, machine, quiet_tensorflow
 if TYPE_CHECKING:
     import keras
     from wideband.upsample import Upsampler
-
-REPEATS = 5
 
 
 def define_flags(flags: Flags) -> None:
@@ -41,11 +38,8 @@ def real_time_factor(upsampler: "Upsampler", seconds: float) -> float:
     Returns:
         the median of several runs, after a warm-up.
     """
-    import numpy as np
-
-    wave = np.random.default_rng(0).normal(0, 0.1, round(seconds * upsampler.low_rate))
-    wave = wave.astype(np.float32)
-    return _median_seconds(lambda: upsampler.upsample(wave, upsampler.low_rate, False)) / seconds
+    wave = noise_for(upsampler, seconds)
+    return median_seconds(lambda: upsampler.upsample(wave, upsampler.low_rate, False)) / seconds
 
 
 def seconds_per_step(network: "keras.Model", factor: int, batch: int, patch: int) -> float:
@@ -65,17 +59,7 @@ def seconds_per_step(network: "keras.Model", factor: int, batch: int, patch: int
     network.compile("adam", "mse", jit_compile=False)
     high = np.random.default_rng(0).normal(0, 0.1, (batch, patch, 1)).astype(np.float32)
     low = high[:, ::factor]
-    return _median_seconds(lambda: network.train_on_batch(low, high))
-
-
-def _median_seconds(action: Callable[[], object]) -> float:
-    """Runs an action several times, after a warm-up; returns the median of its seconds."""
-    durations = []
-    for _ in range(1 + REPEATS):
-        started = time.perf_counter()
-        action()
-        durations.append(time.perf_counter() - started)
-    return statistics.median(durations[1:])
+    return median_seconds(lambda: network.train_on_batch(low, high))
 
 
 def measure(run: str, folder: Path, seconds: float) -> dict[str, Any]:

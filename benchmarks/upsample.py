@@ -7,15 +7,14 @@ memory are those of the whole command, including its start and the reading and w
 table is written to the output, and the numbers next to it as .json.
 """
 
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import processes
+from noise import write_noise
 from wideband.command import UserError
 from wideband.command.files import write_json, write_text
 from wideband.command.named import parse_named_paths
@@ -57,25 +56,8 @@ class Result:
         return [f"{self.seconds / (60 * self.minutes):.3f}", f"{self.mebibytes:.0f}"]
 
 
-def write_noise(path: Path, minutes: float, sample_rate: int) -> None:
-    """Writes a recording of noise, one minute at a time."""
-    import numpy as np
-    import soundfile
-
-    rng = np.random.default_rng(0)
-    left = round(60 * minutes * sample_rate)
-    with soundfile.SoundFile(path, "w", sample_rate, 1) as file:
-        while left > 0:
-            count = min(left, 60 * sample_rate)
-            file.write(rng.normal(0, 0.1, count))
-            left -= count
-
-
-def measure(model: str, recording: Path) -> tuple[float, float]:
+def measure(model: str, recording: Path) -> processes.Finished:
     """Runs the command on a recording.
-
-    Returns:
-        the wall time in seconds and the peak resident memory in MiB.
 
     Raises:
         UserError: the command failed.
@@ -83,20 +65,7 @@ def measure(model: str, recording: Path) -> tuple[float, float]:
     target = recording.with_name("restored.wav")
     flags = [f"--model={model}", f"--output={target}"]
     command = [sys.executable, "-m", "wideband.upsample", str(recording), *flags]
-    started = time.perf_counter()
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-        # wait4 measures this child alone; resource.getrusage returns the largest of all.
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - started
-        if process.returncode:
-            output.seek(0)
-            last = output.read().decode(errors="replace").strip().splitlines()[-1]
-            raise UserError(f"{model}: {last}")
-    # KiB on Linux, bytes on macOS.
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return seconds, usage.ru_maxrss / unit
+    return processes.run(command, model)
 
 
 def lay_out(results: Sequence[Result], minutes: Sequence[str]) -> tuple[list[str], list[list[str]]]:

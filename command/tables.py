@@ -7,6 +7,8 @@ from .errors import UserError
 
 # The line above and below a table that a command writes into a page.
 MARK = "<!-- table -->\n"
+# The same for one of several tables of a page.
+NAMED_MARK = "<!-- table: {} -->\n"
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -29,12 +31,13 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
 
-def between_marks(path: Path, table: str) -> str:
+def between_marks(path: Path, table: str, name: str = "") -> str:
     """Replaces the table between the two marks of a Markdown page.
 
     Args:
         path: the page; a missing one consists of the table alone.
         table: the new table, which ends with a line break.
+        name: of the table, which its marks have, if the page has several.
 
     Returns:
         the whole page.
@@ -42,10 +45,11 @@ def between_marks(path: Path, table: str) -> str:
     Raises:
         UserError: the page does not have exactly two marks.
     """
-    page = path.read_text(encoding="utf-8") if path.is_file() else MARK * 2
-    before, *rest = page.split(MARK)
+    mark = NAMED_MARK.format(name) if name else MARK
+    page = path.read_text(encoding="utf-8") if path.is_file() else mark * 2
+    before, *rest = page.split(mark)
     if len(rest) != 2:
         raise UserError(
-            f"{path}: {len(rest)} marks of a table; mark its place with two lines {MARK.strip()}"
+            f"{path}: {len(rest)} marks of a table; mark its place with two lines {mark.strip()}"
         )
-    return f"{before}{MARK}{table}{MARK}{rest[1]}"
+    return f"{before}{mark}{table}{mark}{rest[1]}"

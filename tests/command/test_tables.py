@@ -27,3 +27,12 @@ def test_a_table_replaces_the_one_between_the_marks(tmp_path):
     page.write_text("no marks")
     with pytest.raises(UserError, match="two lines <!-- table -->"):
         between_marks(page, "new\n")
+
+
+def test_a_page_has_several_tables_with_names(tmp_path):
+    page = tmp_path / "a.md"
+    a, b = "<!-- table: a -->\n", "<!-- table: b -->\n"
+    page.write_text(f"{a}1\n{a}{MARK}2\n{MARK}{b}3\n{b}")
+    assert between_marks(page, "new\n", "b") == f"{a}1\n{a}{MARK}2\n{MARK}{b}new\n{b}"
+    with pytest.raises(UserError, match="two lines <!-- table: c -->"):
+        between_marks(page, "new\n", "c")
