@@ -15,7 +15,7 @@ TABLE ?= $(RESULTS)/table.md
 # Each NAME of the recipes compare_NAME; `results` sets it once wideband-train can list them.
 NETWORKS =
 
-.PHONY: demo results tables test quick test-tfio test-beam lint docs try build clean
+.PHONY: demo results tables bench test quick test-tfio test-beam lint docs try build clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/wideband-prepare $(if $(DATA),--corpus=folder --source="$(DATA)",--corpus=demo) \
@@ -47,6 +47,10 @@ $(RESULTS)/%/evaluation.json: $(RESULTS)/data/manifest.csv
 # Speed is measured after all trainings, which would slow it down.
 $(RESULTS)/%/speed.json: $(NETWORKS:%=$(RESULTS)/%/evaluation.json)
 	$(BIN)/python benchmarks/speed.py --run="$(RESULTS)/$*"
+
+# Measures speed and memory in ten minutes, on a machine that is idle.
+bench: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/bench.py --page=docs/performance.md
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal

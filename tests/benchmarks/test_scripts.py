@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-# Modules of scripts.
-SCRIPTS = sorted(
-    {path.stem for path in FOLDER.glob("*.py")} - {"unseen_filters", "packed", "jax_steps"}
-)
+# Modules of scripts, and a script that has no flags.
+MODULES = {"unseen_filters", "packed", "jax_steps", "timing", "processes", "noise", "reporting"}
+MODULES |= {"operations", "profiling", "python_loop"}
+SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - MODULES)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -26,3 +26,4 @@ def test_a_benchmark_runs_as_a_script(name, tmp_path):
 
 def test_there_are_benchmarks():
     assert {"card", "mobile", "robustness", "seams", "speed", "table", "upsample"} <= set(SCRIPTS)
+    assert {"bench", "preparing", "training", "restoring"} <= set(SCRIPTS)

@@ -1,0 +1,173 @@
+"""Measures restoring: real-time factors on one thread, and folders of files.
+
+python benchmarks/restoring.py --page=docs/performance.md
+
+The real-time factor is the computing time per second of audio, here of noise. All shipped networks
+run from their TFLite files. AP-BWE (Lu et al. 2024) is our network of the published size with
+random weights, in Keras: the original is in PyTorch, and its weights are not ours to ship.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import processes
+import reporting
+from noise import noise_for, write_noise
+from timing import number, ratios, seconds, spread, take_turns
+from wideband.command.run import Command, Flags, quiet_tensorflow
+
+if TYPE_CHECKING:
+    from wideband.upsample import Upsampler
+
+# The published network at 16 kHz, from 4 kHz.
+PUBLISHED = "apbwe_16k_4x"
+REFERENCE = "apbwe"
+NETWORKS, FILES = "restoring", "files"
+
+
+def define_flags(flags: Flags) -> None:
+    """Defines the flags."""
+    reporting.define_flags(flags)
+    flags.number("seconds", 10.0, "Duration of each wave, in seconds.", lower_bound=0.1)
+    flags.integer("files", 8, "Files in a folder.", lower_bound=2)
+    flags.strings("set", [], "Overrides of the recipe of AP-BWE, as of wideband-train.")
+
+
+def published(overrides: Sequence[str]) -> "Upsampler":
+    """Returns AP-BWE with random weights."""
+    from wideband import models
+    from wideband.data_gen import degrade
+    from wideband.train import recipes
+    from wideband.train.overrides import parse_overrides
+    from wideband.upsample import Upsampler
+
+    recipe = recipes.get(PUBLISHED, **parse_overrides(overrides))
+    network = models.build(recipe.model, **recipe.network_arguments())
+    network.jit_compile = False
+    interpolation = degrade.get(recipe.protocol).interpolation
+    return Upsampler(network, recipe.sample_rate, recipe.ratio, interpolation)
+
+
+def shipped(name: str) -> "Upsampler":
+    """Returns a shipped network that computes with one thread."""
+    from wideband.audio import quotient
+    from wideband.models import pretrained
+    from wideband.upsample import Upsampler
+    from wideband.upsample.tflite import TFLiteNetwork
+
+    network = TFLiteNetwork(pretrained.find(name) / pretrained.TFLITE_FILE, threads=1)
+    data = network.metadata
+    return Upsampler(network, data.sample_rate, quotient(data.ratio), data.interpolation)
+
+
+def real_time_factors(
+    upsamplers: Mapping[str, "Upsampler"],
+    duration: float,
+    repeats: int,
+    progress: Callable[[], Any],
+) -> dict[str, list[float]]:
+    """Measures the real-time factors of several models by turns, after a warm-up."""
+
+    def measurement(upsampler: "Upsampler") -> Callable[[], float]:
+        wave = noise_for(upsampler, duration)
+        upsampler.upsample(wave, upsampler.low_rate)
+        return lambda: seconds(lambda: upsampler.upsample(wave, upsampler.low_rate)) / duration
+
+    measurements = {name: measurement(each) for name, each in upsamplers.items()}
+    return take_turns(measurements, repeats, progress)
+
+
+def folders(
+    count: int, duration: float, repeats: int, progress: Callable[[], Any]
+) -> dict[str, list[float]]:
+    """Measures the seconds of whole commands that restore many files with one network."""
+    command = [sys.executable, "-m", "wideband.upsample", "--model=speech"]
+    with tempfile.TemporaryDirectory() as temporary:
+        source, output = Path(temporary) / "source", Path(temporary) / "output"
+        source.mkdir()
+        paths = [source / f"{number:03d}.wav" for number in range(count)]
+        for path in paths:
+            write_noise(path, duration / 60, 8000)
+
+        def all_at_once(workers: int) -> float:
+            line = [*command, source, f"--output={output}", f"--workers={workers}"]
+            return processes.run(line, f"--workers={workers}").seconds
+
+        def one_by_one() -> float:
+            return sum(
+                processes.run([*command, path, f"--output={output / path.name}"], path.name).seconds
+                for path in paths
+            )
+
+        output.mkdir()
+        return take_turns(
+            {
+                "wideband-upsample FOLDER --workers=2": lambda: all_at_once(2),
+                "wideband-upsample FOLDER --workers=1": lambda: all_at_once(1),
+                "wideband-upsample FILE, for each file": one_by_one,
+            },
+            repeats,
+            progress,
+        )
+
+
+def lay_out_networks(
+    factors: Mapping[str, Sequence[float]], rates: Mapping[str, int]
+) -> reporting.Table:
+    """Returns the table of networks."""
+    header = ["network", "to, kHz", "real-time factor", f"times faster than {REFERENCE}"]
+    rows = [
+        [name, number(rates[name] / 1000), spread(each), spread(ratios(factors[REFERENCE], each))]
+        for name, each in factors.items()
+    ]
+    return header, rows
+
+
+def lay_out_files(
+    measured: Mapping[str, Sequence[float]], count: int, duration: float
+) -> reporting.Table:
+    """Returns the table of commands."""
+    *_, last = measured.values()
+    header = [f"{count} files of {number(duration)} s", "seconds", "times faster than the last row"]
+    rows = [[name, spread(each), spread(ratios(last, each))] for name, each in measured.items()]
+    return header, rows
+
+
+def main(flags: Flags, arguments: list[str]) -> None:
+    """Measures networks in this process, then commands."""
+    from tqdm import tqdm
+    from wideband.models import pretrained
+
+    reporting.check(flags, [NETWORKS, FILES])
+    all_cores = os.sched_getaffinity(0)
+    # The commands come first, as they may use all cores; also, this process is still small.
+    with tqdm(total=3 * flags.repeats, desc="files", disable=None) as bar:
+        files = folders(flags.files, flags.seconds, flags.repeats, bar.update)
+    # TensorFlow has as many threads as there are cores when it starts.
+    os.sched_setaffinity(0, {min(all_cores)})
+    try:
+        quiet_tensorflow()
+        upsamplers = {name: shipped(name) for name in pretrained.names()}
+        upsamplers[REFERENCE] = published(flags.set)
+        with tqdm(total=len(upsamplers) * flags.repeats, desc="networks", disable=None) as bar:
+            factors = real_time_factors(upsamplers, flags.seconds, flags.repeats, bar.update)
+    finally:
+        os.sched_setaffinity(0, all_cores)
+    rates = {name: each.sample_rate for name, each in upsamplers.items()}
+    numbers = {"seconds": flags.seconds, "sample_rates": rates, "real_time_factors": factors}
+    numbers["files"] = {"count": flags.files, "seconds": files}
+    tables = {
+        NETWORKS: lay_out_networks(factors, rates),
+        FILES: lay_out_files(files, flags.files, flags.seconds),
+    }
+    reporting.publish(flags, "restoring", numbers, tables)
+
+
+command = Command("python benchmarks/restoring.py", define_flags, main)
+
+if __name__ == "__main__":
+    sys.exit(command())
