@@ -13,15 +13,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import apache_beam as beam  # pyright: ignore[reportMissingImports]
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata  # pyright: ignore[reportMissingImports]
-from apache_beam.io.filesystems import FileSystems  # pyright: ignore[reportMissingImports]
-from apache_beam.metrics import Metrics, MetricsFilter  # pyright: ignore[reportMissingImports]
-from apache_beam.options.pipeline_options import PipelineOptions  # pyright: ignore[reportMissingImports]
-from apache_beam.runners import create_runner  # pyright: ignore[reportMissingImports]
-
 from .errors import UsageError, UserError
 from .hidden import hidden_name
+from .run import quiet_libraries
+
+# Beam warns of clients of clouds that are not installed.
+with quiet_libraries():
+    import apache_beam as beam  # pyright: ignore[reportMissingImports]
+    from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata  # pyright: ignore[reportMissingImports]
+    from apache_beam.io.filesystems import FileSystems  # pyright: ignore[reportMissingImports]
+    from apache_beam.metrics import Metrics, MetricsFilter  # pyright: ignore[reportMissingImports]
+    from apache_beam.options.pipeline_options import PipelineOptions  # pyright: ignore[reportMissingImports]
+    from apache_beam.runners import create_runner  # pyright: ignore[reportMissingImports]
 
 # The namespace of the counters.
 _NAMESPACE = "wideband"

@@ -15,7 +15,7 @@ from wideband.command import beam as command_beam
 from wideband.data_gen import beam
 
 # What DirectRunner is in memory. DirectRunner itself first tries to download a faster one.
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+RUNNER = "--runner=FnApiRunner"
 TWO_WORKERS = ("--direct_num_workers=2", "--direct_running_mode=multi_threading")
 
 

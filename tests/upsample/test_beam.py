@@ -13,7 +13,7 @@ from wideband.upsample import beam
 from wideband.upsample.settings import Settings
 
 # What DirectRunner is in memory. DirectRunner itself first tries to download a faster one.
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+RUNNER = "--runner=FnApiRunner"
 FLAGS = (RUNNER, "--direct_num_workers=2", "--direct_running_mode=multi_threading")
 
 
