@@ -255,6 +255,9 @@ def velocity(reference, estimate):
     return example_mean(ops.square(estimate - reference))
 
 
+# Those whose value depends on all examples of a batch at once.
+WHOLE_BATCH = ("mel_convergence",)
+
 LOSSES: dict[str, Loss] = {
     "patch_rmse": Loss(patch_rmse),
     "patch_log_rmse": Loss(patch_log_rmse),

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from wideband.command import UserError
 from wideband.train.__main__ import command
-from wideband.train.distribution import start
+from wideband.train.distribution import start, strategy
 from wideband.train.distribution.base import Distribution
 
 pytestmark = pytest.mark.slow
@@ -173,6 +174,19 @@ def test_a_batch_that_cannot_be_divided_is_refused(experiment):
 def test_missing_devices_are_named(kind, message):
     with pytest.raises(UserError, match=message):
         start(kind)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"jit_compile": True}, "^xla=true: TensorFlow does not compile steps of several devices"),
+        ({"weights_of_losses": {"mel_convergence": 1.0}}, "^losses.mel_convergence: depends on "),
+    ],
+)
+def test_steps_that_devices_cannot_divide_are_refused(settings, message):
+    objective = SimpleNamespace(**{"jit_compile": False, "weights_of_losses": {}} | settings)
+    with pytest.raises(UserError, match=message):
+        strategy.check(objective)
 
 
 @pytest.mark.parametrize(

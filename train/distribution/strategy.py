@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras.src import backend
 
 from ...command import UserError
+from ..losses import WHOLE_BATCH
 from ..objective import Objective
 from ..steps import Step
 from .base import Distribution
@@ -40,10 +41,7 @@ class Strategy(Distribution):
 
     def compile_step(self, objective: Objective) -> Step:
         """Returns a function that takes an objective's training step on a batch."""
-        if objective.jit_compile:
-            raise UserError(
-                "xla=true: XLA does not compile steps of several devices; set --set=xla=false"
-            )
+        check(objective)
         for layer in objective._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
@@ -85,6 +83,21 @@ class Strategy(Distribution):
     def _share(self, rows: int) -> int:
         """Returns how many examples of a batch each device computes."""
         return rows if rows % self.devices else rows // self.devices
+
+
+def check(objective: Objective) -> None:
+    """Raises a UserError if several devices cannot compute a step of one device."""
+    if objective.jit_compile:
+        raise UserError(
+            "xla=true: TensorFlow does not compile steps of several devices; set --set=xla=false, "
+            "or train with KERAS_BACKEND=jax"
+        )
+    for name in WHOLE_BATCH:
+        if name in objective.weights_of_losses:
+            raise UserError(
+                f"losses.{name}: depends on the whole batch, of which each device has a part; "
+                f"remove it with --set=losses.{name}=0, or train with KERAS_BACKEND=jax"
+            )
 
 
 def _mirrored() -> tf.distribute.Strategy:
