@@ -190,26 +190,24 @@ def _records(
     """Reads the records of a share of shards, in order or (with a seed) several shards at a time.
 
     Consecutive patches come from one recording; those in the shuffle buffer should come from many.
+    If there are fewer shards than shares, it reads every n-th record, in order.
     With `split_files`, tf.data service can split the files among its workers. It gives each of them
     to all workers if a shuffling precedes the interleaving.
     """
     number, count = share
-    if len(paths) >= count:
-        paths, number, count = paths[number::count], 0, 1
     # Absolute, for workers with other working folders.
     names = [os.fsencode(path.absolute()) for path in paths]
-
-    def read(names: list[bytes] | tf.Tensor) -> tf.data.Dataset:
+    if len(names) < count:
         return tf.data.TFRecordDataset(names).shard(count, number)
-
+    names = names[number::count]
     if seed is None:
-        return read(names)
+        return tf.data.TFRecordDataset(names)
     if split_files:
         np.random.default_rng(seed).shuffle(names)
     files = tf.data.Dataset.from_tensor_slices(names)
     if not split_files:
         files = files.shuffle(len(names), seed)
-    return files.interleave(read, cycle_length=16)
+    return files.interleave(tf.data.TFRecordDataset, cycle_length=16)
 
 
 def _parse(record: tf.Tensor) -> Pair:

@@ -60,6 +60,25 @@ def cut(wave, patch, stride):
 # cutting
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_processes_share_all_patches(ramps, count):
+    """By shards, or by recordings if there are fewer shards; their seeds differ."""
+    dataset, _ = ramps
+    assert len(dataset.shards("valid")) == 2
+    whole = collect(dataset, 256, batch=1, seed=None)[1]
+    shares = [
+        collect(dataset, 256, batch=1, seed=number, share=(number, count))[1]
+        for number in range(count)
+    ]
+    assert all(len(each) for each in shares)
+    np.testing.assert_array_equal(sorted(np.concatenate(shares).tolist()), sorted(whole.tolist()))
+    # The batches of all processes must have the same size.
+    sizes = [
+        len(high) for _, high in pipeline.patches(dataset, "valid", 256, batch=2, share=(0, 2))
+    ]
+    assert sizes and set(sizes) == {2}
+
+
 def test_a_vocoder_gets_the_high_side_itself(ramps):
     low, high = collect(ramps[0], 256, seed=1, batch=3, wants="high", augmentation={"gain_db": 6.0})
     np.testing.assert_array_equal(low, high)
