@@ -42,7 +42,7 @@ def facts(run: Path, record: Record) -> list[list[str]]:
         ["network", f"{record.model}({arguments}), {parameters:,} parameters"],
         ["rates", f"from {source} to {record.sample_rate} Hz"],
         ["trained with", record.flags and shlex.join(["wideband-train", *record.flags])],
-        ["steps", f"{steps}, each on {seconds:.3g} s of speech; seed {recipe['seed']}"],
+        ["steps", f"{steps}, each on {seconds:.3g} s of audio; seed {recipe['seed']}"],
         ["training time", f"{timings.seconds / 60:.0f} min on {record.machine}"],
         ["commit", record.commit],
         ["versions", ", ".join(f"{key} {value}" for key, value in record.versions.items())],

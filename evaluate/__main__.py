@@ -15,6 +15,7 @@ from ..command.named import parse_named_paths
 from ..command.run import Command, Flags
 from . import word_flags
 from .left_out import finish, show
+from .metrics import METRICS as CHOICES
 
 
 def define_flags(flags: Flags) -> None:
@@ -56,6 +57,9 @@ def define_flags(flags: Flags) -> None:
         ["network", "recording"],
         "Where the low band comes from: the network, or as in wideband-upsample the recording.",
     )
+    flags.choices(
+        "metric", [], list(CHOICES), "Further metric to compute, such as lsd_band; repeatable."
+    )
     flags.boolean(
         "quality", False, "Measure PESQ, STOI, ViSQOL and DNSMOS too; takes seconds per recording."
     )
@@ -67,7 +71,8 @@ def main(flags: Flags, arguments: list[str]) -> None:
     from .evaluation import METRICS, QUALITY, Options, evaluate_run
     from .metrics import require
 
-    names = (*METRICS, *QUALITY) if flags.quality else METRICS
+    quality = QUALITY if flags.quality else ()
+    names = tuple(dict.fromkeys((*METRICS, *flags.metric, *quality)))
     require(names)
     options = Options(
         data=Path(flags.data) if flags.data else None,

@@ -15,6 +15,9 @@ from .settings import RATIO, SAMPLE_RATE
 from .tflite import TFLiteNetwork
 from .upsampler import Upsampler
 
+# Shipped networks that were trained on something else than English speech.
+_TRAINED_ON = {"fullband": "speech, music and sounds"}
+
 
 def load(
     model: str | Path,
@@ -75,7 +78,9 @@ def trained_on(model: str) -> str:
 
     The model cards say more; "" for a model of the user.
     """
-    return ", trained on English speech" if _is_shipped(model) else ""
+    if not _is_shipped(model):
+        return ""
+    return ", trained on " + _TRAINED_ON.get(model, "English speech")
 
 
 def find_record(run: str | Path) -> tuple[Path, Record]:

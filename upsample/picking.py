@@ -10,8 +10,8 @@ from ..models.record import Record
 from .loading import check, load
 from .upsampler import Upsampler
 
-# The models if the user names none: speech of any band.
-DEFAULTS = ("speech",)
+# The models if the user names none: speech of any band at low rates, any sound at high ones.
+DEFAULTS = ("speech", "fullband")
 
 # The limits of a recording's bandwidth, relative to a model's low band. Above the upper limit, the
 # content is more than the slope of a filter. Below the lower limit, a hole remains between the
@@ -152,10 +152,10 @@ def pick(
         return nearest.upsampler
     low_band_hz = nearest.low_rate / 2
     shipped = next((name for name in DEFAULTS if _shipped(name).fits(band_hz)), None)
-    if not shipped and band_hz >= min(COMPLETE * nearest.sample_rate / 2, HIGHEST_HZ):
+    if band_hz >= min(COMPLETE * nearest.sample_rate / 2, HIGHEST_HZ):
         raise UserError(
             f"already has content up to {band_hz:.0f} Hz; there is nothing for {nearest.name} to "
-            "restore"
+            "restore" + (f"; use --model={shipped}" if shipped else "")
         )
     advice = (
         f"use --model={shipped}"

@@ -28,8 +28,8 @@ DOCS = Path(__file__).parents[1]
 # The window of the drawings, in samples at the high rate.
 WINDOW = 8192
 SAMPLE_RATE = 16000
-# The metrics of the table of shipped networks.
-SHOWN = ("SNR, dB", "LSD (modern)")
+# The metrics of the table of shipped networks; of several, the first one that a card has.
+SHOWN = (("SNR",), ("LSD (band)", "LSD (modern)"))
 
 
 @functools.cache
@@ -327,12 +327,12 @@ def _shipped(cards: str, networks: Collection[str]) -> tuple[list[str], list[lis
     return header, lines
 
 
-def _from_card(card: str, metric: str, names: tuple[str, ...]) -> str:
+def _from_card(card: str, metrics: tuple[str, ...], names: tuple[str, ...]) -> str:
     """Reads a metric of a network and of spline from the first table of its model card.
 
     Args:
         card: the text of the card.
-        metric: how its row begins.
+        metrics: how its row begins, the best first.
         names: what the column of the network may be called, the best first.
     """
     table = re.search(r"^\| mean over files.*?(?=\n\n|\Z)", card, re.M | re.S)
@@ -340,7 +340,8 @@ def _from_card(card: str, metric: str, names: tuple[str, ...]) -> str:
         raise ValueError("the card has no table of metrics")
     lines = [_cells(line) for line in table[0].split("\n")]
     systems = lines[0]
-    values = next(line for line in lines if line[0].startswith(f"{metric}, "))
+    rows = {line[0].partition(", ")[0]: line for line in reversed(lines)}
+    values = next(rows[metric] for metric in metrics if metric in rows)
     means = [cell.partition(" ")[0] for cell in values]
     column = next(systems.index(name) for name in names if name in systems)
     return f"{means[column]} ({means[systems.index('spline')]})"

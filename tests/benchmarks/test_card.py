@@ -19,7 +19,7 @@ def test_a_card_has_the_facts_of_its_run_and_the_tables(script, run, tmp_path, c
     assert facts["training time"] == "1 min on a machine"
     assert facts["trained with"] == "wideband-train --recipe=demo"
     # Three epochs of 100 steps, with 8 patches of 8192 samples each.
-    assert facts["steps"] == "300, each on 4.1 s of speech; seed 0"
+    assert facts["steps"] == "300, each on 4.1 s of audio; seed 0"
     assert facts["network"].startswith("audiounet(width=0.03), ")
     size = (run / "best.weights.h5").stat().st_size
     assert facts["size"] == f"{size / 1e6:.2f} MB"

@@ -51,8 +51,8 @@ def test_a_column_of_a_card_is_that_of_the_shipped_network():
 | --- | ---: | ---: |
 | SNR, dB, higher is better | 1.00 [1.00, 1.00] | 2.00 [2.00, 2.00] |
 """
-    assert facts._from_card(card, "SNR, dB", ("net",)) == "9.83 (9.70)"
-    assert facts._from_card(card, "SNR, dB", ("other", "net")) == "10.64 (9.70)"
+    assert facts._from_card(card, ("LSD (band)", "SNR"), ("net",)) == "9.83 (9.70)"
+    assert facts._from_card(card, ("SNR",), ("other", "net")) == "10.64 (9.70)"
 
 
 def test_measured_numbers_are_those_of_the_results():

@@ -120,6 +120,14 @@ def test_the_default_network_restores_every_band(rate, noise, call, tmp_path):
     assert soundfile.info(tmp_path / "old_wideband.wav").samplerate == 16000
 
 
+def test_the_default_network_of_higher_rates_is_for_any_sound(noise, call, tmp_path):
+    soundfile.write(tmp_path / "old.wav", audio.resample(noise(3000), 12000, 44100), 44100)
+    code, out, err = call(command, tmp_path / "old.wav")
+    assert code == 0, err
+    assert "used fullband, trained on speech, music and sounds\n" in out
+    assert soundfile.info(tmp_path / "old_wideband.wav").samplerate == 48000
+
+
 def test_opposite_channels_have_the_band_of_each(low, call, tmp_path):
     """Their mean is silent."""
     soundfile.write(tmp_path / "old.wav", np.stack([low, -low], axis=1), 8000)
@@ -135,16 +143,16 @@ def test_opposite_channels_have_the_band_of_each(low, call, tmp_path):
     )
 
 
-def test_a_voice_that_is_wide_part_of_the_time_is_refused(noise, call, error_line, tmp_path):
+def test_a_voice_that_is_wide_part_of_the_time_is_complete(noise, call, error_line, tmp_path):
     """Nine seconds of full band, 21 seconds of telephone, in turns."""
     telephone = soxr.resample(noise(21 * 8000), 8000, 16000)
     wave = np.concatenate(
         [piece for k in range(3) for piece in (noise(48000, k), telephone[k * 112000 :][:112000])]
     )
     soundfile.write(tmp_path / "old.wav", wave, 16000)
-    code, _, err = call(command, tmp_path / "old.wav")
+    code, _, err = call(command, tmp_path / "old.wav", "--model=speech")
     assert code == 1
-    assert "already has content up to" in error_line(err)
+    assert "nothing for speech to restore; use --model=fullband" in error_line(err)
     assert [path.name for path in tmp_path.iterdir()] == ["old.wav"]
 
 

@@ -93,7 +93,10 @@ def test_the_page_begins_with_the_network_that_the_command_picks(javascript):
     networks = [*entries("any", default=("any",)), WIDE]
     candidates = [
         Candidate(name, rate, rate, partial(SimpleNamespace, name=name), band_hz)  # pyright: ignore
-        for name, rate, band_hz in (("any", 16000, (1000.0, 7500.0)), ("wide", 48000, (2000.0, 2e4)))
+        for name, rate, band_hz in (
+            ("any", 16000, (1000.0, 7500.0)),
+            ("wide", 48000, (2000.0, 2e4)),
+        )
     ]
     recordings = [
         [band_hz, rate]
@@ -106,6 +109,9 @@ def test_the_page_begins_with_the_network_that_the_command_picks(javascript):
     found = javascript("picking.js", code, networks, recordings)
     assert found == [pick(candidates, *each).name for each in recordings]
     assert {*found} == {"any", "wide"}
+    code = "(m, networks) => m.objection(networks[0], 8000, networks)"
+    words = javascript("picking.js", code, networks)
+    assert words.endswith("there is nothing for any to restore; choose wide")
     complete = "(m, wide) => [20000, 22050].map((hz) => m.objection(wide, hz, [wide]))"
     for words in javascript("picking.js", complete, WIDE):
         assert words.endswith("there is nothing for wide to restore")

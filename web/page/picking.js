@@ -72,11 +72,15 @@ export function choose(networks, bandHz, sampleRate) {
 export function objection(network, bandHz, networks) {
   if (isVocoder(network) || fits(network, bandHz)) return "";
   const hz = (value) => `${Math.round(value)} Hz`;
-  if (isComplete(network, bandHz)) {
-    return `already has content up to ${hz(bandHz)}; there is nothing for ${network.name} to restore`;
-  }
   const other = networks.filter((each) => fits(each, bandHz)).map((each) => each.name);
-  const advice = other.length ? `choose ${other.join(" or ")}` : "no network in the list fits";
+  const choice = `choose ${other.join(" or ")}`;
+  if (isComplete(network, bandHz)) {
+    return (
+      `already has content up to ${hz(bandHz)}; there is nothing for ${network.name} to restore` +
+      (other.length ? `; ${choice}` : "")
+    );
+  }
+  const advice = other.length ? choice : "no network in the list fits";
   const half = lowRate(network) / 2;
   if (bandHz > half) {
     return (
