@@ -9,11 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import preparing
 import reporting
+import restoring
+import training
 from wideband.command import UserError
 from wideband.command.run import Command, Flags
 
 PARTS = ("preparing", "training", "restoring")
+TABLES = (preparing.TABLE, training.TABLE, restoring.NETWORKS, restoring.FILES)
 
 
 def define_flags(flags: Flags) -> None:
@@ -23,6 +27,7 @@ def define_flags(flags: Flags) -> None:
 
 def main(flags: Flags, arguments: list[str]) -> None:
     """Runs the parts in processes of their own, so that none changes the memory of another."""
+    reporting.check(flags, TABLES)
     options = [f"--output={flags.output}", f"--repeats={flags.repeats}"]
     if flags.page is not None:
         options.append(f"--page={flags.page}")

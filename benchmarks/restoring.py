@@ -18,6 +18,7 @@ import processes
 import reporting
 from noise import noise_for, write_noise
 from timing import number, ratios, seconds, spread, take_turns
+from wideband.command import UserError
 from wideband.command.run import Command, Flags, quiet_tensorflow
 
 if TYPE_CHECKING:
@@ -143,6 +144,8 @@ def main(flags: Flags, arguments: list[str]) -> None:
     from wideband.models import pretrained
 
     reporting.check(flags, [NETWORKS, FILES])
+    if not hasattr(os, "sched_setaffinity"):
+        raise UserError("only Linux keeps a process on one core; measure on a machine with Linux")
     all_cores = os.sched_getaffinity(0)
     # The commands come first, as they may use all cores; also, this process is still small.
     with tqdm(total=3 * flags.repeats, desc="files", disable=None) as bar:
