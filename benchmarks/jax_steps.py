@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 from jax import numpy as jnp
 from keras.src.backend.jax import nn
 from wideband.train import optimizers
+from wideband.train.distribution import mesh
 
 if TYPE_CHECKING:
     from wideband.train.objective import Objective
@@ -39,7 +40,7 @@ class Trainer:
             objective.compile(optimizers.build(settings, 1, 1, objective.groups))
             objective.optimizer.build(objective.trainable_variables)
         # The state of a step, and which of it belongs to each objective.
-        parts = [_parts(objective) for objective in objectives]
+        parts = [mesh.state_parts(objective) for objective in objectives]
         self._variables = list(
             {id(each): each for part in parts for kind in part for each in kind}.values()
         )
@@ -126,16 +127,6 @@ class Trainer:
             patches *= jnp.where(peaks > 0, 10 ** (peak_db / 20) / peaks, 1.0)
         patches *= 10.0 ** (gains / 20)
         return [patches[:, 0, :: self._every, None], patches[:, 1, :, None]]
-
-
-def _parts(objective: "Objective") -> tuple[list[Any], ...]:
-    """Returns the variables of the parts of the state of Keras's step on JAX."""
-    return (
-        objective.trainable_variables,
-        objective.non_trainable_variables,
-        objective.optimizer.variables,
-        objective.metrics_variables,
-    )
 
 
 def _replace(array, value, place):

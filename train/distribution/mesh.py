@@ -102,7 +102,7 @@ class Mesh(Distribution):
 
     def compile_step(self, objective: Objective) -> Step:
         """Returns a function that takes an objective's training step on a batch."""
-        parts = _parts(objective)
+        parts = state_parts(objective)
         run = jax.jit(objective.train_step, donate_argnums=0, out_shardings=self._everywhere)
 
         def step(batch: Any) -> dict[str, float]:
@@ -120,7 +120,7 @@ class Mesh(Distribution):
     @contextmanager
     def spread(self, objectives: Sequence[Objective]) -> Iterator[None]:
         """Puts the variables of process 0 on all devices, and back."""
-        parts = [part for objective in objectives for part in _parts(objective)]
+        parts = [part for objective in objectives for part in state_parts(objective)]
         variables = list({id(each): each for part in parts for each in part}.values())
         with _named_errors():
             values = [np.asarray(variable.value) for variable in variables]
@@ -162,7 +162,7 @@ class Mesh(Distribution):
             os._exit(1)
 
 
-def _parts(objective: Objective) -> tuple[list[keras.Variable], ...]:
+def state_parts(objective: Objective) -> tuple[list[keras.Variable], ...]:
     """Returns the variables of the parts of the state of Keras's step."""
     return (
         objective.trainable_variables,
