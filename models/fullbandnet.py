@@ -7,7 +7,8 @@ differs is due to the recordings:
 - Most recordings at 44.1 and 48 kHz have passed through a codec that removed what is above 15 to
   20 kHz. A network that learned from them would do the same. So nothing is learned, by any loss or
   critic, about bins that are empty in the reference up to the top: there, the output is replaced
-  with the reference.
+  with the reference. The slope at the end of a band counts as empty: a network that learned it would
+  leave a dip above 8 kHz, where recordings at 16 kHz end.
 - Codecs also leave holes of silence below that, around quiet sounds, which nobody hears and nothing
   predicts. A network that learned from them would leave the upper octaves of some voices empty. So
   nothing is learned about holes, and log amplitudes are compared above the rounding noise of
@@ -30,11 +31,16 @@ from .system import Outputs, System
 
 # Half a frame is mirrored at the ends of a wave, which must be longer.
 FRAMES = Frames(48000, 1024, 320, 960, multiple=640, empty=-8.0)
+# Frames at either end that reach into the mirrored half.
+MIRRORED = 2
 # The root mean square amplitude of the bins of a wave that has nothing but the noise of rounding to
 # 16 bits. The squares of the samples of a Hann window add up to 3/8 of its length.
 ROUNDING = math.sqrt(2.0**-30 / 12 * 3 / 8 * FRAMES.frame)
 # A bin is empty, or in a hole, if its power and that around it is below this.
 EMPTY_POWER = (2 * ROUNDING) ** 2
+# The share at the end of a band that counts as its slope: resamplers fall off from 92 % on, and the
+# transform smears the end.
+SLOPE = 0.12
 # Frames and bins on either side of a bin that decide on a hole: 20 ms and 230 Hz.
 HOLE_FRAMES, HOLE_BINS = 3, 5
 
@@ -139,14 +145,19 @@ def _completed(ours: Sequence, theirs: Sequence) -> list[keras.KerasTensor]:
 
 
 def _known(power: keras.KerasTensor) -> keras.KerasTensor:
-    """Returns which bins are neither above the band of a reference nor in a hole, as booleans.
+    """Returns which bins are below the slope at the end of a reference's band and in no hole.
 
     Args:
         power: of the bins of a reference, (batch, frames, bins).
+
+    Returns:
+        booleans of the same shape.
     """
-    filled = ops.mean(power, axis=1, keepdims=True) > EMPTY_POWER
+    # At the ends, where the wave is mirrored, its kink fills all bins.
+    filled = ops.mean(power[:, MIRRORED:-MIRRORED], axis=1, keepdims=True) > EMPTY_POWER
     from_top = ops.cumsum(ops.cast(ops.flip(filled, axis=-1), "int32"), axis=-1)
-    within_band = ops.flip(from_top, axis=-1) > 0
+    width = ops.sum(ops.cast(from_top > 0, "float32"), axis=-1, keepdims=True)
+    within_band = ops.less(ops.arange(power.shape[-1], dtype="float32"), (1 - SLOPE) * width)
 
     around = ops.average_pool(power, 2 * HOLE_FRAMES + 1, 1, "same", "channels_last")
     around = ops.transpose(around, (0, 2, 1))
