@@ -7,8 +7,8 @@ differs is due to the recordings:
 - Most recordings at 44.1 and 48 kHz have passed through a codec that removed what is above 15 to
   20 kHz. A network that learned from them would do the same. So nothing is learned, by any loss or
   critic, about bins that are empty in the reference up to the top: there, the output is replaced
-  with the reference. The slope at the end of a band counts as empty: a network that learned it would
-  leave a dip above 8 kHz, where recordings at 16 kHz end.
+  with the reference. The slope at the end of a band counts as empty: a network that learned it
+  would leave a dip above 8 kHz, where recordings at 16 kHz end.
 - Codecs also leave holes of silence below that, around quiet sounds, which nobody hears and nothing
   predicts. A network that learned from them would leave the upper octaves of some voices empty. So
   nothing is learned about holes, and log amplitudes are compared above the rounding noise of
