@@ -119,8 +119,9 @@ ANY_BAND_STREAM = replace(
 )
 
 # The network for any sound at 48 kHz, first without critics. Levels are not changed: the network
-# does not depend on them, and below the rounding noise of a dataset it learns nothing. The dropout
-# was chosen on validation data: with 0.1, the loss stopped falling after 300 steps.
+# does not depend on them, and below the rounding noise of a dataset it learns nothing. Ten minutes
+# on two CPU cores from the weights of a network for speech (docs/design-notes.md); more from random
+# ones. The dropout was chosen on validation data.
 FULLBAND = replace(
     ANY_BAND,
     name="fullband",
@@ -131,6 +132,7 @@ FULLBAND = replace(
     patch=48000,
     stride=24000,
     augmentation=replace(ANY_BAND.augmentation, gain_db=0.0),
+    epochs=4,
 )
 
 # The critics of Vocos, at half of their width, judge the middle of each patch.
