@@ -47,7 +47,8 @@ def test_a_shipped_network_is_loaded_by_its_name_from_its_tflite_file(name):
     assert isinstance(upsampler.network, TFLiteNetwork)
     assert upsampler.name == name
     ratio = int(name[-2]) if name.endswith("x") else 1
-    assert (upsampler.sample_rate, upsampler.ratio) == (16000, ratio)
+    assert upsampler.sample_rate == (48000 if name == "fullband" else 16000)
+    assert upsampler.ratio == ratio
     assert (upsampler.band_hz is not None) == (ratio == 1)
 
 

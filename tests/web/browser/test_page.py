@@ -52,8 +52,8 @@ def test_a_recording_is_restored_as_by_the_command(page, clip, expected, tmp_pat
 
 def test_a_recording_with_nothing_to_restore_can_be_cut(page, noise, tmp_path, shipped):
     path = tmp_path / "full.band.wav"
-    wave = noise(11025)
-    soundfile.write(path, np.stack([wave, -wave], axis=1), 22050)
+    wave = noise(24000)
+    soundfile.write(path, np.stack([wave, -wave], axis=1), 48000)
     page.open(path)
     assert "there is nothing for" in page.text("#objection")
     page.page.click("#cut")
