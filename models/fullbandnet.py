@@ -21,7 +21,6 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 from keras import ops
-from scipy.interpolate import interp1d
 
 from . import band_hz
 from .overtonenet import BLOCKS, DROPOUT, Frames, OvertoneNet
@@ -123,12 +122,12 @@ def _stretched(weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     count = old.fft // 2 + 1
     bins = np.arange(new.fft // 2 + 1) * (new.sample_rate / new.fft) / (old.sample_rate / old.fft)
     if weights.shape[-1] == count:
-        return interp1d(np.arange(count), weights)(np.minimum(bins, count - 1))
+        return np.apply_along_axis(lambda row: np.interp(bins, range(count), row), -1, weights)
     # The first layer takes three features of each bin. It adds up fewer bins below 8 kHz.
-    features = weights.reshape(3, count, -1)
-    stretched = interp1d(
-        np.arange(count), bins[1] * features, axis=1, bounds_error=False, fill_value=0.0
-    )(bins)
+    features = bins[1] * weights.reshape(3, count, -1)
+    stretched = np.apply_along_axis(
+        lambda column: np.interp(bins, range(count), column, right=0.0), 1, features
+    )
     return stretched.reshape(1, 3 * len(bins), -1)
 
 
@@ -155,9 +154,9 @@ def _known(power: keras.KerasTensor) -> keras.KerasTensor:
     """
     # At the ends, where the wave is mirrored, its kink fills all bins.
     filled = ops.mean(power[:, MIRRORED:-MIRRORED], axis=1, keepdims=True) > EMPTY_POWER
-    from_top = ops.cumsum(ops.cast(ops.flip(filled, axis=-1), "int32"), axis=-1)
-    width = ops.sum(ops.cast(from_top > 0, "float32"), axis=-1, keepdims=True)
-    within_band = ops.less(ops.arange(power.shape[-1], dtype="float32"), (1 - SLOPE) * width)
+    numbers = ops.arange(power.shape[-1], dtype="float32")
+    width = ops.max(ops.where(filled, numbers + 1, 0.0), axis=-1, keepdims=True)
+    within_band = ops.less(numbers, (1 - SLOPE) * width)
 
     around = ops.average_pool(power, 2 * HOLE_FRAMES + 1, 1, "same", "channels_last")
     around = ops.transpose(around, (0, 2, 1))
