@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from .errors import UsageError, UserError
 from .hidden import hidden_name
+from .paths import is_address
 from .run import quiet_libraries
 
 # Beam warns of clients of clouds that are not installed.
@@ -106,6 +107,12 @@ def count(name: str, number: int = 1) -> None:
 
 
 # Files
+
+
+def absolute(folder: str) -> str:
+    """Returns the address or the absolute path of a folder, which workers can find."""
+    folder = folder.rstrip("/")
+    return folder if is_address(folder) else str(Path(folder).absolute())
 
 
 @contextmanager

@@ -185,12 +185,11 @@ def _beam_options(flags: Flags) -> "PipelineOptions":
 def _prepare_with_beam(
     flags: Flags, corpus: "Found", settings: "Settings", options: "PipelineOptions"
 ) -> None:
+    from ..command.beam import absolute
     from . import beam
     from .dataset import Dataset
 
-    output = flags.output.rstrip("/")
-    if not is_address(output):
-        output = str(Path(output).absolute())
+    output = absolute(flags.output)
     with TemporaryDirectory() as folder:
         copies = Path(folder)
         finished = beam.prepare(corpus, output, settings, options, copies, flags.strict)

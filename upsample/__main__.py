@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from ..command import UserError
 from ..command.errors import printable
-from ..command.paths import is_address
 from ..command.rates import LOWEST_RATE
 from ..command.run import Command, Flags
 from .settings import PEAKS, RATIO, SAMPLE_RATE, Settings
@@ -230,14 +229,12 @@ def _restore_with_beam(
         raise UserError("--output is missing: the folder of the restored recordings, for --runner")
     if flags.given("workers"):
         raise UserError("--workers does not go with --runner; leave it out")
-    from ..command.beam import pipeline_options, size
+    from ..command.beam import absolute, pipeline_options, size
 
     options = pipeline_options(flags.runner, flags.others)
     from . import beam
 
-    output = flags.output.rstrip("/")
-    if not is_address(output):
-        output = str(Path(output).absolute())
+    output = absolute(flags.output)
     pairs, left_out = beam.pair_inputs(arguments, output, suffix, flags.limit)
     _check_subtype(settings, [(Path(source), Path(target)) for source, target in pairs])
     _check_rates(flags)
