@@ -83,6 +83,9 @@ _NETWORKS = {
         "serious-engineer 2025",
         {"width": 0.05, "blocks": 1, "iterations": 2},
     ),
+    "melnext": _Row(
+        "melnext", "MelNeXt", "this project", {"width": 0.1, "blocks": 1, "iterations": 2}
+    ),
     "hifigan": _Row(
         "hifigan", "HiFiGAN", "Kong et al. 2020", {"variant": "V3", "width": 0.1}, vocoder=True
     ),

@@ -76,7 +76,7 @@ def build(
     filled = layers.Reshape((-1, bands), dtype="float32", name="filled")(last)
     if residual:
         filled = layers.Add(dtype="float32", name="residual")([mel, filled])
-    return keras.Model(mel, filled, name="srresnet")
+    return keras.Model(mel, filled, name="generator")
 
 
 def context(blocks: int) -> int:

@@ -42,7 +42,7 @@ def wave(noise, n=2048):
 
 def test_the_wave_is_that_of_the_vocoder_for_the_filled_mel(network, vocos, noise):
     low = wave(noise)
-    filled = network.get_layer("srresnet")(features.log_mel(low[..., 0], "nyquist"))
+    filled = network.get_layer("generator")(features.log_mel(low[..., 0], "nyquist"))
     expected = np.asarray(find(str(vocos), "nyquist").build()(filled))
     np.testing.assert_allclose(network(low), expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
@@ -52,7 +52,7 @@ def test_training_compares_mels(network, noise):
     mel = features.log_mel(low[..., 0], "nyquist")
     np.testing.assert_allclose(network.target(low)["mel"], mel, rtol=0, atol=1e-3)
     filled = np.asarray(network.generate(low, low)["mel"])
-    np.testing.assert_allclose(filled, network.get_layer("srresnet")(mel), rtol=0, atol=1e-3)
+    np.testing.assert_allclose(filled, network.get_layer("generator")(mel), rtol=0, atol=1e-3)
     assert filled.shape == (2, 8, 80)
 
 
@@ -64,7 +64,7 @@ def test_validation_compares_mels_that_no_vocoder_has_changed(network, noise):
 
 def test_only_the_generator_is_trained_and_saved(network):
     (trained,) = network.networks().values()
-    assert trained.name == "srresnet"
+    assert trained.name == "generator"
     assert {id(each) for each in network.trainable_variables} == {
         id(each) for each in trained.trainable_variables
     }
