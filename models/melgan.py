@@ -30,7 +30,7 @@ from .vocoder import GRIFFIN_LIM
 
 @keras.saving.register_keras_serializable("wideband")
 class MelGAN(MelRestoration):
-    """The mel-domain GAN: an interpolated wave (batch, n, 1) to the restored one, through a log mel.
+    """The mel-domain GAN: an interpolated wave (batch, n, 1) to the restored one.
 
     n is a multiple of 512; with frames that are centred on the multiples of the hop (`vocos24`), of
     1024.

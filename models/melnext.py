@@ -81,7 +81,7 @@ class MelNeXt(MelRestoration):
         self.width, self.blocks, self.dropout = width, blocks, dropout
 
     def generate(self, low: keras.KerasTensor, high: keras.KerasTensor) -> Outputs:
-        """Returns the log mel (batch, frames, bands), with that of the reference where it is empty."""
+        """Returns the log mel (batch, frames, bands), as far as the reference is known."""
         ours, theirs = super().generate(low, high)["mel"], self.target(high)["mel"]
         return {"mel": ops.where(_known(theirs, self.mel), ours, theirs)}
 

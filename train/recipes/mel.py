@@ -108,7 +108,7 @@ MELNEXT = replace(
         weight_decay=0.1,
         schedule="cosine",
         clip_norm=10.0,
-        average=0.999,
+        average=0.99,
     ),
     epochs=12,
     steps_per_epoch=250,
