@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..command import UserError
 from ..command.errors import printable
-from ..command.rates import LOWEST_RATE
+from ..command.rates import HIGHEST_RATE, LOWEST_RATE
 from ..command.run import Command, Flags
 from .settings import PEAKS, RATIO, SAMPLE_RATE, Settings
 
@@ -54,6 +54,14 @@ def define_flags(flags: Flags) -> None:
         "subtype",
         None,
         "Sample format such as PCM_16, PCM_24 or FLOAT. Default: that of the input.",
+    )
+    flags.integer(
+        "output_rate",
+        None,
+        "Rate of the restored recordings in Hz, to which they are resampled, such as 44100. "
+        "Default: the high rate of the model.",
+        lower_bound=LOWEST_RATE,
+        upper_bound=HIGHEST_RATE,
     )
     flags.boolean(
         "keep_low_band",
@@ -121,7 +129,9 @@ def main(flags: Flags, arguments: list[str]) -> None:
             f"--vocoder={flags.vocoder}: the shipped networks for speech have no vocoder; name a "
             "run of melgan with --model"
         )
-    settings = Settings(flags.keep_low_band, flags.peak, flags.subtype, flags.force)
+    settings = Settings(
+        flags.keep_low_band, flags.peak, flags.subtype, flags.force, flags.output_rate
+    )
     if files.STANDARD in (*arguments, flags.output):
         _check_raw(flags, arguments)
         _check_rates(flags)

@@ -34,7 +34,7 @@ def restore_raw(
         models: the models to pick from. The samples are taken to have content up to half their
             rate.
         source: interleaved samples.
-        target: receives interleaved samples at the model's high rate.
+        target: receives interleaved samples.
         sample_rate: rate of the source in Hz.
         channels: number of channels of the source and the target.
         pcm: sample format of the source and the target, a key of `FORMATS`.
@@ -52,7 +52,12 @@ def restore_raw(
     except UserError as error:
         found = f"raw samples at {sample_rate} Hz, taken to fill their band"
         raise UserError(f"{found}: {error}") from error
-    stream = upsampler.stream(sample_rate, channels, 0.0 if settings.keep_low_band else None)
+    stream = upsampler.stream(
+        sample_rate,
+        channels,
+        0.0 if settings.keep_low_band else None,
+        output_rate=settings.output_rate,
+    )
     dtype = np.dtype(FORMATS[pcm])
     frame = dtype.itemsize * channels  # bytes
 
@@ -74,6 +79,6 @@ def restore_raw(
     peak, count = max(peak, write_chunk(write, wave)), count + len(wave)
     clipped = f"; peaks of {peak:.2f} were clipped at 1" if peak > 1 and pcm == "s16" else ""
     return (
-        f"{count} samples at {upsampler.sample_rate} Hz, {channels} channel(s), {pcm}, restored "
-        f"with {upsampler.name}{clipped}"
+        f"{count} samples at {settings.output_rate or upsampler.sample_rate} Hz, {channels} "
+        f"channel(s), {pcm}, restored with {upsampler.name}{clipped}"
     )

@@ -105,6 +105,7 @@ def _restore(
         keep_hz=keep_hz,
         peak=measured.peak,
         subtype=_subtype(source, target, settings),
+        output_rate=settings.output_rate,
     )
     peak = recording.restore(progress)
     begins = f"from {measured.lowest_hz:.0f} " if measured.lowest_hz else "up "
@@ -154,11 +155,12 @@ class _Recording:
     keep_hz: float | None
     peak: float
     subtype: str | None
+    output_rate: int | None
 
     def restore(self, progress: Callable[[float], None], gain: float = 1.0) -> float:
         """Writes the target, scaled by `gain`; returns the peak before scaling."""
-        to_hz = self.upsampler.sample_rate
-        frames = audio.resampled_length(self.frames, self.sample_rate, to_hz)
+        to_hz = self.output_rate or self.upsampler.sample_rate
+        frames = self.upsampler.length(self.frames, self.sample_rate, self.output_rate)
         stream = self.upsampler.stream(
             self.sample_rate,
             self.channels,
@@ -166,6 +168,7 @@ class _Recording:
             self.upsampler.window(self.frames, self.sample_rate),
             self.keep_from_hz,
             self.peak,
+            self.output_rate,
         )
         most = CHUNK_SAMPLES / (self.sample_rate * self.channels)
         seconds = min(self.upsampler.chunk_seconds, most)

@@ -19,9 +19,11 @@ class Settings:
         peak: one of `PEAKS`.
         subtype: sample format such as PCM_24; None keeps the recording's.
         force: restore a recording even if its band does not end where the model begins.
+        output_rate: rate of the restored recording in Hz; None for the model's high rate.
     """
 
     keep_low_band: bool = True
     peak: str = PEAKS[0]
     subtype: str | None = None
     force: bool = False
+    output_rate: int | None = None

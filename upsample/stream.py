@@ -36,6 +36,7 @@ class Stream:
         window: as in `Upsampler.stream`.
         peak: as in `Upsampler.stream`.
         band_hz: as in `Upsampler`.
+        output_rate: as in `Upsampler.stream`.
 
     Example:
         >>> stream = load("runs/demo").stream(4000)
@@ -57,6 +58,7 @@ class Stream:
         window: int | None,
         peak: float | None = None,
         band_hz: tuple[float, float] | None = None,
+        output_rate: int | None = None,
     ) -> None:
         check_channels(channels)
         check_band(keep_hz, keep_from_hz)
@@ -79,6 +81,7 @@ class Stream:
             if band_hz is not None:
                 low_band_hz = max(keep_hz, band_hz[0])
             self._crossover = Crossover(count, high_rate, keep_hz, low_band_hz, keep_from_hz)
+        self._output = Resampler(count, high_rate, output_rate or high_rate)
         self._first, self._last_low = (np.zeros((count, 0), np.float32) for _ in range(2))
         self._taken = self._low_count = 0
         self._ended = False
@@ -87,14 +90,14 @@ class Stream:
     def latency(self) -> float:
         """The maximum lag of the output behind the input in seconds, without computing time.
 
-        It is the sum of the lags of resampling, interpolation, windows and, if there is a
-        `keep_hz`, crossover.
+        It is the sum of the lags of resampling, interpolation, windows, the crossover if there is a
+        `keep_hz`, and resampling to the output's rate.
         """
         stages = (self._down, self._interpolator, self._windows)
-        restoring = sum(stage.latency for stage in stages if stage is not None)
-        if self._crossover is None:
-            return restoring
-        return max(restoring, self._direct.latency) + self._crossover.latency
+        latency = sum(stage.latency for stage in stages if stage is not None)
+        if self._crossover is not None:
+            latency = max(latency, self._direct.latency) + self._crossover.latency
+        return latency + self._output.latency
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """Takes the next chunk and returns what can be restored so far.
@@ -103,7 +106,7 @@ class Stream:
             samples: float in [-1, 1], (n,) or (n, channels) with any n, also 0.
 
         Returns:
-            float32 (m,) or (m, channels), at the model's high rate.
+            float32 (m,) or (m, channels), at the output's rate.
 
         Raises:
             UserError: the samples contain integers, NaN, infinity or values far above 1, or have
@@ -118,7 +121,7 @@ class Stream:
         restored = self._restore(self._down.push(wave))
         if self._crossover is not None:
             restored = self._crossover.push(restored, self._direct.push(wave))
-        return self._shaped_like_input(restored)
+        return self._shaped_like_input(self._output.push(restored))
 
     def flush(self) -> np.ndarray:
         """Ends the stream and returns the rest.
@@ -140,7 +143,8 @@ class Stream:
         if self._crossover is not None:
             joined = self._crossover.push(restored, self._direct.flush())
             restored = np.concatenate([joined, self._crossover.flush()], axis=1)
-        return self._shaped_like_input(restored)
+        rest = [self._output.push(restored), self._output.flush()]
+        return self._shaped_like_input(np.concatenate(rest, axis=1))
 
     def _check_open(self) -> None:
         if self._ended:

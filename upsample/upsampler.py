@@ -91,6 +91,7 @@ class Upsampler:
         wave: np.ndarray,
         sample_rate: float,
         keep_low_band: bool = Settings.keep_low_band,
+        output_rate: int | None = None,
     ) -> tuple[np.ndarray, int]:
         """Upsamples a wave. The output is aligned with it to the sample.
 
@@ -102,10 +103,12 @@ class Upsampler:
                 instead of taking it from the network. With `band_hz`, only the band that the
                 filters of the recording did not weaken is kept (see `audio.pass_band`). A vocoder
                 keeps nothing.
+            output_rate: rate of the output in Hz, to which the restored wave is resampled; None
+                for the model's high rate.
 
         Returns:
             float32 of shape (m,) or (m, channels), where m is n times the quotient of the rates,
-            and the model's high rate in Hz.
+            and the rate of the output in Hz.
 
         Raises:
             UserError: the wave is empty, has another shape, contains integers, NaN, infinity or
@@ -131,11 +134,17 @@ class Upsampler:
             self.window(len(wave), sample_rate),
             keep_from_hz,
             float(np.abs(wave).max()),
+            output_rate,
         )
         # In chunks, so that the windows of a long wave need little memory.
         n = round(CHUNK_SECONDS * sample_rate)
         chunks = [stream.push(wave[start : start + n]) for start in range(0, len(wave), n)]
-        return np.concatenate([*chunks, stream.flush()]), self.sample_rate
+        return np.concatenate([*chunks, stream.flush()]), output_rate or self.sample_rate
+
+    def length(self, n: int, sample_rate: float, output_rate: int | None = None) -> int:
+        """Returns the number of samples that `upsample` makes of a wave of n samples."""
+        restored = audio.resampled_length(n, sample_rate, self.sample_rate)
+        return audio.resampled_length(restored, self.sample_rate, output_rate or self.sample_rate)
 
     @property
     def chunk_seconds(self) -> float:
@@ -172,6 +181,7 @@ class Upsampler:
         window: int | None = None,
         keep_from_hz: float = 0.0,
         peak: float | None = None,
+        output_rate: int | None = None,
     ) -> Stream:
         """Starts a wave that arrives in chunks.
 
@@ -198,6 +208,7 @@ class Upsampler:
                 least 25 ms.
             peak: the largest magnitude of the whole wave, if it is known. AudioSR brings all of the
                 wave to the same level with it; other networks ignore it.
+            output_rate: as in `upsample`. Resampling adds to the latency.
 
         A vocoder makes the whole wave, whatever band is to be kept.
 
@@ -206,6 +217,8 @@ class Upsampler:
                 window.
         """
         check_rate("sample_rate", sample_rate)
+        if output_rate is not None:
+            check_rate("output_rate", output_rate)
         return Stream(
             self.network,
             self.interpolation,
@@ -217,4 +230,5 @@ class Upsampler:
             window=window,
             peak=peak,
             band_hz=self.band_hz,
+            output_rate=output_rate,
         )

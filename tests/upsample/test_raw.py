@@ -39,6 +39,13 @@ def test_raw_samples_are_restored(pcm):
     assert message == f"{len(found)} samples at 16000 Hz, 2 channel(s), {pcm}, restored with spline"
 
 
+def test_raw_samples_may_have_another_rate():
+    wave = stereo(4000)
+    out, message = restore(wave.astype("<f4").tobytes(), 2, "f32", output_rate=11025)
+    assert np.frombuffer(out, "<f4").shape == (2 * 11025,)
+    assert message.startswith("11025 samples at 11025 Hz, 2 channel(s), f32, restored with spline")
+
+
 def test_clipped_peaks_of_whole_numbers_are_reported():
     square = np.sign(np.sin(0.7 * np.arange(2000)))
     _, message = restore((square * 32767).astype("<i2").tobytes(), 1, "s16")

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from wideband import audio
 from wideband.audio import interpolate, measure
 from wideband.command import UserError
 from wideband.upsample import load
@@ -79,6 +80,19 @@ def test_the_lag_with_a_quotient_of_rates_stays_within_the_latency(noise, push):
     upsampler = load("sinc", 22050, Fraction(22050, 8000))
     _, lag, latency = push(upsampler, noise(8000), [20], sample_rate=8000)
     assert 0.7 * latency < lag <= latency < 0.2
+
+
+@pytest.mark.parametrize("output_rate", [44100, 8000])
+def test_a_stream_is_resampled_to_the_rate_of_the_output(output_rate, noise, upsampler, push):
+    wave, options = noise(9000), {"sample_rate": 4000, "keep_hz": 0.0}
+    restored, _, _ = push(upsampler("audiounet"), wave, [1000], **options)
+    expected = audio.resample(restored, 16000, output_rate)
+    options["output_rate"] = output_rate
+    found, lag, latency = push(upsampler("audiounet"), wave, [1, 700, 64], **options)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    assert 0.5 * latency < lag <= latency
+    whole, rate = upsampler("audiounet").upsample(wave, 4000, output_rate=output_rate)
+    assert (rate, len(whole)) == (output_rate, len(expected))
 
 
 def test_shorter_windows_have_the_same_output_and_less_latency(noise, upsampler, push):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from wideband import audio
 from wideband.upsample.__main__ import command
 
 
@@ -131,6 +132,18 @@ def test_rates_may_have_any_quotient(upsample, noisy_tone, tmp_path):
     upsample(tmp_path / "a.wav", "--model=sinc", *rates, f"--output={target}")
     info = soundfile.info(target)
     assert (info.samplerate, info.frames) == (22050, 22050)
+
+
+def test_the_output_may_have_the_rate_of_the_recording(upsample, noisy_tone, tmp_path):
+    wave = noisy_tone(0.7, 4000, 2)
+    soundfile.write(tmp_path / "a.wav", audio.resample(wave, 4000, 44100)[:30001], 44100)
+    target = tmp_path / "b.wav"
+    rates = ("--sample_rate=48000", "--ratio=12", "--output_rate=44100")
+    upsample(tmp_path / "a.wav", "--model=sinc", *rates, f"--output={target}")
+    found, rate = soundfile.read(target)
+    expected, _ = soundfile.read(tmp_path / "a.wav")
+    assert (rate, found.shape) == (44100, (30001, 2))
+    np.testing.assert_allclose(found[2000:-2000], expected[2000:-2000], rtol=0, atol=2e-3)
 
 
 @pytest.mark.parametrize("subtype", ["PCM_24", "FLOAT", "PCM_16"])
