@@ -40,7 +40,7 @@ def define_flags(flags: Flags) -> None:
     flags.comma_list(
         "vocoders",
         [],
-        "Vocoders that make the waves of a run of melgan as well, as VOCODER or NAME=VOCODER: "
+        "Vocoders that make the waves of a run of melgan or melnext as well, as VOCODER or NAME=VOCODER: "
         "griffin_lim, run folders, shipped vocoders.",
     )
     flags.string(

@@ -197,6 +197,11 @@ def _check_fit(model: _Model, name: str, dataset: Dataset, advice: str) -> None:
         has, found = getattr(model, key), getattr(dataset, key)
         if has != found:
             raise UserError(f"{name} has {key} {has}, and {dataset.folder} has {found}; {advice}")
+    _check_band(model, name, dataset, advice)
+
+
+def _check_band(model: _Model, name: str, dataset: Dataset, advice: str) -> None:
+    """Raises a UserError if a model does not restore the bands of a dataset."""
     cutoff_hz = dataset.low_rate / 2
     lowest, highest = model.band_hz or (cutoff_hz, cutoff_hz)
     if not lowest <= cutoff_hz <= highest:
@@ -209,11 +214,16 @@ def _check_fit(model: _Model, name: str, dataset: Dataset, advice: str) -> None:
 def load_fitting(model: Path, dataset: Dataset, advice: str = "choose another model") -> Upsampler:
     """Loads a model to restore the low sides of a dataset.
 
+    The output of a model for any band that has a higher rate is to be resampled.
+
     Raises:
         UserError: as in `upsample.load`, or the model has other rates, with advice what to do.
     """
     upsampler = load(model, dataset.sample_rate, dataset.ratio)
-    _check_fit(upsampler, str(model), dataset, advice)
+    if upsampler.band_hz and upsampler.sample_rate > dataset.sample_rate:
+        _check_band(upsampler, str(model), dataset, advice)
+    else:
+        _check_fit(upsampler, str(model), dataset, advice)
     return upsampler
 
 

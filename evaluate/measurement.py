@@ -76,7 +76,8 @@ def measure_split(
     """Upsamples the low side of every recording of a split with every system, and measures it.
 
     Args:
-        systems: name -> upsampler, baselines first; all have the rates of the dataset.
+        systems: name -> upsampler, baselines first. The output of those with a higher rate than
+            that of the dataset is resampled.
         dataset: the dataset.
         split: "train", "valid" or "test".
         names: the metrics, keys of `metrics.METRICS`.
@@ -152,7 +153,7 @@ def _upsample(
 ) -> np.ndarray:
     """Restores the high band of an example, (n,); an error names the system and the recording."""
     try:
-        wave, _ = system.upsample(example.low, dataset.low_rate, keep_low_band)
+        wave, _ = system.upsample(example.low, dataset.low_rate, keep_low_band, dataset.sample_rate)
         validate_wave("restored wave", wave)
     except UserError as error:
         raise UserError(f"{name} on {example.name}: {error}") from error

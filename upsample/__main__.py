@@ -35,8 +35,8 @@ def define_flags(flags: Flags) -> None:
     flags.string(
         "vocoder",
         None,
-        "What makes the waves instead of the vocoder with which a run of `melgan` was trained: "
-        "`griffin_lim`, the run folder of a vocoder, or a shipped one.",
+        "What makes the waves instead of the vocoder with which a run of `melgan` or `melnext` was "
+        "trained: `griffin_lim`, the run folder of a vocoder, or a shipped one.",
     )
     flags.string(
         "output",
@@ -127,7 +127,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     if flags.vocoder is not None and not flags.model:
         raise UserError(
             f"--vocoder={flags.vocoder}: the shipped networks for speech have no vocoder; name a "
-            "run of melgan with --model"
+            "run of melgan or melnext with --model"
         )
     settings = Settings(
         flags.keep_low_band, flags.peak, flags.subtype, flags.force, flags.output_rate

@@ -67,6 +67,19 @@ def test_the_run_is_a_baseline_of_others(run, any_band_run, data, tmp_path, call
     assert np.isfinite([float(row["lsd"]) for row in table]).all()
 
 
+def test_a_baseline_of_a_higher_rate_is_resampled(run, data, tmp_path, call, rows):
+    flags = [f"--data={data}", f"--output={tmp_path / 'out'}", "--baselines=fullband,spline"]
+    code, _, err = call(command, f"--run={run}", *flags, "--low_band=recording")
+    assert code == 0, err
+    table = rows(tmp_path / "out" / "evaluation.csv")
+    snr = {
+        system: np.mean([float(row["snr"]) for row in table if row["system"] == system])
+        for system in ("fullband", "spline")
+    }
+    # A low band that is shifted by a sample at 48 kHz would lose 10 dB.
+    assert snr["fullband"] > snr["spline"] - 3
+
+
 def test_data_that_do_not_fit_are_refused(any_band_run, prepare, tmp_path, call, error_line):
     for arguments, message in (
         ({"ratio": 2, "sample_rate": 48000}, "has sample_rate 16000, and .* has 48000; choose ano"),
