@@ -40,8 +40,8 @@ def define_flags(flags: Flags) -> None:
     flags.comma_list(
         "vocoders",
         [],
-        "Vocoders that make the waves of a run of melgan or melnext as well, as VOCODER or NAME=VOCODER: "
-        "griffin_lim, run folders, shipped vocoders.",
+        "Vocoders that make the waves of a run of melgan or melnext as well, as VOCODER or "
+        "NAME=VOCODER: griffin_lim, run folders, shipped vocoders.",
     )
     flags.string(
         "output",

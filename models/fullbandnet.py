@@ -7,8 +7,8 @@ differs is due to the recordings:
 - Most recordings at 44.1 and 48 kHz have passed through a codec that removed what is above 15 to
   20 kHz. A network that learned from them would do the same. So nothing is learned, by any loss or
   critic, about bins that are empty in the reference up to the top: there, the output is replaced
-  with the reference. The slope at the end of a band counts as empty: a network that learned it
-  would leave a dip above 8 kHz, where recordings at 16 kHz end.
+  with the reference. In recordings at 16 kHz, the slope at the end of the band counts as empty: a
+  network that learned it would leave a dip above 8 kHz.
 - Codecs also leave holes of silence below that, around quiet sounds, which nobody hears and nothing
   predicts. A network that learned from them would leave the upper octaves of some voices empty. So
   nothing is learned about holes, and log amplitudes are compared above the rounding noise of
@@ -37,9 +37,9 @@ MIRRORED = 2
 ROUNDING = math.sqrt(2.0**-30 / 12 * 3 / 8 * FRAMES.frame)
 # A bin is empty, or in a hole, if its power and that around it is below this.
 EMPTY_POWER = (2 * ROUNDING) ** 2
-# The share at the end of a band that counts as its slope: resamplers fall off from 92 % on, and the
-# transform smears the end.
-SLOPE = 0.12
+# The share at the end of a band below this frequency that counts as its slope: resamplers to 16 kHz
+# fall off from 92 % on, and the transform smears the end. Codecs end higher, and more steeply.
+SLOPE, SLOPE_BELOW_HZ = 0.12, 10000
 # Frames and bins on either side of a bin that decide on a hole: 20 ms and 230 Hz.
 HOLE_FRAMES, HOLE_BINS = 3, 5
 
@@ -156,7 +156,8 @@ def _known(power: keras.KerasTensor) -> keras.KerasTensor:
     filled = ops.mean(power[:, MIRRORED:-MIRRORED], axis=1, keepdims=True) > EMPTY_POWER
     numbers = ops.arange(power.shape[-1], dtype="float32")
     width = ops.max(ops.where(filled, numbers + 1, 0.0), axis=-1, keepdims=True)
-    within_band = ops.less(numbers, (1 - SLOPE) * width)
+    share = ops.where(width < SLOPE_BELOW_HZ * FRAMES.fft / FRAMES.sample_rate, 1 - SLOPE, 1.0)
+    within_band = ops.less(numbers, share * width)
 
     around = ops.average_pool(power, 2 * HOLE_FRAMES + 1, 1, "same", "channels_last")
     around = ops.transpose(around, (0, 2, 1))
