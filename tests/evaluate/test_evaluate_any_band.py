@@ -25,6 +25,7 @@ def prepare(make_dataset, noise, tmp_path):
         low = degrade.get(protocol).down(high, ratio)
         examples = [shards.Example("a.wav", "someone", "", 0.0, high, low)]
         settings = {"ratio": str(ratio), "protocol": protocol, "sample_rate": sample_rate}
+        settings["narrow"] = True
         return make_dataset(tmp_path / f"data-{protocol}", {"test": examples}, **settings)
 
     return prepare
@@ -54,6 +55,7 @@ def test_a_run_is_measured_with_the_ratio_and_the_protocol_of_the_dataset(
     assert float(table["overtonenet"]["lsd_hf"]) == pytest.approx(expected, rel=1e-3)
     facts = json.loads((tmp_path / "out" / "evaluation.json").read_text())["facts"]
     assert (str(facts["ratio"]), facts["protocol"]) == (str(ratio), protocol)
+    assert facts["commands"][0].endswith(f"--protocol={protocol} --patch=256 --narrow=True")
     page = (tmp_path / "out" / "report.html").read_text()
     assert "the network restores all that end between 1000 and 7500 Hz" in page
 
