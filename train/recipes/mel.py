@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from ...data_gen.augment import Augmentation
 from ..recipe import Adam, Adversarial, Recipe
+from .ours import ANY_BAND
 
 # Batch and epochs are those of the README's commands; the defaults of src/train.py are 8 and 5,
 # those of src/train_gan.py 16 and 100. Deviations: the code's patches have 44,100 samples, of which
@@ -101,15 +102,7 @@ MELNEXT = replace(
     batch=16,
     augmentation=Augmentation(speed_perturbation=0.15),
     losses={"mel_l1": 1.0, "mel_mse": 1.0},
-    optimizer=Adam(
-        learning_rate=1e-3,
-        beta_1=0.8,
-        beta_2=0.99,
-        weight_decay=0.1,
-        schedule="cosine",
-        clip_norm=10.0,
-        average=0.99,
-    ),
+    optimizer=replace(ANY_BAND.optimizer, average=0.99),
     epochs=12,
     steps_per_epoch=250,
     validation_seconds=150.0,
