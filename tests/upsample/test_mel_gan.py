@@ -104,7 +104,7 @@ def test_an_unknown_vocoder_is_refused_before_tensorflow_loads(
             [f"--model={mel_run}", "--vocoder=wavenet"],
             "wavenet: no such vocoder; choose griffin_lim",
         ),
-        (["--vocoder=griffin_lim"], "have no vocoder; name a run of melgan with --model"),
+        (["--vocoder=griffin_lim"], "have no vocoder; name a run of melgan or melnext"),
         (["--model=sinc", "--vocoder=griffin_lim"], "sinc is no run folder"),
     ):
         code, _, err = call(command, tmp_path / "a.wav", *options)
