@@ -28,6 +28,8 @@ WRITABLE_SUFFIXES = tuple(_FORMATS)
 _BYTES = {"PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
 # Room for the headers in files with lengths of 32 bits.
 _LARGEST_BYTES = 2**32 - 2**20
+# Above this rate in Hz, the encoder of Vorbis crashes.
+_HIGHEST_VORBIS_RATE = 200_000
 
 
 def write(path: Path, wave: np.ndarray, sample_rate: int, subtype: str | None = None) -> None:
@@ -85,6 +87,8 @@ def writer(
         except (soundfile.LibsndfileError, ValueError) as error:
             raise cannot_write(getattr(error, "error_string", str(error))) from error
 
+    if container == "OGG" and sample_rate > _HIGHEST_VORBIS_RATE:
+        raise cannot_write(f"the highest rate is {_HIGHEST_VORBIS_RATE} Hz")
     written = 0
     with replacing(path) as temporary:
         with temporary.open("wb", buffering=0) as handle:

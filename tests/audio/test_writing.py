@@ -54,7 +54,11 @@ def test_the_sample_format_can_be_chosen(tmp_path, noise):
 
 @pytest.mark.parametrize(
     ("name", "sample_rate", "message"),
-    [("a.txt", 16000, "cannot write this format"), ("a.mp3", 12345, "cannot be written")],
+    [
+        ("a.txt", 16000, "cannot write this format"),
+        ("a.mp3", 12345, "cannot be written"),
+        ("a.ogg", 200_001, "the highest rate is 200000 Hz"),
+    ],
 )
 def test_a_format_that_cannot_be_written_is_refused_and_leaves_no_file(
     tmp_path, noise, name, sample_rate, message
