@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from ..command import UserError
 from ..command.files import check_writable
 from ..command.paths import check_relative, check_suffix
 from ..data_gen.dataset import Dataset
-from ..data_gen.plan import DEFAULTS
+from ..data_gen.plan import Settings
 from ..models import pretrained, vocoder
 from ..models.record import Record
 from ..upsample import Upsampler, load
@@ -248,10 +248,8 @@ def _facts(
 ) -> report.Facts:
     record, dataset = evaluation.record, evaluation.dataset
     rows = [row for row in outcome.rows if row.system == record.model]
-    keys = ("corpus", "split_rule", "valid_fraction", "test_fraction", "seed")
-    keys += ("sample_rate", "ratio", "protocol", "patch")
-    # These are in the settings only if they differ from the defaults.
-    keys += tuple(key for key in DEFAULTS if key in dataset.settings)
+    # Some are in the settings only if they differ from the defaults.
+    keys = [each.name for each in fields(Settings) if each.name in dataset.settings]
     preparation = ["wideband-prepare", *(f"--{key}={dataset.settings[key]}" for key in keys)]
     ratio = dataset.ratio.numerator if dataset.ratio.denominator == 1 else str(dataset.ratio)
     bands = {}

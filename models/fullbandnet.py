@@ -154,12 +154,17 @@ def _known(power: keras.KerasTensor) -> keras.KerasTensor:
     """
     # At the ends, where the wave is mirrored, its kink fills all bins.
     filled = ops.mean(power[:, MIRRORED:-MIRRORED], axis=1, keepdims=True) > EMPTY_POWER
-    numbers = ops.arange(power.shape[-1], dtype="float32")
-    width = ops.max(ops.where(filled, numbers + 1, 0.0), axis=-1, keepdims=True)
+    width = band_width(filled)
     share = ops.where(width < SLOPE_BELOW_HZ * FRAMES.fft / FRAMES.sample_rate, 1 - SLOPE, 1.0)
-    within_band = ops.less(numbers, share * width)
+    within_band = ops.less(ops.arange(power.shape[-1], dtype="float32"), share * width)
 
     around = ops.average_pool(power, 2 * HOLE_FRAMES + 1, 1, "same", "channels_last")
     around = ops.transpose(around, (0, 2, 1))
     around = ops.average_pool(around, 2 * HOLE_BINS + 1, 1, "same", "channels_last")
     return ops.logical_and(within_band, ops.transpose(around, (0, 2, 1)) > EMPTY_POWER)
+
+
+def band_width(filled: keras.KerasTensor) -> keras.KerasTensor:
+    """Counts the bins up to the last filled one: booleans (..., bins) to float32 (..., 1)."""
+    numbers = ops.arange(filled.shape[-1], dtype="float32")
+    return ops.max(ops.where(filled, numbers + 1, 0.0), axis=-1, keepdims=True)

@@ -17,7 +17,7 @@ from keras import layers, ops
 from ..command import UserError
 from .convnext import KERNEL, block, first, norm, small
 from .features import filterbank, get
-from .fullbandnet import ROUNDING
+from .fullbandnet import ROUNDING, band_width
 from .layers import widen
 from .mel_restoration import MelRestoration
 from .system import Outputs
@@ -98,11 +98,9 @@ def _known(mel: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """
     noise = np.log(ROUNDING * filterbank(name).sum(axis=0))
     filled = ops.mean(mel, axis=1, keepdims=True) > noise + EMPTY
-    bands = mel.shape[-1]
-    numbers = ops.arange(bands)
-    width = ops.max(ops.where(filled, numbers + 1, 0), axis=-1, keepdims=True)
-    slope = ops.where(width < bands, SLOPE_BANDS, 0)
-    return ops.less(numbers, width - slope)
+    bands, width = mel.shape[-1], band_width(filled)
+    slope = ops.where(width < bands, float(SLOPE_BANDS), 0.0)
+    return ops.less(ops.arange(bands, dtype="float32"), width - slope)
 
 
 def _generator(bands: int, channels: int, blocks: int, dropout: float) -> keras.Model:
