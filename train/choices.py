@@ -17,7 +17,8 @@ SHORTEST_PATCHES = {
     "mel_mse": 1,
     "mel_convergence": 1,
     "multi_resolution_stft": 1025,
-    "recognizer_mel": 257,
+    "recognizer_mel": 201,
+    "whisper": 201,
     "kl": 1,
     "velocity": 1,
 }
@@ -35,6 +36,8 @@ CRITICS = {
     "patchgan": 6144,
     "metric": 4096,
 }
+# What Whisper hears at once.
+RECOGNIZER_RATE, RECOGNIZER_SECONDS = 16000, 30
 ADVERSARIAL_LOSSES = ("hinge", "unbounded_hinge", "least_squares")
 FEATURES = ("all", "last")
 

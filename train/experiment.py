@@ -152,7 +152,7 @@ class Experiment:
             dataset,
             recipe.validation_seconds,
             network,
-            weighted(recipe.losses),
+            weighted(recipe.losses, recipe.recognizer),
             recipe.patch,
             recipe.select,
             recipe.augmentation.limit if recipe.any_band else None,

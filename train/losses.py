@@ -6,13 +6,13 @@ recipe names its losses and their weights; `weighted` adds them up. A new loss n
 `LOSSES` and one in `choices.SHORTEST_PATCHES`, since recipes are checked without Keras.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from keras import ops
 
 from ..models.system import Outputs
-from .recognizer_loss import recognizer_mel
+from .recognizer_loss import WhisperDistance, recognizer_mel
 from .spectrum_losses import (
     amplitude,
     complex_spectrum,
@@ -224,10 +224,12 @@ class Loss(NamedTuple):
     Attributes:
         function: (reference, estimate) -> (batch,).
         compares: the entry of `System.generate` and `System.target`, such as "wave".
+        hears: whether `function` is a class that makes one of the recipe's recognizer (`choose`).
     """
 
-    function: Callable[[Any, Any], Any]
+    function: Callable[..., Any]
     compares: str = "wave"
+    hears: bool = False
 
 
 def kl(reference, estimate):
@@ -266,6 +268,7 @@ LOSSES: dict[str, Loss] = {
     "log_spectral": Loss(log_spectral),
     "multi_resolution_stft": Loss(multi_resolution_stft),
     "recognizer_mel": Loss(recognizer_mel),
+    "whisper": Loss(WhisperDistance, hears=True),
     "amplitude": Loss(amplitude, "spectrum"),
     "phase": Loss(phase, "spectrum"),
     "complex_spectrum": Loss(complex_spectrum, "spectrum"),
@@ -279,17 +282,38 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-def weighted(weights: Mapping[str, float]) -> Callable[[Outputs, Outputs], Any]:
+def choose(names: Iterable[str], recognizer: str | None = None) -> dict[str, Loss]:
+    """Returns losses by name.
+
+    Args:
+        names: keys of `LOSSES`.
+        recognizer: that of the recipe; only losses that hear need one.
+
+    Raises:
+        UserError: there is no such recognizer, or it is damaged.
+    """
+    chosen = {name: LOSSES[name] for name in names}
+    return {
+        name: loss._replace(function=loss.function(recognizer)) if loss.hears else loss
+        for name, loss in chosen.items()
+    }
+
+
+def weighted(
+    weights: Mapping[str, float], recognizer: str | None = None
+) -> Callable[[Outputs, Outputs], Any]:
     """Returns the weighted sum of losses as one loss, from what they compare to (batch,).
 
     Args:
         weights: key of `LOSSES` -> weight.
+        recognizer: see `choose`.
     """
+    chosen = choose(weights, recognizer)
 
     def total(target, estimate):
         return sum(
-            weight * loss.function(target[loss.compares], estimate[loss.compares])
-            for loss, weight in ((LOSSES[name], weight) for name, weight in weights.items())
+            weights[name] * loss.function(target[loss.compares], estimate[loss.compares])
+            for name, loss in chosen.items()
         )
 
     return total

@@ -22,6 +22,8 @@ from .choices import (
     CRITICS,
     FEATURES,
     PRECISIONS,
+    RECOGNIZER_RATE,
+    RECOGNIZER_SECONDS,
     SCHEDULES,
     SHORTEST_PATCHES,
 )
@@ -138,6 +140,8 @@ class Recipe:
         batch: patches of a step.
         augmentation: changes of the training data.
         losses: name -> weight in the sum of losses; the names are keys of `SHORTEST_PATCHES`.
+        recognizer: what the loss `whisper` hears with: the folder of a Whisper model in the format
+            of CTranslate2, or the name of one that faster-whisper has downloaded, such as "base".
         critics: name -> weight of the critic's opinion and features, and of its own loss; the names
             are keys of `CRITICS`. Without critics, the losses are minimized alone.
         adversarial: settings of a training with critics.
@@ -168,6 +172,7 @@ class Recipe:
     batch: int = 64
     augmentation: Augmentation = field(default_factory=Augmentation)
     losses: dict[str, float] = field(default_factory=lambda: {"patch_rmse": 1.0})
+    recognizer: str | None = None
     critics: dict[str, float] = field(default_factory=dict)
     adversarial: Adversarial = field(default_factory=Adversarial)
     optimizer: Adam = field(default_factory=Adam)
@@ -197,6 +202,7 @@ class Recipe:
         if not self.losses:
             raise UserError(f"losses is empty; choose from {', '.join(SHORTEST_PATCHES)}")
         self._check_terms("losses", SHORTEST_PATCHES, "patch", self.patch)
+        self._check_recognizer()
         judged = self.adversarial.critic_patch
         if judged is None:
             self._check_terms("critics", CRITICS, "patch", self.patch)
@@ -246,6 +252,30 @@ class Recipe:
             degrade.get(self.protocol).check(self.ratio)
         if self.augmentation.random_lowpass and not self.any_band:
             degrade.check_whole(self.ratio, "random_lowpass")
+
+    def _check_recognizer(self) -> None:
+        """Checks that there is a recognizer if a loss hears, and that it can hear the patches."""
+        heard = "whisper" in self.losses
+        if heard and not self.recognizer:
+            raise UserError(
+                "losses.whisper needs a recognizer, a Whisper model for faster-whisper: set "
+                "recognizer to its folder or its name, such as recognizer=base"
+            )
+        if self.recognizer and not heard:
+            raise UserError(
+                f"recognizer {self.recognizer}: only losses.whisper hears with it; set the weight "
+                "of losses.whisper, or recognizer=none"
+            )
+        if heard and self.sample_rate != RECOGNIZER_RATE:
+            raise UserError(
+                f"losses.whisper: recognizers hear {RECOGNIZER_RATE} Hz, and sample_rate is "
+                f"{self.sample_rate}; set losses.whisper=0"
+            )
+        if heard and self.patch > RECOGNIZER_SECONDS * RECOGNIZER_RATE:
+            raise UserError(
+                f"patch {self.patch}: losses.whisper hears at most {RECOGNIZER_SECONDS} s; set "
+                f"patch={RECOGNIZER_SECONDS * RECOGNIZER_RATE} or less"
+            )
 
     def _check_terms(
         self, key: str, shortest: Mapping[str, int], length_key: str, length: int

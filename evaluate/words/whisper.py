@@ -47,7 +47,7 @@ class Whisper:
     normalizer = WRITTEN
 
     def __init__(self, whisper_model: str = "base") -> None:
-        folder, advice = _find(whisper_model)
+        folder, advice = find_model(whisper_model)
         self._cores = os.cpu_count() or 1
         self._model = _load(folder, advice, self._cores)
         self.name = (
@@ -86,15 +86,23 @@ def _transcribe_window(model: Any, wave: np.ndarray) -> str:
     return "".join(segment.text for segment in segments).strip()
 
 
-def _find(model: str) -> tuple[Path, str]:
-    """Returns the folder of a model, and what to do if it is damaged; see `Whisper`."""
+def find_model(model: str, key: str = "--whisper_model") -> tuple[Path, str]:
+    """Returns the folder of a model, and what to do if it is damaged.
+
+    Args:
+        model: its folder, or the name of a model that faster-whisper has downloaded before.
+        key: what the user has set to it.
+
+    Raises:
+        UserError: there is no such model, or its name needs faster-whisper, which is not installed.
+    """
     if Path(model).is_dir():
         advice = "give a complete folder of a Whisper model for faster-whisper (CTranslate2)"
         return Path(model), advice
     package = _import()
     if model not in package.available_models():
         raise UserError(
-            f"--whisper_model={model}: there is no such folder; give the folder of a model for "
+            f"{key}={model}: there is no such folder; give the folder of a model for "
             f"faster-whisper, or one of {', '.join(package.available_models())}"
         )
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -105,7 +113,7 @@ def _find(model: str) -> tuple[Path, str]:
         folder = Path(package.download_model(model, local_files_only=True))
     except LocalEntryNotFoundError as error:
         raise UserError(
-            f"--whisper_model={model}: not in the cache of faster-whisper; {download}, or give the "
+            f"{key}={model}: not in the cache of faster-whisper; {download}, or give the "
             "folder of a model"
         ) from error
     # The folder with all versions of the model; it would be linked to the same files again.

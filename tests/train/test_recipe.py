@@ -220,3 +220,36 @@ def test_a_malformed_setting_is_refused(setting, message):
     with pytest.raises(UserError) as error:
         parse_overrides([setting])
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"losses": {"whisper": 1.0}}, "losses.whisper needs a recognizer.*recognizer=base"),
+        ({"recognizer": "base"}, "recognizer base: only losses.whisper hears with it"),
+        (
+            {"losses": {"whisper": 1.0}, "recognizer": "base", "sample_rate": 48000},
+            "recognizers hear 16000 Hz, and sample_rate is 48000",
+        ),
+        (
+            {"losses": {"whisper": 1.0}, "recognizer": "base", "patch": 480_001},
+            "patch 480001: losses.whisper hears at most 30 s; set patch=480000 or less",
+        ),
+        (
+            {"losses": {"whisper": 1.0}, "recognizer": "base", "patch": 200},
+            "patch 200 is too short for losses.whisper, which needs 201 samples",
+        ),
+    ],
+)
+def test_a_recognizer_that_cannot_hear_is_refused(changes, message):
+    with pytest.raises(UserError, match=message):
+        Recipe(**MINIMAL, **changes)
+
+
+def test_a_recognizer_is_kept_in_the_record():
+    recipe = Recipe(**MINIMAL, losses={"whisper": 1.0}, recognizer="base")
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+    old = recipe.to_json()
+    del old["recognizer"]
+    old["losses"] = {"mse": 1.0}
+    assert Recipe.from_json(old).recognizer is None

@@ -1,10 +1,11 @@
-"""The distance of log mel spectra, compared with the front end of Whisper in NumPy."""
+"""What recognizers make of two waves, compared with NumPy and with CTranslate2."""
 
+import ctranslate2
 import numpy as np
 import pytest
 import tensorflow as tf
 from wideband.train.losses import LOSSES
-from wideband.train.recognizer_loss import recognizer_mel
+from wideband.train.recognizer_loss import WhisperDistance, recognizer_mel
 
 
 @pytest.fixture
@@ -18,16 +19,13 @@ def pair():
 
 def log_mel(wave):
     """Triangles of equal area, centred on Slaney's scale, in frames of 400 samples every 160."""
-    hz = [k * 200 / 3 for k in range(15)]
-    hz += [1000 * 6.4 ** (k / 27) for k in range(60)]
-    highest = 15 + 27 * np.log(8000 / 1000) / np.log(6.4)
-    edges = np.interp(np.linspace(0, highest, 82), np.arange(75), hz)
-    padded = np.pad(wave[:, 0].astype(np.float64), 256, "reflect")
-    hann = np.zeros(512)
-    hann[56:456] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
-    frames = [padded[at : at + 512] * hann for at in range(0, len(wave) + 1, 160)]
+    steps = np.linspace(0, 15 + 27 * np.log(8) / np.log(6.4), 82)
+    edges = np.where(steps < 15, steps * 200 / 3, 1000 * 6.4 ** ((steps - 15) / 27))
+    padded = np.pad(wave[:, 0].astype(np.float64), 200, "reflect")
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
+    frames = [padded[at : at + 400] * hann for at in range(0, len(wave) + 1, 160)]
     power = np.abs(np.fft.rfft(frames)) ** 2
-    bins = np.arange(257) * 16000 / 512
+    bins = np.arange(201) * 16000 / 400
     bands = [
         power @ np.interp(bins, edges[k : k + 3], [0, 2 / (edges[k + 2] - edges[k]), 0], 0, 0)
         for k in range(80)
@@ -41,7 +39,7 @@ def test_it_is_the_mean_difference_of_levels_down_to_80_db_below_the_loudest(pai
         left, right = log_mel(reference), log_mel(estimate)
         floor = left.max() - 8
         expected.append(np.abs(np.maximum(left, floor) - np.maximum(right, floor)).mean())
-    np.testing.assert_allclose(recognizer_mel(*pair), expected, rtol=2e-3)
+    np.testing.assert_allclose(recognizer_mel(*pair), expected, rtol=1e-4)
 
 
 def test_a_gain_of_20_db_is_two_and_silence_is_free(pair):
@@ -59,3 +57,45 @@ def test_gradients_are_finite_for_silence_and_for_a_perfect_estimate(level):
         value = tf.reduce_mean(recognizer_mel(reference, estimate))
     assert np.isfinite(value)
     assert np.isfinite(tape.gradient(value, estimate)).all()
+
+
+@pytest.fixture(scope="module")
+def distance(whisper_model):
+    return WhisperDistance(str(whisper_model))
+
+
+def test_the_distance_is_that_of_what_ctranslate2_makes_of_both(distance, whisper_model, noise):
+    """CTranslate2 takes windows of 30 s only."""
+    reference = noise(480_000)[:, np.newaxis]
+    estimate = reference + 0.9 * np.roll(reference, 1)
+    model = ctranslate2.models.Whisper(str(whisper_model), compute_type="float32")
+    outputs = []
+    for wave in (reference, estimate):
+        levels = log_mel(wave)[:-1]
+        features = ((np.maximum(levels, levels.max() - 8) + 4) / 4).T[np.newaxis]
+        features = ctranslate2.StorageView.from_array(features.astype(np.float32, order="C"))
+        outputs.append(np.array(model.encode(features)))
+    expected = np.sum((outputs[1] - outputs[0]) ** 2) / np.sum(outputs[0] ** 2)
+    assert expected > 0.01
+    [value] = distance(reference[np.newaxis], estimate[np.newaxis])
+    np.testing.assert_allclose(value, expected, rtol=1e-3)
+
+
+def test_each_example_has_its_own_distance_and_equal_waves_have_none(distance, pair):
+    reference, estimate = pair
+    both = distance(reference, estimate)
+    assert (np.array(both) > 0.01).all()
+    for number in range(2):
+        own = slice(number, number + 1)
+        np.testing.assert_allclose(distance(reference[own], estimate[own])[0], both[number], 1e-4)
+    np.testing.assert_array_equal(distance(reference, reference), [0.0, 0.0])
+
+
+def test_only_the_estimate_has_a_gradient(distance, pair):
+    reference, estimate = (tf.Variable(each) for each in pair)
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(distance(reference, estimate))
+    of_reference, of_estimate = tape.gradient(value, [reference, estimate])
+    assert of_reference is None
+    assert np.isfinite(of_estimate).all()
+    assert np.abs(of_estimate).max() > 0

@@ -167,3 +167,28 @@ def test_batches_can_come_from_a_data_service(small_flags, data, tmp_path, call,
     code, _, err = call(command, *flags, f"--data_service={address}")
     assert code == 0, err
     assert len(rows(run / "history.csv")) == 1
+
+
+def test_a_recognizer_hears_in_training(
+    small_flags, data, tmp_path, call, eager, rows, whisper_model
+):
+    run = tmp_path / "run"
+    flags = [*small_flags, "--set=epochs=1", f"--data={data}", f"--run={run}"]
+    flags += ["--set=losses.whisper=2", f"--set=recognizer={whisper_model}"]
+    code, _, err = call(command, *flags)
+    assert code == 0, err
+    [row] = rows(run / "history.csv")
+    total = float(row["patch_rmse"]) + 0.5 * float(row["mse"]) + 2 * float(row["whisper"])
+    assert float(row["loss"]) == pytest.approx(total, rel=1e-5)
+    assert float(row["whisper"]) > 0.01
+
+
+def test_a_recognizer_that_is_not_there_is_refused(
+    small_flags, data, tmp_path, call, error_line, eager
+):
+    run = tmp_path / "run"
+    flags = [*small_flags, f"--data={data}", f"--run={run}", "--set=losses.whisper=1"]
+    code, _, err = call(command, *flags, "--set=recognizer=elsewhere")
+    assert code == 1
+    assert "recognizer=elsewhere: there is no such folder" in error_line(err)
+    assert not run.exists()

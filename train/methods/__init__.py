@@ -25,7 +25,13 @@ def objectives(recipe: "Recipe", system: "System") -> "list[Objective]":
     low = keras.Input((recipe.patch // system.factor, 1), name="low")
     high = keras.Input((recipe.patch, 1), name="high")
     if not recipe.critics:
-        return regression.objectives(system, recipe.losses, low, high)
+        return regression.objectives(system, recipe.losses, low, high, recipe.recognizer)
     return adversarial.objectives(
-        system, recipe.losses, recipe.critics, recipe.adversarial, low, high
+        system,
+        recipe.losses,
+        recipe.critics,
+        recipe.adversarial,
+        low,
+        high,
+        recipe.recognizer,
     )

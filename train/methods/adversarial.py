@@ -134,6 +134,7 @@ def objectives(
     settings: Adversarial,
     low: keras.KerasTensor,
     high: keras.KerasTensor,
+    recognizer: str | None = None,
 ) -> list[Objective]:
     """Returns two objectives: that of all critics, then that of the system's networks.
 
@@ -148,12 +149,14 @@ def objectives(
         settings: the width of the critics, what they judge, and the kind of their losses.
         low: the input of the system, (batch, n, 1).
         high: the reference, (batch, factor n, 1).
+        recognizer: that of the recipe, for losses that hear.
 
     Raises:
-        UserError: a loss compares, or a critic judges, what the system does not predict.
+        UserError: a loss compares, or a critic judges, what the system does not predict, or there
+            is no such recognizer.
     """
     target, estimate = system.target(high), system.generate(low, high)
-    judgements, losses = {}, regression.losses(weights, target, estimate)
+    judgements, losses = {}, regression.losses(weights, target, estimate, recognizer)
     weights, networks = dict(weights), []
     for name, weight in critic_weights.items():
         real, fake = _judged(name, target, estimate, settings.critic_patch, high.shape[1])

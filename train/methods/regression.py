@@ -6,7 +6,7 @@ import keras
 
 from ...command import UserError
 from ...models.system import Outputs, System
-from ..losses import LOSSES, Loss
+from ..losses import Loss, choose
 from ..objective import Objective
 
 
@@ -19,15 +19,19 @@ class Comparison(keras.layers.Layer):
 
     def __init__(self, loss: Loss, name: str) -> None:
         super().__init__(name=name, dtype="float32")
-        self.loss = loss
+        # Not the loss itself: Keras tracks the encoder of a function that is a layer.
+        self.function = loss.function
 
     def call(self, target, estimate):
         """Compares one entry of `System.target` and `System.generate`; returns (batch,)."""
-        return self.loss.function(target, estimate)
+        return self.function(target, estimate)
 
 
 def losses(
-    weights: Mapping[str, float], target: Outputs, estimate: Outputs
+    weights: Mapping[str, float],
+    target: Outputs,
+    estimate: Outputs,
+    recognizer: str | None = None,
 ) -> dict[str, keras.KerasTensor]:
     """Compares a system's output with its target.
 
@@ -35,16 +39,16 @@ def losses(
         weights: keys of `losses.LOSSES`; the values do not matter.
         target: of `System.target`.
         estimate: of `System.generate`.
+        recognizer: that of the recipe, for losses that hear.
 
     Returns:
         name -> (batch,).
 
     Raises:
-        UserError: a loss compares what the system does not predict.
+        UserError: a loss compares what the system does not predict, or there is no such recognizer.
     """
     result = {}
-    for name in weights:
-        loss = LOSSES[name]
+    for name, loss in choose(weights, recognizer).items():
         check_predicted(f"losses.{name}", "compares", loss.compares, estimate)
         result[name] = Comparison(loss, name)(target[loss.compares], estimate[loss.compares])
     return result
@@ -67,7 +71,11 @@ def check_predicted(key: str, verb: str, needed: str, estimate: Outputs) -> None
 
 
 def objectives(
-    system: System, weights: Mapping[str, float], low: keras.KerasTensor, high: keras.KerasTensor
+    system: System,
+    weights: Mapping[str, float],
+    low: keras.KerasTensor,
+    high: keras.KerasTensor,
+    recognizer: str | None = None,
 ) -> list[Objective]:
     """Returns the single objective that trains all networks of a system.
 
@@ -76,9 +84,10 @@ def objectives(
         weights: key of `losses.LOSSES` -> weight in the sum.
         low: the input of the system, (batch, n, 1).
         high: the reference, (batch, factor n, 1).
+        recognizer: that of the recipe, for losses that hear.
 
     Raises:
-        UserError: a loss compares what the system does not predict.
+        UserError: a loss compares what the system does not predict, or there is no such recognizer.
     """
-    compared = losses(weights, system.target(high), system.generate(low, high))
+    compared = losses(weights, system.target(high), system.generate(low, high), recognizer)
     return [Objective([low, high], compared, weights, system.networks().values(), "regression")]
