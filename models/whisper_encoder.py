@@ -44,6 +44,10 @@ class Positions(layers.Layer):
         """Takes x (batch, frames, c)."""
         return x + self.encodings[: ops.shape(x)[1]]
 
+    def compute_output_shape(self, input_shape):
+        """Returns the shape of the input."""
+        return input_shape
+
 
 def build(bands: int, width: int, blocks: int, heads: int, positions: int) -> keras.Model:
     """Builds the encoder: (batch, frames, bands) to (batch, frames / 2 rounded up, width).

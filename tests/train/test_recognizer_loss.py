@@ -1,5 +1,9 @@
 """What recognizers make of two waves, compared with NumPy and with CTranslate2."""
 
+import os
+import subprocess
+import sys
+
 import ctranslate2
 import numpy as np
 import pytest
@@ -99,3 +103,19 @@ def test_only_the_estimate_has_a_gradient(distance, pair):
     assert of_reference is None
     assert np.isfinite(of_estimate).all()
     assert np.abs(of_estimate).max() > 0
+
+
+@pytest.mark.slow
+def test_jax_has_the_distance_of_tensorflow(distance, whisper_model, pair, tmp_path):
+    np.savez(tmp_path / "pair.npz", *pair)
+    script = (
+        "import keras, numpy as np\n"
+        "from wideband.train.recognizer_loss import WhisperDistance\n"
+        "assert keras.backend.backend() == 'jax'\n"
+        f"distance = WhisperDistance({str(whisper_model)!r})\n"
+        "np.save('distance.npy', distance(*np.load('pair.npz').values()))\n"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment, cwd=tmp_path)
+    found = np.load(tmp_path / "distance.npy")
+    np.testing.assert_allclose(found, distance(*pair), rtol=1e-4)
