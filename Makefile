@@ -8,9 +8,10 @@ RUN ?= runs/$(if $(DATA),own,demo)
 
 # `make results` trains all networks with equal budgets on the recordings in DATA, which may have a
 # manifest.csv. PRECISION=mixed_bfloat16 halves the time on CPUs with AVX512-BF16.
+RATIO ?= 4
 PRECISION ?= float32
-RESULTS ?= runs/results
-# TABLE=docs/results.md updates the table in that page.
+RESULTS ?= runs/results-$(RATIO)x
+# TABLE=docs/results.md updates the table of this ratio in that page.
 TABLE ?= $(RESULTS)/table.md
 # Each NAME of the recipes compare_NAME; `results` sets it once wideband-train can list them.
 NETWORKS =
@@ -28,17 +29,17 @@ results: $(VENV)/demo.stamp
 
 tables: $(NETWORKS:%=$(RESULTS)/%/speed.json)
 	$(BIN)/python benchmarks/table.py $(NETWORKS:%=--run="$(RESULTS)/%") \
-		--output="$(TABLE)"
+		--output="$(TABLE)" --name=$(RATIO)x
 	$(BIN)/python -m wideband.evaluate.fusion $(addprefix --run="$(RESULTS)/,tfnet" gionet" gionet2") \
-		--output="$(TABLE:.md=_fusion.png)"
+		--output="$(TABLE:.md=_fusion_$(RATIO)x.png)"
 
 $(RESULTS)/data/manifest.csv: | $(VENV)/demo.stamp
-	$(BIN)/wideband-prepare --ratio=4 --output="$(RESULTS)/data" $(if $(DATA),--source="$(DATA)" \
+	$(BIN)/wideband-prepare --ratio=$(RATIO) --output="$(RESULTS)/data" $(if $(DATA),--source="$(DATA)" \
 		--corpus=$(if $(wildcard $(DATA)/manifest.csv),manifest,folder),--corpus=demo)
 
 # An interrupted training continues.
 $(RESULTS)/%/evaluation.json: $(RESULTS)/data/manifest.csv
-	$(BIN)/wideband-train --recipe=compare_$* --set=precision=$(PRECISION) \
+	$(BIN)/wideband-train --recipe=compare_$* --set=ratio=$(RATIO) --set=precision=$(PRECISION) \
 		--data="$(RESULTS)/data" --run="$(RESULTS)/$*"
 	$(BIN)/wideband-evaluate --run="$(RESULTS)/$*"
 

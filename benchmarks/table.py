@@ -30,6 +30,7 @@ def define_flags(flags: Flags) -> None:
         "table.md",
         "Markdown file; in an existing one, the table between two marks is replaced.",
     )
+    flags.string("name", "", "Name of the table, which its marks have, if a page has several.")
 
 
 def lay_out(runs: Sequence[Path]) -> tuple[list[str], list[list[str]]]:
@@ -104,7 +105,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     """Writes the table and prints it."""
     header, rows = lay_out([Path(run) for run in flags.run])
     output = Path(flags.output)
-    write_text(output, between_marks(output, markdown_table(header, rows) + "\n"))
+    write_text(output, between_marks(output, markdown_table(header, rows) + "\n", flags.name))
     print(text_table(header, rows))
 
 

@@ -66,6 +66,19 @@ def test_a_table_between_marks_is_replaced_and_the_rest_kept(script, runs, call)
     assert "old" not in text and text.count("spline") == 1
 
 
+def test_a_page_may_have_several_tables(script, runs, call):
+    page = runs / "page.md"
+    page.write_text(
+        "<!-- table: 4x -->\n<!-- table: 4x -->\n<!-- table: 8x -->\n<!-- table: 8x -->\n"
+    )
+    flags = [f"--run={runs}/a", f"--output={page}", "--name=8x"]
+    code, _, err = call(script("table").command, *flags)
+    assert code == 0, err
+    assert page.read_text().startswith(
+        "<!-- table: 4x -->\n<!-- table: 4x -->\n<!-- table: 8x -->\n| system"
+    )
+
+
 def test_a_page_without_marks_stays_unchanged(script, runs, call, error_line):
     page = runs / "page.md"
     page.write_text("mine")

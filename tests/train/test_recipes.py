@@ -130,14 +130,30 @@ def test_every_network_is_compared_with_the_same_budget():
     compared = [name for name in recipes.names() if name.startswith("compare_")]
     for name in compared:
         row = dataclasses.asdict(recipes.get(name))
-        assert row.pop("arguments").pop("width") == 0.25
-        budgets.add(str({key: row[key] for key in row if key not in ("name", "model")}))
-    # Our own networks, which are from no paper, have recipes of their own, as have those that work
-    # on mel spectrograms.
-    apart = {"melgan", *models.vocoders()}
-    papers = {name for name in models.names() if models.paper(name) != "this project"} - apart
-    assert {recipes.get(name).model for name in compared} == papers
+        ours = models.paper(row["model"]) == "this project"
+        assert row["arguments"].get("width", 1.0) == (1.0 if ours else 0.25)
+        own = ("name", "model", "arguments", "losses")
+        budgets.add(str({key: row[key] for key in row if key not in own}))
+    # Those on mel spectrograms and those for any band are trained on other low sides.
+    apart = {"melgan", "melnext", "overtonenet", "phonenet", "fullbandnet", *models.vocoders()}
+    assert {recipes.get(name).model for name in compared} == set(models.names()) - apart
     assert len(budgets) == 1
+
+
+def test_networks_that_predict_spectra_are_compared_with_the_losses_of_their_recipes():
+    for name in recipes.names():
+        recipe = recipes.get(name)
+        if name.startswith("compare_"):
+            originals = {
+                "apbwe": "apbwe_16k_4x",
+                "cmgan": "cmgan_multi_4x",
+                "conformer": "conformer_4x",
+                "framenet": "speech_4x",
+                "streamnet": "stream_4x",
+            }
+            original = originals.get(recipe.model)
+            expected = recipes.get(original).losses if original else {"patch_rmse": 1.0}
+            assert recipe.losses == expected
 
 
 @pytest.mark.parametrize("name", recipes.names())

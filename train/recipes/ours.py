@@ -7,6 +7,7 @@ from typing import Any
 from ... import models
 from ...data_gen.augment import Augmentation
 from ..recipe import Adam, Adversarial, Recipe
+from .published import APBWE, CMGAN
 
 # For two CPU cores: a quarter of the width, half an hour in mixed_bfloat16.
 LAPTOP = Recipe(
@@ -73,6 +74,25 @@ SPEECH = replace(
     epochs=16,
     steps_per_epoch=100,
     validation_seconds=600.0,
+)
+
+# From 4 and 2 kHz. In decibels, since recordings with little above 2 kHz lose SNR to any added high
+# band.
+SPEECH_LOW = replace(
+    SPEECH,
+    losses={"patch_log_rmse": 1.0, "log_spectral": 1.0},
+    optimizer=replace(SPEECH.optimizer, weight_decay=2.0),
+)
+
+# Further training for recognizers; eight minutes each on two CPU cores.
+SPEECH_ASR = replace(
+    SPEECH_LOW,
+    source="ours: the network for speech, trained further by what Whisper hears",
+    losses={"whisper": 10.0, "log_spectral": 0.3},
+    recognizer="base",
+    optimizer=replace(SPEECH_LOW.optimizer, learning_rate=5e-4, average=0.99),
+    epochs=8,
+    steps_per_epoch=75,
 )
 
 # The network for speech of any band. The shipped one was trained on an accelerator, on longer
@@ -192,11 +212,11 @@ CMGAN_LAPTOP = Recipe(
     validation_seconds=60.0,
 )
 
-# Equal budgets for all networks in docs/results.md: 2400 steps of 4 patches, at most 20 minutes
-# each on two CPU cores, with the loss of Kuleshov's code.
+# Equal budgets for all networks in docs/results.md: 2400 steps of 4 patches, at most half an hour
+# each on two CPU cores, with the loss of Kuleshov's code, unless a network predicts spectra.
 COMPARISON = replace(
     LAPTOP,
-    source="ours: a quarter of the width, for the comparison of networks in docs/results.md",
+    source="ours: equal budgets, for the comparison of networks in docs/results.md",
     losses={"patch_rmse": 1.0},
     batch=4,
     epochs=12,
@@ -218,20 +238,17 @@ def rows() -> Iterator[Recipe]:
         arguments={"noise": 0.25},
         optimizer=replace(SPEECH.optimizer, weight_decay=1.0),
     )
-    yield replace(
-        SPEECH,
-        name="speech_4x",
-        ratio=4,
-        # In decibels, since recordings with little above 2 kHz lose SNR to any added high band.
-        losses={"patch_log_rmse": 1.0, "log_spectral": 1.0},
-        optimizer=replace(SPEECH.optimizer, weight_decay=2.0),
-    )
+    yield replace(SPEECH_LOW, name="speech_4x", ratio=4)
+    averaged = replace(SPEECH_LOW.optimizer, average=0.99)
+    yield replace(SPEECH_LOW, name="speech_8x", ratio=8, optimizer=averaged)
+    for ratio in (4, 8):
+        name, base = f"speech_asr_{ratio}x", f"speech_{ratio}x"
+        yield replace(SPEECH_ASR, name=name, ratio=ratio, starts_from=base)
     for ratio in (2, 4, 8):
         yield replace(CONFORMER, name=f"conformer_{ratio}x", ratio=ratio)
         yield replace(CONFORMER_LARGE, name=f"conformer_large_{ratio}x", ratio=ratio)
-    for name, model, more in _compared():
-        arguments = {"width": 0.25, **more}
-        yield replace(COMPARISON, name=f"compare_{name}", model=model, arguments=arguments)
+    for name, model, changes in _compared():
+        yield replace(COMPARISON, name=f"compare_{name}", model=model, **changes)
 
 
 def _with_spectral_weight(base: Recipe, weight: float, **changes: Any) -> Recipe:
@@ -239,18 +256,28 @@ def _with_spectral_weight(base: Recipe, weight: float, **changes: Any) -> Recipe
 
 
 def _compared() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yields name, network and further arguments of the networks that are compared.
+    """Yields name, network and what else differs from `COMPARISON`, of each that is compared.
 
-    Those that work on mel spectrograms have rates of their own.
+    Those that predict spectra keep the losses of their recipes, without critics. Ours have their
+    full width, which is below a quarter of the others'. Those that work on mel spectrograms have
+    rates of their own; those for any band are trained on other low sides.
     """
+    quarter = {"width": 0.25}
     apart = ("dnn", "apbwe", "cmgan", "melgan", *models.vocoders())
     for name in models.own_names():
         if name not in apart and models.paper(name) != "this project":
-            yield name, name, {}
+            yield name, name, {"arguments": quarter}
+    yield "tfilm_published", "tfilm", {"arguments": {**quarter, "blocks": "published"}}
+    for attention in ("se", "cbam", "eca"):
+        arguments = {**quarter, "attention": attention}
+        yield f"asr_unet_{attention}", "asr_unet", {"arguments": arguments}
     # Frames of 256 samples, since batch normalization needs more frames than a batch's 4 patches.
-    yield "dnn", "dnn", {"patch": 256}
+    yield "dnn", "dnn", {"arguments": {**quarter, "patch": 256}}
     # The published hop of 80 samples does not divide patches of 8192.
-    yield "apbwe", "apbwe", {"hop": 64, "frame": 256}
+    arguments = {**quarter, "hop": 64, "frame": 256}
+    yield "apbwe", "apbwe", {"arguments": arguments, "losses": APBWE.losses}
     # The same for its 400 and 100 samples.
-    yield "cmgan", "cmgan", {"fft": 256, "hop": 128}
-    yield "tfilm_published", "tfilm", {"blocks": "published"}
+    arguments = {**quarter, "fft": 256, "hop": 128}
+    yield "cmgan", "cmgan", {"arguments": arguments, "losses": CMGAN.losses}
+    for base in (STREAM, SPEECH_LOW, CONFORMER):
+        yield base.model, base.model, {"arguments": {}, "losses": base.losses}
