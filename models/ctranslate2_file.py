@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..command import UserError
+from ..command.errors import explain
 
 VERSION = 6
 # The types of the numbers, in the order of the file's numbers for them. bfloat16, which NumPy does
@@ -82,7 +83,9 @@ def read(path: Path, prefix: str = "") -> dict[str, np.ndarray]:
         for _ in range(reader.number("I")):
             alias = reader.text()
             tensors[alias] = tensors[reader.text()]
-    except (OSError, ValueError, IndexError, KeyError) as error:
+    except OSError as error:
+        raise UserError(f"{path}: {explain(error, 'give another model')}") from error
+    except (ValueError, IndexError, KeyError) as error:
         raise UserError(f"{path}: not readable as a model of CTranslate2 ({error})") from error
     return {
         name.removeprefix(prefix): tensor

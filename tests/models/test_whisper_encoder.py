@@ -105,7 +105,7 @@ def test_a_damaged_file_is_refused(tmp_path, tensors, aliases, version, reason):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(UserError, match="No such file"):
+    with pytest.raises(UserError, match="No such file or directory; give another model"):
         whisper_encoder.load(tmp_path / "model.bin")
 
 
