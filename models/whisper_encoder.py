@@ -5,7 +5,7 @@ module follow. `recognizer_loss` compares what it makes of two waves.
 
 Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision"
 (arXiv:2212.04356), section 2.2; whisper/model.py of openai/whisper for the sizes of the kernels.
-CTranslate2 stores a bias of zeros for the keys, which have none there.
+Whisper's keys have no bias; CTranslate2 stores zeros.
 """
 
 from collections.abc import Mapping
@@ -69,14 +69,14 @@ def build(bands: int, width: int, blocks: int, heads: int, positions: int) -> ke
         x = layers.Activation(_gelu)(x)
     x = Positions(positions, name="position_encodings")(x)
     for number in range(blocks):
-        y = _normalized(x, f"layer_{number}/self_attention")
+        y = _normalized(x, f"layer_{number}/self_attention/layer_norm")
         attention = layers.MultiHeadAttention(heads, width // heads, name=_attention(number))
         x = layers.Add(dtype=FULL)([x, attention(y, y)])
-        y = _normalized(x, f"layer_{number}/ffn")
+        y = _normalized(x, f"layer_{number}/ffn/layer_norm")
         y = layers.Dense(4 * width, activation=_gelu, name=_flat(f"layer_{number}/ffn/linear_0"))(y)
         y = layers.Dense(width, name=_flat(f"layer_{number}/ffn/linear_1"))(y)
         x = layers.Add(dtype=FULL)([x, y])
-    network = keras.Model(mel, _normalized(x, ""), name="whisper_encoder")
+    network = keras.Model(mel, _normalized(x, "layer_norm"), name="whisper_encoder")
     network.trainable = False
     return network
 
@@ -91,16 +91,18 @@ def load(path: Path) -> keras.Model:
         UserError: the file is missing, damaged, not of Whisper, or has integer weights.
     """
     tensors = ctranslate2_file.read(path, "encoder/")
-    integers = [name for name, each in tensors.items() if each.dtype == np.int8]
-    if integers:
+    if any(name.endswith("weight_scale") for name in tensors):
         raise UserError(
             f"{path}: its weights are integers; convert the model with --quantization=float16"
         )
     try:
         width, bands, _ = tensors["conv1/weight"].shape
         blocks = sum(name.endswith("/ffn/linear_0/weight") for name in tensors)
-        positions, heads = tensors["position_encodings/encodings"].shape[0], tensors["num_heads"]
-        network = build(bands, width, blocks, int(heads), positions)
+        positions, _ = tensors["position_encodings/encodings"].shape
+        heads = tensors["num_heads"].item()
+        if blocks < 1 or heads < 1:
+            raise ValueError(f"{blocks} blocks, {heads} heads")
+        network = build(bands, width, blocks, heads, positions)
         _assign(network, tensors, blocks)
     except (KeyError, ValueError) as error:
         raise UserError(f"{path}: not the weights of a Whisper model ({error})") from error
@@ -114,7 +116,7 @@ def _assign(network: keras.Model, tensors: Mapping[str, np.ndarray], blocks: int
         return tensors[name].astype(np.float32)
 
     def assign(name: str, kinds: tuple[str, str]) -> None:
-        weights = [get(f"{name}/{kind}".lstrip("/")) for kind in kinds]
+        weights = [get(f"{name}/{kind}") for kind in kinds]
         # (output, input) or (output, input, samples) to the order of Keras
         network.get_layer(_flat(name)).set_weights([each.T for each in weights])
 
@@ -141,9 +143,8 @@ def _assign(network: keras.Model, tensors: Mapping[str, np.ndarray], blocks: int
         assign(name, ("gamma", "beta"))
 
 
-def _normalized(x: keras.KerasTensor, module: str) -> keras.KerasTensor:
-    name = _flat(f"{module}/layer_norm".lstrip("/"))
-    return layers.LayerNormalization(epsilon=EPSILON, dtype=FULL, name=name)(x)
+def _normalized(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    return layers.LayerNormalization(epsilon=EPSILON, dtype=FULL, name=_flat(name))(x)
 
 
 def _attention(number: int) -> str:

@@ -269,7 +269,7 @@ class Recipe:
         if heard and self.sample_rate != RECOGNIZER_RATE:
             raise UserError(
                 f"losses.whisper: recognizers hear {RECOGNIZER_RATE} Hz, and sample_rate is "
-                f"{self.sample_rate}; set losses.whisper=0"
+                f"{self.sample_rate}; set losses.whisper=0 and recognizer=none"
             )
         if heard and self.patch > RECOGNIZER_SECONDS * RECOGNIZER_RATE:
             raise UserError(

@@ -62,8 +62,8 @@ def recognizer_mel(reference, estimate):
 class WhisperDistance(keras.layers.Layer):
     """The square distance of what Whisper's encoder makes of two waves, relative to the reference.
 
-    The encoder is frozen. From none of the papers: the README of
-    hemanthpadala03/ASR-Super-Resolution's sister project compares latents of wav2vec 2.0.
+    The encoder is frozen. From no paper; the README of a project like that of `asr_unet` compares
+    latents of wav2vec 2.0.
 
     Args:
         model: folder of a Whisper model in the format of CTranslate2, or the name of one that

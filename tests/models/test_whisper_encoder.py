@@ -25,6 +25,20 @@ def write_model(path, tensors, aliases=(), version=6):
     return path
 
 
+def rewrite(path, tensors):
+    """Writes the tensors of an encoder that are not None."""
+    kept = {
+        name: np.asarray(each)
+        for name, each in tensors.items()
+        if name.startswith("encoder") and each is not None and each.dtype.itemsize > 1
+    }
+    kinds = {"float32": 0, "int16": 2}
+    return write_model(
+        path,
+        [(name, kinds[each.dtype.name], each.shape, each.tobytes()) for name, each in kept.items()],
+    )
+
+
 @pytest.fixture(scope="module")
 def weights(whisper_model):
     return whisper_model / "model.bin"
@@ -109,8 +123,11 @@ def test_a_missing_file_is_refused(tmp_path):
         whisper_encoder.load(tmp_path / "model.bin")
 
 
-def test_integer_weights_are_refused(tmp_path):
-    path = write_model(tmp_path / "model.bin", [("encoder/conv1/weight", 1, (1,), b"1")])
+@pytest.mark.parametrize(("kind", "data"), [(1, b"1"), (2, b"12")], ids=["int8", "int16"])
+def test_integer_weights_are_refused(tmp_path, kind, data):
+    tensors = [("encoder/conv1/weight", kind, (1,), data)]
+    tensors += [("encoder/conv1/weight_scale", 0, (1,), b"1234")]
+    path = write_model(tmp_path / "model.bin", tensors)
     with pytest.raises(UserError, match=r"weights are integers; convert .*--quantization=float16"):
         whisper_encoder.load(path)
 
@@ -118,12 +135,26 @@ def test_integer_weights_are_refused(tmp_path):
 def test_another_model_is_refused(weights, tmp_path):
     read = ctranslate2_file.read(weights)
     read["encoder/conv2/bias"] = read["encoder/conv2/bias"][:-1]
-    tensors = [
-        (name, 0 if each.dtype == np.float32 else 2, each.shape, each.tobytes())
-        for name, each in read.items()
-        if name.startswith("encoder") and each.dtype.itemsize > 1
-    ]
-    with pytest.raises(UserError, match="not the weights of a Whisper model"):
-        whisper_encoder.load(write_model(tmp_path / "model.bin", tensors))
+    path = tmp_path / "model.bin"
+    with pytest.raises(UserError, match=r"not the weights of a Whisper model \(.*conv2"):
+        whisper_encoder.load(rewrite(path, read))
+    del read["encoder/conv1/weight"]
     with pytest.raises(UserError, match=r"not the weights of a Whisper model .'conv1/weight'"):
-        whisper_encoder.load(write_model(tmp_path / "model.bin", tensors[-1:]))
+        whisper_encoder.load(rewrite(path, read))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("num_heads", np.int16(0), "1 blocks, 0 heads"),
+        ("num_heads", np.ones(3, np.int16), "size 1"),
+        ("position_encodings/encodings", np.float32(1), "not enough values"),
+        ("conv1/weight", np.ones(3, np.float32), "not enough values"),
+        ("layer_0/ffn/linear_0/weight", None, "0 blocks, 2 heads"),
+    ],
+)
+def test_damaged_weights_are_refused(weights, tmp_path, name, value, reason):
+    read = ctranslate2_file.read(weights)
+    read[f"encoder/{name}"] = value
+    with pytest.raises(UserError, match=f"not the weights of a Whisper model .*{reason}"):
+        whisper_encoder.load(rewrite(tmp_path / "model.bin", read))

@@ -84,7 +84,7 @@ SPEECH_LOW = replace(
     optimizer=replace(SPEECH.optimizer, weight_decay=2.0),
 )
 
-# Further training for recognizers; eight minutes each on two CPU cores.
+# Further training for recognizers; twelve minutes each on two CPU cores.
 SPEECH_ASR = replace(
     SPEECH_LOW,
     source="ours: the network for speech, trained further by what Whisper hears",
