@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from whisper_model import whisper_model  # noqa: F401
 from wideband.command import keras_start
 
 # oneDNN prepares kernels for every new shape, which takes longer than these small computations.
@@ -335,70 +336,3 @@ def wheel(tmp_path_factory):
     offline = ["--no-build-isolation", "--no-index", "-w", str(folder)]
     subprocess.run([*pip, *offline, str(folder / "tree")], check=True)
     return next(folder.glob("wideband-*.whl"))
-
-
-# The vocabulary of the Whisper model, and its width.
-WORDS = ["alpha", "bravo", "charlie", "delta", "echo", "golf", "hotel"]
-WORDS += ["kilo", "lima", "mike", "oscar", "papa", "quebec", "romeo"]
-SPECIAL = ["<|endoftext|>", "<|startoftranscript|>", "<|translate|>", "<|transcribe|>"]
-SPECIAL += ["<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]
-TOKENS = [*WORDS, "<unk>", *SPECIAL]
-WIDTH = 32
-
-
-@pytest.fixture(scope="session")
-def whisper_model(tmp_path_factory):
-    """The folder of an English model with one layer, whose texts depend on the recording."""
-    import tokenizers
-    from ctranslate2.specs.whisper_spec import WhisperSpec
-
-    folder = tmp_path_factory.mktemp("whisper") / "tiny"
-    folder.mkdir()
-    rng = np.random.default_rng(1)
-    # Other seeds may end a text of tones early.
-    rng_of_biases = np.random.default_rng(3)
-
-    def biases(count, mean=0.0):
-        return rng_of_biases.normal(mean, 0.1, count).astype(np.float32)
-
-    def weights(*shape, gain=1.0):
-        return (gain * rng.normal(0, shape[-1] ** -0.5, shape)).astype(np.float32)
-
-    def fill(layer, outputs, inputs=WIDTH, gain=1.0):
-        layer.weight, layer.bias = weights(outputs, inputs, gain=gain), biases(outputs)
-
-    def fill_norms(*layers):
-        for layer in layers:
-            layer.gamma, layer.beta = biases(WIDTH, mean=1.0), biases(WIDTH)
-
-    spec = WhisperSpec(1, 2, 1, 2)
-    encoder, decoder = spec.encoder, spec.decoder
-    for convolution, channels in ((encoder.conv1, 80), (encoder.conv2, WIDTH)):
-        convolution.weight = weights(WIDTH, channels, 3)
-        convolution.bias = biases(WIDTH)
-    encoder.position_encodings.encodings = weights(1500, WIDTH)
-    decoder.position_encodings.encodings = weights(448, WIDTH)
-    decoder.embeddings.weight = decoder.projection.weight = weights(len(TOKENS), WIDTH)
-    for layer in (encoder.layer[0], decoder.layer[0]):
-        fill(layer.self_attention.linear[0], 3 * WIDTH)
-        fill(layer.self_attention.linear[1], WIDTH)
-        fill(layer.ffn.linear_0, 4 * WIDTH)
-        fill(layer.ffn.linear_1, WIDTH, 4 * WIDTH)
-        fill_norms(layer.self_attention.layer_norm, layer.ffn.layer_norm)
-    # Large weights, so that the words depend on the sound and not on the words before alone.
-    hearing = decoder.layer[0].attention
-    for linear, outputs, gain in zip(hearing.linear, (1, 2, 1), (1, 10, 3), strict=True):
-        fill(linear, outputs * WIDTH, gain=gain)
-    fill_norms(hearing.layer_norm, encoder.layer_norm, decoder.layer_norm)
-    spec.register_vocabulary(TOKENS)
-    spec.config.suppress_ids = spec.config.suppress_ids_begin = spec.config.lang_ids = []
-    spec.config.alignment_heads = [(0, 0)]
-    spec.validate()
-    spec.save(str(folder))
-
-    numbers = {token: number for number, token in enumerate(TOKENS)}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(numbers, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
-    tokenizer.add_special_tokens(SPECIAL)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return folder
