@@ -207,7 +207,7 @@ def speed() -> str:
 
 
 def _results() -> list[list[str]]:
-    """Returns the cells of the first table of docs/results.md, without the rule."""
+    """Returns the cells of docs/results.md's table at ratio 4, its first, without the rule."""
     page = (DOCS / "results.md").read_text(encoding="utf-8")
     lines = page.split("<!-- table: 4x -->")[1].strip().split("\n")
     return [_cells(line) for line in (lines[0], *lines[2:])]
