@@ -40,7 +40,6 @@ def pytest_collection_finish():
     if "keras" in sys.modules:
         _restore_without_graphs()
     gc.freeze()
-    gc.set_threshold(20_000)
 
 
 def _restore_without_graphs():
