@@ -86,11 +86,21 @@ _NETWORKS = {
     "melnext": _Row(
         "melnext", "MelNeXt", "this project", {"width": 0.1, "blocks": 1, "iterations": 2}
     ),
+    "nvsr": _Row(
+        "nvsr",
+        "NVSR",
+        "Liu et al. 2022",
+        {"width": 0.1, "levels": 1, "blocks": 1, "iterations": 2},
+        (1000.0, 16000.0),
+    ),
     "hifigan": _Row(
         "hifigan", "HiFiGAN", "Kong et al. 2020", {"variant": "V3", "width": 0.1}, vocoder=True
     ),
     "vocos": _Row("vocos", "Vocos", "Siuzdak 2023", {"width": 0.05, "blocks": 2}, vocoder=True),
     "istftnet": _Row("istftnet", "ISTFTNet", "Kaneko et al. 2022", {"width": 0.02}, vocoder=True),
+    "tfgan": _Row(
+        "tfgan", "TFGAN", "Tian et al. 2020", {"width": 1 / 64, "depth": 2}, vocoder=True
+    ),
     "audiosr_vocoder": _Row(
         "audiosr_vocoder",
         "AudioSRVocoder",

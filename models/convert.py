@@ -22,7 +22,8 @@ from ..command.run import Command, Flags, quiet_tensorflow
 from . import convert_audiosr, torch_checkpoint
 from .pretrained import KERAS_FILE, checksum
 from .record import Record
-from .released import SOURCES, Source, State, Weights
+from .released import SOURCES, Source
+from .released_state import State, Weights
 
 CONFIG = "config.json"
 
@@ -198,7 +199,7 @@ def _write(
     for layer, values in layers.items():
         part.get_layer(layer).set_weights(values)
     with replacing(output / KERAS_FILE) as temporary:
-        weights.write(network, temporary, precision)
+        weights.write(network.networks()["network"], temporary, precision)
     Record(recipe, initial_weights={checkpoint.name: checksum(checkpoint)}).write(output)
     return network.count_params()
 

@@ -20,7 +20,7 @@ from ..command.hidden import hidden_folder
 from ..command.run import quiet_tensorflow
 from . import pretrained, released_audiosr, torch_checkpoint
 from .record import Record
-from .released import Layers, State
+from .released_state import Layers, State
 
 if TYPE_CHECKING:
     import keras

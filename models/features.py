@@ -39,6 +39,7 @@ class Mel:
         floor: the lower bound of filtered magnitudes.
         padding: "same" (n / hop frames) or "center" (n / hop + 1), see `stft.PADDINGS`.
         offset: added to powers before the root.
+        lowest_power: the lower bound of powers.
     """
 
     sample_rate: int
@@ -52,6 +53,7 @@ class Mel:
     floor: float = 1e-5
     padding: str = "same"
     offset: float = 0.0
+    lowest_power: float = 0.0
 
     @property
     def mirrored(self) -> int:
@@ -70,6 +72,19 @@ MELS = {
     "nyquist": Mel(22050, 11025.0, scale="htk", norm=None),
     # AudioSR (haoheliu/versatile_audio_super_resolution, audiosr/utils.py).
     "audiosr": Mel(48000, 24000.0, lowest_hz=20.0, bands=256, fft=2048, hop=480),
+    # VoiceFixer and NVSR (haoheliu/voicefixer, tools/modules/fDomainHelper.py and mel_scale.py).
+    "voicefixer": Mel(
+        44100,
+        22050.0,
+        bands=128,
+        fft=2048,
+        hop=441,
+        scale="htk",
+        norm=None,
+        floor=1e-8,
+        padding="center",
+        lowest_power=1e-8,
+    ),
 }
 
 
@@ -153,7 +168,7 @@ class LogMel(layers.Layer):
         """Transforms a wave (batch, n, 1)."""
         real, imaginary = self.stft(wave)
         power = real**2 + imaginary**2 + self.mel.offset
-        magnitude = ops.sqrt(ops.maximum(power, POWER_FLOOR))
+        magnitude = ops.sqrt(ops.maximum(power, max(POWER_FLOOR, self.mel.lowest_power)))
         # (batch, frames, bins) to (batch, frames, bands)
         filtered = ops.matmul(magnitude, ops.convert_to_tensor(self._filters))
         return ops.log(ops.maximum(filtered, self.mel.floor))
@@ -203,4 +218,4 @@ def magnitudes(wave: np.ndarray, mel: str | Mel) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(padded, mel.fft, axis=-1)[..., :: mel.hop, :]
     hann = np.sin(np.pi * np.arange(mel.fft) / mel.fft) ** 2
     power = np.abs(np.fft.rfft(hann * frames)) ** 2 + mel.offset
-    return np.sqrt(power)
+    return np.sqrt(np.maximum(power, mel.lowest_power))

@@ -138,15 +138,10 @@ def stages(
     x = convolve(features, channels, TAPS, weight_norm, "first")
     for stage, (rate, kernel) in enumerate(zip(body.rates, body.kernels, strict=True)):
         channels //= 2
-        kind = WeightNormConv1DTranspose if weight_norm else layers.Conv1DTranspose
-        # PyTorch counts the outputs of a transposed convolution as its inputs.
-        start = pytorch_start(kernel * channels)
         x = layers.LeakyReLU(negative_slope=SLOPE)(x)
-        odd = (kernel - rate) % 2
-        padding = "valid" if odd else "same"
-        x = kind(channels, kernel, rate, padding=padding, name=f"up_{stage}", **start)(x)
-        if odd:
-            x = layers.Cropping1D((kernel - rate) // 2)(x)
+        more = kernel - rate
+        cut = (more // 2, more // 2) if more % 2 else None
+        x = upsample(x, channels, kernel, rate, weight_norm, f"up_{stage}", cut)
         blocks = [
             _block(x, taps, dilations, body.doubled, weight_norm, f"stage_{stage}_block_{number}")
             for number, (taps, dilations) in enumerate(zip(body.taps, body.dilations, strict=True))
@@ -156,12 +151,50 @@ def stages(
 
 
 def convolve(
-    x: keras.KerasTensor, filters: int, taps: int, weight_norm: bool, name: str, dilation: int = 1
+    x: keras.KerasTensor,
+    filters: int,
+    taps: int,
+    weight_norm: bool,
+    name: str,
+    dilation: int = 1,
+    padding: str = "same",
 ) -> keras.KerasTensor:
-    """Convolves x (batch, n, c), to (batch, n, filters)."""
+    """Convolves x (batch, n, c), to (batch, n, filters), or fewer samples if padding is "valid"."""
     kind = WeightNormConv1D if weight_norm else layers.Conv1D
     start = pytorch_start(taps * x.shape[-1])
-    return kind(filters, taps, padding="same", dilation_rate=dilation, name=name, **start)(x)
+    return kind(filters, taps, padding=padding, dilation_rate=dilation, name=name, **start)(x)
+
+
+def upsample(
+    x: keras.KerasTensor,
+    filters: int,
+    taps: int,
+    rate: int,
+    weight_norm: bool,
+    name: str,
+    cut: tuple[int, int] | None = None,
+) -> keras.KerasTensor:
+    """Convolves x (batch, n, c) by a transposed convolution.
+
+    Args:
+        x: (batch, n, c).
+        filters: of the convolution.
+        taps: its taps, at least `rate`.
+        rate: output samples per input sample.
+        weight_norm: whether it has weight normalization.
+        name: of its layer.
+        cut: how many of the rate n + taps - rate output samples are cut at the start and at the
+            end; by default as many from both.
+
+    Returns:
+        (batch, m, filters), m by default rate n.
+    """
+    kind = WeightNormConv1DTranspose if weight_norm else layers.Conv1DTranspose
+    # PyTorch counts the outputs of a transposed convolution as its inputs.
+    start = pytorch_start(taps * filters)
+    padding = "valid" if cut else "same"
+    x = kind(filters, taps, rate, padding=padding, name=name, **start)(x)
+    return layers.Cropping1D(cut)(x) if cut else x
 
 
 def _block(

@@ -11,17 +11,18 @@ import numpy as np
 SHARE = 0.985
 
 
-def cutoff_index(magnitudes: np.ndarray) -> int:
-    """Finds the highest bin up to which less than `SHARE` of all magnitudes lie.
+def cutoff_index(magnitudes: np.ndarray, share: float = SHARE) -> int:
+    """Finds the highest bin up to which less than a share of all magnitudes lie.
 
     Args:
         magnitudes: not negative, (frames, bins).
+        share: from 0 to 1.
 
     Returns:
         from 0 (silence, or all energy in the lowest bins) to bins - 1.
     """
     cumulative = np.cumsum(magnitudes.sum(axis=0, dtype=np.float64))
-    below = np.flatnonzero(cumulative < SHARE * cumulative[-1])
+    below = np.flatnonzero(cumulative < share * cumulative[-1])
     return int(below[-1]) if len(below) else 0
 
 

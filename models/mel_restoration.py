@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from .features import LogMel, get
+from .griffin_lim import PERIOD
 from .resynthesis import lengths
 from .system import Network, Outputs
 from .vocoder import GRIFFIN_LIM, find
@@ -16,8 +17,7 @@ from .vocoder import GRIFFIN_LIM, find
 class MelRestoration(Network):
     """An interpolated wave (batch, n, 1) to the restored one, through a log mel.
 
-    n is a multiple of 512; with frames that are centred on the multiples of the hop (`vocos24`), of
-    1024.
+    n is a multiple of `multiple`: 512 for most mel spectrograms.
 
     A run has the weights of the generator only. Those of the vocoder are where it was trained.
 
@@ -29,6 +29,7 @@ class MelRestoration(Network):
         vocoder: what makes the wave: "griffin_lim", the name of a shipped vocoder, or a run folder.
         iterations: of Griffin-Lim.
         name: the name of the Keras model.
+        grid: the hops of a wave must be a multiple of this number.
 
     Raises:
         UserError: there is no such mel spectrogram or vocoder, the vocoder takes another mel
@@ -45,6 +46,7 @@ class MelRestoration(Network):
         vocoder: str,
         iterations: int,
         name: str,
+        grid: int = PERIOD,
     ) -> None:
         own, found = get(mel), find(vocoder, mel, iterations)
         # XLA is slow on CPUs, and Keras would choose it.
@@ -60,7 +62,7 @@ class MelRestoration(Network):
         # === Config ===
         self.mel, self.vocoder, self.iterations = mel, vocoder, iterations
         self.sample_rate = own.sample_rate
-        self.multiple, self.context = lengths(own, reach * own.hop + found.context)
+        self.multiple, self.context = lengths(own, reach * own.hop + found.context, grid)
         self.parts = {} if found.sha256 is None else {"vocoder": found.sha256}
         self.iterated = vocoder == GRIFFIN_LIM
 

@@ -16,7 +16,8 @@ import re
 from typing import Any
 
 from ..command import UserError
-from .released import Layers, State, filters, stages
+from .released import stages
+from .released_state import Layers, State, filters
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."

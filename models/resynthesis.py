@@ -6,6 +6,7 @@ import keras
 
 from ..command import UserError
 from .features import MELS, LogMel, Mel
+from .griffin_lim import PERIOD
 from .system import Network, Outputs
 
 
@@ -47,17 +48,19 @@ class Resynthesis(Network):
         return {"wave": high, "mel": LogMel(self._compared)(high)}
 
 
-def lengths(mel: Mel, reach: int) -> tuple[int, int]:
+def lengths(mel: Mel, reach: int, grid: int = PERIOD) -> tuple[int, int]:
     """Returns the `multiple` and the `context` of a network that goes through a mel spectrogram.
 
     Args:
         mel: the mel spectrogram.
         reach: samples on either side of a frame on which the output depends.
+        grid: the hops of a wave must be a multiple of this number, which must be a multiple of the
+            period of Griffin-Lim's phases.
     """
     # A wave must be longer than the part that is mirrored.
-    multiple = mel.fft
-    if mel.padding == "same":
-        multiple = (mel.mirrored // mel.hop + 1) * mel.hop
+    shortest = mel.mirrored + 1 if mel.padding == "same" else mel.fft
+    step = grid * mel.hop
+    multiple = math.ceil(shortest / step) * step
     # The frame that a sample is in sees half a window on either side of its middle.
     return multiple, math.ceil((mel.fft // 2 + mel.hop + reach) / multiple) * multiple
 

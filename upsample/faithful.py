@@ -1,18 +1,23 @@
-r"""Command: restores a recording as AudioSR's own code does.
+r"""Command: restores a recording as the own code of AudioSR or NVSR does.
 
     python -m wideband.upsample.faithful speech.wav --model=runs/audiosr --output=restored.wav
 
-`wideband-upsample` repairs what the code does to recordings; this command shows what it does. It
-takes the first channel, scales it to a peak of 0.5, and pads it to a multiple of 5.12 seconds. All
-of it is restored at once, so that memory and time grow with its length. The low band of the output
-is that of the input after a random filter, at another level, with a hard edge.
+`wideband-upsample` repairs what the codes do to recordings; this command shows what they do.
+
+AudioSR's takes the first channel, scales it to a peak of 0.5, and pads it to a multiple of 5.12
+seconds. All of it is restored at once, so that memory and time grow with its length. The low band
+of the output is that of the input after a random filter, at another level, with a hard edge.
 
 With the weights that were released, the output is that of the code on a CPU with the same seed, but
 for rounding: random numbers are those of PyTorch, in the order of the code. Deviation: recordings
 of other rates than 48 kHz go through another resampler.
 
-Source: haoheliu/versatile_audio_super_resolution at commit 034db6c, audiosr/pipeline.py; the stages
-are in `audiosr_stages` and `data_gen.low_pass`.
+NVSR's takes the first channel, too, and all of it at once. It overwrites the low band of the output
+with that of the recording, with a hard edge.
+
+Sources: haoheliu/versatile_audio_super_resolution at commit 034db6c, audiosr/pipeline.py; the
+stages are in `audiosr_stages`, `low_bins` and `data_gen.low_pass`. haoheliu/ssr_eval,
+examples/NVSR/main.py.
 """
 
 import sys
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..models.audiosr import AudioSR
+    from ..models.nvsr import NVSR
 
 STEPS, GUIDANCE, ETA, SEED = 50, 3.5, 1.0, 42
 # Samples of the shortest recording that its code takes, less one.
@@ -35,11 +41,13 @@ TOO_SHORT = 100
 
 def define_flags(flags: Flags) -> None:
     """Defines the flags of the command."""
-    flags.string("model", None, "Run folder of audiosr.", required=True)
+    flags.string("model", None, "Run folder of audiosr or nvsr.", required=True)
     flags.string("output", None, "The file to write, or its folder.", required=True)
-    flags.integer("steps", STEPS, "Steps of the sampler.", lower_bound=1, upper_bound=1000)
-    flags.number("guidance", GUIDANCE, "How far to move away from no condition.", lower_bound=0)
-    flags.integer("seed", SEED, "Seed of the noise and of the filter.", 0, 2**32 - 1)
+    flags.integer("steps", STEPS, "Steps of AudioSR's sampler.", lower_bound=1, upper_bound=1000)
+    flags.number(
+        "guidance", GUIDANCE, "How far AudioSR moves away from no condition.", lower_bound=0
+    )
+    flags.integer("seed", SEED, "Seed of AudioSR's noise and filter.", 0, 2**32 - 1)
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
@@ -53,16 +61,22 @@ def main(flags: Flags, arguments: list[str]) -> None:
     ((source, target),) = work.pairs
     wave, sample_rate = audio.read(source)
     system = load(flags.model)
+    from ..models.features import get
+
     try:
-        restored = restore(system, wave, sample_rate, flags.steps, flags.guidance, seed=flags.seed)
+        if system.name == "nvsr":
+            restored = restore_nvsr(system, wave, sample_rate)
+        else:
+            settings = flags.steps, flags.guidance
+            restored = restore(system, wave, sample_rate, *settings, seed=flags.seed)
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
-    audio.write(target, restored, system.mel.sample_rate)
-    print(f"{target}: as AudioSR's code restores {source}")
+    audio.write(target, restored, get(system.mel).sample_rate)
+    print(f"{target}: as the code of {system.name} restores {source}")
 
 
-def load(model: str) -> "AudioSR":
-    """Loads a run of audiosr.
+def load(model: str) -> "AudioSR | NVSR":
+    """Loads a run of audiosr or nvsr.
 
     Raises:
         UserError: it is the run of another network, or cannot be loaded.
@@ -71,10 +85,42 @@ def load(model: str) -> "AudioSR":
 
     found = loading.load(model).network
     from ..models.audiosr import AudioSR
+    from ..models.nvsr import NVSR
 
-    if not isinstance(found, AudioSR):
-        raise UserError(f"{model}: a model of {found.name}; name a run folder of audiosr")
+    if not isinstance(found, AudioSR | NVSR):
+        raise UserError(f"{model}: a model of {found.name}; name a run folder of audiosr or nvsr")
     return found
+
+
+def restore_nvsr(system: "NVSR", wave: "np.ndarray", sample_rate: float) -> "np.ndarray":
+    """Restores a recording as NVSR's code does.
+
+    Args:
+        system: the network.
+        wave: shape (n,) or (n, channels), of which the first is taken.
+        sample_rate: in Hz.
+
+    Returns:
+        float32 of shape (m,), at 44.1 kHz, of the duration of the recording.
+
+    Raises:
+        UserError: the recording is empty or not finite.
+    """
+    import numpy as np
+
+    from .. import audio
+    from ..models.features import get
+    from .checks import check_peak
+    from .low_bins import NVSR_SHARE, restore_low_band
+
+    first = wave if wave.ndim == 1 else wave[:, 0]
+    check_peak(float(np.abs(first).max(initial=0)))
+    first = audio.resample(first, sample_rate, get(system.mel).sample_rate)
+    if not len(first):
+        raise UserError("no samples")
+    padded = np.pad(first, (0, -len(first) % system.multiple))
+    made = system.restore(padded[np.newaxis, :, np.newaxis])[0, : len(first), 0]
+    return restore_low_band(made, first, NVSR_SHARE, ratios=(1.0, 1.0))
 
 
 def restore(
@@ -120,6 +166,7 @@ def restore(
     from ..models.low_band import replace_low_bands
     from . import audiosr_stages as stages
     from .checks import check_peak
+    from .low_bins import restore_low_band
     from .torch_noise import TorchNormal
 
     try:
@@ -146,7 +193,7 @@ def restore(
     condition = system.encode(low_mel, draw)
     mel = system.decode(system.denoise(condition, plan, draw, guidance))
     made = system.vocode(replace_low_bands(mel, low_mel), whole=True)
-    finished = stages.finish(stages.restore_low_band(made, low))
+    finished = stages.finish(restore_low_band(made, low))
     return finished[: len(first)].astype(np.float32)
 
 

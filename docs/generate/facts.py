@@ -45,7 +45,7 @@ def _outline(name: str) -> Any:
 def draw(name: str) -> str:
     """Draws a network with its default arguments as SVG."""
     network = _outline(name)
-    samples = WINDOW // network.factor // network.multiple * network.multiple
+    samples = max(1, WINDOW // network.factor // network.multiple) * network.multiple
     with keras.StatelessScope(initialize_variables=False):
         boxes = graph.boxes(network, samples)
     return drawing.svg(rows.rows(boxes), f"The layers of {name}")

@@ -72,7 +72,8 @@ def test_griffin_lim_takes_any_mel_spectrogram():
         found = vocoder.find("griffin_lim", mel, iterations=1)
         assert (found.mel, found.sha256, vocoder.checksum("griffin_lim")) == (mel, None, None)
         # An iteration sees the three or four frames on either side that overlap.
-        assert found.context == (4 * 480 + 1024 if mel == "audiosr" else 3 * 256 + 512)
+        more = {"audiosr": 4 * 480 + 1024, "voicefixer": 4 * 441 + 1024}
+        assert found.context == more.get(mel, 3 * 256 + 512)
     features = mels(bands=80)
     built = vocoder.find("griffin_lim", "nyquist", iterations=2).build()
     expected = griffin_lim.build("nyquist", 2)(features)
@@ -97,7 +98,7 @@ def test_other_names_are_refused_with_the_remedy(vocos_run, run, tmp_path):
     folder, _ = vocos_run
     untrained = shutil.copytree(folder, tmp_path / "untrained")
     (untrained / "best.weights.h5").unlink()
-    vocoders = "hifigan or vocos or istftnet or audiosr_vocoder"
+    vocoders = "hifigan or vocos or istftnet or tfgan or audiosr_vocoder"
     for name, message in (
         ("wavenet", f"wavenet: no such vocoder; choose griffin_lim or a run folder of {vocoders}"),
         ("", "an empty name: no such vocoder; choose griffin_lim or"),

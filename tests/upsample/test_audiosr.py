@@ -14,7 +14,7 @@ from wideband.data_gen.low_pass import filter_at_inference
 from wideband.models import audiosr, pretrained
 from wideband.models.features import log_mel
 from wideband.models.record import Record
-from wideband.upsample import Upsampler, audiosr_stages, faithful, load
+from wideband.upsample import Upsampler, audiosr_stages, faithful, load, low_bins
 from wideband.upsample.batch import announce
 from wideband.upsample.picking import Candidate
 
@@ -322,7 +322,7 @@ def test_the_faithful_mode_is_the_published_chain_with_noise_in_its_order(short,
     cut = np.flatnonzero(total < 0.985 * total[-1])[-1]
     filled[:, :cut] = mel[:, :cut]
     made = np.pad(np.asarray(system.vocoder(filled[None]))[0, :, 0], 8)
-    expected = audiosr_stages.finish(audiosr_stages.restore_low_band(made, low))[:25000]
+    expected = audiosr_stages.finish(low_bins.restore_low_band(made, low))[:25000]
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-3)
 
 
@@ -332,7 +332,7 @@ def test_the_command_restores_at_a_peak_of_a_half(upsampler, band, monkeypatch, 
     soundfile.write(tmp_path / "a.wav", band(30720), RATE)
     flags = ["--model=run", f"--output={tmp_path / 'b.wav'}", "--steps=1"]
     code, out, _ = call(faithful.command, tmp_path / "a.wav", *flags)
-    assert code == 0 and "b.wav: as AudioSR's code restores" in out
+    assert code == 0 and "b.wav: as the code of audiosr restores" in out
     found, _ = soundfile.read(tmp_path / "b.wav")
     assert len(found) == 30720 and np.abs(found).max() == pytest.approx(0.5, abs=0.02)
 

@@ -1,17 +1,24 @@
-"""The faithful command refuses what it cannot restore before a network runs; inputs stay."""
+"""The faithful command: what it refuses before a network runs, and NVSR as its code does it."""
 
+from types import SimpleNamespace
+
+import keras
+import librosa
 import numpy as np
 import pytest
 import soundfile
+from wideband import audio, models
+from wideband.command import UserError
 from wideband.upsample import audiosr_stages, faithful
 
 RATE = 48000
+NVSR_RATE = 44100
 
 
 @pytest.fixture
 def restore(call, tmp_path, monkeypatch):
     """Returns a function that restores waves (n,), in files, and returns the error."""
-    monkeypatch.setattr(faithful, "load", lambda model: None)
+    monkeypatch.setattr(faithful, "load", lambda model: SimpleNamespace(name="audiosr"))
 
     def restore(*waves, output="b.wav"):
         paths = [tmp_path / f"a{k}.wav" for k in range(len(waves))]
@@ -55,3 +62,41 @@ def test_the_format_is_checked_first(restore):
 
 def test_one_recording_is_taken(restore):
     assert "2 recordings; name one" in restore(np.ones(999), np.ones(999), output="folder")
+
+
+@pytest.fixture(scope="module")
+def nvsr():
+    keras.utils.set_random_seed(0)
+    return models.build("nvsr", **models.small("nvsr"))
+
+
+def test_nvsr_takes_the_low_band_from_the_recording_bin_by_bin(
+    nvsr, noise, tmp_path, monkeypatch, call
+):
+    wave = audio.resample(0.1 * noise(4000), 8000, NVSR_RATE)
+    found = faithful.restore_nvsr(nvsr, np.stack([wave, 0 * wave], axis=1), NVSR_RATE)
+    padded = np.pad(wave, (0, -len(wave) % nvsr.multiple))
+    made = np.asarray(nvsr(padded[None, :, None]))[0, : len(wave), 0]
+    # As examples/NVSR does with librosa.
+    original, generated = librosa.stft(wave), librosa.stft(made)
+    total = np.abs(original).sum(axis=1).cumsum()
+    row = next(1024 - k for k in range(1025) if total[1024 - k] < 0.97 * total[-1])
+    assert 170 < row < 190
+    generated[:row] = original[:row]
+    expected = librosa.istft(generated, length=len(wave))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+    monkeypatch.setattr(faithful, "load", lambda model: nvsr)
+    soundfile.write(tmp_path / "a.wav", wave, NVSR_RATE, subtype="FLOAT")
+    flags = ["--model=run", f"--output={tmp_path / 'b.wav'}"]
+    code, out, _ = call(faithful.command, tmp_path / "a.wav", *flags)
+    assert code == 0 and "b.wav: as the code of nvsr restores" in out
+    written, sample_rate = soundfile.read(tmp_path / "b.wav")
+    assert sample_rate == NVSR_RATE
+    np.testing.assert_allclose(written, found, rtol=0, atol=1e-4)
+
+
+def test_nvsr_refuses_empty_recordings_and_takes_silence(nvsr):
+    with pytest.raises(UserError, match=r"^no samples$"):
+        faithful.restore_nvsr(nvsr, np.zeros(0), NVSR_RATE)
+    assert faithful.restore_nvsr(nvsr, np.zeros(5000), NVSR_RATE).shape == (5000,)

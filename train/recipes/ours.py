@@ -263,7 +263,7 @@ def _compared() -> Iterator[tuple[str, str, dict[str, Any]]]:
     their own; those for any band are trained on other low sides.
     """
     quarter = {"width": 0.25}
-    apart = ("dnn", "apbwe", "cmgan", "melgan", *models.vocoders())
+    apart = ("dnn", "apbwe", "cmgan", "melgan", "nvsr", *models.vocoders())
     for name in models.own_names():
         if name not in apart and models.paper(name) != "this project":
             yield name, name, {"arguments": quarter}
