@@ -71,6 +71,16 @@ def graphs(monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def jax_environment():
+    """The environment of processes with Keras on JAX, which compile quickly.
+
+    Compiling takes longer than what the optimizations of the compiler save.
+    """
+    flags = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    return os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+
+
+@pytest.fixture(scope="session")
 def noise():
     """Returns a function that makes white noise of RMS 0.1, (n,) float32."""
 

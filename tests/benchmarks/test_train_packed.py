@@ -160,14 +160,14 @@ print(json.dumps({{
 
 
 @pytest.mark.slow
-def test_steps_on_jax_learn_from_patches_of_the_versions():
+def test_steps_on_jax_learn_from_patches_of_the_versions(jax_environment):
     """In a process of its own, since the backend of Keras is chosen when it is imported."""
     settings = ["patch=2000", "stride=1000", "batch=3", "arguments.width=0.05"]
     settings += ["arguments.blocks=1", "arguments.dropout=0", "augmentation.gain_db=0"]
     code = JAX.format(folder=str(FOLDER), settings=settings)
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     # With two threads, Fourier transforms within a loop wait for each other.
-    environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    flags = f"{jax_environment['XLA_FLAGS']} --xla_cpu_multi_thread_eigen=false"
+    environment = jax_environment | {"XLA_FLAGS": flags}
     line = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=600)
     assert done.returncode == 0, done.stderr

@@ -4,9 +4,12 @@ python distributed_steps.py OUTPUT BATCHES KIND [COORDINATOR PROCESS]
 """
 
 import json
+import random
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+
+from wideband.command import keras_start
 
 N, EPOCHS = 600, 2
 
@@ -85,12 +88,12 @@ def losses(build, devices, batches):
         devices: the `Distribution`.
         batches: how many examples each batch of an epoch has.
     """
-    import keras
     import numpy as np
     from wideband.train import optimizers, steps
 
-    # Only the weights of process 0 matter.
-    keras.utils.set_random_seed(devices.process)
+    # Only the weights of process 0 matter. Keras draws their seeds from this generator; its own
+    # function would import TensorFlow.
+    random.seed(devices.process)
     with devices.scope():
         objectives, adam, shape, inputs = build()
         for each in objectives:
@@ -115,10 +118,16 @@ def losses(build, devices, batches):
 
 def main(output, batches, kind, coordinator=None, process=None):
     """Writes the losses of all three trainings; with a coordinator, as one of two processes."""
-    from wideband.train.distribution import start
+    if coordinator:
+        # Without TensorFlow, which only reads data and takes seconds to import.
+        from wideband.train.distribution import mesh
 
-    processes = (2, int(process)) if coordinator else (None, None)
-    devices = start(kind, coordinator, *processes)
+        mesh.connect(coordinator, 2, int(process))
+        devices = mesh.Mesh(kind)
+    else:
+        from wideband.train.distribution import start
+
+        devices = start(kind)
     sizes = [int(size) for size in batches.split(",")]
     methods = (regression, adversarial, diffusion)
     found = {each.__name__: losses(each, devices, sizes) for each in methods}
@@ -127,4 +136,5 @@ def main(output, batches, kind, coordinator=None, process=None):
 
 
 if __name__ == "__main__":
+    keras_start.quicken()
     main(*sys.argv[1:])

@@ -1,6 +1,5 @@
 """Adversarial training: the losses of both sides, and what each step changes."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -169,7 +168,7 @@ def test_a_mel_spectrogram_is_cut_in_frames():
 
 
 @pytest.mark.slow
-def test_jax_has_the_losses_of_tensorflow(batch, tmp_path):
+def test_jax_has_the_losses_of_tensorflow(jax_environment, batch, tmp_path):
     """For the same weights and the same batch, before and after a step of each side."""
     pytest.importorskip("jax")
     script = tmp_path / "losses.py"
@@ -177,18 +176,7 @@ def test_jax_has_the_losses_of_tensorflow(batch, tmp_path):
     _, *both = build_for_jax()
     arrays = {f"{k}_{n}": v for k, each in enumerate(both) for n, v in enumerate(values([each]))}
     np.savez(tmp_path / "in.npz", low=batch[0], high=batch[1], **arrays)
-    subprocess.run(
-        [sys.executable, script],
-        check=True,
-        env={
-            **os.environ,
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            # Compiling takes longer than what the optimizations of the compiler save.
-            "XLA_FLAGS": "--xla_backend_optimization_level=0",
-        },
-        cwd=tmp_path,
-    )
+    subprocess.run([sys.executable, script], check=True, env=jax_environment, cwd=tmp_path)
     with np.load(tmp_path / "out.npz") as found:
         eager = [lambda batch, each=each: each.train_step((batch,)) for each in both]
         for name, value in logs_of_two_rounds(both, eager, batch).items():

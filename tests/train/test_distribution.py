@@ -1,7 +1,6 @@
 """Trainings on several devices and in several processes, compared with those on one device."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -18,15 +17,11 @@ from wideband.train.distribution.base import Distribution
 pytestmark = pytest.mark.slow
 
 STEPS = Path(__file__).with_name("distributed_steps.py")
-JAX = {
-    "KERAS_BACKEND": "jax",
-    "JAX_PLATFORMS": "cpu",
-    # Compiling takes longer than what the optimizations of the compiler save.
-    "XLA_FLAGS": "--xla_backend_optimization_level=0",
-}
 # Begins with two logical devices.
 TWO_DEVICES = """
 import sys
+from wideband.command import keras_start
+keras_start.quicken()
 import tensorflow as tf
 devices = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
@@ -34,13 +29,13 @@ tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU"
 
 
 @pytest.fixture
-def processes():
+def processes(jax_environment):
     """Returns a function that starts Python with JAX; the processes end with the test."""
     started = []
 
     def processes(*arguments):
         line = [sys.executable, *map(str, arguments)]
-        options = {"env": os.environ | JAX, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        options = {"env": jax_environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         started.append(subprocess.Popen(line, text=True, **options))
         return started[-1]
 
@@ -108,7 +103,8 @@ def test_a_run_stops_if_a_process_dies_and_continues(
 ):
     pytest.importorskip("jax")
     run = tmp_path / "run"
-    settings = ["model=dnn", "arguments.width=0.2", "epochs=1000", "steps_per_epoch=2"]
+    settings = ["model=dnn", "arguments.width=0.2", "arguments.depth=2"]
+    settings += ["epochs=1000", "steps_per_epoch=2"]
     flags = [*small_flags, *(f"--set={each}" for each in settings), f"--data={data}"]
     flags += [f"--run={run}", "--distribute=multihost", "--processes=2"]
 

@@ -1,6 +1,5 @@
 """What recognizers make of two waves, compared with NumPy and with CTranslate2."""
 
-import os
 import subprocess
 import sys
 
@@ -106,7 +105,9 @@ def test_only_the_estimate_has_a_gradient(distance, pair):
 
 
 @pytest.mark.slow
-def test_jax_has_the_distance_of_tensorflow(distance, whisper_model, pair, tmp_path):
+def test_jax_has_the_distance_of_tensorflow(
+    jax_environment, distance, whisper_model, pair, tmp_path
+):
     np.savez(tmp_path / "pair.npz", *pair)
     script = (
         "import keras, numpy as np\n"
@@ -115,7 +116,7 @@ def test_jax_has_the_distance_of_tensorflow(distance, whisper_model, pair, tmp_p
         f"distance = WhisperDistance({str(whisper_model)!r})\n"
         "np.save('distance.npy', distance(*np.load('pair.npz').values()))\n"
     )
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    subprocess.run([sys.executable, "-c", script], check=True, env=environment, cwd=tmp_path)
+    line = [sys.executable, "-c", script]
+    subprocess.run(line, check=True, env=jax_environment, cwd=tmp_path)
     found = np.load(tmp_path / "distance.npy")
     np.testing.assert_allclose(found, distance(*pair), rtol=1e-4)
