@@ -115,6 +115,10 @@ def test_shipped_networks_are_compared_with_apbwe_and_commands_with_each_other(b
     factors = numbers["real_time_factors"]
     assert [*factors] == [*pretrained.names(), "apbwe"]
     assert [row[0] for row in tables["restoring"]] == [*factors]
+    assert all(0.1 < share < 1 for share in numbers["network_shares"].values())
+    assert [row[3] for row in tables["restoring"]] == [
+        f"{100 * share:.3g}" for share in numbers["network_shares"].values()
+    ]
     assert tables["restoring"][-1][-1] == "1 [1, 1]" == tables["files"][-1][-1]
     assert len(numbers["files"]["seconds"]) == len(tables["files"]) == 3
 
