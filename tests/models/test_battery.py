@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import os
 import subprocess
 import sys
 
@@ -196,7 +195,7 @@ def test_a_network_is_loaded_from_a_keras_file(network, tmp_path):
 
 
 @pytest.mark.slow
-def test_jax_loads_the_weights_and_has_the_output_of_tensorflow(tmp_path):
+def test_jax_loads_the_weights_and_has_the_output_of_tensorflow(jax_environment, tmp_path):
     """All networks run in one process, since starting it takes longer than a network."""
     x, expected = {}, {}
     # gionet2 consists of parts of gionet and tfnet.
@@ -211,6 +210,8 @@ def test_jax_loads_the_weights_and_has_the_output_of_tensorflow(tmp_path):
     arguments = {name: small(name) for name in x}
     # The weights come from files: drawing initial ones would take most of the time.
     script = (
+        "from wideband.command import keras_start\n"
+        "keras_start.quicken()\n"
         "import numpy as np, keras, wideband.models as models\n"
         f"arguments = {arguments!r}\n"
         "assert keras.backend.backend() == 'jax'\n"
@@ -226,13 +227,7 @@ def test_jax_loads_the_weights_and_has_the_output_of_tensorflow(tmp_path):
     subprocess.run(
         [sys.executable, "-c", script],
         check=True,
-        env={
-            **os.environ,
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            # Compiling takes longer than what the optimizations of the compiler save.
-            "XLA_FLAGS": "--xla_backend_optimization_level=0",
-        },
+        env=jax_environment,
         cwd=tmp_path,
     )
     found = np.load(tmp_path / "y.npz")
