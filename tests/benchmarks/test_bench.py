@@ -72,7 +72,8 @@ def test_preparing_is_compared_with_a_loop_at_both_rates(bench, tmp_path, noise)
 
 @pytest.mark.slow
 def test_steps_are_compared_with_plain_keras(bench):
-    flags = ["batch=1", "patch=2048", "stride=2048", "arguments.width=0.03"]
+    flags = ["batch=1", "patch=2048", "stride=2048", "model=dnn"]
+    flags += ["arguments.depth=2", "arguments.width=0.03"]
     flags = [f"--set={each}" for each in flags]
     numbers, tables = bench("training", "--recipe=demo", *flags)
     assert len(numbers["recipes"]) == len(tables["training"]) == 2
