@@ -9,6 +9,8 @@ Perraudin, Balazs and Søndergaard 2013, "A fast Griffin-Lim algorithm"; griffin
 whose output this equals for the same initial phases.
 """
 
+import functools
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -142,13 +144,7 @@ class InverseMel(layers.Layer):
         check_choice("inversion", inversion, INVERSIONS)
         super().__init__(dtype="float32", **kwargs)
         self.inversion = inversion
-        # Filters of the same norm: otherwise, the step would be too short for the smaller ones.
-        filters = filterbank(get(mel)).astype(np.float64)
-        self._norms = np.sqrt((filters**2).sum(axis=0)).astype(np.float32)
-        filters = filters / self._norms
-        self._filters = filters.astype(np.float32)
-        self._pseudo_inverse = np.linalg.pinv(filters).astype(np.float32)
-        self._step = float(1 / np.linalg.norm(filters, 2) ** 2)
+        self._norms, self._filters, self._pseudo_inverse, self._step = _inverse(get(mel))
 
     def call(self, log_mel):
         """Inverts log mel spectrograms (batch, frames, bands)."""
@@ -172,3 +168,18 @@ class InverseMel(layers.Layer):
     def compute_output_shape(self, input_shape):
         """Returns (batch, frames, bins)."""
         return *input_shape[:2], len(self._filters)
+
+
+@functools.cache
+def _inverse(mel: Mel) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Returns the norms of filters, the filters (bins, bands) of norm 1, their inverse, a step.
+
+    The singular values of a large filter bank take half a second, so they are found once.
+    """
+    # Filters of the same norm: otherwise, the step would be too short for the smaller ones.
+    filters = filterbank(mel).astype(np.float64)
+    norms = np.sqrt((filters**2).sum(axis=0)).astype(np.float32)
+    filters = filters / norms
+    inverse = np.linalg.pinv(filters).astype(np.float32)
+    step = float(1 / np.linalg.norm(filters.T @ filters, 2))
+    return norms, filters.astype(np.float32), inverse, step
