@@ -82,7 +82,9 @@ def build(
     # (batch, frames, bands)
     change = layers.Reshape((-1, bands), dtype="float32", name="change")(change)
     filled = ops.minimum(decades + change, LARGEST)
-    return keras.Model(mel, math.log(10) * filled, name="generator")
+    # Not a product with a number, which Keras would take for sparse.
+    filled = layers.Rescaling(math.log(10), dtype="float32", name="filled")(filled)
+    return keras.Model(mel, filled, name="generator")
 
 
 def grid(levels: int) -> int:

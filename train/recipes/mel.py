@@ -142,7 +142,7 @@ NVSR = Recipe(
     validation_seconds=60.0,
 )
 
-# For two CPU cores: a quarter of the width, with Griffin-Lim, in twenty minutes.
+# For two CPU cores: a quarter of the width, with Griffin-Lim, in twenty minutes in mixed_bfloat16.
 NVSR_LAPTOP = replace(
     NVSR,
     name="nvsr_laptop",
