@@ -268,7 +268,7 @@ def _compared() -> Iterator[tuple[str, str, dict[str, Any]]]:
         if name not in apart and models.paper(name) != "this project":
             yield name, name, {"arguments": quarter}
     yield "tfilm_published", "tfilm", {"arguments": {**quarter, "blocks": "published"}}
-    for attention in ("se", "cbam", "eca"):
+    for attention in ("none", "se", "cbam"):
         arguments = {**quarter, "attention": attention}
         yield f"asr_unet_{attention}", "asr_unet", {"arguments": arguments}
     # Frames of 256 samples, since batch normalization needs more frames than a batch's 4 patches.
