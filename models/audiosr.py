@@ -30,7 +30,7 @@ from .features import bands_at, begin_hz, get, log_mel
 from .limits import check_arguments, check_range, check_wave
 from .low_band import cutoff_index
 from .restorer import ONE_CHANNEL, Recording, Restorer
-from .system import System
+from .system import NEEDS_XLA, System
 from .vocoder import GRIFFIN_LIM, find
 
 # 1 / the standard deviation of the latents of the released autoencoder.
@@ -111,9 +111,8 @@ class AudioSR(System):
         found, autoencoder = find(vocoder, MEL, iterations), load_autoencoder(vae)
         self.unet = audiosr_unet.build(width, blocks, _levels(multipliers), transformers)
         self.vae, self.vocoder = autoencoder.load(), found.build()
-        # XLA is slow on CPUs, and Keras would choose it.
         for each in (self.unet, self.vae, self.vocoder, *self.vae.layers):
-            each.jit_compile = False
+            each.jit_compile = NEEDS_XLA
         self.scale, self.guidance, self.seed = scale, guidance, seed
         self.name, self.sample_rate, self.patch, self.window = (
             name,

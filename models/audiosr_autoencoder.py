@@ -15,7 +15,7 @@ from . import audiosr_vae, build, parts, pretrained, weights
 from .audiosr_vae import FACTOR
 from .features import LogMel, get
 from .resynthesis import lengths
-from .system import Network, Outputs
+from .system import NEEDS_XLA, Network, Outputs
 from .vocoder import GRIFFIN_LIM, find
 
 MEL = "audiosr"
@@ -94,8 +94,7 @@ class AudioSRVAE(Network):
     ) -> None:
         own, found = get(MEL), find(vocoder, MEL, iterations)
         vae = audiosr_vae.autoencoder(width, blocks, dropout)
-        # XLA is slow on CPUs, and Keras would choose it.
-        vae.jit_compile = False
+        vae.jit_compile = NEEDS_XLA
 
         # === Functional Model ===
         wave = keras.Input((None, 1), name="high")  # (batch, n, 1)

@@ -10,7 +10,7 @@ import numpy as np
 from .features import LogMel, get
 from .griffin_lim import PERIOD
 from .resynthesis import lengths
-from .system import Network, Outputs
+from .system import NEEDS_XLA, Network, Outputs
 from .vocoder import GRIFFIN_LIM, find
 
 
@@ -49,8 +49,7 @@ class MelRestoration(Network):
         grid: int = PERIOD,
     ) -> None:
         own, found = get(mel), find(vocoder, mel, iterations)
-        # XLA is slow on CPUs, and Keras would choose it.
-        generator.jit_compile = False
+        generator.jit_compile = NEEDS_XLA
 
         # === Functional Model ===
         wave = keras.Input((None, 1), name="interpolated")  # (batch, n, 1)

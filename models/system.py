@@ -15,6 +15,10 @@ import numpy as np
 from .limits import check_arguments, check_wave
 from .restorer import ONE_CHANNEL, Recording, Restorer
 
+# JAX has no other compiler, and would run a network operation by operation. With TensorFlow, XLA is
+# slow on CPUs, where its one-dimensional convolutions are slow, too, and compiling takes seconds.
+NEEDS_XLA = keras.config.backend() == "jax"
+
 # Predictions by name. Each is a tensor, or several tensors by name.
 Outputs = dict[str, Any]
 

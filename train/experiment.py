@@ -188,9 +188,11 @@ class Experiment:
         return checksums(self.recipe.model, self.recipe.arguments)
 
     def _network(self, arguments: dict[str, Any]) -> "Network":
+        from ..models.system import NEEDS_XLA
+
         recipe = self.recipe
         network = models.build(recipe.model, **arguments)
-        network.jit_compile = recipe.xla
+        network.jit_compile = recipe.xla or NEEDS_XLA
         if network.sample_rate not in (None, recipe.sample_rate):
             raise UserError(
                 f"sample_rate {recipe.sample_rate}: this {recipe.model} is for "
@@ -234,6 +236,7 @@ class Experiment:
             ) from error
 
     def _objectives(self, network: "Network", steps: int) -> "list[Objective]":
+        from ..models.system import NEEDS_XLA
         from . import methods, optimizers
 
         recipe = self.recipe
@@ -242,7 +245,7 @@ class Experiment:
             rate = recipe.optimizer.learning_rate * objective.rate
             settings = replace(recipe.optimizer, learning_rate=rate)
             optimizer = optimizers.build(settings, steps, recipe.epochs, objective.groups)
-            objective.compile(optimizer, jit_compile=recipe.xla)
+            objective.compile(optimizer, jit_compile=recipe.xla or NEEDS_XLA)
         return objectives
 
     def _batches(self, epoch: int, wants: str) -> Iterator[Any]:

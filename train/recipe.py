@@ -153,7 +153,8 @@ class Recipe:
         validation_seconds: of recordings, taken evenly from the valid split.
         starts_from: the recipe whose run provides the initial weights.
         precision: "float32", "mixed_float16" for GPUs, or "mixed_bfloat16" for TPUs and newer CPUs.
-        xla: compiles with XLA. On CPUs, it slows down one-dimensional convolutions.
+        xla: compiles with XLA, as Keras on JAX always does. On CPUs, TensorFlow's one-dimensional
+            convolutions are slower with it.
         seed: of weights, shuffling, augmentation and dropout.
 
     Raises:

@@ -214,8 +214,9 @@ def _load_weights(run: str, vocoder: str | None = None) -> Upsampler:
                 f"trained; put them back{otherwise}"
             )
     network = models.build(record.model, **arguments)
-    # XLA's one-dimensional convolutions are slow on CPUs, and compiling them takes seconds.
-    network.jit_compile = False
+    from ..models.system import NEEDS_XLA
+
+    network.jit_compile = NEEDS_XLA
     # The weights of its parts are not in the file.
     weights_files.load(network.networks()["network"], weights, "train the run again")
     interpolation = degrade.get(record.protocol).interpolation

@@ -10,6 +10,7 @@ import pytest
 from wideband import models
 from wideband.command import UserError
 from wideband.data_gen import pipeline
+from wideband.models import system
 from wideband.train import experiment as experiment_module
 from wideband.train.losses import weighted
 from wideband.train.validation import Validation
@@ -64,6 +65,16 @@ def test_critics_have_a_learning_rate_of_their_own(experiment):
         each.name: float(each.optimizer.learning_rate) for each in described.build().objectives
     }
     assert rates == {"critics": pytest.approx(0.03), "system": pytest.approx(0.01)}
+
+
+@pytest.mark.parametrize("jax", [False, True])
+def test_jax_compiles_the_training_and_the_network(experiment, finished, monkeypatch, jax):
+    """Without XLA, JAX takes ten times as long."""
+    monkeypatch.setattr(system, "NEEDS_XLA", jax)
+    training = experiment().build()
+    assert [each.jit_compile for each in training.objectives] == [jax]
+    assert [each.jit_compile for each in training.networks.values()] == [jax]
+    assert load(finished).network.jit_compile is jax
 
 
 def test_patches_that_would_exhaust_the_memory_are_refused(experiment, monkeypatch):
