@@ -28,6 +28,12 @@ DOCS = Path(__file__).parents[1]
 # The window of the drawings, in samples at the high rate.
 WINDOW = 8192
 SAMPLE_RATE = 16000
+# The tables of docs/results.md with equal training budgets -> what they are of.
+COMPARISONS = {
+    "4x": "from 4 to 16 kHz",
+    "4x-later": "from 4 to 16 kHz, trained later",
+    "8x": "from 2 to 16 kHz",
+}
 # The metrics of the table of shipped networks; of several, the first one that a card has.
 SHOWN = (("SNR",), ("LSD (band)", "LSD (modern)"))
 
@@ -45,20 +51,25 @@ def _outline(name: str) -> Any:
 def draw(name: str) -> str:
     """Draws a network with its default arguments as SVG."""
     network = _outline(name)
-    samples = max(1, WINDOW // network.factor // network.multiple) * network.multiple
     with keras.StatelessScope(initialize_variables=False):
-        boxes = graph.boxes(network, samples)
+        boxes = graph.boxes(network, _window(network))
     return drawing.svg(rows.rows(boxes), f"The layers of {name}")
+
+
+def _window(network: Any) -> int:
+    """Returns the samples of the input in a drawing."""
+    return max(1, WINDOW // network.factor // network.multiple) * network.multiple
 
 
 def sections(*names: str) -> str:
     """Returns what the code knows about the networks of a page, in Markdown."""
-    module = type(_outline(names[0])).__module__
+    first = _outline(names[0])
+    module, window = type(first).__module__, first.factor * _window(first)
     parts = ["## The network"]
     for name in names:
         parts += [f"### {name}"] * (len(names) > 1) + [draw(name), network(name)]
     parts += [
-        "Lengths are those of a window of about 8,192 samples at the high rate. [How to read the "
+        f"Lengths are those of a window of {window:,} samples at the high rate. [How to read the "
         "drawing](index.md#how-to-read-the-drawings).",
         "## How it is built here",
         f"::: {module}\n    options:\n      show_root_heading: false\n"
@@ -91,12 +102,13 @@ def _classes(module: str) -> list[str]:
 def numbers(*names: str) -> str:
     """Returns what was measured of networks: in the comparison of all, and as they are shipped."""
     parts = []
-    if table := measured(*names):
-        parts += [
-            "A quarter of the width and the same short budget for all networks, from 4 to 16 kHz; "
-            "[data, settings, intervals and remarks](../results.md).",
-            table,
-        ]
+    for comparison, bands in COMPARISONS.items():
+        if table := measured(comparison, *names):
+            parts += [
+                f"The same short budget for all networks, {bands}, at a quarter of the width of "
+                "those from papers; [data, settings, intervals and remarks](../results.md).",
+                table,
+            ]
     header, lines = _shipped("../cards", names)
     if lines:
         parts += [
@@ -188,28 +200,38 @@ def all_recipes() -> str:
     return _table(["network", "recipes"], lines)
 
 
-def measured(*names: str) -> str:
-    """Returns the means of networks in the first table of docs/results.md; "" without any."""
-    header, *lines = _results()
-    own = [line for line in lines if line[0].removesuffix("_published") in names]
+def measured(comparison: str, *names: str) -> str:
+    """Returns the means of networks in a table of docs/results.md; "" without any.
+
+    Args:
+        comparison: the table, a key of `COMPARISONS`.
+        *names: the networks, of which a table may have several versions.
+    """
+    header, *lines = _results(comparison)
+    baselines = [line for line in lines if line[0] in ("spline", "sinc")]
+    own = [
+        line
+        for line in lines
+        if line not in baselines and recipes.get(f"compare_{line[0]}").model in names
+    ]
     if not own:
         return ""
-    baselines = [line for line in lines if line[0] in ("spline", "sinc")]
     # The page of results has the intervals.
     kept = [[cell.partition(" [")[0] for cell in line] for line in (*baselines, *own)]
     return markdown_table(header, kept)
 
 
 def speed() -> str:
-    """Returns the sizes and times of all networks in the first table of docs/results.md."""
-    header, *lines = ([line[0], *line[-3:]] for line in _results())
-    return markdown_table(header, [line for line in lines if line[1]])
+    """Returns the sizes and times of all networks in the tables of docs/results.md at ratio 4."""
+    header, *lines = ([line[0], *line[-3:]] for line in _results("4x"))
+    later = ([line[0], *line[-3:]] for line in _results("4x-later")[1:])
+    return markdown_table(header, [line for line in (*lines, *later) if line[1]])
 
 
-def _results() -> list[list[str]]:
-    """Returns the cells of docs/results.md's table at ratio 4, its first, without the rule."""
+def _results(comparison: str) -> list[list[str]]:
+    """Returns the cells of a table in docs/results.md, without the rule."""
     page = (DOCS / "results.md").read_text(encoding="utf-8")
-    lines = page.split("<!-- table: 4x -->")[1].strip().split("\n")
+    lines = page.split(f"<!-- table: {comparison} -->")[1].strip().split("\n")
     return [_cells(line) for line in (lines[0], *lines[2:])]
 
 

@@ -56,13 +56,23 @@ def test_a_column_of_a_card_is_that_of_the_shipped_network():
 
 
 def test_measured_numbers_are_those_of_the_results():
-    lines = facts.measured("gionet", "gionet2").split("\n")
-    systems = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]]
-    assert systems == ["spline", "sinc", "gionet", "gionet2"]
     page = (DOCS / "results.md").read_text(encoding="utf-8")
-    whole = next(line for line in page.split("\n") if line.startswith("| gionet2 |"))
-    assert lines[-1] == re.sub(r" \[[^\]]*\]", "", whole)
-    assert facts.measured("framenet") == ""
+    for ratio, part in (("4x", 1), ("8x", 5)):
+        lines = facts.measured(ratio, "gionet", "gionet2").split("\n")
+        systems = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]]
+        assert systems == ["spline", "sinc", "gionet", "gionet2"]
+        table = page.split("<!-- table: ")[part].split("\n")
+        whole = next(line for line in table if line.startswith("| gionet2 |"))
+        assert lines[-1] == re.sub(r" \[[^\]]*\]", "", whole)
+    assert facts.measured("4x", "framenet") == ""
+
+
+def test_versions_of_a_network_belong_to_it():
+    lines = facts.measured("8x", "asr_unet").split("\n")
+    attentions = ["asr_unet", "asr_unet_none", "asr_unet_se", "asr_unet_cbam"]
+    systems = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]]
+    assert systems == ["spline", "sinc", *attentions]
+    assert len(facts.measured("4x", "tfilm").split("\n")) == 2 + 4
 
 
 def test_a_page_has_the_numbers_of_the_shipped_networks_and_says_if_there_are_none():
@@ -72,7 +82,7 @@ def test_a_page_has_the_numbers_of_the_shipped_networks_and_says_if_there_are_no
         readme_line = next(each for each in facts.shipped().split("\n") if f"[{name}]" in each)
         means = [cell for cell in readme_line.split(" | ") if "(" in cell and ".md" not in cell]
         assert len(means) == 2 and all(each.rstrip(" |") in line for each in means)
-    assert facts.numbers("apbwe") == "There are none yet."
+    assert facts.numbers("nvsr") == "There are none yet."
     assert "../results.md" in facts.numbers("tfnet") and "../cards/" not in facts.numbers("tfnet")
 
 
