@@ -1,7 +1,7 @@
 """How AudioSR and NVSR put the low band of a recording into the wave that they generated.
 
 They overwrite the bins of a short-time Fourier transform, with a hard edge. `wideband-upsample` has
-a crossover instead (`audio.crossover`).
+a crossover instead (`stages.Crossover`).
 
 Sources: haoheliu/versatile_audio_super_resolution at commit 034db6c, audiosr/utils.py;
 haoheliu/ssr_eval, ssr_eval/eval.py.
