@@ -1,8 +1,8 @@
 """Recipes of what works on mel spectrograms: the mel-domain GAN, NVSR and the vocoders.
 
 They need datasets of their own rates: `wideband-prepare --sample_rate=22050 --low_rate=8000`, for
-NVSR `--sample_rate=44100 --low_rate=8000`. NVSR and vocoders use the high sides only, so one dataset
-of a rate does for all.
+NVSR `--sample_rate=44100 --low_rate=8000`. NVSR and vocoders use the high sides only, so one
+dataset of a rate does for all.
 
 Deviations of all published rows: the codes draw a random crop from every recording in each epoch,
 and extend short recordings; here, patches follow each other, and recordings that are shorter than a
