@@ -9,7 +9,7 @@ import numpy as np
 
 from ..command import UserError
 from . import released_nvsr
-from .released_state import Layers, State, Weights, filters
+from .released_state import Layers, State, Weights, check_halved, filters
 
 if TYPE_CHECKING:
     from .hifigan import Body
@@ -111,11 +111,7 @@ def stages(
     from .features import MELS
     from .hifigan import TAPS
 
-    if channels % 2 ** len(body.rates):
-        raise UserError(
-            f"{prefix}conv_pre has {channels} filters, no multiple of {2 ** len(body.rates)}; only "
-            "the published networks, and wider or narrower ones, are converted"
-        )
+    check_halved(f"{prefix}conv_pre", channels, len(body.rates))
     yield "first", state.convolution(f"{prefix}conv_pre", MELS[mel].bands, channels, TAPS)
     parts = {"dilated": "convs1", "plain": "convs2"} if body.doubled else {"dilated": "convs"}
     for stage, kernel in enumerate(body.kernels):

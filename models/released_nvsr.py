@@ -6,8 +6,7 @@ of NVSR has the vocoder as well, which is converted from VoiceFixer's.
 
 from typing import Any
 
-from ..command import UserError
-from .released_state import Layers, State, Weights, filters
+from .released_state import Layers, State, Weights, check_halved, filters
 
 GENERATOR = "generator.analysis_module"
 MEL = "voicefixer"
@@ -63,8 +62,7 @@ def tfgan(state: State) -> tuple[dict[str, Any], Weights]:
     from .tfgan import CHANNELS, RATES
 
     channels = filters(state, "generator.1")
-    if channels % 2 ** len(RATES):
-        raise UserError(f"generator.1 has {channels} filters, no multiple of {2 ** len(RATES)}")
+    check_halved("generator.1", channels, len(RATES))
     depth = state.count(r"generator\.4\.layers\.\d+\.1\.bias")
     # Convolutions whose output the code does not use.
     state.drop(r"generator\.\d+\.skip_conv\..*")

@@ -157,3 +157,12 @@ def filters(state: State, name: str = "conv_pre") -> int:
     if len(shape) != 3:
         raise UserError(f"the kernel of {name} has the shape {shape}, not 3 axes")
     return shape[0]
+
+
+def check_halved(name: str, count: int, times: int) -> None:
+    """Raises a UserError unless the filters of a convolution can be halved so often."""
+    if count % 2**times:
+        raise UserError(
+            f"{name} has {count} filters, no multiple of {2**times}; only the published networks, "
+            "and wider or narrower ones, are converted"
+        )

@@ -236,7 +236,6 @@ class Experiment:
             ) from error
 
     def _objectives(self, network: "Network", steps: int) -> "list[Objective]":
-        from ..models.system import NEEDS_XLA
         from . import methods, optimizers
 
         recipe = self.recipe
@@ -245,7 +244,7 @@ class Experiment:
             rate = recipe.optimizer.learning_rate * objective.rate
             settings = replace(recipe.optimizer, learning_rate=rate)
             optimizer = optimizers.build(settings, steps, recipe.epochs, objective.groups)
-            objective.compile(optimizer, jit_compile=recipe.xla or NEEDS_XLA)
+            objective.compile(optimizer, jit_compile=network.jit_compile)
         return objectives
 
     def _batches(self, epoch: int, wants: str) -> Iterator[Any]:

@@ -223,9 +223,9 @@ def measured(comparison: str, *names: str) -> str:
 
 def speed() -> str:
     """Returns the sizes and times of all networks in the tables of docs/results.md at ratio 4."""
-    header, *lines = ([line[0], *line[-3:]] for line in _results("4x"))
-    later = ([line[0], *line[-3:]] for line in _results("4x-later")[1:])
-    return markdown_table(header, [line for line in (*lines, *later) if line[1]])
+    both = _results("4x") + _results("4x-later")[1:]
+    header, *lines = ([line[0], *line[-3:]] for line in both)
+    return markdown_table(header, [line for line in lines if line[1]])
 
 
 def _results(comparison: str) -> list[list[str]]:
