@@ -12,7 +12,7 @@ from wideband.models import audiosr_vae, diffusion, features
 from wideband.models.audiosr_autoencoder import Posterior, Standard
 from wideband.train import latents, losses, optimizers, recipes
 from wideband.train.latents import Latents
-from wideband.train.methods.diffusion import Lose, Noisy, check
+from wideband.train.methods.diffusion import Lose, Noisy, check, objectives
 from wideband.train.recipe import Adam
 
 PATCH = 15360  # 32 frames
@@ -76,6 +76,29 @@ def test_the_reference_of_the_divergence_has_the_shape_of_the_moments():
 def test_the_velocity_error_is_the_mean_square(images):
     found = losses.velocity(images, images + 2)
     np.testing.assert_allclose(found, np.full(64, 4.0), rtol=1e-5)
+
+
+def test_the_network_sees_the_noisy_image_its_condition_and_its_step():
+    """A network that solves for the velocity is right, except without its condition."""
+    rng = np.random.default_rng(2)
+    means = rng.normal(0, 1, (64, 1, 32, 16))
+    certain = np.full(means.shape, -30.0)
+    moments = np.concatenate([means, certain, means, certain], axis=-1).astype(np.float32)
+    noisy, condition = (keras.Input((None, 32, 16)) for _ in range(2))
+    step = keras.Input((), dtype="int32")
+    shares = diffusion.signal_shares().astype(np.float32)
+    a, b = (
+        keras.ops.reshape(keras.ops.take(np.sqrt(each), step), (-1, 1, 1, 1))
+        for each in (shares, 1 - shares)
+    )
+    unet = keras.Model([noisy, condition, step], (a * noisy - condition) / b)
+    system = SimpleNamespace(scale=0.5, mel=features.get("audiosr"), unet=unet)
+    keras.utils.set_random_seed(0)
+    (objective,) = objectives(system, {"velocity": 1.0}, 8 * 480)
+    errors = np.asarray(objective([moments])["velocity"])
+    right = errors < 1e-3
+    assert 50 <= right.sum() < 64
+    assert (errors[~right] > 1).all()
 
 
 # === Latents ===

@@ -41,8 +41,9 @@ class Noisy(keras.layers.Layer):
 
     def compute_output_spec(self, clean):
         """Returns what `call` returns, without numbers."""
-        image = keras.KerasTensor(clean.shape, "float32")
-        return image, keras.KerasTensor(clean.shape[:1], "int32"), image
+        # One tensor for both images would make a graph take the velocity for the noisy image.
+        noisy, velocity = (keras.KerasTensor(clean.shape, "float32") for _ in range(2))
+        return noisy, keras.KerasTensor(clean.shape[:1], "int32"), velocity
 
 
 class Lose(keras.layers.Layer):
