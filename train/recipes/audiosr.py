@@ -105,8 +105,8 @@ DIFFUSION = Recipe(
     validation_seconds=600.0,
 )
 
-# For two CPU cores: 3 million parameters, a quarter of an hour. It sees 15 minutes of recordings at
-# most, and learns narrow material only. The values were not compared with others.
+# For two CPU cores: 3 million parameters, a quarter of an hour in bfloat16, which sees an hour of
+# recordings.
 VAE_LAPTOP = replace(
     VAE,
     name="audiosr_laptop_vae",
@@ -116,12 +116,12 @@ VAE_LAPTOP = replace(
     stride=61440,
     losses={"mel_l1": 1.0, "kl": 1e-4},
     optimizer=Adam(learning_rate=1e-3, schedule="cosine", clip_norm=10.0, average=0.99),
-    epochs=5,
+    epochs=15,
     steps_per_epoch=45,
     validation_seconds=30.0,
 )
 
-# Twenty minutes, without critics, which would take most of the time.
+# Without critics, which would take most of the time.
 VOCODER_LAPTOP = replace(
     VOCODER,
     name="audiosr_laptop_vocoder",
@@ -137,14 +137,16 @@ VOCODER_LAPTOP = replace(
         beta_2=0.9,
         schedule="cosine",
         clip_norm=10.0,
-        average=0.999,
+        average=0.99,
     ),
-    epochs=20,
+    epochs=30,
     steps_per_epoch=70,
     validation_seconds=30.0,
 )
 
-# Twenty-five minutes, with latents of 5.12 s.
+# Half an hour in bfloat16, a third of it for the latents, of 5.12 s. At this size, Griffin-Lim is
+# better than the vocoder above, and 10 steps are as good as 20 (docs/networks/audiosr.md). No
+# guidance, which would double their time.
 DIFFUSION_LAPTOP = replace(
     DIFFUSION,
     name="audiosr_laptop",
@@ -152,13 +154,15 @@ DIFFUSION_LAPTOP = replace(
     arguments={
         "width": 0.25,
         "vae": "runs/audiosr_laptop_vae",
-        "vocoder": "runs/audiosr_laptop_vocoder",
+        "vocoder": "griffin_lim",
+        "steps": 10,
+        "guidance": 1.0,
     },
     patch=245760,
-    stride=122880,
+    stride=245760,
     batch=4,
     optimizer=Adam(learning_rate=3e-4, schedule="cosine", clip_norm=1.0, average=0.99),
-    epochs=12,
+    epochs=18,
     steps_per_epoch=50,
     validation_seconds=120.0,
 )
