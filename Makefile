@@ -7,8 +7,7 @@ DATA ?=
 RUN ?= runs/$(if $(DATA),own,demo)
 
 # `make results` trains all networks with equal budgets on the recordings in DATA, which may have a
-# manifest.csv. PRECISION=mixed_bfloat16 saves up to half of the time on CPUs with
-# AVX512-BF16.
+# manifest.csv. PRECISION=mixed_bfloat16 saves up to half of the time on CPUs with AVX512-BF16.
 RATIO ?= 4
 PRECISION ?= float32
 RESULTS ?= runs/results-$(RATIO)x
