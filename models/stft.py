@@ -15,6 +15,9 @@ from .spectral import inverse_rfft
 
 # The lower bound of a power, which keeps the slope of its root finite.
 POWER_FLOOR = 1e-30
+# A power below which a complex number has no angle. The slope of the angle of a smaller one, times
+# the number, is beyond float32.
+LEAST_POWER = 1e-24
 PADDINGS = {
     "center": "frames are centred on the multiples of the hop; the wave is mirrored at both ends",
     "same": "there is one frame per hop, centred on it; the wave is mirrored at both ends",
@@ -216,8 +219,11 @@ def angle(real, imaginary):
 
 
 def unit(real, imaginary):
-    """Scales complex numbers to an amplitude of 1, without computing the angle; 0 becomes 1."""
+    """Scales complex numbers to an amplitude of 1, without computing the angle.
+
+    Those below 1e-12 have an angle of 0.
+    """
     power = real**2 + imaginary**2
-    empty = ops.equal(power, 0.0)
+    empty = ops.less(power, LEAST_POWER)
     scale = ops.rsqrt(ops.where(empty, 1.0, power))
     return scale * ops.where(empty, 1.0, real), scale * imaginary

@@ -1,5 +1,8 @@
 """Short-time Fourier transforms, compared with a slow one frame by frame in NumPy."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -182,6 +185,30 @@ def test_gradients_are_finite_in_silence_and_at_edges():
         outputs = log_amplitude(real, imaginary, 1e-4), angle(real, imaginary)
         total = sum(tf.reduce_sum(each) for each in (*outputs, *unit(real, imaginary)))
     assert np.isfinite(tape.gradient(total, wave)).all()
+
+
+SLOPES = """
+import jax, numpy as np
+from wideband.models.stft import angle, log_amplitude, unit
+
+both = [np.logspace(-45, 2, 95).astype("float32")] * 2
+for convert in (angle, unit, lambda *both: log_amplitude(*both, 1e-6)):
+    total = lambda both: sum(each.sum() for each in jax.tree.leaves(convert(*both)))
+    for slopes in jax.grad(total)(both):
+        assert np.isfinite(slopes).all(), convert
+"""
+
+
+@pytest.mark.slow
+def test_gradients_of_all_amplitudes_are_finite_on_jax(jax_environment):
+    """Where a recording falls silent, the filters of protocols decay through all small numbers.
+
+    The slope of TensorFlow's root is finite for smaller numbers than that of JAX.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", SLOPES], capture_output=True, text=True, env=jax_environment
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("lengths", [(256, 64, 256), (32, 8, 16)])
