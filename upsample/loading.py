@@ -183,10 +183,13 @@ def _load_with_vocoder(name: str, vocoder: str) -> Upsampler:
 def _load_weights(run: str, vocoder: str | None = None) -> Upsampler:
     folder, weights = find_run(run)
     record = Record.read(folder)
-    from ..command.run import quiet_tensorflow
+    from ..command.run import quiet_libraries, quiet_tensorflow
 
     try:
-        quiet_tensorflow()
+        with quiet_libraries():
+            import keras
+        if keras.config.backend() == "tensorflow":
+            quiet_tensorflow()
         from .. import models
         from ..data_gen import degrade
         from ..models import weights as weights_files

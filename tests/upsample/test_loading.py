@@ -1,6 +1,8 @@
 """Models are loaded by name or path."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -167,6 +169,25 @@ def test_a_tflite_file_is_not_a_run(window_file):
     for find in (find_run, find_record):
         with pytest.raises(UserError, match=r"window\.tflite: a TFLite file is not a run"):
             find(window_file)
+
+
+@pytest.mark.slow
+def test_keras_weights_are_restored_with_on_jax_without_tensorflow(
+    run, noise, jax_environment, tmp_path
+):
+    wave = noise(4000)
+    np.save(tmp_path / "wave.npy", wave)
+    code = (
+        "import sys; sys.modules['tensorflow'] = None\n"
+        "import numpy as np\n"
+        "from wideband.upsample import load\n"
+        "restored, _ = load(sys.argv[1]).upsample(np.load('wave.npy'), 4000)\n"
+        "np.save('restored.npy', restored)\n"
+    )
+    line = [sys.executable, "-c", code, run]
+    subprocess.run(line, check=True, env=jax_environment, cwd=tmp_path)
+    expected, _ = load(run).upsample(wave, 4000)
+    np.testing.assert_allclose(np.load(tmp_path / "restored.npy"), expected, rtol=0, atol=1e-5)
 
 
 def test_keras_weights_without_tensorflow_are_refused_in_one_line(run, without_tensorflow):
