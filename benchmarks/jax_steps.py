@@ -1,6 +1,6 @@
 """Training steps on JAX, many in one call, on data that is on the accelerator."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,13 +28,19 @@ class Trainer:
         objectives: not compiled yet; each takes a step on every batch, in this order.
         count: steps of a call.
         every: of the samples of a low side, the network gets one in so many.
+        prepare: from a batch of low and high sides to the inputs of the objectives, if these differ.
     """
 
     def __init__(
-        self, recipe: "Recipe", objectives: "Sequence[Objective]", count: int, every: int = 1
+        self,
+        recipe: "Recipe",
+        objectives: "Sequence[Objective]",
+        count: int,
+        every: int = 1,
+        prepare: Callable[[list[jax.Array]], list[jax.Array]] = list,
     ) -> None:
         self.taken, self._count, self._recipe, self._every = 0, count, recipe, every
-        self.objectives = objectives
+        self.objectives, self._prepare = objectives, prepare
         settings = replace(recipe.optimizer, schedule="constant")
         for objective in objectives:
             objective.compile(optimizers.build(settings, 1, 1, objective.groups))
@@ -97,7 +103,7 @@ class Trainer:
             state[place] = factor * rate
 
         def step(state, key):
-            batch = self._draw(key, sides, starts)
+            batch = self._prepare(self._draw(key, sides, starts))
             for objective, places in zip(self.objectives, self._places, strict=True):
                 own = tuple([state[place] for place in kind] for kind in places)
                 _, changed = objective.train_step(own, (batch,))

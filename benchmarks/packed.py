@@ -13,8 +13,7 @@ from wideband.audio import Ratio, fit_length, mono, read, remove_above, resample
 from wideband.audio.measure import measure_wave, narrow_end_hz
 from wideband.command.files import replacing
 from wideband.data_gen import degrade
-from wideband.data_gen.augment import speed_up
-from wideband.data_gen.band_limit import limit_band
+from wideband.data_gen.augment import Augmentation, speed_up
 
 # Shorter recordings of a speaker are joined, so that patches of several seconds can be cut.
 SHORTEST_SECONDS = 6.0
@@ -130,21 +129,21 @@ class LowSide(NamedTuple):
         sample_rate: the high rate in Hz.
         ratio: the high rate over the low rate.
         protocol: a key of `degrade.PROTOCOLS`; not used with a ratio of 1.
-        random_band: whether the band is random; otherwise, with a ratio of 1, the low side is the
-            recording itself.
+        changes: whether the band is random, and how; otherwise, with a ratio of 1, the low side is
+            the recording itself.
         wants: of the network, as in `models.restorer.Restorer`.
     """
 
     sample_rate: int
     ratio: Ratio
     protocol: str
-    random_band: bool
+    changes: Augmentation
     wants: str = "interpolated"
 
     def __call__(self, high: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Takes the recording (n,) and what draws its band; returns the same shape."""
-        if self.random_band:
-            return limit_band(high, self.sample_rate, rng)
+        if self.changes.random_band:
+            return self.changes.limit(high, self.sample_rate, rng)
         if self.ratio == 1:
             return high
         protocol = degrade.get(self.protocol)

@@ -15,13 +15,16 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from wideband.command import UserError
 from wideband.command.files import write_csv
 from wideband.command.run import Command, Flags, machine
+from wideband.models.pretrained import KERAS_FILE
 from wideband.models.record import HISTORY, Record, Timings
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ WARMUP = 0.02
 EVERY = 96
 # Recordings that are sped up are still longer than a patch.
 FASTEST = 1.5
+# About as many patches measure the scale of AudioSR's latents.
+SCALED = 16
 # Seconds from one line of the history to the next.
 SHOWN_SECONDS = 30
 
@@ -64,9 +69,10 @@ def main(flags: Flags, arguments: list[str]) -> None:
     recipe = overrides.override(recipes.get(flags.recipe), overrides.parse_overrides(flags.set))
     recipe = replace(recipe, arguments=recipe.network_arguments())
     changes = recipe.augmentation
-    if changes.random_lowpass or changes.silence_rms:
+    if changes.random_lowpass and not changes.random_band or changes.silence_rms:
         raise UserError(
-            f"recipe {recipe.name}: random_lowpass and silence_rms are not supported here"
+            f"recipe {recipe.name}: random_lowpass without random_band, and silence_rms, are not "
+            "supported here"
         )
     if flags.manifest:
         _pack(recipe, flags)
@@ -95,29 +101,37 @@ def _train(recipe: "Recipe", flags: Flags) -> None:
     import keras
     import packed
     from wideband import models
+    from wideband.models import weights
+    from wideband.models.audiosr import AudioSR
     from wideband.train import methods
 
     jax_steps.prepare()
     keras.config.set_dtype_policy(recipe.precision)
     keras.utils.set_random_seed(recipe.seed)
-    network = models.build(recipe.model, **recipe.arguments)
+    system = models.build(recipe.model, **recipe.arguments)
     if flags.initial_weights:
-        network.load_weights(Path(flags.initial_weights) / "best.weights.h5")
-    every = int(recipe.ratio) if network.wants == "low" else 1
-    trainer = jax_steps.Trainer(recipe, methods.objectives(recipe, network), flags.steps, every)
+        path = Path(flags.initial_weights) / KERAS_FILE
+        weights.load(system.networks()["network"], path, "name the run of another network")
+    every = int(recipe.ratio) if system.wants == "low" else 1
     waves = packed.unpack([Path(path) for path in flags.pack], recipe.sample_rate, flags.processes)
     waves = [
         wave[: len(wave) // EVERY * EVERY] for wave in waves if len(wave) > recipe.patch * FASTEST
     ]
     changes = recipe.augmentation
     low_side = packed.LowSide(
-        recipe.sample_rate, recipe.ratio, recipe.protocol, changes.random_band, network.wants
+        recipe.sample_rate, recipe.ratio, recipe.protocol, changes, system.wants
     )
     rows, shown = [], 0.0
     with packed.Versions(
         waves, low_side, changes.speed_steps, recipe.seed, flags.processes
     ) as versions:
-        trainer.add(*versions.take(recipe.patch, EVERY))
+        first = versions.take(recipe.patch, EVERY)
+        prepare = list
+        if isinstance(system, AudioSR):
+            recipe, prepare = _encoded(recipe, system, *first)
+        objectives = methods.objectives(recipe, system)
+        trainer = jax_steps.Trainer(recipe, objectives, flags.steps, every, prepare)
+        trainer.add(*first)
         trainer.run(0.0)  # Compiling does not count.
         begun = time.monotonic()
         while (seconds := time.monotonic() - begun) < 60 * flags.minutes:
@@ -128,9 +142,9 @@ def _train(recipe: "Recipe", flags: Flags) -> None:
                 shown = time.monotonic() - begun
                 rows.append({"step": trainer.taken, "seconds": round(shown), **trainer.losses()})
                 print(rows[-1], flush=True)
-                _save(recipe, flags, network, trainer, rows, shown)
+                _save(recipe, flags, system, trainer, rows, shown)
     rows.append({"step": trainer.taken, "seconds": round(seconds), **trainer.losses()})
-    _save(recipe, flags, network, trainer, rows, seconds)
+    _save(recipe, flags, system, trainer, rows, seconds)
 
 
 def _fall(share: float) -> float:
@@ -139,15 +153,39 @@ def _fall(share: float) -> float:
     return rise * (1 + math.cos(math.pi * share)) / 2
 
 
+def _encoded(
+    recipe: "Recipe", system: Any, sides: np.ndarray, starts: np.ndarray
+) -> "tuple[Recipe, Callable[[list], list]]":
+    """Returns the recipe with the scale of the latents, and what encodes a batch.
+
+    Args:
+        recipe: of AudioSR.
+        system: gets the scale.
+        sides: low and high, (2, samples).
+        starts: where patches may start.
+    """
+    from wideband.train import latents
+
+    encoder = latents.encoder(system, recipe.patch)
+    if "scale" not in recipe.arguments:
+        chosen = starts[:: max(1, len(starts) // SCALED)]
+        patches = np.stack([sides[:, start : start + recipe.patch] for start in chosen])
+        moments = [encoder.predict_on_batch([*each[:, np.newaxis, :, np.newaxis]]) for each in patches]
+        system.scale = latents.scale(np.concatenate(moments))
+    recipe = replace(recipe, arguments={**recipe.arguments, "scale": system.scale})
+    return recipe, lambda batch: [encoder(batch, training=False)]
+
+
 def _save(
-    recipe: "Recipe", flags: Flags, network: Any, trainer: Any, rows: list[dict], seconds: float
+    recipe: "Recipe", flags: Flags, system: Any, trainer: Any, rows: list[dict], seconds: float
 ) -> None:
+    from wideband.models import weights
     from wideband.train import steps
 
     folder = Path(flags.run)
     folder.mkdir(parents=True, exist_ok=True)
     with steps.averaged(trainer.objectives):
-        network.save_weights(folder / "best.weights.h5")
+        weights.save(system.networks()["network"], folder / KERAS_FILE)
     versions = {name: importlib.metadata.version(name) for name in ("keras", "jax", "numpy")}
     record = Record(
         recipe.to_json(), versions=versions, machine=machine(), timings=Timings(1, seconds)

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator
 
+import keras
 import numpy as np
+from keras import ops
 from tqdm import tqdm
 
 from ..models.audiosr import PEAK, AudioSR
 from ..models.audiosr_autoencoder import MEL
 from ..models.audiosr_vae import BANDS, FACTOR, LATENT
-from ..models.features import log_mel
+from ..models.features import LogMel
+from ..models.system import NEEDS_XLA
 
 # Passes over the dataset that are kept: each has other random filters.
 PASSES = 4
@@ -38,7 +41,7 @@ class Latents:
     def __init__(
         self, system: AudioSR, patches: Patches, count: int, patch: int, batch: int, seed: int
     ) -> None:
-        self._system, self._patches = system, patches
+        self._encoder, self._patches = encoder(system, patch), patches
         self._count, self._batch, self._seed = count, batch, seed
         frames = patch // system.mel.hop // FACTOR
         self._shape = frames, BANDS // FACTOR, 4 * LATENT
@@ -65,23 +68,13 @@ class Latents:
 
     def scale(self) -> float:
         """Measures 1 / the standard deviation of the latents of recordings, on the first ones."""
-        moments = next(self.batches(1))[0]
-        mean, log_variance = np.split(moments[..., : 2 * LATENT], 2, axis=-1)
-        return float(1 / np.sqrt(mean.var() + np.exp(log_variance).mean()))
+        return scale(next(self.batches(1))[0])
 
     def encode(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Encodes both sides (batch, n, 1) at the level on which AudioSR is trained."""
-        peaks = np.abs(high).max(axis=1, keepdims=True)
-        gains = np.minimum(PEAK / np.maximum(peaks, 1e-8), LARGEST_GAIN)
-        encoder = self._system.vae.get_layer("encoder")
-        moments = []
-        for side in (high, low):
-            mels = log_mel((gains * side)[..., 0], MEL)
-            # One at a time: the layers of a patch of 10 s take a gigabyte at the published width.
-            moments += zip(
-                *(encoder.predict_on_batch(mel[np.newaxis]) for mel in mels), strict=True
-            )
-        return np.concatenate([np.concatenate(each) for each in moments], axis=-1)
+        """Encodes both sides, (batch, patch, 1) each."""
+        # One at a time: the layers of a patch of 10 s take a gigabyte at the published width.
+        pairs = ((each[np.newaxis] for each in pair) for pair in zip(low, high, strict=True))
+        return np.concatenate([self._encoder.predict_on_batch([*pair]) for pair in pairs])
 
     def _keep(self) -> list[np.ndarray]:
         """Encodes the first passes, once; returns the moments of each patch."""
@@ -93,3 +86,25 @@ class Latents:
                     self._kept.extend(self.encode(low, high).astype(np.float16))
                     bar.update(len(low))
         return self._kept
+
+
+def encoder(system: AudioSR, patch: int) -> keras.Model:
+    """Returns what encodes low and high sides at the level on which AudioSR is trained.
+
+    It takes both, (batch, patch, 1) each, and returns the mean and the logarithm of the variance of
+    the high side, then those of the low side, (batch, t, 32, 64).
+    """
+    low, high = (keras.Input((patch, 1), name=name) for name in ("low", "high"))
+    peaks = ops.max(ops.abs(high), axis=1, keepdims=True)
+    gains = ops.minimum(PEAK / ops.maximum(peaks, 1e-8), LARGEST_GAIN)
+    analysis, moments = LogMel(MEL, name="analysis"), system.vae.get_layer("encoder")
+    parts = [each for side in (high, low) for each in moments(analysis(gains * side))]
+    network = keras.Model([low, high], ops.concatenate(parts, axis=-1), name="both_sides")
+    network.jit_compile = NEEDS_XLA
+    return network
+
+
+def scale(moments: np.ndarray) -> float:
+    """Returns 1 / the standard deviation of the high sides' latents, of moments (..., 64)."""
+    mean, log_variance = np.split(moments[..., : 2 * LATENT], 2, axis=-1)
+    return float(1 / np.sqrt(mean.var() + np.exp(log_variance).mean()))

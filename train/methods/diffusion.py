@@ -41,7 +41,8 @@ class Noisy(keras.layers.Layer):
 
     def compute_output_spec(self, clean):
         """Returns what `call` returns, without numbers."""
-        # One tensor for both images would make a graph take the velocity for the noisy image.
+        # Keras cannot derive it: it takes a tensor times a number for sparse. One tensor for both
+        # images would make a graph take the velocity for the noisy image.
         noisy, velocity = (keras.KerasTensor(clean.shape, "float32") for _ in range(2))
         return noisy, keras.KerasTensor(clean.shape[:1], "int32"), velocity
 
