@@ -28,7 +28,7 @@ class Trainer:
         objectives: not compiled yet; each takes a step on every batch, in this order.
         count: steps of a call.
         every: of the samples of a low side, the network gets one in so many.
-        prepare: from a batch of low and high sides to the inputs of the objectives, if these differ.
+        prepare: from a batch of low and high sides to the inputs of the objectives.
     """
 
     def __init__(

@@ -69,7 +69,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     recipe = overrides.override(recipes.get(flags.recipe), overrides.parse_overrides(flags.set))
     recipe = replace(recipe, arguments=recipe.network_arguments())
     changes = recipe.augmentation
-    if changes.random_lowpass and not changes.random_band or changes.silence_rms:
+    if (changes.random_lowpass and not changes.random_band) or changes.silence_rms:
         raise UserError(
             f"recipe {recipe.name}: random_lowpass without random_band, and silence_rms, are not "
             "supported here"
@@ -170,7 +170,9 @@ def _encoded(
     if "scale" not in recipe.arguments:
         chosen = starts[:: max(1, len(starts) // SCALED)]
         patches = np.stack([sides[:, start : start + recipe.patch] for start in chosen])
-        moments = [encoder.predict_on_batch([*each[:, np.newaxis, :, np.newaxis]]) for each in patches]
+        moments = [
+            encoder.predict_on_batch([*each[:, np.newaxis, :, np.newaxis]]) for each in patches
+        ]
         system.scale = latents.scale(np.concatenate(moments))
     recipe = replace(recipe, arguments={**recipe.arguments, "scale": system.scale})
     return recipe, lambda batch: [encoder(batch, training=False)]

@@ -5,8 +5,11 @@ import importlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import soundfile
@@ -14,6 +17,9 @@ from wideband import audio
 from wideband.data_gen import degrade
 from wideband.data_gen.augment import NO_AUGMENTATION as SAME
 from wideband.data_gen.augment import Augmentation, speed_up
+from wideband.models import audiosr_vae, features
+from wideband.train import recipes
+from wideband.train.latents import Latents
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
@@ -135,7 +141,9 @@ error = max(np.abs(a - b).max() for a, b in zip(library, convolve()))
 settings = {settings!r}
 recipe = overrides.override(recipes.get("speech"), overrides.parse_overrides(settings))
 network = models.build(recipe.model, **recipe.arguments)
-trainer = jax_steps.Trainer(recipe, methods.objectives(recipe, network), 2)
+seen = []
+prepare = lambda batch: seen.append([each.shape for each in batch]) or batch
+trainer = jax_steps.Trainer(recipe, methods.objectives(recipe, network), 2, 1, prepare)
 low = np.arange(8000, dtype="float32") / 8000
 trainer.add(np.stack([low, 2 * low]), np.arange(0, 6000, 100))
 drawn = trainer._draw(jax.random.key(0), trainer._sides, trainer._starts)
@@ -153,7 +161,7 @@ steps = np.diff(low[:, :, 0], axis=1)
 print(json.dumps({{
     "error": float(error), "taken": trainer.taken, "changed": changed,
     "losses": [each["regression_loss"] for each in losses],
-    "shapes": [list(each.shape) for each in batch],
+    "shapes": [list(each.shape) for each in batch], "prepared": seen[0],
     "twice": bool(np.allclose(high, 2 * low)),
     "slope": float(np.abs(steps / steps[:, :1] - 1).max()),
 }}))
@@ -175,9 +183,36 @@ def test_steps_on_jax_learn_from_patches_of_the_versions(jax_environment):
     found = json.loads(done.stdout)
     assert found["error"] < 1e-5
     assert (found["taken"], found["changed"], found["twice"]) == (32, True, True)
-    assert found["shapes"] == [[3, 2000, 1]] * 2
+    assert found["shapes"] == found["prepared"] == [[3, 2000, 1]] * 2
     assert found["slope"] < 0.1
     assert found["losses"][1] < found["losses"][0]
+
+
+def test_audiosr_gets_the_moments_of_both_sides_and_the_scale_of_its_latents(script, noise):
+    keras.utils.set_random_seed(0)
+    system = SimpleNamespace(vae=audiosr_vae.autoencoder(1 / 32, 1), mel=features.get("audiosr"))
+    patch, starts = 15360, np.arange(0, 15360, 480)
+    recipe = replace(recipes.get("audiosr_laptop"), patch=patch, stride=patch)
+    sides = np.stack([0.01 * noise(2 * patch, seed=k) for k in range(2)])
+    recipe, prepare = script("train_packed")._encoded(recipe, system, sides, starts)
+
+    # Every second start, for 16 patches.
+    patches = [sides[:, start : start + patch, np.newaxis] for start in starts[::2]]
+    low, high = np.stack(patches, axis=1)
+    expected = Latents(system, lambda number: iter(()), 1, patch, 1, seed=0).encode(low, high)
+    (moments,) = prepare([low, high])
+    np.testing.assert_allclose(moments, expected, rtol=0, atol=1e-4)
+    mean, log_variance = np.split(expected[..., :32], 2, axis=-1)
+    assert recipe.arguments["scale"] == system.scale
+    variance = np.mean((mean - mean.mean()) ** 2) + np.exp(log_variance).mean()
+    assert system.scale == pytest.approx(variance**-0.5, rel=1e-4)
+
+
+def test_a_scale_of_the_latents_that_is_given_is_kept(script):
+    system = SimpleNamespace(vae=audiosr_vae.autoencoder(1 / 32, 1), scale=0.25)
+    recipe = replace(recipes.get("audiosr_laptop"), patch=15360, arguments={"scale": 0.25})
+    found, _ = script("train_packed")._encoded(recipe, system, np.zeros((2, 15360)), np.zeros(1))
+    assert (found.arguments, system.scale) == ({"scale": 0.25}, 0.25)
 
 
 def test_recipes_with_unsupported_augmentation_are_refused(script, call, error_line, tmp_path):
