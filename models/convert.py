@@ -1,12 +1,14 @@
-"""Turns a checkpoint that the authors of a paper released into a run folder.
+"""Turns a checkpoint that the authors of a paper released, or a shipped network, into a run folder.
 
 python -m wideband.models.convert CHECKPOINT --from=apbwe --sample_rate=16000 --ratio=2 --output=RUN
 python -m wideband.models.convert CHECKPOINT --from=hifigan --output=RUN
 python -m wideband.models.convert pytorch_model.bin --from=audiosr --precision=float16 --output=RUN
+python -m wideband.models.convert fullband --from=shipped --output=RUN
 
 All commands take the run folder like one of wideband-train. If the config.json of the authors'
 training is next to the checkpoint, the rates are read from there. The rate of a vocoder is that of
-its mel spectrogram. AudioSR becomes three run folders, see `convert_audiosr`.
+its mel spectrogram. AudioSR becomes three run folders, see `convert_audiosr`. Of the shipped TFLite
+files, speech and fullband are converted, to train them further or to run them on JAX.
 """
 
 import json
@@ -30,7 +32,7 @@ CONFIG = "config.json"
 
 def define_flags(flags: Flags) -> None:
     """Defines the flags of the command."""
-    sources = [*SOURCES, "audiosr"]
+    sources = [*SOURCES, "audiosr", "shipped"]
     flags.choice("from", None, sources, "The network of the checkpoint.", required=True)
     flags.integer("sample_rate", None, "The high rate in Hz.", lower_bound=1)
     flags.integer("ratio", None, "The high rate over the low rate.", lower_bound=2, upper_bound=8)
@@ -55,6 +57,9 @@ def main(flags: Flags, arguments: list[str]) -> None:
         parameters = convert_audiosr.convert(checkpoint, output, flags.precision)
         _describe(output, name, parameters, "48000 Hz")
         return
+    if name == "shipped":
+        _convert_shipped(str(checkpoint), output, flags)
+        return
     source = SOURCES[name]
     config = _read_config(checkpoint.parent / CONFIG)
     _check_config(config, source)
@@ -77,6 +82,18 @@ def main(flags: Flags, arguments: list[str]) -> None:
     parameters = _write(output, source, recipe, weights, checkpoint, flags.precision)
     band = f"{sample_rate // ratio} to {sample_rate} Hz" if rates else f"{sample_rate} Hz"
     _describe(output, name, parameters, band)
+
+
+def _convert_shipped(name: str, output: Path, flags: Flags) -> None:
+    """Writes the Keras weights of a shipped network."""
+    for flag in ("sample_rate", "ratio"):
+        if getattr(flags, flag) is not None:
+            raise UsageError(f"--{flag}: a shipped network has its own; leave the flag out")
+    quiet_tensorflow()
+    from . import shipped_tflite
+
+    model, parameters, sample_rate = shipped_tflite.convert(name, output, flags.precision)
+    _describe(output, model, parameters, f"{sample_rate} Hz")
 
 
 def _describe(output: Path, name: str, parameters: int, band: str) -> None:

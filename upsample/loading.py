@@ -137,7 +137,8 @@ def find_run(run: str | Path) -> tuple[Path, Path]:
     if (folder / pretrained.TFLITE_FILE).is_file():
         raise UserError(
             f"{run}: has only a TFLite file, no Keras weights; name a run with "
-            f"{pretrained.KERAS_FILE}"
+            f"{pretrained.KERAS_FILE}, or make one of speech or fullband: "
+            "python -m wideband.models.convert fullband --from=shipped --output=RUN"
         )
     raise UserError(f"{weights}: no such file; train the run for at least one epoch")
 
