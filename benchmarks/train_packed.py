@@ -182,6 +182,7 @@ def _save(
     recipe: "Recipe", flags: Flags, system: Any, trainer: Any, rows: list[dict], seconds: float
 ) -> None:
     from wideband.models import weights
+    from wideband.models.parts import checksums
     from wideband.train import steps
 
     folder = Path(flags.run)
@@ -190,7 +191,11 @@ def _save(
         weights.save(system.networks()["network"], folder / KERAS_FILE)
     versions = {name: importlib.metadata.version(name) for name in ("keras", "jax", "numpy")}
     record = Record(
-        recipe.to_json(), versions=versions, machine=machine(), timings=Timings(1, seconds)
+        recipe.to_json(),
+        parts=checksums(recipe.model, recipe.arguments),
+        versions=versions,
+        machine=machine(),
+        timings=Timings(1, seconds),
     )
     write_csv(folder / HISTORY, rows)
     record.write(folder)

@@ -1,8 +1,9 @@
 """Recipes of AudioSR: its autoencoder, its vocoder, and the diffusion between them.
 
 All of them take datasets at 48 kHz (`wideband-prepare --sample_rate=48000`), of which they use the
-high sides. A recipe of diffusion finds its parts in runs/RECIPE, or where `--set=arguments.vae` and
-`--set=arguments.vocoder` say.
+high sides. A recipe of diffusion finds its autoencoder in runs/RECIPE, or where
+`--set=arguments.vae` says. So does the published one its vocoder; `--set=arguments.vocoder` names
+another one.
 
 What is published: sections 2 and 4.1 of the paper; the configuration in audiosr/utils.py of
 haoheliu/versatile_audio_super_resolution, which has no training; for the losses of the autoencoder,
@@ -144,9 +145,9 @@ VOCODER_LAPTOP = replace(
     validation_seconds=30.0,
 )
 
-# Half an hour in bfloat16, a third of it for the latents, of 5.12 s. At this size, Griffin-Lim is
-# better than the vocoder above, and 10 steps are as good as 20 (docs/networks/audiosr.md). No
-# guidance, which would double their time.
+# An hour in bfloat16 on one core, a tenth of it for the latents, of 5.12 s. At this size, Griffin-Lim
+# is better than the vocoder above, and 10 steps are as good as 20 (docs/networks/audiosr.md). Guidance
+# doubles their time and was worse on validation data.
 DIFFUSION_LAPTOP = replace(
     DIFFUSION,
     name="audiosr_laptop",
@@ -162,7 +163,7 @@ DIFFUSION_LAPTOP = replace(
     stride=245760,
     batch=4,
     optimizer=Adam(learning_rate=3e-4, schedule="cosine", clip_norm=1.0, average=0.99),
-    epochs=18,
+    epochs=54,
     steps_per_epoch=50,
     validation_seconds=120.0,
 )
