@@ -145,9 +145,9 @@ VOCODER_LAPTOP = replace(
     validation_seconds=30.0,
 )
 
-# An hour in bfloat16 on one core, a tenth of it for the latents, of 5.12 s. At this size, Griffin-Lim
-# is better than the vocoder above, and 10 steps are as good as 20 (docs/networks/audiosr.md). Guidance
-# doubles their time and was worse on validation data.
+# An hour in bfloat16 on one core, a tenth of it for the latents, of 5.12 s. At this size,
+# Griffin-Lim is better than the vocoder above, and 10 steps are as good as 20
+# (docs/networks/audiosr.md). Guidance doubles their time and was worse on validation data.
 DIFFUSION_LAPTOP = replace(
     DIFFUSION,
     name="audiosr_laptop",
