@@ -87,8 +87,7 @@ def assign(network: keras.Model, constants: dict[str, np.ndarray]) -> None:
     """
     for weight in network.weights:
         layer, kind = weight.path.split("/")[-2:]
-        if kind == "factor":
-            weight.assign(np.ones(weight.shape))
+        if kind == "factor":  # of a layer scale, see `_balance`
             continue
         layer = re.sub("_project$", "_scale", layer)
         pattern = re.compile(rf"(?:^|[/;]){layer}_\d+/")

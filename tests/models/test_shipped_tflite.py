@@ -40,7 +40,7 @@ def test_a_converted_network_restores_as_the_shipped_one(name, converted):
     expected, rate = load(name).upsample(wave, RATE)
     restored, _ = load(converted(name)).upsample(wave, RATE)
     spectra = [np.fft.rfft(each) for each in (restored, expected)]
-    new = slice(int(len(expected) * 4500 / rate), None)  # up to half of the rate
+    new = slice(int(len(expected) * 4500 / rate), None)
     difference = np.linalg.norm((spectra[0] - spectra[1])[new])
     # TFLite rounds what a product of 8 bits takes, too.
     assert 0 < difference < 0.05 * np.linalg.norm(spectra[1][new])

@@ -172,9 +172,7 @@ def test_a_tflite_file_is_not_a_run(window_file):
 
 
 @pytest.mark.slow
-def test_keras_weights_are_restored_with_on_jax_without_tensorflow(
-    run, noise, jax_environment, tmp_path
-):
+def test_a_run_restores_on_jax_without_tensorflow(run, noise, jax_environment, tmp_path):
     wave = noise(4000)
     np.save(tmp_path / "wave.npy", wave)
     code = (

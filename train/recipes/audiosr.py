@@ -2,8 +2,8 @@
 
 All of them take datasets at 48 kHz (`wideband-prepare --sample_rate=48000`), of which they use the
 high sides. A recipe of diffusion finds its autoencoder in runs/RECIPE, or where
-`--set=arguments.vae` says. So does the published one its vocoder; `--set=arguments.vocoder` names
-another one.
+`--set=arguments.vae` says. The published recipe finds its vocoder in the same way;
+`--set=arguments.vocoder` names another one.
 
 What is published: sections 2 and 4.1 of the paper; the configuration in audiosr/utils.py of
 haoheliu/versatile_audio_super_resolution, which has no training; for the losses of the autoencoder,
