@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy import signal
+import scipy  # loads scipy.signal, which takes most of a second, when it is used
 
 from ..audio import Ratio
 from ..command import UserError
@@ -145,14 +145,14 @@ def decimate_randomly(wave: np.ndarray, ratio: Ratio, rng: np.random.Generator) 
     whole = degrade.check_whole(ratio, "random_lowpass")
     if rng.random() < 0.5:
         order, ripple, cutoff = rng.integers(6, 13), rng.uniform(0.02, 0.5), rng.uniform(0.6, 0.95)
-        sections = signal.cheby1(order, ripple, cutoff / whole, output="sos")
+        sections = scipy.signal.cheby1(order, ripple, cutoff / whole, output="sos")
         # SciPy needs more than 39 samples to filter in both directions.
         padded = np.pad(wave.astype(np.float64), (0, max(0, 64 - len(wave))))
-        filtered = signal.sosfiltfilt(sections, padded)[: len(wave)]
+        filtered = scipy.signal.sosfiltfilt(sections, padded)[: len(wave)]
     else:
         taps, beta, cutoff = rng.integers(16, 65), rng.uniform(4.0, 10.0), rng.uniform(0.7, 1.0)
-        kernel = signal.firwin(2 * taps * whole + 1, cutoff / whole, window=("kaiser", beta))
-        filtered = signal.oaconvolve(wave, kernel)[taps * whole :]
+        kernel = scipy.signal.firwin(2 * taps * whole + 1, cutoff / whole, window=("kaiser", beta))
+        filtered = scipy.signal.oaconvolve(wave, kernel)[taps * whole :]
     return filtered[: len(wave) : whole].astype(np.float32)
 
 
@@ -175,5 +175,5 @@ def speed_up(wave: np.ndarray, steps: int) -> np.ndarray:
         float32 of shape (m,), m about n / (1 + 0.05 steps).
     """
     up, down = Fraction(20, 20 + steps).as_integer_ratio()
-    kernel = signal.firwin(2 * 32 * up + 1, 1 / up, window=("kaiser", 5.0))
-    return signal.resample_poly(wave, up, down, window=kernel).astype(np.float32)
+    kernel = scipy.signal.firwin(2 * 32 * up + 1, 1 / up, window=("kaiser", 5.0))
+    return scipy.signal.resample_poly(wave, up, down, window=kernel).astype(np.float32)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy  # loads scipy.signal, which takes most of a second, when it is used
 import soundfile
-from scipy import signal
 
 from ..audio import fit_length, resample
 
@@ -80,33 +80,35 @@ def filter_randomly(
     """
     if rng.random() < 0.35:
         taps = int(sample_rate / cutoff_hz * rng.integers(8, 65))
-        kernel = signal.firwin(
+        kernel = scipy.signal.firwin(
             2 * taps + 1, cutoff_hz, window=("kaiser", rng.uniform(4, 12)), fs=sample_rate
         )
-        return signal.oaconvolve(wave, kernel)[taps : taps + len(wave)]
+        return scipy.signal.oaconvolve(wave, kernel)[taps : taps + len(wave)]
     order, ripple = int(rng.integers(2, 7)), rng.uniform(0.02, 0.5)
     attenuation = rng.uniform(30, 80)
     design = rng.choice(["butterworth", "chebyshev", "inverse chebyshev", "elliptic", "bessel"])
     sos = {
-        "butterworth": lambda: signal.butter(2 * order, cutoff_hz, fs=sample_rate, output="sos"),
-        "chebyshev": lambda: signal.cheby1(
+        "butterworth": lambda: scipy.signal.butter(
+            2 * order, cutoff_hz, fs=sample_rate, output="sos"
+        ),
+        "chebyshev": lambda: scipy.signal.cheby1(
             2 * order, ripple, cutoff_hz, fs=sample_rate, output="sos"
         ),
-        "inverse chebyshev": lambda: signal.cheby2(
+        "inverse chebyshev": lambda: scipy.signal.cheby2(
             2 * order,
             attenuation,
             min(1.2 * cutoff_hz, 0.49375 * sample_rate),
             fs=sample_rate,
             output="sos",
         ),
-        "elliptic": lambda: signal.ellip(
+        "elliptic": lambda: scipy.signal.ellip(
             order + 2, ripple, attenuation, cutoff_hz, fs=sample_rate, output="sos"
         ),
-        "bessel": lambda: signal.bessel(2 * order, cutoff_hz, fs=sample_rate, output="sos"),
+        "bessel": lambda: scipy.signal.bessel(2 * order, cutoff_hz, fs=sample_rate, output="sos"),
     }[design]()
     if rng.random() < 0.25:
-        return signal.sosfilt(sos, wave)
-    return signal.sosfiltfilt(sos, wave)
+        return scipy.signal.sosfilt(sos, wave)
+    return scipy.signal.sosfiltfilt(sos, wave)
 
 
 def _filter(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -127,10 +129,10 @@ def _resampler(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> 
 
 def _telephone(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
     """Applies the band of a telephone line, 300 to 3400 Hz more or less, and its codec."""
-    highpass = signal.butter(
+    highpass = scipy.signal.butter(
         int(rng.integers(1, 5)), rng.uniform(150, 400), "highpass", fs=sample_rate, output="sos"
     )
-    lowpass = signal.ellip(
+    lowpass = scipy.signal.ellip(
         int(rng.integers(4, 11)),
         rng.uniform(0.02, 0.5),
         rng.uniform(40, 70),
@@ -138,7 +140,7 @@ def _telephone(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> 
         fs=sample_rate,
         output="sos",
     )
-    apply = signal.sosfilt if rng.random() < 0.25 else signal.sosfiltfilt
+    apply = scipy.signal.sosfilt if rng.random() < 0.25 else scipy.signal.sosfiltfilt
     line = apply(lowpass, apply(highpass, wave)).astype(np.float32)
     subtype = rng.choice(["ULAW", "ALAW", "GSM610", "PCM_16"], p=[0.4, 0.25, 0.15, 0.2])
     line = _encode(resample(line, sample_rate, 8000), 8000, "WAV", subtype)

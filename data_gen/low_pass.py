@@ -8,7 +8,7 @@ to twice the cutoff and back, and filters again.
 """
 
 import numpy as np
-from scipy import signal
+import scipy  # loads scipy.signal, which takes most of a second, when it is used
 
 from ..audio import remove_above
 
@@ -39,12 +39,12 @@ def filter_at_inference(
         float32 of shape (n,).
     """
     sos = _design(family, INFERENCE_ORDER, int(cutoff_hz), sample_rate)
-    filtered = signal.sosfiltfilt(sos, wave.astype(np.float64))
+    filtered = scipy.signal.sosfiltfilt(sos, wave.astype(np.float64))
     low_rate = 2 * int(cutoff_hz)
-    low = signal.resample_poly(filtered, low_rate, sample_rate)
-    back = signal.resample_poly(low, sample_rate, low_rate)[: len(wave)]
+    low = scipy.signal.resample_poly(filtered, low_rate, sample_rate)
+    back = scipy.signal.resample_poly(low, sample_rate, low_rate)[: len(wave)]
     back = np.pad(back, (0, len(wave) - len(back)))
-    return signal.sosfiltfilt(sos, back).astype(np.float32)
+    return scipy.signal.sosfiltfilt(sos, back).astype(np.float32)
 
 
 def filter_for_training(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -70,12 +70,12 @@ def filter_for_training(wave: np.ndarray, sample_rate: int, rng: np.random.Gener
     if family == "boxcar":
         filtered = remove_above(wave, sample_rate, cutoff_hz)
     else:
-        filtered = signal.sosfiltfilt(_design(family, order, cutoff_hz, sample_rate), wave)
+        filtered = scipy.signal.sosfiltfilt(_design(family, order, cutoff_hz, sample_rate), wave)
     return filtered[:n].astype(np.float32)
 
 
 def _design(family: str, order: int, cutoff_hz: float, sample_rate: int) -> np.ndarray:
     """Returns the second-order sections of a recursive low-pass filter."""
     ripple = {"cheby1": (RIPPLE_DB,), "ellip": (RIPPLE_DB, STOP_DB)}.get(family, ())
-    design = getattr(signal, family)
+    design = getattr(scipy.signal, family)
     return design(order, *ripple, cutoff_hz, fs=sample_rate, output="sos")

@@ -84,7 +84,7 @@ def test_an_unknown_flag_is_a_wrong_command_line(call, error_line, data, tmp_pat
     assert not run.exists()
 
 
-def test_mistakes_are_refused_before_tensorflow_loads(finished, data, tmp_path):
+def test_mistakes_are_refused_before_large_libraries_load(finished, data, tmp_path):
     lines = [
         ["--recipe=dmeo", f"--data={data}", f"--run={tmp_path / 'new'}"],
         ["--recipe=demo", "--data=none", f"--run={tmp_path / 'new'}"],
@@ -98,7 +98,7 @@ def test_mistakes_are_refused_before_tensorflow_loads(finished, data, tmp_path):
 import sys
 from wideband.train.__main__ import command
 codes = [command(line) for line in {lines!r}]
-print(codes, sorted({{"tensorflow", "keras"}} & set(sys.modules)))
+print(codes, sorted({{"tensorflow", "keras", "scipy.signal"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[1, 1, 1, 1, 1, 1, 1] []", done.stderr
