@@ -1,5 +1,6 @@
 """Small trainings, in this process, and run folders without a training."""
 
+import functools
 import shutil
 
 import h5py
@@ -78,24 +79,24 @@ def eager(no_curves, monkeypatch):
     monkeypatch.setattr(steps, "compile_step", run_eagerly)
 
 
+def _copy_after_first_epoch(patch, target):
+    finish = Run.finish_epoch
+
+    def finish_and_copy(run, rows):
+        finish(run, rows)
+        if run.epoch == 1:
+            shutil.copytree(run.folder, target)
+
+    patch.setattr(Run, "finish_epoch", finish_and_copy)
+
+
 @pytest.fixture
 def copy_after_first_epoch(monkeypatch):
     """Returns a function that has the next training copied after its first epoch.
 
     The copy is the folder of a training that was stopped there.
     """
-
-    def copy_after_first_epoch(target):
-        finish = Run.finish_epoch
-
-        def finish_and_copy(run, rows):
-            finish(run, rows)
-            if run.epoch == 1:
-                shutil.copytree(run.folder, target)
-
-        monkeypatch.setattr(Run, "finish_epoch", finish_and_copy)
-
-    return copy_after_first_epoch
+    return functools.partial(_copy_after_first_epoch, monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +115,16 @@ def history(rows):
 @pytest.fixture(scope="session")
 def finished(train, tmp_path_factory):
     """The folder of a small run that was never stopped."""
-    return train(tmp_path_factory.mktemp("runs") / "finished").folder
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        _copy_after_first_epoch(patch, folder / "stopped")
+        return train(folder / "finished").folder
+
+
+@pytest.fixture
+def stopped(finished, tmp_path):
+    """The folder of the same run, stopped after its first epoch."""
+    return shutil.copytree(finished.with_name("stopped"), tmp_path / "stopped")
 
 
 _RECIPE = {

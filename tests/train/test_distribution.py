@@ -83,18 +83,13 @@ def test_two_processes_have_the_losses_of_one(processes, coordinator, tmp_path):
     assert_same_losses(one, first)
 
 
-def test_a_run_continues_on_two_devices(
-    train, history, copy_after_first_epoch, no_curves, small_flags, data, tmp_path
-):
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    copy_after_first_epoch(stopped)
-    train(whole)
+def test_a_run_continues_on_two_devices(finished, stopped, history, small_flags, data):
     flags = [*small_flags, f"--data={data}", f"--run={stopped}", "--distribute=mirrored"]
     script = TWO_DEVICES + (
         "from wideband.train.__main__ import command\nsys.exit(command(sys.argv[1:]))"
     )
     subprocess.run([sys.executable, "-c", script, *flags], check=True)
-    one, two = ([float(row["loss"]) for row in history(folder)] for folder in (whole, stopped))
+    one, two = ([float(row["loss"]) for row in history(folder)] for folder in (finished, stopped))
     assert len(two) == 3 and two == pytest.approx(one, rel=1e-5)
 
 
