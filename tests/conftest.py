@@ -36,30 +36,16 @@ for number, handler in (
 
 
 def pytest_collection_finish():
-    """Keeps the garbage collector from visiting all modules over and over."""
-    if "keras" in sys.modules:
-        _restore_without_graphs()
-    gc.freeze()
+    """Keeps the garbage collector from visiting all modules over and over.
 
-
-def _restore_without_graphs():
-    """Lets networks restore step by step: to compile a graph takes longer than a few windows.
-
-    An LSTM has so many steps that its graph is worthwhile. The fixture `graphs` undoes this, and
-    the commands that tests start as processes have graphs.
+    Networks restore step by step, but the fixture `graphs` undoes this, and the commands that tests
+    start as processes have graphs.
     """
-    import keras
-    from wideband.models.system import Network
+    if "keras" in sys.modules:
+        import step_by_step
 
-    def restore(network, windows):
-        layers = network._flatten_layers()
-        if any(isinstance(layer, keras.layers.RNN) for layer in layers):
-            return _compiled(network, windows)
-        return np.asarray(network(windows))
-
-    _compiled = Network.restore
-    restore.compiled = _compiled
-    Network.restore = restore
+        step_by_step.restore_step_by_step()
+    gc.freeze()
 
 
 @pytest.fixture

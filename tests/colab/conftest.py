@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import os
 import re
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from wideband import audio
 from wideband.data_gen import synthesize
 
 NOTEBOOKS = Path(__file__).parents[2] / "colab"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 SETUP = Path(__file__).with_name("in_kernel.py").read_text()
 # The small corpus: two voices for training with two sentences each, one for each other split.
 VOICES = ("beth", "finn", "ida", "leo")
@@ -25,7 +27,9 @@ SENTENCES = ("The fresh fox chose six smooth shells.", "Please dial nine two fou
 def kernel(tmp_path_factory):
     """A kernel, which imports TensorFlow once for all notebooks, and its client."""
     folder = str(tmp_path_factory.mktemp("kernel"))
-    manager, client = start_new_kernel(startup_timeout=LIMIT, cwd=folder)
+    paths = [str(FIXTURES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    manager, client = start_new_kernel(startup_timeout=LIMIT, cwd=folder, env=environment)
     yield manager, client
     client.stop_channels()
     manager.shutdown_kernel(now=True)

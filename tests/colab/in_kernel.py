@@ -76,6 +76,12 @@ def pip(line):
 if "keras" not in sys.modules:
     # As in the process of a command.
     keras_start.quicken()
+    import step_by_step
+    from wideband.train import steps
+
+    # As in the process of the tests.
+    step_by_step.restore_step_by_step()
+    steps.compile_step = step_by_step.train_step_by_step
 get_ipython().system = system
 get_ipython().register_magic_function(pip, "line", "pip")
 sys.path.append(str(Path(PACKAGES).absolute()))
