@@ -103,9 +103,7 @@ class STFT(_Transform):
 
     def call(self, wave, matrices: bool = False):
         """Transforms a wave (batch, n, 1), on request without a Fourier transform."""
-        ends = self._mirrored, self._mirrored
-        padded = ops.pad(wave[:, :, 0], ((0, 0), ends), mode="reflect")
-        padded = _append_zeros(padded, self._rest)
+        padded = _append_zeros(_mirror_ends(wave[:, :, 0], self._mirrored), self._rest)
         # Not -1: within a TensorFlow function, it would make the number of frames unknown.
         hops = ops.shape(padded)[1] // self.hop
         frames = hops - self._overlap + 1
@@ -186,6 +184,17 @@ class InverseSTFT(_Transform):
         batch, frames, _ = input_shape[0]
         more = {"center": -1, "same": 0, "none": 1 - self._overlap}[self.padding]
         return batch, None if frames is None else (frames + more) * self.hop, 1
+
+
+def _mirror_ends(wave, count: int):
+    """Mirrors samples of a wave (batch, n) at either end, as numpy.pad does with "reflect".
+
+    TFLite's MIRROR_PAD takes a quarter of the time of the transform; this takes hardly any.
+    """
+    if not count:
+        return wave
+    first, last = wave[:, 1 : count + 1], wave[:, -count - 1 : -1]
+    return ops.concatenate([ops.flip(first, 1), wave, ops.flip(last, 1)], axis=1)
 
 
 def _append_zeros(x, count: int):
