@@ -114,12 +114,8 @@ class AudioSR(System):
         for each in (self.unet, self.vae, self.vocoder, *self.vae.layers):
             each.jit_compile = NEEDS_XLA
         self.scale, self.guidance, self.seed = scale, guidance, seed
-        self.name, self.sample_rate, self.patch, self.window = (
-            name,
-            self.mel.sample_rate,
-            patch,
-            patch,
-        )
+        self.name, self.sample_rate = name, self.mel.sample_rate
+        self.patch, self.windows = patch, (patch,)
         self.parts = {"vae": autoencoder.sha256}
         if found.sha256:
             self.parts["vocoder"] = found.sha256
@@ -264,7 +260,7 @@ class Session(System):
         peak = recording.peak
         self._gain = PEAK / peak if peak else 1.0
         self.name, self.wants, self.context = system.name, system.wants, system.context
-        self.multiple, self.patch, self.window = system.multiple, system.patch, system.window
+        self.multiple, self.patch, self.windows = system.multiple, system.patch, system.windows
         self.band_hz, self.sample_rate = system.band_hz, system.sample_rate
 
     def session(self, recording: Recording = ONE_CHANNEL) -> Restorer:

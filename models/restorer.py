@@ -37,7 +37,8 @@ class Restorer(Protocol):
         context: the number of samples on either side on which an output sample depends, that is,
             half the receptive field; None if it depends on the whole window.
         patch: the length of the window if `context` is None.
-        window: the only window length that it takes; None if it takes all multiples.
+        windows: the window lengths that it takes, the shortest first; empty if it takes all
+            multiples.
         streaming: whether it keeps states from one window to the next. Each channel then needs its
             own `session`.
         delay: output samples by which a streaming network lags.
@@ -50,7 +51,7 @@ class Restorer(Protocol):
     multiple: int
     context: int | None
     patch: int | None
-    window: int | None
+    windows: tuple[int, ...]
     streaming: bool
     delay: int
     band_hz: tuple[float, float] | None

@@ -40,7 +40,7 @@ class System:
     multiple: int
     context: int | None
     patch: int | None = None
-    window: int | None = None
+    windows: tuple[int, ...] = ()
     streaming: bool = False
     delay: int = 0
     band_hz: tuple[float, float] | None = None

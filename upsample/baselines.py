@@ -23,7 +23,7 @@ class Interpolation:
     patch: int | None = None
     # Each output sample depends on one input sample, so any window works; the shortest one adds no
     # latency.
-    window: int | None = 1
+    windows: tuple[int, ...] = (1,)
     streaming = False
     delay = 0
     band_hz: tuple[float, float] | None = None

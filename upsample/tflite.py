@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
 MEMBER = "wideband.json"
+# Fields that are lists in JSON.
+_LISTS = ("band_hz", "shorter_windows")
+# The signature of a shorter window.
+SHORTER = "window_{}"
 # Every TFLite model has this after its first four bytes.
 MAGIC = b"TFL3"
 MAX_THREADS = 64
@@ -58,6 +62,8 @@ class Metadata:
     licence: str
     model_sha256: str  # of the TFLite model before the archive
     # Older files lack the following fields.
+    # Further lengths that the file takes, with the signature `SHORTER`; the shortest first.
+    shorter_windows: tuple[int, ...] = ()
     # Where the band of the input may end in Hz, as in models.restorer.
     band_hz: tuple[float, float] | None = None
     # What the network was trained on, by the record of its run: the source of the recipe, the
@@ -112,13 +118,17 @@ def _parse(content: Any) -> Metadata:
     """Parses metadata; raises TypeError if a field is missing, unknown or of the wrong type."""
     metadata = Metadata(**content)
     for name, kind in get_type_hints(Metadata).items():
-        if name != "band_hz" and not isinstance(getattr(metadata, name), kind):
+        if name not in _LISTS and not isinstance(getattr(metadata, name), kind):
             raise TypeError(f"{name} is {getattr(metadata, name)!r}")
     for name in ("multiple", "window", "hop"):
         if content[name] < 1:
             raise ValueError(f"{name} is {content[name]}")
     _check_ratio(metadata)
-    return dataclasses.replace(metadata, band_hz=_parse_band(content.get("band_hz")))
+    return dataclasses.replace(
+        metadata,
+        band_hz=_parse_band(content.get("band_hz")),
+        shorter_windows=_parse_shorter(content.get("shorter_windows", []), metadata),
+    )
 
 
 def _check_ratio(metadata: Metadata) -> None:
@@ -140,6 +150,14 @@ def _parse_band(band: Any) -> tuple[float, float] | None:
     return float(lowest), float(highest)
 
 
+def _parse_shorter(windows: Any, metadata: Metadata) -> tuple[int, ...]:
+    """Parses the shorter windows; raises TypeError or ValueError if it cannot."""
+    lengths = [2 * (metadata.context or 0), *windows, metadata.window]
+    if windows and (set(map(type, lengths)) != {int} or lengths != sorted({*lengths})):
+        raise ValueError(f"shorter_windows is {windows!r}")
+    return tuple(windows)
+
+
 class _Described:
     """The attributes of a `models.restorer.Restorer`, from a file's metadata."""
 
@@ -147,7 +165,7 @@ class _Described:
         self.name = metadata.network
         self.wants, self.factor, self.multiple = metadata.wants, metadata.factor, metadata.multiple
         self.context = metadata.context
-        self.window: int | None = metadata.window
+        self.windows = (*metadata.shorter_windows, metadata.window)
         self.patch = metadata.window if metadata.context is None else None
         self.streaming, self.delay = metadata.streaming, metadata.delay
         self.band_hz = metadata.band_hz
@@ -156,8 +174,8 @@ class _Described:
 class TFLiteNetwork(_Described):
     """The network in a file of wideband-export: a `models.restorer.Restorer`.
 
-    It takes windows of one length. Inputs and outputs are float32, even where the file computes in
-    8 bits.
+    It takes windows of the lengths in `windows`. Inputs and outputs are float32, even where the
+    file computes in 8 bits.
 
     Args:
         path: the file.
@@ -184,9 +202,9 @@ class TFLiteNetwork(_Described):
             raise UserError(f"threads={threads!r}: must be a whole number from 1 to {MAX_THREADS}")
         self._interpreter = _start_interpreter(Path(path), model, threads)
         self._lock = Lock()
-        signature = self._interpreter.get_signature_runner()
-        inputs, outputs = signature.get_input_details(), signature.get_output_details()
-        _check_tensors(Path(path), self.metadata, inputs, outputs)
+        for window in self.metadata.shorter_windows:
+            self._tensors(Path(path), window)
+        inputs, outputs = self._tensors(Path(path), self.metadata.window)
         self._input = inputs.pop(self.wants)["index"]
         self._output = outputs.pop("restored")["index"]
         # For each state: its shape, and its tensors before and after a window.
@@ -195,12 +213,27 @@ class TFLiteNetwork(_Described):
             for name in inputs
         ]
 
+    def _signature(self, window: int) -> str:
+        """Returns the name of the signature that takes windows of this length."""
+        return "serving_default" if window == self.metadata.window else SHORTER.format(window)
+
+    def _tensors(self, path: Path, window: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Returns the inputs and outputs of the signature that takes windows of this length."""
+        signature = self._signature(window)
+        if signature not in self._interpreter.get_signature_list():
+            raise UserError(f"{path}: has no signature {signature}; export it again")
+        # While a runner exists, the interpreter itself cannot be invoked, so none is kept.
+        runner = self._interpreter.get_signature_runner(signature)
+        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+        _check_tensors(path, self.metadata, window, inputs, outputs)
+        return inputs, outputs
+
     def session(self, recording: Recording = ONE_CHANNEL) -> "Session":
         """Starts one channel of a new wave."""
         return Session(self)
 
     def restore(self, windows: np.ndarray) -> np.ndarray:
-        """Restores windows (b, window, 1) one by one, to float32 (b, factor window, 1).
+        """Restores windows (b, window, 1) of one of `windows`, to float32 (b, factor window, 1).
 
         A streaming network takes them as the first windows of a wave, in order.
         """
@@ -214,11 +247,15 @@ class TFLiteNetwork(_Described):
         self, window: np.ndarray, states: list[np.ndarray]
     ) -> tuple[np.ndarray, list[np.ndarray]]:
         """Restores a window (1, window, 1); returns it and the states for the next window."""
+        window = window.astype(np.float32)
         # The interpreter holds one input at a time, so recordings restored in parallel take turns.
         with self._lock:
+            if window.shape[1] != self.metadata.window:
+                runner = self._interpreter.get_signature_runner(self._signature(window.shape[1]))
+                return runner(**{self.wants: window})["restored"], states
             # TFLite's LSTM would otherwise continue from its last state.
             self._interpreter.reset_all_variables()
-            self._interpreter.set_tensor(self._input, window.astype(np.float32))
+            self._interpreter.set_tensor(self._input, window)
             for (_, before, _), state in zip(self._states, states, strict=True):
                 self._interpreter.set_tensor(before, state)
             self._interpreter.invoke()
@@ -227,11 +264,11 @@ class TFLiteNetwork(_Described):
 
 
 def _check_tensors(
-    path: Path, metadata: Metadata, inputs: dict[str, Any], outputs: dict[str, Any]
+    path: Path, metadata: Metadata, window: int, inputs: dict[str, Any], outputs: dict[str, Any]
 ) -> None:
-    """Raises a UserError if the tensors of a model are not those that its metadata describe."""
+    """Raises a UserError if the tensors of a signature are not those that the metadata describe."""
     states = {name: _shape(tensor) for name, tensor in inputs.items() if name != metadata.wants}
-    window, n = metadata.window, metadata.factor * metadata.window
+    n = metadata.factor * window
     expected = {metadata.wants: (1, window, 1)} | states, {"restored": (1, n, 1)} | states
     found = [{name: _shape(tensor) for name, tensor in each.items()} for each in (inputs, outputs)]
     if [*expected] != found or bool(states) != metadata.streaming:

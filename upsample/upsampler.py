@@ -198,10 +198,10 @@ class Upsampler:
                 everything from the network. The crossover adds 50 / low_rate seconds to the
                 latency: 12.5 ms at 4 kHz. With `band_hz`, it adds 25 / keep_hz seconds.
             window: samples per window of a network with a limited context, by default about 32768,
-                or four contexts if they are longer. The network waits for a whole window less its
-                context. Shorter windows reduce this
-                latency and cost more computation, since the context of every window is computed
-                again; the output is the same.
+                or four contexts if they are longer. Of a TFLite file, the next longer one that it
+                has, by default its shortest. The network waits for a whole window less its context.
+                Shorter windows reduce this latency and cost more computation, since the context of
+                every window is computed again; the output is the same.
             keep_from_hz: where the band of the wave begins, in Hz: about 200 to 300 after a
                 telephone. The crossover takes what is below from the network, which should have
                 `band_hz`; its slope is 100 Hz wide. This raises the latency of the crossover to at

@@ -15,6 +15,9 @@ WINDOW = 32768
 # The window of a long context, in contexts: half of the computation is kept if the wave is live,
 # and five sixths if it is not.
 LIVE, WHOLE = 4, 12
+# The windows of a TFLite file with a long context, in contexts: a recording takes those with the
+# least computation.
+IN_FILE = (LIVE, 7, WHOLE)
 # The longest context of a network for live audio, in samples of its input: about a second.
 LONGEST_LIVE = 2**14
 # Longer windows would need more memory and no less computation.
@@ -59,7 +62,7 @@ class Windows:
         channels: number of channels of the wave; each is restored separately.
         rate: rate in Hz of the network's input.
         window: samples per window of a network with a limited context, by default about `WINDOW`,
-            or `LIVE` contexts. A network that takes only one length ignores it.
+            or `LIVE` contexts. Of a network that takes certain lengths only, the next longer one.
         peak: of the whole wave, if it is known.
         band_end_hz: where the band of the wave that is kept ends, if one is.
 
@@ -174,16 +177,22 @@ def whole_window(network: Restorer, n: int) -> int | None:
         samples per window, at most `WHOLE` contexts; None, the default, if the context is short.
     """
     context = network.context or 0
+    if len(network.windows) > 1:
+        return min(
+            reversed(network.windows),
+            key=lambda window: math.ceil(n / (window - 2 * context)) * window,
+        )
     if WHOLE * context <= WINDOW:
         return None
     window = context * min(WHOLE, math.ceil(n / context) + 2)
     return math.ceil(window / network.multiple) * network.multiple
 
 
-def file_window(network: Restorer) -> int:
-    """Returns the window of a TFLite file of a network with a limited context: all its windows."""
+def file_windows(network: Restorer) -> tuple[int, ...]:
+    """Returns the windows of a TFLite file of a network with a limited context."""
     context = network.context or 0
-    return (LIVE if context <= LONGEST_LIVE else WHOLE) * context
+    counts = (LIVE,) if context <= LONGEST_LIVE else IN_FILE
+    return tuple(count * context for count in counts)
 
 
 def grid(network: Restorer, window: int | None = None) -> Grid:
@@ -191,22 +200,23 @@ def grid(network: Restorer, window: int | None = None) -> Grid:
 
     Args:
         network: a network, TFLite file or interpolation.
-        window: samples per window of a network with a limited context that takes any length, by
-            default about `WINDOW`, or `LIVE` contexts.
+        window: samples per window of a network with a limited context, by default about `WINDOW`,
+            or `LIVE` contexts. Of a network that takes certain lengths only, the next longer one.
 
     Raises:
         UserError: the network cannot take such windows.
     """
     if network.streaming:
-        assert network.window is not None
-        return Grid(network.window, 0, 0)
+        return Grid(network.windows[0], 0, 0)
     if network.context is None:
         assert network.patch is not None
         return Grid(network.patch, network.patch // 8, network.patch // 4)
-    if window is None:
+    if network.windows:
+        longer = (each for each in network.windows if each >= (window or 0))
+        window = next(longer, network.windows[-1])
+    elif window is None:
         window = max(WINDOW, LIVE * network.context)
         window -= window % network.multiple
-    window = network.window or window
     if (
         not isinstance(window, Integral)
         or window % network.multiple

@@ -11,8 +11,8 @@ from wideband import models
 from wideband.command import UserError
 from wideband.data_gen import degrade
 from wideband.models.stft import STFT, InverseSTFT
+from wideband.upsample.export.constants import SMALLEST
 from wideband.upsample.export.convert import convert, operators
-from wideband.upsample.export.half import SMALLEST
 
 # Conversions to TFLite, or windows of every network.
 pytestmark = pytest.mark.slow
@@ -93,11 +93,11 @@ def pairs(network, speech, noise):
     return pairs
 
 
-def interpret(model, windows):
+def interpret(model, windows, signature="serving_default"):
     """Restores windows (b, n, 1) one by one, as a program that knows nothing but TFLite."""
     interpreter = Interpreter(model_content=model, num_threads=1)
     interpreter.allocate_tensors()
-    step = interpreter.get_signature_runner()
+    step = interpreter.get_signature_runner(signature)
     (wants,) = step.get_input_details()
     outputs = []
     for window in windows:
@@ -201,6 +201,49 @@ def test_weights_that_are_16_bit_numbers_are_stored_in_16_bits_without_loss(netw
     assert operators(half)["DEQUANTIZE"] >= sum(w.nbytes >= SMALLEST for w in weights)
     # In a model with other weights, at most constants such as zeros fit 16 bits.
     assert operators(model(name))["DEQUANTIZE"] <= 1
+
+
+def with_depthwise():
+    """Builds a network with a depthwise convolution and a matrix, both large enough for 8 bits."""
+    keras.utils.set_random_seed(0)
+    wave = keras.Input((None, 1), name="interpolated")
+    x = keras.layers.Conv1D(200, 1)(wave)
+    x = keras.layers.DepthwiseConv1D(7, padding="same", name="depthwise")(x)
+    x = keras.layers.Dense(300, name="dense")(x)
+    return keras.Model(wave, keras.layers.Conv1D(1, 1)(x))
+
+
+@pytest.mark.parametrize("quantize", ["none", "dynamic"])
+def test_a_shorter_window_has_a_signature_and_shares_the_weights(quantize):
+    network = with_depthwise()
+    network.set_weights([weight.astype(np.float16) for weight in network.get_weights()])
+    longer, shorter = 4 * WINDOW, WINDOW
+    alone = convert(network, shorter, quantize=quantize)
+    both = convert(network, longer, quantize=quantize, shorter_windows=[shorter])
+    assert len(both) < 1.2 * len(alone)
+    windows = np.random.default_rng(0).normal(0, 0.1, (1, longer, 1)).astype(np.float32)
+    # Of a window of another length, 8 bits would have another scale.
+    expected = interpret(alone, windows[:, :shorter])
+    found = interpret(both, windows[:, :shorter], f"window_{shorter}")
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    assert interpret(both, windows).shape == windows.shape
+
+
+def test_filters_of_depthwise_convolutions_keep_the_values_of_8_bits_in_32_bits():
+    network = with_depthwise()
+    model = convert(network, WINDOW, quantize="dynamic")
+    kernel = network.get_layer("depthwise").get_weights()[0]
+    step = np.abs(kernel).max(axis=0) / 127
+    expected = step * np.round(kernel / step)
+    interpreter = Interpreter(model_content=model)
+    constants = [
+        interpreter.get_tensor(tensor["index"]).reshape(kernel.shape)
+        for tensor in interpreter.get_tensor_details()
+        if np.prod(tensor["shape"]) == kernel.size and tensor["dtype"] is np.float32
+    ]
+    assert any(np.allclose(each, expected, rtol=1e-5, atol=0) for each in constants)
+    kinds = tensor_sizes(model)
+    assert kinds[schema.TensorType.INT8] == network.get_layer("dense").get_weights()[0].size
 
 
 def tensor_sizes(model):

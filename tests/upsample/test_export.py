@@ -148,6 +148,7 @@ class DeviatingFile:
 
     def __init__(self, network, metadata, kind, change):
         self.network, self.metadata, self.kind, self.change = network, metadata, kind, change
+        self.windows = (metadata.window,)
         self.kinds = iter(["noise", "bursts of noise", "faint noise", "silence"])
 
     def restore(self, windows):

@@ -38,7 +38,7 @@ def upsampler(request, monkeypatch):
         monkeypatch.setattr(TFLiteNetwork, "run", run_with_logarithm)
         return load("phone-4x")
     network = Logarithmic("linear")
-    network.window = 256
+    network.windows = (256,)
     network.context, network.patch = {"patch": (None, 256)}.get(request.param, (0, None))
     network.streaming = request.param == "streaming"
     return Upsampler(network, 16000, 4, "linear")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import zipfile
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from wideband.command import UserError
+from wideband.models import pretrained
 from wideband.upsample import tflite
 from wideband.upsample.tflite import TFLiteNetwork
 
@@ -34,15 +36,29 @@ def test_a_file_has_the_attributes_of_its_network(build, window_file, patch_file
     network, file = build("audiounet"), TFLiteNetwork(window_file)
     for name in ("wants", "factor", "multiple", "context", "patch", "delay"):
         assert getattr(file, name) == getattr(network, name), name
-    assert (file.window, file.streaming) == (2048, False)
+    assert (file.windows, file.streaming) == ((2048,), False)
     network, file = build("tfilm"), TFLiteNetwork(patch_file)
-    assert (file.context, file.patch, file.window) == (None, network.patch, network.patch)
+    assert (file.context, file.patch, file.windows) == (None, network.patch, (network.patch,))
 
 
 def test_the_number_of_threads_does_not_change_the_output(window_file, noise):
     windows = noise(2 * 2048).reshape(2, 2048, 1)
     one, two = (TFLiteNetwork(window_file, threads).restore(windows) for threads in (1, 2))
     np.testing.assert_allclose(one, two, rtol=0, atol=1e-6)
+
+
+def test_a_short_wave_in_a_short_window_is_restored_as_in_a_long_one(noise):
+    network = TFLiteNetwork(pretrained.find("speech") / pretrained.TFLITE_FILE)
+    context = network.context
+    assert network.windows == tuple(count * context for count in (4, 7, 12))
+    wave = np.zeros(network.windows[-1], np.float32)
+    wave[context : 3 * context] = noise(2 * context)
+    short, *_, long = (
+        network.restore(wave[np.newaxis, :window, np.newaxis])[0, context : 3 * context, 0]
+        for window in network.windows
+    )
+    change = np.abs(long - wave[context : 3 * context]).max()
+    assert np.abs(short - long).max() < 0.02 * change
 
 
 def with_metadata(path, change):
@@ -76,6 +92,15 @@ DAMAGES = {
         path, lambda metadata: {**metadata, "window": "long"}
     ),
     "multiple is 0": lambda path: with_metadata(path, lambda metadata: {**metadata, "multiple": 0}),
+    **{
+        re.escape(f"shorter_windows is {windows!r}"): lambda path, windows=windows: with_metadata(
+            path, lambda metadata: {**metadata, "shorter_windows": windows}
+        )
+        for windows in ([4096], [1024], [2000, 1984], ["a"], [True], [1600.0], {"a": 1})
+    },
+    "has no signature window_1600; export it again": lambda path: with_metadata(
+        path, lambda metadata: {**metadata, "shorter_windows": [1600]}
+    ),
 }
 
 

@@ -63,7 +63,7 @@ def test_a_wave_with_a_long_context_gets_longer_windows_if_it_is_not_live(build)
         count * context for count in (3, 3, 7, 12)
     ]
     assert windows.grid(network).window == 32700
-    assert windows.file_window(network) == 4 * context
+    assert windows.file_windows(network) == (4 * context,)
     assert windows.whole_window(build("audiounet"), 10**7) is None
 
 
@@ -71,7 +71,25 @@ def test_no_window_is_so_short_that_most_of_the_computation_is_dropped(outline):
     network = outline("overtonenet", width=0.1)
     assert 2 * network.context > windows.WINDOW
     assert windows.grid(network).window == 4 * network.context
-    assert windows.file_window(network) == 12 * network.context
+    assert windows.file_windows(network) == tuple(n * network.context for n in (4, 7, 12))
+
+
+def test_a_wave_gets_those_windows_of_a_file_that_take_the_least_computation(outline):
+    network = outline("overtonenet", width=0.1)
+    context = network.context
+    network.windows = windows.file_windows(network)
+    lengths = (1, 2 * context, 2 * context + 1, 5 * context, 10 * context, 11 * context, 10**7)
+    found = [windows.whole_window(network, n) // context for n in lengths]
+    # 11 contexts take two windows of 12, three of 7 or six of 4.
+    assert found == [4, 4, 7, 7, 12, 7, 12]
+
+
+def test_a_live_wave_gets_the_shortest_window_of_a_file_or_the_next_longer_one(outline):
+    network = outline("overtonenet", width=0.1)
+    network.windows = windows.file_windows(network)
+    wanted = (None, 1, network.windows[0] + 1, 10**8)
+    found = [windows.grid(network, window).window for window in wanted]
+    assert found == [network.windows[k] for k in (0, 0, 1, 2)]
 
 
 def seam_db(network, noise):

@@ -43,6 +43,12 @@ LOW = CONTEXT | {
     "js": "(x) => Float32Array.from({length: 4 * x.length}, (_, k) => x[k >> 2])",
     "python": lambda x, state: (np.repeat(x, 4), state),
 }
+# Its output shows which window a wave gets.
+SHORTER = CONTEXT | {
+    "shorter_windows": (60, 96),
+    "js": "(x) => x.map((sample) => sample + x.length / 1000)",
+    "python": lambda x, state: (x + len(x) / 1000, state),
+}
 QUOTIENT = CONTEXT | {"ratio": "441/160"}
 VOCODER = CONTEXT | {"ratio": 1, "wants": "high"}
 NETWORKS = {
@@ -51,6 +57,7 @@ NETWORKS = {
     "streaming": STREAMING,
     "any band": ANY_BAND,
     "low": LOW,
+    "shorter windows": SHORTER,
 }
 
 
@@ -59,7 +66,8 @@ class Network:
 
     def __init__(self, kind):
         self.name, self._run = "fake", kind["python"]
-        self.wants, self.window, self.context = kind["wants"], kind["window"], kind["context"]
+        self.wants, self.context = kind["wants"], kind["context"]
+        self.windows = (*kind.get("shorter_windows", ()), kind["window"])
         self.factor = kind["ratio"] if kind["wants"] == "low" else 1
         self.multiple, self.patch = 1, None if kind["context"] else kind["window"]
         self.streaming, self.delay = "delay" in kind, kind.get("delay", 0)
@@ -91,7 +99,7 @@ RESTORE = """(m, channels, sampleRate, band, metadata) => {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_output_is_that_of_the_upsampler(name, sample_rate, noise, javascript):
     kind = NETWORKS[name]
-    for n in (1, 40, 1500):
+    for n in (1, 10, 40, 1500):
         wave = np.stack([noise(n, seed=1), noise(n, seed=2)], axis=1)
         upsampler = Upsampler(Network(kind), 16000, kind["ratio"], "spline")
         expected, _ = upsampler.upsample(wave, sample_rate)
@@ -101,6 +109,7 @@ def test_the_output_is_that_of_the_upsampler(name, sample_rate, noise, javascrip
         metadata |= {
             "sample_rate": 16000,
             "interpolation": "spline",
+            "shorter_windows": kind.get("shorter_windows", ()),
             "streaming": "delay" in kind,
             "delay": kind.get("delay", 0),
             "network": "fake",
@@ -123,6 +132,7 @@ def test_quotients_and_vocoders_are_those_of_the_upsampler(name, sample_rate, no
         expected, _ = upsampler.upsample(wave, sample_rate)
         metadata = {key: kind[key] for key in ("wants", "ratio", "window", "context")}
         metadata |= {"sample_rate": 22050, "interpolation": "hann_sinc", "network": "fake"}
+        metadata["shorter_windows"] = ()
         band = measure.wave_band(wave, sample_rate)
         code = RESTORE.replace("JS", kind["js"])
         found = javascript("dsp/restore.js", code, [wave], sample_rate, band, metadata)
@@ -131,7 +141,8 @@ def test_quotients_and_vocoders_are_those_of_the_upsampler(name, sample_rate, no
 
 def test_an_output_that_is_not_finite_is_refused(javascript):
     code = """async (m) => {
-        const rates = {wants: "low", ratio: 1, window: 4, context: 1, sample_rate: 8000};
+        const windows = {window: 4, shorter_windows: [], context: 1};
+        const rates = {wants: "low", ratio: 1, ...windows, sample_rate: 8000};
         const start = () => ({restore: async (window) => window.fill(NaN), end: () => {}});
         const network = {metadata: {...rates, network: "x"}, start};
         return m.restore([f32([1, 2, 3])], 8000, network, [0, 0]).catch((error) => error.message);

@@ -34,8 +34,9 @@ def define_flags(flags: Flags) -> None:
         "window",
         None,
         "Samples per call, at the rate of the network's input. Default: the patch of a network "
-        "that takes whole patches, otherwise four times its context, half of which is kept; twelve "
-        "times a context above 16384 samples. A streaming network takes one length only.",
+        "that takes whole patches, otherwise four times its context, half of which is kept. With a "
+        "context above 16384 samples, the file takes four, seven and twelve times the context, but "
+        "in int8 twelve times only. A streaming network takes one length only.",
         lower_bound=1,
     )
     flags.string(
@@ -74,6 +75,8 @@ def main(flags: Flags, arguments: list[str]) -> None:
         f"{output}: {metadata.network} as {metadata.quantize}, {exported.size / 1e6:.2f} MB, "
         f"windows of {metadata.window} samples, latency {milliseconds:.0f} ms"
     )
+    if metadata.shorter_windows:
+        print(f"shorter windows: {', '.join(map(str, metadata.shorter_windows))} samples")
     if metadata.streaming:
         print(f"streaming: states carry {metadata.context} samples from window to window")
     counts = ", ".join(f"{name} {count}" for name, count in exported.operators.most_common())

@@ -3,9 +3,10 @@
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
@@ -14,7 +15,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from ...command import UserError
 from ...models.stft import STFT, InverseSTFT
-from .half import store_half
+from ..tflite import SHORTER
+from .constants import store_half, widen_depthwise
 
 
 def convert(
@@ -22,10 +24,11 @@ def convert(
     window: int,
     calibration: Iterable[dict[str, np.ndarray]] | None = None,
     quantize: str = "none",
+    shorter_windows: Sequence[int] = (),
 ) -> bytes:
     """Converts a network to a TFLite model that maps one float32 window per call.
 
-    The signature names the input as the network does ("interpolated", "low" or "high") and the
+    The signatures name the input as the network does ("interpolated", "low" or "high") and the
     output "restored". States keep the names of the step's inputs, on both sides.
 
     Args:
@@ -34,6 +37,8 @@ def convert(
         calibration: typical inputs by name, for "int8".
         quantize: "none", "float16", "dynamic" or "int8". With "none", weights that are 16-bit
             numbers are stored in 16 bits.
+        shorter_windows: further lengths, each with a signature of its own; all share the weights.
+            They cannot be calibrated.
 
     Raises:
         UserError: the network needs operators that are not built into TFLite, or has a loop, which
@@ -44,7 +49,6 @@ def convert(
         for variables in (model.trainable_variables, model.non_trainable_variables)
     ]
     wave, *states = (tensor.name for tensor in model.inputs)
-    shapes = [(1, window, 1), *(tensor.shape for tensor in model.inputs[1:])]
 
     def restore(**inputs):
         # Weights as constants: TFLite's variables would have to be initialized first.
@@ -55,14 +59,19 @@ def convert(
         outputs, _ = model.stateless_call(*constants, ordered, training=False)
         return dict(zip(("restored", *states), outputs, strict=True))
 
-    traced = tf.function(restore, autograph=False)
+    def trace(window: int):
+        shapes = [(1, window, 1), *(tensor.shape for tensor in model.inputs[1:])]
+        specs = {
+            name: tf.TensorSpec(shape, tf.float32, name)
+            for name, shape in zip((wave, *states), shapes, strict=True)
+        }
+        return tf.function(restore, autograph=False).get_concrete_function(**specs)
+
     with _tflite_forms(model):
-        function = traced.get_concrete_function(
-            **{
-                name: tf.TensorSpec(shape, tf.float32, name)
-                for name, shape in zip((wave, *states), shapes, strict=True)
-            }
-        )
+        function = trace(window)
+        # The first signature is what programs run that know of no signatures.
+        signatures = {"serving_default": function}
+        signatures |= {SHORTER.format(each): trace(each) for each in shorter_windows}
     loops = ("While", "StatelessWhile")
     if calibration is not None and any(
         node.op in loops for node in function.graph.as_graph_def().node
@@ -72,9 +81,24 @@ def convert(
             f"{model.name}: a recurrent network with hard-sigmoid gates cannot be calibrated; "
             "choose --quantize=float16 or dynamic"
         )
-    # With a module, the converter saves the function first: freezing would lose the functions that
-    # become LSTMs. A module that had the function itself would trace it again.
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
+    with TemporaryDirectory() as folder:
+        # Freezing a function would lose the functions that become LSTMs. A module that had the
+        # functions itself would trace them again.
+        tf.saved_model.save(tf.Module(), folder, signatures)
+        content = _converted(model.name, folder, [*signatures], calibration, quantize)
+    after = {"none": store_half, "dynamic": widen_depthwise}
+    return after[quantize](content) if quantize in after else content
+
+
+def _converted(
+    name: str,
+    folder: str,
+    signatures: Sequence[str],
+    calibration: Iterable[dict[str, np.ndarray]] | None,
+    quantize: str,
+) -> bytes:
+    """Converts a saved model; the arguments are those of `convert`."""
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[*signatures])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if quantize != "none":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -87,13 +111,12 @@ def convert(
         with warnings.catch_warnings():
             # The converter calibrates with its own, deprecated interpreter.
             warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
-            content = converter.convert()
+            return converter.convert()
     except Exception as error:  # its class is private to TensorFlow
         if type(error).__name__ != "ConverterError":
             raise
         reason = next(line for line in str(error).splitlines() if "error: " in line)
-        raise UserError(f"{model.name}: does not convert to TFLite: {reason}") from error
-    return store_half(content) if quantize == "none" else content
+        raise UserError(f"{name}: does not convert to TFLite: {reason}") from error
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from ...models.record import Record
 from ...models.system import Network
 from ..loading import find_run, load
 from ..tflite import Metadata, TFLiteNetwork, write
-from ..windows import Grid, file_window, grid
+from ..windows import Grid, file_windows, grid
 from .agreement import check_agreement
 from .convert import convert, operators
 
@@ -53,8 +53,9 @@ def export(
         quantize: a key of `agreement.AGREEMENT_DB`. "float16" and "dynamic" store weights in 16
             and 8 bits; "int8" also computes in 8 bits wherever TFLite can.
         window: samples per call, at the rate of the network's input. By default the patch of a
-            network that takes whole patches, otherwise `windows.file_window`. A streaming network
-            takes one length only.
+            network that takes whole patches, otherwise the longest of `windows.file_windows`, and
+            the file takes the shorter ones, too, unless it is "int8". A streaming network takes
+            one length only.
         data: a dataset of wideband-prepare; "int8" is calibrated on its training split.
         licence: the licence of the weights.
 
@@ -77,11 +78,13 @@ def export(
         network = upsampler.network
         assert isinstance(network, Network)
         step = network.step()
-        windows = _windows(network, step, window)
+        windows, shorter = _windows(network, step, window)
+        if quantize == "int8":
+            shorter = ()
         calibration = None
         if data is not None and quantize == "int8":
             calibration = _calibration(network, step, windows.window, Dataset(data), record)
-        content = convert(step or network, windows.window, calibration, quantize)
+        content = convert(step or network, windows.window, calibration, quantize, shorter)
         delay = network.delay if step else 0
         metadata = Metadata(
             network=record.model,
@@ -103,6 +106,7 @@ def export(
             weights_sha256=pretrained.checksum(weights),
             licence=licence,
             model_sha256=hashlib.sha256(content).hexdigest(),
+            shorter_windows=shorter,
             band_hz=record.band_hz,
             training=_training(record),
         )
@@ -126,18 +130,24 @@ def _training(record: Record) -> dict[str, Any]:
     }
 
 
-def _windows(network: Network, step: keras.Model | None, window: int | None) -> Grid:
-    """Returns the windows of the exported file."""
+def _windows(
+    network: Network, step: keras.Model | None, window: int | None
+) -> tuple[Grid, tuple[int, ...]]:
+    """Returns the windows of the exported file, and the lengths of its shorter ones."""
+    shorter = ()
     if step is not None:
         windows = Grid(step.inputs[0].shape[1], 0, 0)
+    elif window is None:
+        *shorter, longest = file_windows(network)
+        windows = grid(network, longest)
     else:
-        windows = grid(network, file_window(network) if window is None else window)
+        windows = grid(network, window)
     if window not in (None, windows.window):
         raise UserError(
             f"--window={window}: this network takes windows of {windows.window} samples only; "
             "leave the flag out"
         )
-    return windows
+    return windows, tuple(shorter)
 
 
 def _calibration(

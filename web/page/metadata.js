@@ -45,11 +45,12 @@ export function quotient(ratio) {
   return [up, down];
 }
 
-/** Checks the fields on which this page relies; older files lack `band_hz`. */
+/** Checks the fields on which this page relies; older files lack the last two. */
 function check(metadata) {
   const {sample_rate, window, hop, wants, ratio, interpolation} = metadata;
+  const {band_hz = null, shorter_windows = []} = metadata;
   const [up, down] = quotient(ratio);
-  const whole = [sample_rate, window, hop, up, down];
+  const whole = [sample_rate, window, hop, up, down, ...shorter_windows];
   const isWhole = whole.every((value) => Number.isInteger(value) && value > 0);
   const takesRatio = down === 1 || wants === "interpolated";
   if (!isWhole || !takesRatio || !["low", "interpolated", "high"].includes(wants)) throw new RangeError();
@@ -58,5 +59,5 @@ function check(metadata) {
       `needs the interpolation ${interpolation}, which this page does not have; use wideband-upsample`,
     );
   }
-  return {...metadata, band_hz: metadata.band_hz ?? null};
+  return {...metadata, band_hz, shorter_windows};
 }

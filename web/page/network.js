@@ -72,7 +72,9 @@ export class Network {
     const free = (tensors) => Object.values(tensors).forEach((tensor) => tensor.delete());
     const restore = async (window) => {
       const inputs = {...states, [metadata.wants]: new Tensor(window.slice(), [1, window.length, 1])};
-      const {restored, ...next} = await this._model.run(inputs);
+      const isShorter = window.length !== metadata.window;
+      const signature = isShorter ? `window_${window.length}` : "serving_default";
+      const {restored, ...next} = await this._model.run(signature, inputs);
       free(inputs);
       states = next;
       const output = (await restored.data()).slice();

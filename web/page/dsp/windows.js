@@ -1,8 +1,18 @@
 /** Runs a network over a wave in windows on a fixed grid: upsample/windows.py explains the kinds. */
 
-/** Returns the windows of a file, in samples of its input: those dropped and those cross-faded. */
-export function grid(metadata) {
-  const {window, context, streaming} = metadata;
+/**
+ * Returns the windows of a file, in samples of its input: those dropped and those cross-faded.
+ * @param {object} metadata of the file.
+ * @param {number} n samples of the wave. Of several lengths, it gets the one with the least
+ *   computation.
+ */
+export function grid(metadata, n) {
+  const {context, streaming} = metadata;
+  const computed = (window) => Math.ceil(n / (window - 2 * context)) * window;
+  const window = metadata.shorter_windows.reduceRight(
+    (best, each) => (computed(each) < computed(best) ? each : best),
+    metadata.window,
+  );
   if (streaming) return {window, lead: 0, fade: 0, hop: window};
   const lead = context ?? Math.floor(window / 8);
   const fade = context === null ? Math.floor(window / 4) : 0;
@@ -19,7 +29,7 @@ export function grid(metadata) {
 export async function runWindows(wave, network, progress) {
   const {metadata} = network;
   const factor = metadata.wants === "low" ? metadata.ratio : 1;
-  const {window, lead, fade, hop} = grid(metadata);
+  const {window, lead, fade, hop} = grid(metadata, wave.length);
   // Input samples of silence before the wave, and output samples to drop.
   let before = lead + fade;
   let skip = factor * fade;
