@@ -149,14 +149,16 @@ def narrow_end_hz(facts: Facts, sample_rate: int) -> float | None:
     return facts.bandwidth_hz if facts.bandwidth_hz < full else None
 
 
-def reason_to_skip(facts: Facts, sample_rate: int, patch: int, narrow: bool = False) -> str:
+def reason_to_skip(
+    facts: Facts, sample_rate: int, patch: int, least_band_hz: float | None = None
+) -> str:
     """Returns the reason not to train on a recording.
 
     Args:
         facts: of the recording.
         sample_rate: of the dataset, in Hz.
         patch: samples in a patch at that rate.
-        narrow: whether recordings of limited band are fit.
+        least_band_hz: where the band of a recording must end at least; None for a full one.
 
     Returns:
         the reason with the measured value, or "" for a recording that is fit.
@@ -173,12 +175,13 @@ def reason_to_skip(facts: Facts, sample_rate: int, patch: int, narrow: bool = Fa
         return f"silent: RMS {facts.rms:.5f}, DC {facts.dc:.5f}"
     if facts.clipped > CLIPPED_FRACTION:
         return f"clipped: {100 * facts.clipped:.1f} % of samples at full scale"
-    if narrow:
-        return ""
-    if facts.sample_rate < sample_rate:
-        return f"low rate: {facts.sample_rate} Hz, the dataset has {sample_rate} Hz"
     # A recording that is narrow for the most part would teach a network to leave bands empty.
     bandwidth = min(facts.bandwidth_hz, facts.usual_bandwidth_hz)
+    if least_band_hz is not None:
+        short = f"narrow: bandwidth {bandwidth:.0f} Hz, below {least_band_hz:g} Hz"
+        return short if bandwidth < least_band_hz else ""
+    if facts.sample_rate < sample_rate:
+        return f"low rate: {facts.sample_rate} Hz, the dataset has {sample_rate} Hz"
     if bandwidth < NARROW_FRACTION * band:
         return f"narrow: bandwidth {bandwidth:.0f} Hz of {band:.0f} Hz"
     return ""

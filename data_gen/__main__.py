@@ -103,6 +103,12 @@ def define_flags(flags: Flags) -> None:
         "Keep recordings of limited band or of a lower rate, and remove what a codec left above "
         "their band: for networks that learn nothing there, such as fullbandnet.",
     )
+    flags.integer(
+        "narrow_from",
+        0,
+        "With --narrow: keep only recordings whose band reaches this frequency, in Hz.",
+        lower_bound=0,
+    )
     flags.boolean("strict", False, "Stop at the first recording that would be left out.")
     flags.integer(
         "workers",
@@ -129,6 +135,8 @@ def main(flags: Flags, arguments: list[str]) -> None:
     for name, corpus in (("mic", "vctk"), ("subsets", "librispeech")):
         if flags.given(name) and flags.corpus != corpus:
             raise UserError(f"--{name} is for --corpus={corpus} only")
+    if flags.narrow_from and not flags.narrow:
+        raise UserError(f"--narrow_from={flags.narrow_from} is for --narrow only; add it")
     if flags.source is None and flags.corpus != "demo":
         raise UsageError("--source is missing: the folder of the corpus")
     options = _beam_options(flags) if flags.runner else None
@@ -160,6 +168,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
         patch=flags.patch,
         decoder=flags.decoder,
         narrow=flags.narrow,
+        narrow_from=flags.narrow_from,
     )
     if options:
         _prepare_with_beam(flags, corpus, settings, options)

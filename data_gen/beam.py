@@ -159,7 +159,7 @@ def _measure_all(
         journal,
         settings.sample_rate,
         settings.shortest,
-        settings.narrow,
+        settings.least_band_hz,
         strict,
     )
 

@@ -24,7 +24,7 @@ from .tfio import Decode, Decoded
 # What reads recordings: libsndfile, or tensorflow-io.
 DECODERS = ("soundfile", "tfio")
 # Settings that dataset.json leaves out if they have this value.
-DEFAULTS = {"decoder": DECODERS[0], "narrow": False}
+DEFAULTS = {"decoder": DECODERS[0], "narrow": False, "narrow_from": 0}
 # Read before and after a piece, so that resampling has no edges in it. soxr's longest filter
 # spans 0.1 s at these rates. Whole seconds are whole samples at both rates.
 MARGIN_SECONDS = 1
@@ -47,6 +47,7 @@ class Settings:
         decoder: one of `DECODERS`.
         narrow: whether recordings of limited band, or of a lower rate, are kept. What is above
             their band is removed.
+        narrow_from: of these, only those whose band reaches this frequency in Hz are kept.
     """
 
     corpus: str
@@ -60,6 +61,12 @@ class Settings:
     patch: int
     decoder: str = "soundfile"
     narrow: bool = False
+    narrow_from: int = 0
+
+    @property
+    def least_band_hz(self) -> float | None:
+        """Where the band of a recording must end at least; None for a full one."""
+        return self.narrow_from if self.narrow else None
 
     @property
     def shortest(self) -> int:

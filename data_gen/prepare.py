@@ -76,7 +76,7 @@ def prepare(
                     journal,
                     settings.sample_rate,
                     settings.shortest,
-                    settings.narrow,
+                    settings.least_band_hz,
                     strict,
                     decode,
                 )

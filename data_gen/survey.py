@@ -43,7 +43,7 @@ def measure_all(
     journal: Journal,
     sample_rate: int,
     shortest: int,
-    narrow: bool = False,
+    least_band_hz: float | None = None,
     strict: bool = False,
     decode: Decode | None = None,
 ) -> list[Measured]:
@@ -55,7 +55,7 @@ def measure_all(
         journal: the earlier measurements.
         sample_rate: of the dataset, in Hz.
         shortest: recordings with fewer samples at that rate are left out.
-        narrow: whether recordings of limited band are kept.
+        least_band_hz: where the band of a recording must end at least; None for a full one.
         strict: whether to stop at the first recording that would be left out.
         decode: by default, the worker processes read the recordings with libsndfile.
 
@@ -79,7 +79,8 @@ def measure_all(
             if isinstance(facts, str):
                 row = Measured(each, None, f"unreadable: {facts}")
             else:
-                row = Measured(each, facts, reason_to_skip(facts, sample_rate, shortest, narrow))
+                reason = reason_to_skip(facts, sample_rate, shortest, least_band_hz)
+                row = Measured(each, facts, reason)
             if strict and row.reason:
                 raise UserError(f"{each.path}: {row.reason}")
             measured.append(row)

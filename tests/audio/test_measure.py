@@ -145,8 +145,8 @@ def test_the_reason_to_skip_a_recording_has_the_measured_value(changes, reason):
 
 def test_recordings_of_limited_band_are_fit_if_the_caller_says_so():
     facts = measure.Facts(32000, 16000, 1, 0.5, 0.1, 0.0, 0.0, True, 3900.0, 3900.0)
-    assert measure.reason_to_skip(facts, 48000, 256, narrow=True) == ""
-    assert measure.reason_to_skip(facts, 48000, 96001, narrow=True).startswith("short: ")
+    assert measure.reason_to_skip(facts, 48000, 256, least_band_hz=0.0) == ""
+    assert measure.reason_to_skip(facts, 48000, 96001, least_band_hz=0.0).startswith("short: ")
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,26 @@ def test_narrow_recordings_are_kept_on_request_without_what_is_above_their_band(
     assert (code, "made with narrow True, not False" in error) == (1, True)
 
 
+def test_narrow_recordings_must_reach_the_frequency_that_is_asked_for(
+    tmp_path, noise, rows, prepare_dataset
+):
+    source, output = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for end_hz in (9000, 11000, 13000, 14000, 15000):
+        wave = audio.remove_above(noise(48000), 48000, end_hz)
+        soundfile.write(source / f"{end_hz}.wav", wave, 48000, "PCM_24")
+    flags = ("--sample_rate=48000", "--ratio=3", "--split_rule=recording", "--narrow_from=12000")
+    code, _, error = prepare_dataset(source, output, *flags)
+    assert (code, error) == (1, "error: --narrow_from=12000 is for --narrow only; add it\n")
+    code, _, error = prepare_dataset(source, output, *flags, "--narrow")
+    assert code == 0, error
+    reasons = {row["path"]: row["reason"] for row in rows(output / "manifest.csv")}
+    assert [name for name, reason in reasons.items() if reason] == ["11000.wav", "9000.wav"]
+    assert "Hz, below 12000 Hz" in reasons["9000.wav"]
+    code, _, error = prepare_dataset(source, output, *flags[:3], "--narrow")
+    assert "made with narrow_from 12000, not 0; choose another --output" in error
+
+
 # continuing
 
 
