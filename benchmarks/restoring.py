@@ -34,8 +34,9 @@ NETWORKS, FILES = "restoring", "files"
 def define_flags(flags: Flags) -> None:
     """Defines the flags."""
     reporting.define_flags(flags)
-    flags.number("seconds", 10.0, "Duration of each wave, in seconds.", lower_bound=0.1)
+    flags.comma_list("seconds", ["2", "10", "60"], "Durations of the waves, in seconds.")
     flags.integer("files", 8, "Files in a folder.", lower_bound=2)
+    flags.number("file_seconds", 10.0, "Duration of each file, in seconds.", lower_bound=0.1)
     flags.strings("set", [], "Overrides of the recipe of AP-BWE, as of wideband-train.")
 
 
@@ -64,6 +65,17 @@ def shipped(name: str) -> "Upsampler":
     network = TFLiteNetwork(pretrained.find(name) / pretrained.TFLITE_FILE, threads=1)
     data = network.metadata
     return Upsampler(network, data.sample_rate, quotient(data.ratio), data.interpolation)
+
+
+def durations(values: Sequence[str]) -> list[float]:
+    """Parses durations in seconds."""
+    try:
+        seconds = [float(value) for value in values]
+    except ValueError:
+        seconds = []
+    if not seconds or not all(0.1 <= each <= 3600 for each in seconds):
+        raise UserError(f"--seconds={','.join(values)}: must be numbers from 0.1 to 3600")
+    return seconds
 
 
 def real_time_factors(
@@ -131,16 +143,19 @@ def folders(
 
 
 def lay_out_networks(
-    factors: Mapping[str, Sequence[float]], rates: Mapping[str, int], shares: Mapping[str, float]
+    factors: Mapping[str, Mapping[str, Sequence[float]]],
+    rates: Mapping[str, int],
+    shares: Mapping[str, float],
 ) -> reporting.Table:
-    """Returns the table of networks."""
-    header = ["network", "to, kHz", "real-time factor", "of it the network, %"]
-    header.append(f"times faster than {REFERENCE}")
+    """Returns the table of networks; `factors` has the real-time factors by duration, then name."""
+    header = ["network", "to, kHz", *(f"real-time factor, {duration} s" for duration in factors)]
+    header += [f"times faster than {REFERENCE}, {duration} s" for duration in factors]
+    header.append("of it the network, %")
     rows = []
-    for name, each in factors.items():
-        times = spread(ratios(factors[REFERENCE], each))
-        share = number(100 * shares[name])
-        rows.append([name, number(rates[name] / 1000), spread(each), share, times])
+    for name, rate in rates.items():
+        times = [spread(ratios(each[REFERENCE], each[name])) for each in factors.values()]
+        found = [spread(each[name]) for each in factors.values()]
+        rows.append([name, number(rate / 1000), *found, *times, number(100 * shares[name])])
     return header, rows
 
 
@@ -160,30 +175,34 @@ def main(flags: Flags, arguments: list[str]) -> None:
     from wideband.models import pretrained
 
     reporting.check(flags, [NETWORKS, FILES])
+    seconds = durations(flags.seconds)
     if not hasattr(os, "sched_setaffinity"):
         raise UserError("only Linux keeps a process on one core; measure on a machine with Linux")
     all_cores = os.sched_getaffinity(0)
     # The commands come first, as they may use all cores; also, this process is still small.
     with tqdm(total=3 * flags.repeats, desc="files", disable=None) as bar:
-        files = folders(flags.files, flags.seconds, flags.repeats, bar.update)
+        files = folders(flags.files, flags.file_seconds, flags.repeats, bar.update)
     # TensorFlow has as many threads as there are cores when it starts.
     os.sched_setaffinity(0, {min(all_cores)})
     try:
         quiet_tensorflow()
         upsamplers = {name: shipped(name) for name in pretrained.names()}
         upsamplers[REFERENCE] = published(flags.set)
-        with tqdm(total=len(upsamplers) * flags.repeats, desc="networks", disable=None) as bar:
-            factors = real_time_factors(upsamplers, flags.seconds, flags.repeats, bar.update)
-        shares = {name: network_share(each, flags.seconds) for name, each in upsamplers.items()}
+        total = len(upsamplers) * len(seconds) * flags.repeats
+        with tqdm(total=total, desc="networks", disable=None) as bar:
+            factors = {
+                number(each): real_time_factors(upsamplers, each, flags.repeats, bar.update)
+                for each in seconds
+            }
+        shares = {name: network_share(each, max(seconds)) for name, each in upsamplers.items()}
     finally:
         os.sched_setaffinity(0, all_cores)
     rates = {name: each.sample_rate for name, each in upsamplers.items()}
-    numbers = {"seconds": flags.seconds, "sample_rates": rates, "real_time_factors": factors}
-    numbers["network_shares"] = shares
-    numbers["files"] = {"count": flags.files, "seconds": files}
+    numbers = {"sample_rates": rates, "real_time_factors": factors, "network_shares": shares}
+    numbers["files"] = {"count": flags.files, "duration": flags.file_seconds, "seconds": files}
     tables = {
         NETWORKS: lay_out_networks(factors, rates, shares),
-        FILES: lay_out_files(files, flags.files, flags.seconds),
+        FILES: lay_out_files(files, flags.files, flags.file_seconds),
     }
     reporting.publish(flags, "restoring", numbers, tables)
 
