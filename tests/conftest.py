@@ -60,9 +60,10 @@ def graphs(monkeypatch):
 def jax_environment():
     """The environment of processes with Keras on JAX, which compile quickly.
 
-    Compiling takes longer than what the optimizations of the compiler save.
+    Compiling takes longer than what the optimizations of the compiler save, and longer in parts.
     """
     flags = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    flags += " --xla_cpu_parallel_codegen_split_count=1"
     return os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
 
 
