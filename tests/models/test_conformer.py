@@ -172,7 +172,7 @@ def test_before_training_the_high_band_has_the_phases_of_overtones():
 def test_a_long_wave_in_windows_has_the_output_of_the_whole(randomized):
     """Windows begin anywhere in the blocks of frames of the attention."""
     network = randomized("conformer", **models.small("conformer") | {"ratio": 8})
-    wave = degrade.decimate(voice(8 * 4032), 8)
+    wave = degrade.decimate(voice(8 * 2016), 8)
     windows = Windows(network, 1, 2000, 2 * network.context + 5 * network.multiple)
     parts = [windows.push(wave[np.newaxis, at : at + 777]) for at in range(0, len(wave), 777)]
     restored = np.concatenate([*parts, windows.flush()], axis=1)[0]

@@ -36,7 +36,7 @@ def voice(seconds):
 
 @pytest.mark.parametrize("name", ["fullband", "speech"])
 def test_a_converted_network_restores_as_the_shipped_one(name, converted):
-    wave = voice(3)
+    wave = voice(1)
     expected, rate = load(name).upsample(wave, RATE)
     restored, _ = load(converted(name)).upsample(wave, RATE)
     spectra = [np.fft.rfft(each) for each in (restored, expected)]
