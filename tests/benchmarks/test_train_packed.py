@@ -121,6 +121,8 @@ def test_versions_differ_in_their_low_sides(packed, noise):
 
 
 JAX = """
+from wideband.command import keras_start
+keras_start.quicken()
 import jax, json, keras, numpy as np, sys
 sys.path.insert(0, {folder!r})
 import jax_steps

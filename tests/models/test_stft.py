@@ -188,6 +188,8 @@ def test_gradients_are_finite_in_silence_and_at_edges():
 
 
 SLOPES = """
+from wideband.command import keras_start
+keras_start.quicken()
 import jax, numpy as np
 from wideband.models.stft import angle, log_amplitude, unit
 

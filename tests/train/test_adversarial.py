@@ -203,6 +203,8 @@ def logs_of_two_rounds(objectives, compiled, batch):
 LOSSES_ON_JAX = """
 import sys
 sys.path[:0] = {path}
+from wideband.command import keras_start
+keras_start.quicken()
 import keras, numpy as np
 from test_adversarial import build_for_jax, logs_of_two_rounds, steps
 assert keras.backend.backend() == "jax"

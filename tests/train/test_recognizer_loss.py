@@ -110,6 +110,8 @@ def test_jax_has_the_distance_of_tensorflow(
 ):
     np.savez(tmp_path / "pair.npz", *pair)
     script = (
+        "from wideband.command import keras_start\n"
+        "keras_start.quicken()\n"
         "import keras, numpy as np\n"
         "from wideband.train.recognizer_loss import WhisperDistance\n"
         "assert keras.backend.backend() == 'jax'\n"
