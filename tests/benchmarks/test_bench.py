@@ -197,7 +197,7 @@ def test_turns_alternate_and_ratios_are_those_of_each_turn(script):
 
 def test_memory_is_that_of_all_processes():
     """A parent and two children with 64 MiB each, watched by a small process."""
-    child = "import time; block = bytearray(b'x' * 2**26); time.sleep(1)"
+    child = "import time; block = b'x' * 2**26; time.sleep(1)"
     parent = f"import subprocess, sys; line = [sys.executable, '-c', {child!r}]; "
     parent += "each = [subprocess.Popen(line) for _ in range(2)]; [one.wait() for one in each]"
     watch = "import processes, sys; print(processes.run([sys.executable, *sys.argv[1:]], 'x')[1])"
