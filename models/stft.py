@@ -2,8 +2,7 @@
 
 They compute in float32 even under mixed precision. All operators are built into TFLite, which has
 neither complex numbers nor an inverse Fourier transform. It transforms powers of two only; the
-export replaces other lengths with products with a matrix (`matrices`). The constants are
-representable in float16, as TFLite files in float16 require.
+export replaces other lengths with products with a matrix (`matrices`).
 """
 
 import numpy as np

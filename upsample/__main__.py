@@ -30,7 +30,7 @@ def define_flags(flags: Flags) -> None:
         "A run folder, a weights file in one, a TFLite file of wideband-export, a shipped network "
         "that `python -m wideband.models` lists, or an interpolation such as `spline`. If given "
         "several times, each recording gets the model that begins where its content ends. "
-        "Default: speech, the shipped network for speech of any band.",
+        "Default: of the shipped networks speech and fullband, the one that fits the recording.",
     )
     flags.string(
         "vocoder",

@@ -123,6 +123,8 @@ def _parse(content: Any) -> Metadata:
     for name in ("multiple", "window", "hop"):
         if content[name] < 1:
             raise ValueError(f"{name} is {content[name]}")
+    if metadata.context is not None and metadata.context < 0:
+        raise ValueError(f"context is {metadata.context}")
     _check_ratio(metadata)
     return dataclasses.replace(
         metadata,
@@ -152,8 +154,11 @@ def _parse_band(band: Any) -> tuple[float, float] | None:
 
 def _parse_shorter(windows: Any, metadata: Metadata) -> tuple[int, ...]:
     """Parses the shorter windows; raises TypeError or ValueError if it cannot."""
+    if not isinstance(windows, list):
+        raise TypeError(f"shorter_windows is {windows!r}")
     lengths = [2 * (metadata.context or 0), *windows, metadata.window]
-    if windows and (set(map(type, lengths)) != {int} or lengths != sorted({*lengths})):
+    whole = set(map(type, lengths)) == {int}
+    if windows and not (whole and lengths == sorted({*lengths})):
         raise ValueError(f"shorter_windows is {windows!r}")
     return tuple(windows)
 

@@ -211,6 +211,8 @@ def grid(network: Restorer, window: int | None = None) -> Grid:
     if network.context is None:
         assert network.patch is not None
         return Grid(network.patch, network.patch // 8, network.patch // 4)
+    if not isinstance(window, Integral | None) or (window is not None and window < 1):
+        raise UserError(f"window of {window!r} samples: must be a whole number from 1 on")
     if network.windows:
         longer = (each for each in network.windows if each >= (window or 0))
         window = next(longer, network.windows[-1])

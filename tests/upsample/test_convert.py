@@ -169,13 +169,15 @@ def test_float16_and_dynamic_files_have_about_half_and_a_quarter_of_the_size(mod
     assert 0.2 < quarter / whole < 0.4
 
 
-def test_float16_is_finite_on_silence_faint_noise_and_bursts(network, model, noise, snr):
+@pytest.mark.parametrize("name", ["framenet", "overtonenet"])
+def test_float16_is_finite_on_silence_faint_noise_and_bursts(name, network, model, noise):
     """Constants such as 1e-12 would be 0 in 16 bits."""
-    burst = np.concatenate([np.zeros(WINDOW - 64, np.float32), noise(64), noise(WINDOW)])
-    for low in (np.zeros(WINDOW), 1e-3 * noise(WINDOW), burst):
-        windows = np.asarray(low, np.float32).reshape(-1, WINDOW, 1)
-        found = interpret(model("framenet", "float16"), windows)
-        expected = np.asarray(network("framenet")(windows))
+    n = window_of(network(name))
+    burst = np.concatenate([np.zeros(n - 64, np.float32), noise(64), noise(n)])
+    for low in (np.zeros(n), 1e-3 * noise(n), burst):
+        windows = np.asarray(low, np.float32).reshape(-1, n, 1)
+        found = interpret(model(name, "float16"), windows)
+        expected = np.asarray(network(name)(windows))
         assert np.isfinite(found).all()
         assert np.abs(found - expected).max() <= 0.1 * np.abs(expected).max()
 

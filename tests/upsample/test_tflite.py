@@ -96,8 +96,9 @@ DAMAGES = {
         re.escape(f"shorter_windows is {windows!r}"): lambda path, windows=windows: with_metadata(
             path, lambda metadata: {**metadata, "shorter_windows": windows}
         )
-        for windows in ([4096], [1024], [2000, 1984], ["a"], [True], [1600.0], {"a": 1})
+        for windows in ([4096], [1024], [2000, 1984], ["a"], [True], [1600.0], {}, None, 5)
     },
+    "context is -5": lambda path: with_metadata(path, lambda metadata: {**metadata, "context": -5}),
     "has no signature window_1600; export it again": lambda path: with_metadata(
         path, lambda metadata: {**metadata, "shorter_windows": [1600]}
     ),

@@ -11,26 +11,28 @@ SMALLEST = 1024
 DEPTHWISE = schema.BuiltinOperator.DEPTHWISE_CONV_2D
 
 
-def store_half(model: bytes) -> bytes:
+def store_half(model: bytes, rounded: bool = False) -> bytes:
     """Stores float32 constants in 16 bits if all their values are 16-bit numbers.
 
-    Shipped weights are such numbers; a network's fixed kernels are not. TFLite's own float16 mode
-    rounds both. Each constant gets a DEQUANTIZE operator, which the runtime evaluates once.
+    Shipped weights are such numbers; a network's fixed kernels are not. Each constant gets a
+    DEQUANTIZE operator, which the runtime evaluates once. TFLite's own float16 mode also rounds
+    small constants, such as the least power of a bin, to 0.
 
     Args:
         model: a TFLite model.
+        rounded: whether to round the values of all large constants.
 
     Returns:
-        a model with the same output.
+        a model with the same output, unless values were rounded.
     """
-    if not _is_worthwhile(model):
+    if not _is_worthwhile(model, rounded):
         return model
     content = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
     stored: dict[int, int] = {}
     for graph in content.subgraphs:
         operators = []
         for index, tensor in enumerate(list(graph.tensors)):
-            half = _as_half(tensor.type, content.buffers[tensor.buffer].data)
+            half = _as_half(tensor.type, content.buffers[tensor.buffer].data, rounded)
             if half is not None:
                 # Signatures share their weights.
                 if tensor.buffer not in stored:
@@ -72,25 +74,27 @@ def widen_depthwise(model: bytes) -> bytes:
     return flatbuffer_utils.convert_object_to_bytearray(content)
 
 
-def _is_worthwhile(model: bytes) -> bool:
+def _is_worthwhile(model: bytes, rounded: bool) -> bool:
     """Whether a model has such constants. Its objects, which this does not need, take seconds."""
     root = schema.Model.GetRootAs(model)
     for graph in map(root.Subgraphs, range(root.SubgraphsLength())):
         for tensor in map(graph.Tensors, range(graph.TensorsLength())):
             buffer = root.Buffers(tensor.Buffer())
             data = buffer.DataAsNumpy() if buffer.DataLength() else None
-            if _as_half(tensor.Type(), data) is not None:
+            if _as_half(tensor.Type(), data, rounded) is not None:
                 return True
     return False
 
 
-def _as_half(kind: int, data: np.ndarray | None) -> np.ndarray | None:
-    """Converts a constant to 16 bits; None if it is small, not float32, or would be rounded."""
+def _as_half(kind: int, data: np.ndarray | None, rounded: bool) -> np.ndarray | None:
+    """Converts a constant to 16 bits; None if it is small, not float32, or must not be rounded."""
     if kind != schema.TensorType.FLOAT32 or data is None or len(data) < SMALLEST:
         return None
     values = np.asarray(data, np.uint8).view(np.float32)
     with np.errstate(over="ignore"):
         half = values.astype(np.float16)
+    if rounded and np.isfinite(half).all():
+        return half
     return half if np.array_equal(half.astype(np.float32), values) else None
 
 

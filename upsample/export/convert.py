@@ -86,7 +86,11 @@ def convert(
         # functions itself would trace them again.
         tf.saved_model.save(tf.Module(), folder, signatures)
         content = _converted(model.name, folder, [*signatures], calibration, quantize)
-    after = {"none": store_half, "dynamic": widen_depthwise}
+    after = {
+        "none": store_half,
+        "float16": partial(store_half, rounded=True),
+        "dynamic": widen_depthwise,
+    }
     return after[quantize](content) if quantize in after else content
 
 
@@ -100,10 +104,8 @@ def _converted(
     """Converts a saved model; the arguments are those of `convert`."""
     converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[*signatures])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if quantize != "none":
+    if quantize in ("dynamic", "int8"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantize == "float16":
-        converter.target_spec.supported_types = [tf.float16]
     if calibration is not None:
         converter.representative_dataset = lambda: calibration
         converter.target_spec.supported_ops += [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]

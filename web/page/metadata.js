@@ -50,8 +50,11 @@ function check(metadata) {
   const {sample_rate, window, hop, wants, ratio, interpolation} = metadata;
   const {band_hz = null, shorter_windows = []} = metadata;
   const [up, down] = quotient(ratio);
+  if (!Array.isArray(shorter_windows)) throw new RangeError();
   const whole = [sample_rate, window, hop, up, down, ...shorter_windows];
   const isWhole = whole.every((value) => Number.isInteger(value) && value > 0);
+  const least = 2 * (metadata.context ?? 0);
+  if (shorter_windows.some((each) => each <= least || each >= window)) throw new RangeError();
   const takesRatio = down === 1 || wants === "interpolated";
   if (!isWhole || !takesRatio || !["low", "interpolated", "high"].includes(wants)) throw new RangeError();
   if (wants === "interpolated" && ratio !== 1 && !Object.hasOwn(METHODS, interpolation)) {
