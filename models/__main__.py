@@ -13,9 +13,13 @@ def define_flags(flags: Flags) -> None:
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
-    """Prints both tables."""
-    quiet_tensorflow()
-    print(_networks())
+    """Prints both tables, or only the second one where TensorFlow is not installed."""
+    try:
+        quiet_tensorflow()
+    except ModuleNotFoundError:
+        print("The table of all networks needs TensorFlow and Keras: pip install '.[train]'")
+    else:
+        print(_networks())
     print()
     print(_shipped())
 

@@ -31,18 +31,33 @@ class Refuser:
         if name.partition(".")[0] not in allowed:
             raise ModuleNotFoundError(f"No module named {name!r} here", name=name)
 sys.meta_path.insert(0, Refuser())
-sys.argv[:2] = ["wideband-upsample"]
-runpy.run_module("wideband.upsample", run_name="__main__", alter_sys=True)
+module = sys.argv[2]
+sys.argv[:3] = [module]
+runpy.run_module(module, run_name="__main__", alter_sys=True)
 """
 
 
-def upsample(*arguments, without="", **options):
-    """Runs the command with the allowed packages, or without one of them."""
+def run(module, *arguments, without="", **options):
+    """Runs a module with the allowed packages, or without one of them."""
     modules = ",".join(
         name for package in ALLOWED if package != without for name in ALLOWED[package]
     )
-    command = [sys.executable, "-c", ALONE, modules, *map(str, arguments)]
+    command = [sys.executable, "-c", ALONE, modules, module, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, **options)
+
+
+def upsample(*arguments, **options):
+    """Runs the command; see `run`."""
+    return run("wideband.upsample", *arguments, **options)
+
+
+def test_the_shipped_networks_are_listed():
+    done = run("wideband.models", text=True)
+    assert done.returncode == 0, done.stderr
+    first, _, header, *rows = done.stdout.splitlines()
+    assert first.endswith("needs TensorFlow and Keras: pip install '.[train]'")
+    assert header.startswith("shipped")
+    assert {row.split()[0] for row in rows} >= {"speech", "fullband", "phone"}
 
 
 @pytest.fixture(params=["stream", "window"])
