@@ -175,6 +175,9 @@ def test_the_metadata_of_an_export_are_read(export, tmp_path, javascript):
         ({}, lambda x: x[:50], "truncated, or not written by wideband-export; export it again"),
         ({}, lambda x: x[:-1], "truncated, or not written by wideband-export; export it again"),
         ({"window": 0}, lambda x: x, "truncated, or not written by wideband-export"),
+        ({"shorter_windows": 5}, lambda x: x, "truncated, or not written by wideband-export"),
+        ({"shorter_windows": [1]}, lambda x: x, "truncated, or not written by wideband-export"),
+        ({"shorter_windows": [9999]}, lambda x: x, "truncated, or not written by wideband-export"),
         ({"wants": "mel"}, lambda x: x, "truncated, or not written by wideband-export"),
         ({"ratio": "441/160"}, lambda x: x, "truncated, or not written by wideband-export"),
         (
