@@ -7,6 +7,7 @@ threads, window after window, without TensorFlow.
 """
 
 import importlib.metadata
+import math
 import multiprocessing
 import resource
 import statistics
@@ -24,6 +25,8 @@ from wideband.command.tables import between_marks, markdown_table, text_table
 
 THREADS = (1, 2)
 WARM_UP = 10
+# Of the windows of a file that are timed.
+LONGEST_SECONDS = 600
 HEADER = ["file", "network", "quantization", "size, MB", "window, ms of audio", "ms per window"]
 HEADER += ["real-time factor, 1 thread", "2 threads", "peak memory, MiB"]
 
@@ -36,7 +39,7 @@ def define_flags(flags: Flags) -> None:
         "Markdown file; in an existing one, the table between two marks is replaced. The numbers "
         "go next to it as .json.",
     )
-    flags.integer("windows", 300, "Number of windows to time.", lower_bound=1)
+    flags.integer("windows", 300, "Windows to time, at most ten minutes.", lower_bound=1)
 
 
 def run_alone(path: str, threads: int, windows: int) -> tuple[float, float]:
@@ -84,7 +87,7 @@ def measure(path: Path, windows: int, progress: Callable[[], object]) -> dict[st
 
     Args:
         path: the file.
-        windows: number of windows to time.
+        windows: number of windows to time, unless they hold more than `LONGEST_SECONDS`.
         progress: called after the measurement with each number of threads.
 
     Raises:
@@ -95,6 +98,7 @@ def measure(path: Path, windows: int, progress: Callable[[], object]) -> dict[st
     # Refuses in one line a file that cannot run.
     metadata = TFLiteNetwork(path).metadata
     seconds = metadata.factor * metadata.hop / metadata.sample_rate
+    windows = min(windows, math.ceil(LONGEST_SECONDS / seconds))
     measured = []
     for threads in THREADS:
         spawn = multiprocessing.get_context("spawn")
@@ -145,8 +149,8 @@ def main(flags: Flags, arguments: list[str]) -> None:
     runtime = f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}"
     body = [cells(row) for row in rows]
     note = (
-        f"\nMedians of {flags.windows} windows on {machine()}, {runtime}. Peak memory is that of "
-        "a whole Python process that runs the file and nothing else, with one thread.\n"
+        f"\nMedians of up to {flags.windows} windows on {machine()}, {runtime}. Peak memory is "
+        "that of a whole Python process that runs the file and nothing else, with one thread.\n"
     )
     write_text(output, between_marks(output, markdown_table(HEADER, body) + "\n" + note))
     numbers = {"machine": machine(), "runtime": runtime, "windows": flags.windows, "files": rows}

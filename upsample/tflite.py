@@ -154,7 +154,7 @@ def _parse_band(band: Any) -> tuple[float, float] | None:
 
 def _parse_shorter(windows: Any, metadata: Metadata) -> tuple[int, ...]:
     """Parses the shorter windows; raises TypeError or ValueError if it cannot."""
-    if not isinstance(windows, list):
+    if not isinstance(windows, list | tuple):
         raise TypeError(f"shorter_windows is {windows!r}")
     lengths = [2 * (metadata.context or 0), *windows, metadata.window]
     whole = set(map(type, lengths)) == {int}

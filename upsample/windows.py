@@ -211,9 +211,13 @@ def grid(network: Restorer, window: int | None = None) -> Grid:
     if network.context is None:
         assert network.patch is not None
         return Grid(network.patch, network.patch // 8, network.patch // 4)
-    if not isinstance(window, Integral | None) or (window is not None and window < 1):
-        raise UserError(f"window of {window!r} samples: must be a whole number from 1 on")
     if network.windows:
+        if window is not None and (not isinstance(window, Integral) or window < 1):
+            lengths = ", ".join(map(str, network.windows))
+            raise UserError(
+                f"window of {window!r} samples: must be a whole number above 0; this file has "
+                f"windows of {lengths}"
+            )
         longer = (each for each in network.windows if each >= (window or 0))
         window = next(longer, network.windows[-1])
     elif window is None:

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from wideband import models
 from wideband.audio import interpolate
+from wideband.command import UserError
 from wideband.upsample import windows
 
 # Conversions to TFLite, or windows of every network.
@@ -90,6 +91,9 @@ def test_a_live_wave_gets_the_shortest_window_of_a_file_or_the_next_longer_one(o
     wanted = (None, 1, network.windows[0] + 1, 10**8)
     found = [windows.grid(network, window).window for window in wanted]
     assert found == [network.windows[k] for k in (0, 0, 1, 2)]
+    for window in (0, -1, 1.5, "a", np.nan):
+        with pytest.raises(UserError, match=f"^window of {window!r} samples: must be a whole"):
+            windows.grid(network, window)
 
 
 def seam_db(network, noise):

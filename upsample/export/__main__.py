@@ -80,7 +80,9 @@ def main(flags: Flags, arguments: list[str]) -> None:
     if metadata.streaming:
         print(f"streaming: states carry {metadata.context} samples from window to window")
     counts = ", ".join(f"{name} {count}" for name, count in exported.operators.most_common())
-    print(f"{exported.operators.total()} operators, all built in: {counts}")
+    signatures = 1 + len(metadata.shorter_windows)
+    several = f" in {signatures} signatures" if signatures > 1 else ""
+    print(f"{exported.operators.total()} operators{several}, all built in: {counts}")
     print(f"agrees with Keras to {exported.agreement_db:.1f} dB on noise")
 
 
