@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import processes
 import reporting
 from noise import noise_for, write_noise
-from timing import number, ratios, seconds, spread, take_turns
+from timing import number, parse_durations, ratios, seconds, spread, take_turns
 from wideband.command import UserError
 from wideband.command.run import Command, Flags, quiet_tensorflow
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PUBLISHED = "apbwe_16k_4x"
 REFERENCE = "apbwe"
 NETWORKS, FILES = "restoring", "files"
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.1, 3600
 
 
 def define_flags(flags: Flags) -> None:
@@ -36,7 +37,9 @@ def define_flags(flags: Flags) -> None:
     reporting.define_flags(flags)
     flags.comma_list("seconds", ["2", "10", "60"], "Durations of the waves, in seconds.")
     flags.integer("files", 8, "Files in a folder.", lower_bound=2)
-    flags.number("file_seconds", 10.0, "Duration of each file, in seconds.", lower_bound=0.1)
+    flags.number(
+        "file_seconds", 10.0, "Duration of each file, in seconds.", lower_bound=SHORTEST_SECONDS
+    )
     flags.strings("set", [], "Overrides of the recipe of AP-BWE, as of wideband-train.")
 
 
@@ -65,17 +68,6 @@ def shipped(name: str) -> "Upsampler":
     network = TFLiteNetwork(pretrained.find(name) / pretrained.TFLITE_FILE, threads=1)
     data = network.metadata
     return Upsampler(network, data.sample_rate, quotient(data.ratio), data.interpolation)
-
-
-def durations(values: Sequence[str]) -> list[float]:
-    """Parses durations in seconds."""
-    try:
-        seconds = [float(value) for value in values]
-    except ValueError:
-        seconds = []
-    if not seconds or not all(0.1 <= each <= 3600 for each in seconds):
-        raise UserError(f"--seconds={','.join(values)}: must be numbers from 0.1 to 3600")
-    return seconds
 
 
 def real_time_factors(
@@ -175,7 +167,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     from wideband.models import pretrained
 
     reporting.check(flags, [NETWORKS, FILES])
-    seconds = durations(flags.seconds)
+    durations = parse_durations("seconds", flags.seconds, SHORTEST_SECONDS, LONGEST_SECONDS)
     if not hasattr(os, "sched_setaffinity"):
         raise UserError("only Linux keeps a process on one core; measure on a machine with Linux")
     all_cores = os.sched_getaffinity(0)
@@ -188,13 +180,13 @@ def main(flags: Flags, arguments: list[str]) -> None:
         quiet_tensorflow()
         upsamplers = {name: shipped(name) for name in pretrained.names()}
         upsamplers[REFERENCE] = published(flags.set)
-        total = len(upsamplers) * len(seconds) * flags.repeats
+        total = len(upsamplers) * len(durations) * flags.repeats
         with tqdm(total=total, desc="networks", disable=None) as bar:
             factors = {
                 number(each): real_time_factors(upsamplers, each, flags.repeats, bar.update)
-                for each in seconds
+                for each in durations
             }
-        shares = {name: network_share(each, max(seconds)) for name, each in upsamplers.items()}
+        shares = {name: network_share(each, max(durations)) for name, each in upsamplers.items()}
     finally:
         os.sched_setaffinity(0, all_cores)
     rates = {name: each.sample_rate for name, each in upsamplers.items()}

@@ -1,13 +1,35 @@
-"""Seconds of actions, and how medians and spreads are printed."""
+"""Seconds of actions, durations in flags, and how medians and spreads are printed."""
 
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from wideband.command import UserError
+
 T = TypeVar("T")
 
 REPEATS = 5
+
+
+def parse_durations(
+    flag: str, texts: Sequence[str], shortest: float, longest: float
+) -> list[float]:
+    """Parses the durations of a flag, above 0 and from `shortest` to `longest`.
+
+    Raises:
+        UserError: there are none, or one of them is no such number.
+    """
+    try:
+        durations = [float(text) for text in texts]
+    except ValueError:
+        durations = []
+    if not durations or not all(each > 0 and shortest <= each <= longest for each in durations):
+        raise UserError(
+            f"--{flag}={','.join(texts)}: must be numbers from {shortest:g} to {longest:g}, with "
+            "commas"
+        )
+    return durations
 
 
 def seconds(action: Callable[[], object]) -> float:

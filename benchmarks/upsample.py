@@ -15,7 +15,7 @@ from pathlib import Path
 
 import processes
 from noise import write_noise
-from wideband.command import UserError
+from timing import parse_durations
 from wideband.command.files import write_json, write_text
 from wideband.command.named import parse_named_paths
 from wideband.command.run import Command, Flags, machine
@@ -79,19 +79,6 @@ def lay_out(results: Sequence[Result], minutes: Sequence[str]) -> tuple[list[str
     return header, list(rows.values())
 
 
-def _duration(text: str) -> float:
-    """Parses one of --minutes."""
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = 0.0
-    if not 0 < minutes <= LONGEST_MINUTES:
-        raise UserError(
-            f"--minutes={text}: must be numbers from 0 to {LONGEST_MINUTES}, with commas"
-        )
-    return minutes
-
-
 def main(flags: Flags, arguments: list[str]) -> None:
     """Measures all models on all durations and writes the table."""
     from tqdm import tqdm
@@ -100,7 +87,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
     models = parse_named_paths(flags.model)
     for model in models.values():
         loading.check(model)
-    durations = [_duration(text) for text in flags.minutes]
+    durations = parse_durations("minutes", flags.minutes, 0, LONGEST_MINUTES)
     results: list[Result] = []
     total = len(models) * len(flags.minutes)
     with (

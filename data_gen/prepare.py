@@ -219,9 +219,11 @@ def check_trainable(measured: Sequence[Measured], settings: Settings) -> None:
     if any(row.recording.split == "train" and not row.reason for row in measured):
         return
     left_out = count_by_reason(row.reason for row in measured if row.reason)
-    advice = (
-        "; --narrow keeps those of limited band" if {"narrow", "low rate"} & set(left_out) else ""
-    )
+    advice = ""
+    if {"narrow", "low rate"} & set(left_out):
+        advice = "; --narrow keeps those of limited band"
+        if settings.narrow:
+            advice = "; choose a lower --narrow_from"
     raise UserError(
         f"no recording is fit for training; left out of {len(measured)}: "
         f"{describe_left_out(left_out, settings.sample_rate)}{advice}"

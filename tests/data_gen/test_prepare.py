@@ -213,6 +213,9 @@ def test_narrow_recordings_must_reach_the_frequency_that_is_asked_for(
     assert "Hz, below 12000 Hz" in reasons["9000.wav"]
     code, _, error = prepare_dataset(source, output, *flags[:3], "--narrow")
     assert "made with narrow_from 12000, not 0; choose another --output" in error
+    high = ("--narrow", "--narrow_from=20000")
+    code, _, error = prepare_dataset(source, tmp_path / "refused", *flags[:3], *high)
+    assert (code, "left out of 5: 5 narrow; choose a lower --narrow_from\n" in error) == (1, True)
 
 
 # continuing

@@ -55,13 +55,18 @@ def widen_depthwise(model: bytes) -> bytes:
     Returns:
         a model with the same output, but for the rounding of the inputs of these convolutions.
     """
+    root = schema.Model.GetRootAs(model)
+    codes = map(root.OperatorCodes, range(root.OperatorCodesLength()))
+    if all(code.BuiltinCode() != DEPTHWISE for code in codes):
+        return model
     content = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
     stored: dict[int, int] = {}
     for graph in content.subgraphs:
         for operator in graph.operators:
-            kind = content.operatorCodes[operator.opcodeIndex].builtinCode
-            filters = graph.tensors[operator.inputs[1]] if len(operator.inputs) > 1 else None
-            if kind != DEPTHWISE or filters is None or filters.type != schema.TensorType.INT8:
+            if content.operatorCodes[operator.opcodeIndex].builtinCode != DEPTHWISE:
+                continue
+            filters = graph.tensors[operator.inputs[1]]
+            if filters.type != schema.TensorType.INT8:
                 continue
             if filters.buffer not in stored:
                 integers = np.asarray(content.buffers[filters.buffer].data, np.uint8).view(np.int8)

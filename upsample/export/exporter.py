@@ -79,10 +79,9 @@ def export(
         assert isinstance(network, Network)
         step = network.step()
         windows, shorter = _windows(network, step, window)
-        if quantize == "int8":
-            shorter = ()
         calibration = None
         if data is not None and quantize == "int8":
+            shorter = ()
             calibration = _calibration(network, step, windows.window, Dataset(data), record)
         content = convert(step or network, windows.window, calibration, quantize, shorter)
         delay = network.delay if step else 0
