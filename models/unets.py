@@ -10,6 +10,7 @@ from keras import layers
 
 from ..command import UserError
 from .layers import INITIALIZERS, Subpixel, TFiLM, check_choice
+from .long_conv import Conv1D
 
 LAST_KERNEL = 9
 BLOCKS = ("paper", "published")
@@ -207,9 +208,9 @@ def _block_lengths(first: int, levels: int, blocks: str) -> tuple[list[int], int
     return down, bottleneck, down[::-1] if blocks == "paper" else [bottleneck] * levels
 
 
-def _conv(filters: int, kernel: int, *, initializer: str, **options: Any) -> layers.Conv1D:
+def _conv(filters: int, kernel: int, *, initializer: str, **options: Any) -> Conv1D:
     check_choice("initializer", initializer, INITIALIZERS)
     # Creating an initializer draws a seed. If it were not created where another one replaces it,
     # later layers would get other initial weights.
     options = {"kernel_initializer": INITIALIZERS[initializer](), **options}
-    return layers.Conv1D(filters, kernel, padding="same", **options)
+    return Conv1D(filters, kernel, padding="same", **options)
