@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import audio
-from .bandwidth import Band, Bandwidth
+from .bandwidth import Band, Bandwidth, Transform
 
 # -80 dB: three steps of 16 bits.
 SILENT_RMS = 1e-4
@@ -57,52 +57,61 @@ class Facts(NamedTuple):
         return Band(self.lowest_hz, self.highest_hz, self.bandwidth_hz)
 
 
-def measure(path: Path, progress: Callable[[float], None] = lambda seconds: None) -> Facts:
+def measure(
+    path: Path,
+    progress: Callable[[float], None] = lambda seconds: None,
+    rfft: Transform = np.fft.rfft,
+) -> Facts:
     """Measures a recording in one pass, in memory that does not grow with its length.
 
     Args:
         path: the recording.
         progress: called with the seconds of each block.
+        rfft: see `Bandwidth`.
 
     Raises:
         UserError: the recording cannot be read.
     """
     _, sample_rate, channels = audio.info(path)
-    return _measure(audio.blocks(path, BLOCK_SECONDS), sample_rate, channels, progress)
+    bandwidth = Bandwidth(sample_rate, channels, rfft)
+    return _measure(audio.blocks(path, BLOCK_SECONDS), sample_rate, channels, bandwidth, progress)
 
 
-def measure_wave(wave: np.ndarray, sample_rate: int) -> Facts:
+def measure_wave(wave: np.ndarray, sample_rate: int, rfft: Transform = np.fft.rfft) -> Facts:
     """Measures a wave, as `measure` does.
 
     Args:
         wave: shape (n, channels).
         sample_rate: in Hz.
+        rfft: see `Bandwidth`.
     """
-    return _measure(_blocks(wave, sample_rate), sample_rate, wave.shape[1])
+    bandwidth = Bandwidth(sample_rate, wave.shape[1], rfft)
+    return _measure(_blocks(wave, sample_rate), sample_rate, wave.shape[1], bandwidth)
 
 
 def _measure(
     blocks: Iterable[np.ndarray],
     sample_rate: int,
     channels: int,
+    bandwidth: Bandwidth,
     progress: Callable[[float], None] = lambda seconds: None,
 ) -> Facts:
     frames = clipped = 0
     peak = total = total_square = 0.0
     finite = True
-    bandwidth = Bandwidth(sample_rate, channels)
     for block in blocks:
-        bad = ~np.isfinite(block)
-        if bad.any():
+        good = np.isfinite(block)
+        if not good.all():
             finite = False
-            block = np.where(bad, np.float32(0), block)
+            block = np.where(good, block, np.float32(0))
+        loudest = float(max(block.max(), -block.min()))
+        if loudest >= FULL_SCALE:
+            clipped += int(np.count_nonzero(np.abs(block) >= FULL_SCALE))
         wave = audio.mono(block.astype(np.float64))
-        magnitude = np.abs(block)
         frames += len(block)
-        peak = max(peak, float(magnitude.max(initial=0)))
-        clipped += int(np.count_nonzero(magnitude >= FULL_SCALE))
+        peak = max(peak, loudest)
         total += wave.sum()
-        total_square += np.square(wave).sum()
+        total_square += np.einsum("n,n->", wave, wave)
         bandwidth.add(block)
         progress(len(block) / sample_rate)
     count = max(1, frames)

@@ -57,9 +57,12 @@ def highest_hz(levels_db: np.ndarray, bin_hz: float, end_hz: float) -> float:
     """
     smooth = round(SMOOTH_HZ / bin_hz)
     end = round(end_hz / bin_hz)
+    if end <= 2 * smooth:
+        return end * bin_hz
+    below = np.lib.stride_tricks.sliding_window_view(levels_db[:end], smooth)
+    medians = np.median(below, axis=1)
     while end > 2 * smooth:
-        level_db = np.median(levels_db[end - smooth : end])
-        if level_db >= levels_db[end // 2 : round(0.9 * end)].mean() - SLOPE_DB:
+        if medians[end - smooth] >= levels_db[end // 2 : round(0.9 * end)].mean() - SLOPE_DB:
             break
         end -= 1
     return end * bin_hz

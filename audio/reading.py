@@ -259,17 +259,19 @@ def read(path: Path, start: int = 0, stop: int | None = None) -> tuple[np.ndarra
 def _read(path: Path, start: int, stop: int | None, can_seek: bool) -> tuple[np.ndarray, int]:
     with _open(path) as recording:
         file = recording.file
-        wave = [np.zeros((0, file.channels), np.float32)]
+        empty = np.zeros((0, file.channels), np.float32)
         if start or stop is not None:
             length = _length(path, recording)
             stop = length if stop is None else min(stop, length)
             if start >= stop:
-                return wave[0], file.samplerate
+                return empty, file.samplerate
             recording.seek(start, can_seek)
         else:
             stop = recording.frames
-        wave += recording.blocks(_BLOCK_SAMPLES // file.channels, stop)
-        return np.concatenate(wave), file.samplerate
+        blocks = list(recording.blocks(_BLOCK_SAMPLES // file.channels, stop))
+        # Joining copies them.
+        wave = blocks[0] if len(blocks) == 1 else np.concatenate([empty, *blocks])
+        return wave, file.samplerate
 
 
 def subtype(path: Path) -> str:

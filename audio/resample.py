@@ -72,6 +72,8 @@ def fit_length(wave: np.ndarray, n: int) -> np.ndarray:
 
     soxr has its own rules for rounding a length, which may differ by a sample.
     """
+    if len(wave) == n:
+        return wave
     padding = [(0, max(0, n - len(wave)))] + [(0, 0)] * (wave.ndim - 1)
     return np.pad(wave, padding)[:n]
 

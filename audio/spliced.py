@@ -40,28 +40,33 @@ class Spliced:
         self._position = offset
         return offset
 
-    def read(self, count: int) -> bytes:
-        """Reads `count` bytes; fewer mean the end of the file to libsndfile."""
-        content = b""
-        start = 0
+    def readinto(self, buffer: memoryview) -> int:
+        """Fills a buffer and returns how many bytes it got; fewer mean the end of the file."""
+        buffer = memoryview(buffer)
+        count = start = 0
         for piece in self._pieces:
             end = start + _size(piece)
-            if start <= self._position < end and len(content) < count:
-                taken = self._read_piece(piece, self._position - start, count - len(content))
-                self._position += len(taken)
-                content += taken
+            if start <= self._position < end and count < len(buffer):
+                offset = self._position - start
+                room = buffer[count : count + _size(piece) - offset]
+                taken = self._read_piece(piece, offset, room)
+                self._position += taken
+                count += taken
             start = end
-        return content
+        return count
 
-    def _read_piece(self, piece: Piece | bytes, offset: int, count: int) -> bytes:
+    def _read_piece(self, piece: Piece | bytes, offset: int, room: memoryview) -> int:
         if isinstance(piece, bytes):
-            return piece[offset : offset + count]
+            room[:] = piece[offset : offset + len(room)]
+            return len(room)
         try:
             self._handle.seek(piece.start + offset)
-            return self._handle.read(min(count, _size(piece) - offset))
+            taken = self._handle.read(len(room))
         except OSError as error:
             self.error = error
-            return b""
+            return 0
+        room[: len(taken)] = taken
+        return len(taken)
 
 
 def _size(piece: Piece | bytes) -> int:

@@ -1,5 +1,7 @@
 """Worker processes."""
 
+import atexit
+import gc
 import multiprocessing
 import os
 import signal
@@ -82,7 +84,12 @@ class _Process(SpawnProcess):
             return
         # Ctrl-C reaches all processes of a terminal. The worker inherits that it is blocked, as it
         # cannot ignore it before its first modules are loaded.
-        with held(), _blocked(signal.SIGINT), _working_in_standard_library():
+        with (
+            held(),
+            _blocked(signal.SIGINT),
+            _working_in_standard_library(),
+            _environment("OPENBLAS_NUM_THREADS", "1"),
+        ):
             super().start()
 
 
@@ -98,6 +105,19 @@ def _blocked(number: int) -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Sets a variable of the environment, unless it has a value, for processes that are started."""
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 @contextmanager
@@ -126,6 +146,8 @@ def _start_worker(
     # The parent handles Ctrl-C and shuts the workers down.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.chdir(folder)
+    # Python's end would look for garbage among all objects, which takes a while with SciPy.
+    atexit.register(gc.freeze)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

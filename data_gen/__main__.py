@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..audio import Ratio
     from .corpora import Found, Store
     from .dataset import Dataset
-    from .plan import Settings
+    from .settings import Settings
 
 # Names that the summary lists; the manifest lists all.
 _NAMED = 10
@@ -150,7 +150,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
             "or copy the recordings to a folder"
         )
     from . import degrade
-    from .plan import Settings
+    from .settings import Settings
 
     ratio = _ratio(flags)
     protocol = flags.protocol or ("decimate_spline" if ratio.denominator == 1 else "hann_sinc")

@@ -25,7 +25,7 @@ from ..command.files import write_json
 from .corpora import Found, Recording, Store
 from .dataset import Dataset
 from .journal import Journal
-from .plan import Settings, Source, plan, waves
+from .plan import Source, plan, waves
 from .prepare import (
     DATA_FILES,
     check,
@@ -35,6 +35,7 @@ from .prepare import (
     is_written,
     write_results,
 )
+from .settings import Settings
 from .shards import Example, write
 from .survey import Measured, measure_all, measure_recording
 
@@ -157,9 +158,7 @@ def _measure_all(
         map,
         recordings,
         journal,
-        settings.sample_rate,
-        settings.shortest,
-        settings.least_band_hz,
+        settings,
         strict,
     )
 

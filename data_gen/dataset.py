@@ -24,7 +24,7 @@ from .shards import Example
 
 # Keys of dataset.json that do not belong to the identity of the dataset.
 _RESULTS = ("totals", "left_out", "version")
-# The settings of dataset.json (see `plan.Settings`).
+# The settings of dataset.json (see `settings.Settings`).
 _TYPES: dict[str, tuple[type, ...]] = {
     "corpus": (str,),
     "split_rule": (str,),

@@ -103,7 +103,9 @@ def _decimate(wave: np.ndarray, ratio: int, zero_phase: bool) -> np.ndarray:
 
     # The filter runs in float64: an order-8 recursion near 0.1 of the band loses 1e-4 in float32.
     # SciPy needs more than 27 samples to filter in both directions.
-    padded = np.pad(wave.astype(np.float64), (0, max(0, 28 - len(wave))))
+    padded = wave.astype(np.float64)
+    if len(wave) < 28:
+        padded = np.pad(padded, (0, 28 - len(wave)))
     run = signal.sosfiltfilt if zero_phase else signal.sosfilt
     low = run(_chebyshev(ratio), padded)[::ratio]
     return low[: len(wave) // ratio].astype(np.float32)

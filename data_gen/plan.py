@@ -4,10 +4,9 @@
 process can make one.
 """
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,72 +15,15 @@ from ..audio import Ratio
 from ..audio.measure import narrow_end_hz
 from ..command import UserError
 from . import degrade
-from .layout import PIECE_SECONDS, Piece, distribute, shortest_piece
+from .layout import PIECE_SECONDS, Piece, distribute
+from .settings import Settings
 from .shards import Example
 from .survey import Measured
 from .tfio import Decode, Decoded
 
-# What reads recordings: libsndfile, or tensorflow-io.
-DECODERS = ("soundfile", "tfio")
-# Settings that dataset.json leaves out if they have this value.
-DEFAULTS = {"decoder": DECODERS[0], "narrow": False, "narrow_from": 0}
 # Read before and after a piece, so that resampling has no edges in it. soxr's longest filter
 # spans 0.1 s at these rates. Whole seconds are whole samples at both rates.
 MARGIN_SECONDS = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """The settings that, together with the recordings, determine the bytes of a dataset.
-
-    Args:
-        corpus: one of `corpora.NAMES`.
-        split_rule: key of `splits.RULES`.
-        valid_fraction: see `splits.assign`.
-        test_fraction: see `splits.assign`.
-        seed: seeds the split and the order of the training shards.
-        sample_rate: the high rate in Hz.
-        ratio: the high rate over the low rate.
-        protocol: key of `degrade.PROTOCOLS`.
-        patch: shorter recordings are left out; in samples at the high rate.
-        decoder: one of `DECODERS`.
-        narrow: whether recordings of limited band, or of a lower rate, are kept. What is above
-            their band is removed.
-        narrow_from: of these, only those whose band reaches this frequency in Hz are kept.
-    """
-
-    corpus: str
-    split_rule: str
-    valid_fraction: float
-    test_fraction: float
-    seed: int
-    sample_rate: int
-    ratio: Ratio
-    protocol: str
-    patch: int
-    decoder: str = "soundfile"
-    narrow: bool = False
-    narrow_from: int = 0
-
-    @property
-    def least_band_hz(self) -> float | None:
-        """Where the band of a recording must end at least; None for a full one."""
-        return self.narrow_from if self.narrow else None
-
-    @property
-    def shortest(self) -> int:
-        """The samples of the shortest recording that is not left out."""
-        return shortest_piece(self.patch, self.ratio)
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the settings as dataset.json stores them: a quotient as text."""
-        ratio = self.ratio if isinstance(self.ratio, int) else str(self.ratio)
-        settings = dataclasses.asdict(self) | {"ratio": ratio}
-        # Datasets from before there was a choice have neither.
-        for key, default in DEFAULTS.items():
-            if settings[key] == default:
-                del settings[key]
-        return settings
 
 
 class Source(NamedTuple):
@@ -115,15 +57,20 @@ def plan(measured: Iterable[Measured], settings: Settings) -> dict[str, list[Sou
     kept_by_name = {each.recording.name: each for each in measured if not each.reason}
     rows = [each.row(settings.sample_rate) for each in kept_by_name.values()]
 
-    def source(piece: Piece) -> Source:
-        recording, facts, _ = kept_by_name[piece.row.name]
-        assert facts is not None
-        rates = facts.sample_rate, settings.sample_rate
-        end_hz = narrow_end_hz(facts, settings.sample_rate) if settings.narrow else None
-        return Source(piece, recording.path, *rates, settings.ratio, settings.protocol, end_hz)
-
     shards = distribute(rows, settings.sample_rate, settings.shortest, settings.seed)
-    return {name: [source(piece) for piece in pieces] for name, pieces in shards.items()}
+    return {
+        name: [trace(piece, kept_by_name[piece.row.name], settings) for piece in pieces]
+        for name, pieces in shards.items()
+    }
+
+
+def trace(piece: Piece, measured: Measured, settings: Settings) -> Source:
+    """Returns where a piece of a recording comes from."""
+    recording, facts, _ = measured
+    assert facts is not None
+    rates = facts.sample_rate, settings.sample_rate
+    end_hz = narrow_end_hz(facts, settings.sample_rate) if settings.narrow else None
+    return Source(piece, recording.path, *rates, settings.ratio, settings.protocol, end_hz)
 
 
 def waves(source: Source) -> tuple[np.ndarray, np.ndarray]:
@@ -147,10 +94,12 @@ def cut(sources: Sequence[Source], decode: Decode) -> "Iterator[tuple[Source, De
     """Decodes the recordings of pieces whole, and yields what `decoded_waves` needs of each."""
     decoded = decode([source.path for source in sources])
     for source, each in zip(sources, decoded, strict=True):
-        if not isinstance(each, UserError):
-            wave, source_rate = each
-            each = wave[slice(*_span(source))], source_rate
-        yield source, each
+        yield source, each if isinstance(each, UserError) else cut_out(source, *each)
+
+
+def cut_out(source: Source, wave: np.ndarray, source_rate: int) -> Decoded:
+    """Returns what `decoded_waves` needs of a whole recording to make one of its pieces."""
+    return wave[slice(*_span(source))], source_rate
 
 
 def _span(source: Source) -> tuple[int, int]:

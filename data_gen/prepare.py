@@ -1,9 +1,10 @@
 """Prepares a dataset from the recordings of a corpus, on all cores.
 
-Three steps: every recording is measured (`survey`), those that are fit are distributed over shards
-(`plan`), and each shard is written by one worker process. Memory holds the facts of all recordings,
-but waves only in pieces of a minute. The bytes depend on the recordings and the settings alone, so
-the same command continues a run that was killed, and repairs a dataset that was damaged: it reads
+Three steps: every recording is measured (`survey`) and cut into records (`spool`), the records of
+those that are fit are distributed over shards (`plan`), and each shard is written by one worker
+process. Memory holds the facts of all recordings, but waves of one recording per worker only, of a
+long one in pieces of a minute. The bytes depend on the recordings and the settings alone, so the
+same command continues a run that was killed, and repairs a dataset that was damaged: it reads
 earlier measurements from the journal, and keeps the shards that are complete.
 """
 
@@ -27,9 +28,17 @@ from . import layout, tfio
 from .corpora import SPLITS, TFIO, Found, Store
 from .dataset import Dataset
 from .journal import Journal
-from .plan import DECODERS, DEFAULTS, Settings, Source, cut, decoded_waves, plan, waves
-from .shards import is_intact, write
-from .survey import Measured, count_by_reason, describe_left_out, measure_all
+from .plan import Source, cut, decoded_waves, plan
+from .settings import DECODERS, DEFAULTS, Settings
+from .shards import is_intact, write, write_records
+from .spool import Spool, spool
+from .survey import (
+    Measured,
+    count_by_reason,
+    describe_left_out,
+    measure_all,
+    measure_recording,
+)
 
 # Requests at a time for the sizes of objects in a store.
 _THREADS = 32
@@ -69,16 +78,15 @@ def prepare(
         if not is_finished(output):
             processes = min(workers or os.cpu_count() or 1, len(corpus.recordings))
             decode = _decode(settings.decoder)
-            with map_in_order(processes) as in_order:
+            with spool(output, settings) as records, map_in_order(processes) as in_order:
                 measured = measure_all(
                     in_order,
                     corpus.recordings,
                     journal,
-                    settings.sample_rate,
-                    settings.shortest,
-                    settings.least_band_hz,
+                    settings,
                     strict,
                     decode,
+                    measure_recording if decode else records.measure,
                 )
                 try:
                     check_trainable(measured, settings)
@@ -87,7 +95,7 @@ def prepare(
                     journal.remove()
                     (output / "dataset.json").unlink()
                     raise
-                _write_shards(in_order, plan(measured, settings), output, decode)
+                _write_shards(in_order, plan(measured, settings), output, records, decode)
             write_results(measured, corpus.left_out, settings, description, output)
         journal.remove()
         return Dataset(output)
@@ -236,22 +244,31 @@ def _decode(decoder: str) -> tfio.Decode | None:
 
 
 def _write_shards(
-    in_order: OrderedMap, shards: dict[str, list[Source]], output: Path, decode: tfio.Decode | None
+    in_order: OrderedMap,
+    shards: dict[str, list[Source]],
+    output: Path,
+    records: Spool,
+    decode: tfio.Decode | None,
 ) -> None:
     """Writes the shards that are not there yet, or are damaged."""
     items = [(output / name, sources) for name, sources in shards.items()]
     total = sum(len(sources) for _, sources in items)
     with tqdm(total=total, desc="writing", unit=" waves", dynamic_ncols=True) as bar:
-        counts = _write_decoded(in_order, items, decode) if decode else in_order(write_shard, items)
+        if decode:
+            counts = _write_decoded(in_order, items, decode)
+        else:
+            counts = in_order(write_shard, ((*item, records) for item in items))
         for count in counts:
             bar.update(count)
 
 
-def write_shard(item: tuple[Path, Sequence[Source]]) -> int:
+def write_shard(item: tuple[Path, Sequence[Source], Spool]) -> int:
     """Writes a shard unless it is there; returns the number of its examples."""
-    path, sources = item
+    path, sources, records = item
     if not is_written(path, sources):
-        write(path, (source.example(*waves(source)) for source in sources))
+        write_records(path, map(records.record, sources))
+    for source in sources:
+        records.remove(source)
     return len(sources)
 
 

@@ -52,9 +52,13 @@ def write(path: Path, examples: Iterable[Example]) -> None:
     Raises:
         UserError: it cannot be written, such as on a full disk.
     """
+    write_records(path, map(record, examples))
+
+
+def write_records(path: Path, records: Iterable[bytes]) -> None:
+    """Writes a shard as `write` does, of records."""
     with replacing(path) as temporary, temporary.open("wb") as file:
-        for example in examples:
-            file.write(record(example))
+        file.writelines(records)
 
 
 def read(path: Path, pieces: Sequence[Piece], ratio: Ratio) -> Iterator[Example]:

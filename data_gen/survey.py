@@ -4,7 +4,7 @@ A journal keeps the measurements, so that an interrupted run continues.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -12,14 +12,18 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from .. import audio
-from ..audio.measure import Facts, measure, measure_wave, reason_to_skip
+from ..audio.measure import Facts, measure, measure_wave
 from ..command import UserError
 from ..command.paths import check_relative
 from ..command.workers import OrderedMap
 from .corpora import Recording
 from .journal import Journal
 from .layout import Row
+from .settings import Settings
 from .tfio import Decode, Decoded
+
+# Measures a recording, which may be decoded already; returns why it is unreadable if it is.
+MeasureOne = Callable[[tuple[Recording, Decoded | None]], Facts | str]
 
 
 class Measured(NamedTuple):
@@ -41,11 +45,10 @@ def measure_all(
     in_order: OrderedMap,
     recordings: Sequence[Recording],
     journal: Journal,
-    sample_rate: int,
-    shortest: int,
-    least_band_hz: float | None = None,
+    settings: Settings,
     strict: bool = False,
     decode: Decode | None = None,
+    measure_one: MeasureOne | None = None,
 ) -> list[Measured]:
     """Measures the recordings that the journal does not hold yet, and adds them to it.
 
@@ -53,11 +56,10 @@ def measure_all(
         in_order: a map over worker processes (`workers.map_in_order`).
         recordings: of the corpus.
         journal: the earlier measurements.
-        sample_rate: of the dataset, in Hz.
-        shortest: recordings with fewer samples at that rate are left out.
-        least_band_hz: where the band of a recording must end at least; None for a full one.
+        settings: of the dataset.
         strict: whether to stop at the first recording that would be left out.
         decode: by default, the worker processes read the recordings with libsndfile.
+        measure_one: what they call, by default `measure_recording`.
 
     Returns:
         a row per recording.
@@ -68,7 +70,7 @@ def measure_all(
     known = journal.read()
     unknown = [each for each in recordings if each.name not in known]
     decoded = decode([each.path for each in unknown]) if decode else repeat(None)
-    fresh = in_order(measure_recording, zip(unknown, decoded, strict=False))
+    fresh = in_order(measure_one or measure_recording, zip(unknown, decoded, strict=False))
     measured = []
     with journal.open() as add:
         for each in tqdm(recordings, "measuring", unit=" recordings", dynamic_ncols=True):
@@ -79,8 +81,7 @@ def measure_all(
             if isinstance(facts, str):
                 row = Measured(each, None, f"unreadable: {facts}")
             else:
-                reason = reason_to_skip(facts, sample_rate, shortest, least_band_hz)
-                row = Measured(each, facts, reason)
+                row = Measured(each, facts, settings.reason_to_skip(facts))
             if strict and row.reason:
                 raise UserError(f"{each.path}: {row.reason}")
             measured.append(row)
@@ -89,12 +90,17 @@ def measure_all(
 
 def measure_recording(item: tuple[Recording, Decoded | None]) -> Facts | str:
     """Measures a recording; returns the error's message if it cannot be used."""
+    # The process that plans the dataset measures nothing, and need not wait for SciPy.
+    from scipy.fft import rfft
+
     recording, decoded = item
     try:
         check_relative(recording.name, str(recording.path))
         if isinstance(decoded, UserError):
             raise decoded
-        return measure_wave(*decoded) if decoded else measure(Path(recording.path))
+        if decoded:
+            return measure_wave(*decoded, rfft=rfft)
+        return measure(Path(recording.path), rfft=rfft)
     except UserError as error:
         return str(error).removeprefix(f"{recording.path}: ")
 

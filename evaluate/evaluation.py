@@ -11,7 +11,7 @@ from ..command import UserError
 from ..command.files import check_writable
 from ..command.paths import check_relative, check_suffix
 from ..data_gen.dataset import Dataset
-from ..data_gen.plan import Settings
+from ..data_gen.settings import Settings
 from ..models import pretrained, vocoder
 from ..models.record import Record
 from ..upsample import Upsampler, load

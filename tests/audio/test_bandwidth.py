@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from scipy import interpolate, signal
+from scipy import fft, interpolate, signal
 from wideband import audio
 from wideband.audio import bandwidth, measure
 
@@ -208,7 +208,7 @@ def test_the_moments_of_a_long_recording_are_kept_evenly(monkeypatch):
     n = 20 * RATE
     # 3 dB louder every second.
     wave = 10 ** (np.arange(n) / RATE * 3 / 20 - 4) * np.sin(np.arange(n))
-    moments = bandwidth._Moments(RATE)
+    moments = bandwidth._Moments(RATE, np.fft.rfft)
     for start in range(0, n, RATE):
         moments.add(wave[start : start + RATE])
     steps = np.diff(np.concatenate(moments._loudness))
@@ -225,3 +225,26 @@ def test_a_long_recording_has_the_band_of_a_short_one(monkeypatch):
 
 def test_a_rate_need_not_be_whole():
     assert measure.wave_band(voice(), 16000.5).end_hz == pytest.approx(8000, abs=20)
+
+
+# Float32
+
+
+@pytest.mark.parametrize("low_rate", [None, 8000])
+def test_the_transforms_of_scipy_and_numpy_find_the_same_band(low_rate):
+    wave = narrow(low_rate, "soxr") if low_rate else voice()
+    found = [
+        measure.measure_wave(wave[:, np.newaxis].astype(np.float32), RATE, rfft)
+        for rfft in (np.fft.rfft, fft.rfft)
+    ]
+    assert found[0].bandwidth_hz == pytest.approx(found[1].bandwidth_hz, abs=32)
+    assert found[0].highest_hz == pytest.approx(found[1].highest_hz, abs=32)
+
+
+@pytest.mark.parametrize("peak", [1e19, 3e38])
+@pytest.mark.parametrize("rfft", [np.fft.rfft, fft.rfft])
+def test_samples_whose_powers_are_infinite_are_measured_without_a_warning(peak, rfft):
+    wave = (voice() * peak).astype(np.float32)[:, np.newaxis]
+    found = measure.measure_wave(wave, RATE, rfft)
+    assert found.finite and found.peak == pytest.approx(np.abs(wave).max())
+    assert measure.reason_to_skip(found, RATE, 256).startswith("damaged: peak of ")

@@ -88,3 +88,10 @@ def test_workers_of_a_killed_process_leave_no_unfinished_files(script, start, tm
     # The pipes close once the worker has ended.
     process.communicate(timeout=600)
     assert not list(folder.iterdir())
+
+
+def test_each_worker_has_one_thread_for_matrix_products(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    with map_in_order(1) as in_order:
+        assert list(in_order(os.getenv, ["OPENBLAS_NUM_THREADS"])) == ["1"]
+    assert "OPENBLAS_NUM_THREADS" not in os.environ

@@ -234,3 +234,11 @@ def prepare_dataset(call, no_workers):
         return call(command, *names, *flags)
 
     return prepare_dataset
+
+
+@pytest.fixture
+def finished(small, tmp_path, prepare_dataset):
+    """A dataset of the small corpus, one shard for each split."""
+    code, _, err = prepare_dataset(small, tmp_path / "finished")
+    assert code == 0, err
+    return tmp_path / "finished"

@@ -11,10 +11,11 @@ from wideband.audio.measure import Facts
 from wideband.command import UserError
 from wideband.data_gen import layout, plan
 from wideband.data_gen.corpora import Recording
+from wideband.data_gen.settings import Settings
 from wideband.data_gen.survey import Measured
 
 RATE = 16000
-SETTINGS = plan.Settings("folder", "speaker", 0.1, 0.1, 0, RATE, 4, "sinc", 256)
+SETTINGS = Settings("folder", "speaker", 0.1, 0.1, 0, RATE, 4, "sinc", 256)
 
 
 def source(path, samples, start_seconds=0, source_rate=RATE, ratio=2, protocol="fft"):
