@@ -8,10 +8,10 @@ kernels are convolved by Keras (see models/long_conv.py). Recipes
 with critics take several steps in one, which Keras does not have, and are measured alone.
 """
 
-import functools
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import reporting
@@ -58,6 +58,7 @@ def measure(
     import operations
     import profiling
     from wideband import models
+    from wideband.models.long_conv import plain_convolutions
     from wideband.train import methods
     from wideband.train.fit import dtype_policy
     from wideband.train.steps import compile_step
@@ -85,9 +86,8 @@ def measure(
         result["first_seconds"] = {}
         for name, step in compared.items():
             describe(f"{recipe.name}, {recipe.precision}: first step, {name}")
-            if name == "plain":
-                _convolve_plainly(network)
-            result["first_seconds"][name] = seconds(step)
+            with plain_convolutions() if name == "plain" else nullcontext():
+                result["first_seconds"][name] = seconds(step)
         describe(f"{recipe.name}, {recipe.precision}: steps")
         turns = {name: lambda step=step: seconds(step) for name, step in compared.items()}
         result["seconds"] = take_turns(turns, repeats)
@@ -120,16 +120,6 @@ def _plain(
     model.compile(_adam(recipe, objective), losses, loss_weights=weights)
     targets = {name: np.zeros(len(batch[0]), np.float32) for name in losses}
     return lambda: model.train_on_batch(batch, targets), bool(model.jit_compile)
-
-
-def _convolve_plainly(network: Any) -> None:
-    """Has graphs that are traced from now on convolve as Keras does."""
-    import keras
-    from wideband.models.long_conv import Conv1D
-
-    for layer in network._flatten_layers():
-        if isinstance(layer, Conv1D):
-            layer.call = functools.partial(keras.layers.Conv1D.call, layer)
 
 
 def lay_out(

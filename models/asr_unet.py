@@ -33,6 +33,7 @@ import keras
 from keras import layers, ops
 
 from .layers import check_choice, check_patch, widen
+from .long_conv import Conv1D
 from .system import Network
 
 FILTERS, BOTTLENECK_FILTERS = (64, 128), 256
@@ -119,7 +120,7 @@ class ASRUNet(Network):
 
 def _encode(x: keras.KerasTensor, filters: int, kernel: int, name: str) -> keras.KerasTensor:
     """Builds a convolution, (batch, n, c) to (batch, n, filters); its layers begin with NAME."""
-    x = layers.Conv1D(filters, kernel, padding="same", name=name)(x)
+    x = Conv1D(filters, kernel, padding="same", name=name)(x)
     return layers.ReLU()(layers.BatchNormalization(name=f"{name}_norm")(x))
 
 

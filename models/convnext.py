@@ -9,6 +9,8 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
+from .long_conv import Conv1D
+
 # Prepends the `count` frames before a sequence (batch, n, c), to (batch, count + n, c).
 History = Callable[[keras.KerasTensor, int], keras.KerasTensor]
 
@@ -141,9 +143,9 @@ def first(x: keras.KerasTensor, channels: int, kernel: int, name: str) -> keras.
 
     The layers are named NAME_first and NAME_first_norm.
     """
-    x = layers.Conv1D(
-        channels, kernel, padding="same", kernel_initializer=small(), name=f"{name}_first"
-    )(x)
+    x = Conv1D(channels, kernel, padding="same", kernel_initializer=small(), name=f"{name}_first")(
+        x
+    )
     return norm(f"{name}_first")(x)
 
 

@@ -16,6 +16,7 @@ from keras import layers
 
 from .features import Mel
 from .layers import check_choice, pytorch_start, widen
+from .long_conv import Conv1D
 from .resynthesis import Resynthesis, check_mel
 from .weight_norm import WeightNormConv1D, WeightNormConv1DTranspose
 
@@ -160,7 +161,7 @@ def convolve(
     padding: str = "same",
 ) -> keras.KerasTensor:
     """Convolves x (batch, n, c), to (batch, n, filters), or fewer samples if padding is "valid"."""
-    kind = WeightNormConv1D if weight_norm else layers.Conv1D
+    kind = WeightNormConv1D if weight_norm else Conv1D
     start = pytorch_start(taps * x.shape[-1])
     return kind(filters, taps, padding=padding, dilation_rate=dilation, name=name, **start)(x)
 

@@ -27,6 +27,7 @@ from keras import layers
 
 from ..command import UserError
 from .layers import Subpixel, add_wave, check_choice, widen
+from .long_conv import Conv1D
 from .system import Network
 from .unets import unet_context
 
@@ -117,8 +118,8 @@ class KerasUNet(Network):
         self.context = unet_context([KERNEL] * (2 * levels + 2 + doublings), levels, ratio)
 
 
-def _conv(filters: int, strides: int = 1) -> layers.Conv1D:
-    return layers.Conv1D(
+def _conv(filters: int, strides: int = 1) -> Conv1D:
+    return Conv1D(
         filters,
         KERNEL,
         strides=strides,

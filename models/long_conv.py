@@ -8,29 +8,44 @@ product of three real ones. So a convolution has the form
 
 where * multiplies channels with filters at each of some points. With 65 taps, there are 191 points
 for 64 samples of output: three multiplications per sample, channel and filter instead of 65. On
-CPUs, the output and its gradients take a fifth to two thirds of the time.
+CPUs, the output and its gradients take an eighth to two thirds of the time.
 
 Sources: Stockham 1966, "High-speed convolution and correlation"; Winograd 1980, "Arithmetic
 complexity of computations", for the form of three matrices.
 """
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-# With fewer taps or channels, the transforms take what the products save.
-LEAST_TAPS, LEAST_CHANNELS = 17, 16
+# From how many taps on the transforms are faster, and from how many with so many channels.
+LONG = 17
+LONG_FOR_MANY, MANY = 7, 128
+
+_PLAIN = ContextVar("plain", default=False)
+
+
+@contextmanager
+def plain_convolutions() -> Iterator[None]:
+    """Within the context, graphs are traced with Keras's convolutions."""
+    token = _PLAIN.set(True)
+    try:
+        yield
+    finally:
+        _PLAIN.reset(token)
 
 
 @keras.saving.register_keras_serializable("wideband")
 class Conv1D(layers.Conv1D):
     """Keras's Conv1D, but with long kernels faster on CPUs.
 
-    It has the same arguments and weights, and the same output but for rounding errors. Convolutions
-    with a stride, with groups, or without the padding "same" are Keras's own.
+    It has the same arguments and weights, and the same output but for rounding errors.
 
     Example:
         >>> Conv1D(64, 65, padding="same")(keras.ops.zeros((1, 8192, 32))).shape
@@ -39,15 +54,29 @@ class Conv1D(layers.Conv1D):
 
     def call(self, inputs):
         """Convolves inputs (batch, n, c) to (batch, n / strides, filters)."""
-        if not self._is_long() or not _only_cpus():
+        if self.padding != "same" or self.groups > 1:
             return super().call(inputs)
-        x = convolve(inputs, self.kernel, *self.dilation_rate)
+        x = conv(inputs, self.kernel, *self.strides, *self.dilation_rate)
         return self.activation(x + self.bias if self.use_bias else x)
 
-    def _is_long(self) -> bool:
-        taps, *channels = self.kernel.shape
-        usual = self.strides == (1,) and self.padding == "same" and self.groups == 1
-        return usual and taps >= LEAST_TAPS and min(channels) >= LEAST_CHANNELS
+
+def conv(x, kernel, strides: int = 1, dilation: int = 1):
+    """Convolves with the padding "same", in the faster way.
+
+    Args:
+        x: (batch, n, c).
+        kernel: (taps, c, filters).
+        strides: samples from one output to the next.
+        dilation: samples from tap to tap; only a stride of 1 can have any other than 1.
+
+    Returns:
+        (batch, ceil(n / strides), filters).
+    """
+    taps, *channels = kernel.shape
+    long = taps >= (LONG_FOR_MANY if min(channels) >= MANY else LONG)
+    if long and _hop(taps) % strides == 0 and _only_cpus() and not _PLAIN.get():
+        return conv_by_transforms(x, kernel, strides, dilation)
+    return ops.conv(x, kernel, strides, "same", dilation_rate=dilation)
 
 
 @functools.cache
@@ -56,31 +85,26 @@ def _only_cpus() -> bool:
     return all(device.startswith("cpu") for device in keras.distribution.list_devices())
 
 
-def convolve(x, kernel, dilation: int = 1):
-    """Convolves as `ops.conv` does with the padding "same".
-
-    Args:
-        x: (batch, n, c).
-        kernel: (taps, c, filters), at least two taps.
-        dilation: samples from tap to tap.
-
-    Returns:
-        (batch, n, filters).
-    """
+def conv_by_transforms(x, kernel, strides: int = 1, dilation: int = 1):
+    """Convolves as `conv`, by transforms of any kernel; the strides must divide the hop."""
     taps, channels, filters = kernel.shape
     batch, n, _ = ops.shape(x)
+    count = -(-n // strides)
     matrices = _matrices(taps)
     points = len(matrices.analysis)
+    matrices = matrices._replace(synthesis=matrices.synthesis[::strides])
     analysis, kernel_analysis, synthesis = (ops.cast(each, x.dtype) for each in matrices)
     # The output of a hop takes its samples and those of the next one. Samples between two taps are
     # like further channels.
-    hop = taps - 1
+    hop = _hop(taps)
     step = hop * dilation
     hops = -(-n // step)
-    before = step // 2
+    before = ((taps - 1) * dilation + 1 + (count - 1) * strides - n) // 2
     padded = ops.pad(x, ((0, 0), (before, (hops + 1) * step - before - n), (0, 0)))
     parts = ops.reshape(padded, (batch, hops + 1, hop, dilation * channels))
-    pairs = ops.concatenate([parts[:, :-1], parts[:, 1:]], axis=2)
+    # TensorFlow takes several times as long for the gradient of an index.
+    shape = batch, hops, hop, dilation * channels
+    pairs = ops.concatenate([ops.slice(parts, (0, k, 0, 0), shape) for k in (0, 1)], axis=2)
     pairs = ops.reshape(ops.transpose(pairs, (2, 0, 1, 3)), (2 * hop, -1))
     # (points, batch * hops * dilation, channels)
     transformed = ops.reshape(ops.matmul(analysis, pairs), (points, -1, channels))
@@ -89,13 +113,19 @@ def convolve(x, kernel, dilation: int = 1):
     kernels = ops.reshape(kernels, (points, channels, filters))
     products = ops.reshape(ops.matmul(transformed, kernels), (points, -1))
     outputs = ops.matmul(synthesis, products)
-    outputs = ops.reshape(outputs, (hop, batch, hops, dilation * filters))
+    outputs = ops.reshape(outputs, (hop // strides, batch, hops, dilation * filters))
     outputs = ops.transpose(outputs, (1, 2, 0, 3))
-    return ops.reshape(outputs, (batch, hops * step, filters))[:, :n]
+    outputs = ops.reshape(outputs, (batch, hops * step // strides, filters))
+    return ops.slice(outputs, (0, 0, 0), (batch, count, filters))
+
+
+def _hop(taps: int) -> int:
+    """Returns the samples of output of a transform: an even number, taps - 1 or taps."""
+    return taps - taps % 2
 
 
 class _Matrices(NamedTuple):
-    """The transforms of a hop of taps - 1 samples and the next one."""
+    """The transforms of two hops of samples."""
 
     analysis: np.ndarray  # (points, 2 hop)
     kernel_analysis: np.ndarray  # (points, taps)
@@ -105,8 +135,8 @@ class _Matrices(NamedTuple):
 @functools.cache
 def _matrices(taps: int) -> _Matrices:
     """Returns the matrices in float32, for kernels that are not reversed, as in networks."""
-    hop = taps - 1
-    bins = np.arange(taps)
+    hop = _hop(taps)
+    bins = np.arange(hop + 1)
     # The product is reduced first, which keeps the sines of whole turns exact.
     angles = np.pi / hop * (np.outer(bins, np.arange(2 * hop)) % (2 * hop))
     cosines, sines = np.cos(angles), np.sin(angles)

@@ -9,6 +9,7 @@ Source: Salimans and Kingma 2016, equation 2; torch.nn.utils.weight_norm with di
 import keras
 from keras import layers, ops
 
+from .long_conv import conv
 from .system import Network
 
 
@@ -54,6 +55,8 @@ class WeightNormConv1D(WeightNorm, layers.Conv1D):
 
     def call(self, inputs):
         """Convolves x (batch, n, c) with the normalized kernel, to (batch, n, filters)."""
+        if self.padding == "same":
+            return conv(inputs, self.normalized(), 1, *self.dilation_rate) + self.bias
         options = {"padding": self.padding, "dilation_rate": self.dilation_rate}
         return ops.conv(inputs, self.normalized(), **options) + self.bias
 

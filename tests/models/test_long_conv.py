@@ -1,12 +1,15 @@
 """Convolutions with long kernels, compared with NumPy and with Keras."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
 from wideband.models import long_conv
-from wideband.models.long_conv import Conv1D, convolve
+from wideband.models.long_conv import Conv1D, conv_by_transforms, plain_convolutions
+from wideband.models.weight_norm import WeightNormConv1D
 from wideband.upsample.export.convert import convert, operators
 
 
@@ -15,24 +18,29 @@ def arrays(*shapes):
     return [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
 
 
-def plain(x, kernel, dilation):
-    """Correlates each channel with its filters in float64, with zeros around the samples."""
-    taps = len(kernel)
+def plain(x, kernel, strides, dilation):
+    """Correlates each channel with its filters in float64, with zeros around the samples.
+
+    There are as many zeros as "same" has in Keras: as few as give an output for each stride, half
+    of them in front.
+    """
+    taps, n = len(kernel), x.shape[1]
     spread = np.zeros(((taps - 1) * dilation + 1, *kernel.shape[1:]))
     spread[::dilation] = kernel
-    before = (len(spread) - 1) // 2
-    padded = np.pad(x.astype(np.float64), ((0, 0), (before, len(spread) - 1 - before), (0, 0)))
+    zeros = (math.ceil(n / strides) - 1) * strides + len(spread) - n
+    padding = (zeros // 2, zeros - zeros // 2)
+    padded = np.pad(x.astype(np.float64), ((0, 0), padding, (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, len(spread), axis=1)
-    return np.einsum("bnck,kcf->bnf", windows, spread)
+    return np.einsum("bnck,kcf->bnf", windows[:, ::strides], spread)
 
 
-@pytest.mark.parametrize("dilation", [1, 2, 3])
-@pytest.mark.parametrize("taps", [2, 9, 18, 65])
-@pytest.mark.parametrize("n", [1, 64, 200])
-def test_the_output_is_that_of_a_convolution(n, taps, dilation):
+@pytest.mark.parametrize(("strides", "dilation"), [(1, 1), (1, 2), (1, 3), (2, 1), (4, 1)])
+@pytest.mark.parametrize("taps", [9, 32, 65])
+@pytest.mark.parametrize("n", [9, 64, 201])
+def test_the_output_is_that_of_a_convolution(n, taps, strides, dilation):
     x, kernel = arrays((2, n, 3), (taps, 3, 5))
-    expected = plain(x, kernel, dilation)
-    output = np.asarray(convolve(x, kernel, dilation))
+    expected = plain(x, kernel, strides, dilation)
+    output = np.asarray(conv_by_transforms(x, kernel, strides, dilation))
     assert output.shape == expected.shape
     np.testing.assert_allclose(output, expected, atol=1e-5 * taps**0.5)
 
@@ -54,10 +62,10 @@ def convolves(layer, x):
     return any(operation.type == "Conv2D" for operation in graph.get_operations())
 
 
-@pytest.mark.parametrize("dilation", [1, 2])
-def test_a_layer_has_the_output_and_the_gradients_of_keras_without_a_convolution(dilation):
-    x, weights = arrays((2, 100, 16), (2, 100, 24))
-    both = layers_of_both_kinds(dilation_rate=dilation, activation="relu")
+@pytest.mark.parametrize("options", [{}, {"dilation_rate": 2}, {"strides": 2}])
+def test_a_layer_has_the_output_and_the_gradients_of_keras_without_a_convolution(options):
+    x, weights = arrays((2, 100, 16), (2, 100 // options.get("strides", 1), 24))
+    both = layers_of_both_kinds(**options, activation="relu")
     results = []
     for layer in both:
         wave = tf.constant(x)
@@ -92,9 +100,8 @@ def test_half_floats_differ_by_their_rounding():
 @pytest.mark.parametrize(
     "options",
     [
-        {"kernel_size": 16},
-        {"filters": 15},
-        {"strides": 2},
+        {"kernel_size": 15},
+        {"strides": 3},
         {"padding": "causal"},
         {"groups": 2},
     ],
@@ -107,6 +114,22 @@ def test_what_the_transforms_do_not_make_faster_is_convolved_by_keras(options):
     ours.build(x.shape)
     theirs.set_weights(ours.get_weights())
     np.testing.assert_array_equal(ours(x), theirs(x))
+
+
+def test_with_many_channels_kernels_need_not_be_as_long():
+    (x,) = arrays((1, 64, 128))
+    kinds = [(7, 128), (6, 128), (7, 127)]
+    found = [convolves(Conv1D(filters, taps, padding="same"), x) for taps, filters in kinds]
+    assert found == [False, True, True]
+
+
+def test_a_context_has_the_convolutions_of_keras():
+    (x,) = arrays((1, 64, 16))
+    ours, theirs = layers_of_both_kinds()
+    with plain_convolutions():
+        assert convolves(ours, x)
+        np.testing.assert_array_equal(ours(x), theirs(x))
+    assert not convolves(ours, x)
 
 
 def test_other_devices_have_the_convolutions_of_keras(monkeypatch):
@@ -138,6 +161,6 @@ def test_a_tflite_file_has_a_plain_convolution():
     wave = keras.Input((None, 1), name="low")
     x = Conv1D(16, 17, padding="same")(wave)
     x = Conv1D(16, 17, padding="same", dilation_rate=2)(x)
-    network = keras.Model(wave, layers.Conv1D(1, 1)(x))
+    network = keras.Model(wave, WeightNormConv1D(1, 17, padding="same")(x))
     counted = operators(convert(network, 64))
     assert counted["CONV_2D"] == 3 and not counted["BATCH_MATMUL"]

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
 from ...command import UserError
-from ...models.long_conv import Conv1D
+from ...models.long_conv import plain_convolutions
 from ...models.stft import STFT, InverseSTFT
 from ..tflite import SHORTER
 from .constants import store_half, widen_depthwise
@@ -68,7 +68,7 @@ def convert(
         }
         return tf.function(restore, autograph=False).get_concrete_function(**specs)
 
-    with _tflite_forms(model):
+    with plain_convolutions(), _tflite_forms(model):
         function = trace(window)
         # The first signature is what programs run that know of no signatures.
         signatures = {"serving_default": function}
@@ -124,7 +124,7 @@ def _converted(
 
 @contextmanager
 def _tflite_forms(model: keras.Model) -> Iterator[None]:
-    """Within the context, replaces the calls of some layers with calls that convert well."""
+    """Within the context, replaces the calls of some layers with calls that convert to TFLite."""
     changed = []
     for layer in model._flatten_layers():
         for kind, form in _FORMS.items():
@@ -188,21 +188,15 @@ def _lstm(layer: keras.layers.LSTM) -> Callable:
     return call
 
 
-def _plain(layer: Conv1D) -> Callable:
-    """Makes the call of Keras's convolution, whose kernel TFLite stores in 8 bits on request."""
-    return partial(keras.layers.Conv1D.call, layer)
-
-
 def _transform(layer: STFT | InverseSTFT) -> Callable:
     """Makes the call of a Fourier transform: TFLite has those of powers of two only."""
     return partial(type(layer).call, layer, matrices=not layer.power_of_two)
 
 
-# The layers whose calls do not convert well, and functions from such a layer to its new call.
+# The layers whose calls do not convert, and functions from such a layer to its new call.
 _FORMS = {
     keras.layers.Add: lambda layer: _add,
     keras.layers.LSTM: _lstm,
-    Conv1D: _plain,
     STFT: _transform,
     InverseSTFT: _transform,
 }
