@@ -42,6 +42,8 @@ from .survey import (
 
 # Requests at a time for the sizes of objects in a store.
 _THREADS = 32
+# Recordings that wait for a worker, if they are waves and if they are names.
+_AHEAD_DECODED, _AHEAD = 2, 100
 # What a dataset consists of, besides its dataset.json.
 DATA_FILES = ("manifest.csv", "*-?????.tfrecord")
 
@@ -78,7 +80,8 @@ def prepare(
         if not is_finished(output):
             processes = min(workers or os.cpu_count() or 1, len(corpus.recordings))
             decode = _decode(settings.decoder)
-            with spool(output, settings) as records, map_in_order(processes) as in_order:
+            ahead = _AHEAD_DECODED if decode else _AHEAD
+            with spool(output, settings) as records, map_in_order(processes, ahead) as in_order:
                 measured = measure_all(
                     in_order,
                     corpus.recordings,

@@ -90,8 +90,10 @@ def test_workers_of_a_killed_process_leave_no_unfinished_files(script, start, tm
     assert not list(folder.iterdir())
 
 
-def test_each_worker_has_one_thread_for_matrix_products(monkeypatch):
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+def test_workers_have_an_environment_of_their_own_that_the_user_may_set(monkeypatch):
+    names = ["OPENBLAS_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"]
+    monkeypatch.delenv(names[0], raising=False)
+    monkeypatch.setenv(names[1], "1234567")
     with map_in_order(1) as in_order:
-        assert list(in_order(os.getenv, ["OPENBLAS_NUM_THREADS"])) == ["1"]
-    assert "OPENBLAS_NUM_THREADS" not in os.environ
+        assert list(in_order(os.getenv, names)) == ["1", "1234567"]
+    assert (names[0] in os.environ, os.environ[names[1]]) == (False, "1234567")

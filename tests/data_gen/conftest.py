@@ -221,7 +221,7 @@ def no_workers(monkeypatch):
     """Runs the work of worker processes in this process."""
     from wideband.data_gen import prepare
 
-    monkeypatch.setattr(prepare, "map_in_order", lambda workers: nullcontext(map))
+    monkeypatch.setattr(prepare, "map_in_order", lambda workers, ahead: nullcontext(map))
 
 
 @pytest.fixture

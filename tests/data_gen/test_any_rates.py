@@ -35,7 +35,7 @@ def dataset(noise, tmp_path_factory, protocol):
     soundfile.write(source / "anna" / "short.wav", noise(300), RATE)
     flags = (f"--sample_rate={RATE}", "--low_rate=8000", f"--protocol={protocol}", "--seed=2")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepare, "map_in_order", lambda workers: nullcontext(map))
+        patch.setattr(prepare, "map_in_order", lambda workers, ahead: nullcontext(map))
         names = ("--corpus=folder", f"--source={source}", f"--output={output}")
         assert command([*names, *flags]) == 0
     return Dataset(output)
@@ -75,7 +75,7 @@ def test_patches_of_both_sides_are_aligned(dataset, augmentation):
 
 
 def test_the_protocol_for_quotients_is_the_default_one_for_them(noise, tmp_path, monkeypatch):
-    monkeypatch.setattr(prepare, "map_in_order", lambda workers: nullcontext(map))
+    monkeypatch.setattr(prepare, "map_in_order", lambda workers, ahead: nullcontext(map))
     for name in ("anna", "beth", "carl"):
         (tmp_path / "source" / name).mkdir(parents=True)
         soundfile.write(tmp_path / "source" / name / "a.wav", noise(4410), RATE)

@@ -287,7 +287,7 @@ def test_complete_shards_of_other_recordings_are_written_anew(
 def test_one_worker_more_than_recordings_is_not_started(small, tmp_path, call, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        prepare, "map_in_order", lambda workers: asked.append(workers) or nullcontext(map)
+        prepare, "map_in_order", lambda workers, ahead: asked.append(workers) or nullcontext(map)
     )
     flags = [f"--source={small}", f"--output={tmp_path / 'out'}", "--workers=100"]
     assert call(command, "--corpus=folder", *flags)[0] == 0
