@@ -2,17 +2,19 @@
 
 python benchmarks/preparing.py --page=docs/performance.md
 
-The recordings are those of the demo corpus as FLAC files, at 16 kHz and resampled to 48 kHz. Both
-programs are timed from their start to their end: wideband-prepare measures all recordings, splits
-them and writes shards; the loop (python_loop.py) makes the low sides and keeps nothing.
+The recordings are those of the demo corpus as FLAC files, at 16 kHz and resampled to 48 kHz, and a
+large corpus at 48 kHz, of files of half a minute, which hold ten sentences each. Both programs are
+timed from their start to their end: wideband-prepare measures all recordings, splits them and
+writes shards; the loop (python_loop.py) makes the low sides and keeps nothing.
 """
 
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import processes
 import reporting
@@ -21,7 +23,17 @@ from timing import number, ratios, spread, take_turns
 from wideband.command import UserError
 from wideband.command.run import Command, Flags
 
-RATES = (16000, 48000)
+
+class Corpus(NamedTuple):
+    """What is made of the recordings."""
+
+    sample_rate: int  # in Hz
+    joined: int = 1  # recordings of a speaker in a file
+    copies: int = 1  # of all
+
+
+# The demo corpus has 10 minutes.
+CORPORA = (Corpus(16000), Corpus(48000), Corpus(48000, joined=10, copies=12))
 LOOP = "Python loop"
 TABLE = "preparing"
 
@@ -41,13 +53,13 @@ def recordings(source: Path | None, folder: Path) -> Path:
     return source
 
 
-def write_flac(source: Path, folder: Path, sample_rate: int) -> float:
-    """Writes recordings as FLAC files of a rate, in a folder for each speaker.
+def write_flac(source: Path, folder: Path, corpus: Corpus) -> float:
+    """Writes recordings as FLAC files, in a folder for each speaker.
 
     Args:
         source: wav files, whose folder is named after the speaker.
         folder: where to write them.
-        sample_rate: in Hz.
+        corpus: what to make of them.
 
     Returns:
         the seconds of all recordings.
@@ -55,16 +67,22 @@ def write_flac(source: Path, folder: Path, sample_rate: int) -> float:
     Raises:
         UserError: there are none.
     """
+    import numpy as np
     import soundfile
     import soxr
 
     total = 0.0
-    for path in sorted(source.rglob("*.wav")):
-        wave, rate = soundfile.read(path, dtype="float32")
-        target = folder / path.parent.name / f"{path.stem}.flac"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(target, soxr.resample(wave, rate, sample_rate), sample_rate)
-        total += len(wave) / rate
+    for speaker in sorted({path.parent for path in source.rglob("*.wav")}):
+        waves = []
+        for path in sorted(speaker.glob("*.wav")):
+            wave, rate = soundfile.read(path, dtype="float32")
+            waves.append(soxr.resample(wave, rate, corpus.sample_rate))
+        for copy, start in product(range(corpus.copies), range(0, len(waves), corpus.joined)):
+            target = folder / f"{speaker.name}-{copy}" / f"{start}.flac"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            wave = np.concatenate(waves[start : start + corpus.joined])
+            soundfile.write(target, wave, corpus.sample_rate)
+            total += len(wave) / corpus.sample_rate
     if not total:
         raise UserError(f"{source}: no wav files; name a folder that has some")
     return total
@@ -112,7 +130,7 @@ def lay_out(results: Sequence[Mapping[str, Any]]) -> reporting.Table:
 
 
 def main(flags: Flags, arguments: list[str]) -> None:
-    """Measures both programs at both rates."""
+    """Measures both programs on each corpus."""
     from tqdm import tqdm
 
     reporting.check(flags, [TABLE])
@@ -121,11 +139,11 @@ def main(flags: Flags, arguments: list[str]) -> None:
         scratch = Path(temporary)
         output = scratch / "dataset"
         source = recordings(flags.source and Path(flags.source), scratch / "wav")
-        for rate in RATES:
-            folder = scratch / str(rate)
-            duration = write_flac(source, folder, rate)
+        for corpus in CORPORA:
+            folder = scratch / "-".join(map(str, corpus))
+            duration = write_flac(source, folder, corpus)
             compared = dict(programs(folder, output))
-            with tqdm(total=flags.repeats * len(compared), desc=f"{rate} Hz", disable=None) as bar:
+            with tqdm(total=flags.repeats * len(compared), desc=folder.name, disable=None) as bar:
                 measured = take_turns(
                     {
                         name: lambda name=name, line=line: prepare_once(name, line, output)
@@ -136,7 +154,7 @@ def main(flags: Flags, arguments: list[str]) -> None:
                 )
             results.append(
                 {
-                    "sample_rate": rate,
+                    "sample_rate": corpus.sample_rate,
                     "files": len([*folder.rglob("*.flac")]),
                     "seconds": duration,
                     "programs": {
