@@ -21,6 +21,7 @@ os.environ |= dict.fromkeys(
 
 import numpy as np
 import pytest
+from seeds import seed_networks
 from whisper_model import whisper_model  # noqa: F401
 from wideband.command import keras_start
 
@@ -282,7 +283,7 @@ def run(data, tmp_path_factory):
         "precision": "float32",
         "seed": 0,
     }
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     network = models.build(recipe["model"], **recipe["arguments"])
     rng = np.random.default_rng(0)
     network.set_weights(
@@ -306,7 +307,6 @@ def run(data, tmp_path_factory):
 @pytest.fixture(scope="session")
 def any_band_run(run, tmp_path_factory):
     """A run folder of a network for any band, with random weights."""
-    import keras
     from wideband import models
     from wideband.models.record import Record
 
@@ -316,7 +316,7 @@ def any_band_run(run, tmp_path_factory):
     arguments = models.small("overtonenet")
     record.recipe |= {"name": "speech", "model": "overtonenet", "arguments": arguments, "ratio": 1}
     record.write(folder)
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     network = models.build("overtonenet", **arguments)
     rng = np.random.default_rng(1)
     network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in network.get_weights()])

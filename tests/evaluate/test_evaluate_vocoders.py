@@ -1,8 +1,8 @@
 """wideband-evaluate: a mel-domain GAN with several vocoders."""
 
-import keras
 import numpy as np
 import pytest
+from seeds import seed_networks
 from wideband import models
 from wideband.data_gen import shards
 from wideband.evaluate import metrics
@@ -24,7 +24,7 @@ def make_run(tmp_path_factory):
         folder.mkdir()
         recipe = {"name": model, "source": "ours", "model": model, "arguments": models.small(model)}
         Record({**recipe, **RATES, **changes}).write(folder)
-        keras.utils.set_random_seed(0)
+        seed_networks(0)
         network = models.build(model, **models.small(model))
         network.networks()["network"].save_weights(folder / "best.weights.h5")
         return folder

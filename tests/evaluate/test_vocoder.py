@@ -2,9 +2,9 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
+from seeds import seed_networks
 from wideband import audio, models
 from wideband.evaluate import metrics, vocoder
 from wideband.models import features
@@ -25,7 +25,7 @@ def vocos(run, tmp_path_factory):
     record = Record.read(run)
     record.recipe |= {"name": "vocos", "model": "vocos", **more}
     record.write(folder)
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     models.build("vocos", **arguments).save_weights(folder / "best.weights.h5")
     return folder
 

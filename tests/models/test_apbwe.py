@@ -2,9 +2,9 @@
 
 import math
 
-import keras
 import numpy as np
 import pytest
+from seeds import seed_networks
 from wideband import models
 from wideband.audio import interpolate
 from wideband.command import UserError
@@ -42,7 +42,7 @@ def test_layers_have_the_published_sizes(outline, stream):
 
 
 def test_initial_weights_are_those_of_the_published_code():
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     part = models.build("apbwe", width=0.25, blocks=4).get_layer("spectrum")
     for name in ("phase_first", "amplitude_0_depthwise", "phase_3_expand", "amplitude_2_project"):
         kernel, bias = map(np.asarray, part.get_layer(name).weights)

@@ -11,6 +11,7 @@ import math
 import keras
 import numpy as np
 import pytest
+from seeds import seed_networks
 from wideband.command import UserError
 from wideband.models import audiosr_unet, audiosr_vae
 from wideband.models.audiosr_vocoder import AudioSRVocoder, generator
@@ -236,7 +237,7 @@ def test_narrower_networks_keep_the_channels_of_a_group_and_the_epsilons(outline
 
 
 def test_initial_weights_are_uniform_except_what_starts_as_the_identity():
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     unet = audiosr_unet.build(WIDTH, blocks=1, multipliers=(1, 2), transformers=1)
     for layer in unet.layers:
         if hasattr(layer, "kernel"):

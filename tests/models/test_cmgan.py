@@ -1,10 +1,10 @@
 """CMGAN: sizes, levels, a reference in NumPy, and an empty band that it learns to fill."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import signal
+from seeds import seed_networks
 from wideband import models
 from wideband.command import UserError
 
@@ -203,7 +203,7 @@ def test_the_mask_leaves_an_empty_band_empty(randomized, periods):
 
 def test_the_complex_decoder_learns_to_fill_an_empty_band(periods):
     """The gradient of a loss of empty bins reaches it, and not the mask, which multiplies zeros."""
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     network = models.build("cmgan", **{**SMALL, "dropout": 0.0})
     # Without the ends of the wave, which are mirrored.
     band = slice(4, 37), slice(10, None)

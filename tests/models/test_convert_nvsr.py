@@ -7,6 +7,7 @@ test_nvsr.py has the differences of the outputs.
 import keras
 import numpy as np
 import pytest
+from seeds import seed_networks
 from wideband import models
 from wideband.models import vocoder
 from wideband.models.convert import command
@@ -96,7 +97,7 @@ def assert_same_weights(found, expected, rtol):
 
 
 def test_nvsr_restores_with_the_vocoder_that_is_converted_from_another_checkpoint(convert, noise):
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     network = random_network("nvsr", width=1 / 32, iterations=1)
     run, code, out, err = convert("nvsr", nvsr(network))
     assert (code, err) == (0, "")

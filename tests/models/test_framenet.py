@@ -1,9 +1,9 @@
 """FrameNet: a reference in NumPy, the floors, and the output before training."""
 
-import keras
 import numpy as np
 import pytest
 from scipy import signal
+from seeds import seed_networks
 from wideband import models
 from wideband.command import UserError
 from wideband.data_gen import degrade
@@ -153,7 +153,7 @@ def _smoothed(wave, size, first):
 
 @pytest.mark.parametrize("ratio", [2, 4])
 def test_before_training_it_inverts_the_decimation_filter_and_adds_almost_no_high_band(ratio):
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     network = models.build("framenet", ratio=ratio, width=0.1)
     rng = np.random.default_rng(0)
     # The band ends at 0.9 of the low band, where the filter attenuates by more than 20 dB.

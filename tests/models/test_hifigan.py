@@ -5,6 +5,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from seeds import seed_networks
 from wideband import models
 from wideband.command import UserError
 from wideband.models.audiosr_vocoder import generator
@@ -57,7 +58,7 @@ def test_layers_of_v1_have_the_published_sizes(outline):
 
 
 def test_initial_weights_are_uniform_as_in_pytorch():
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     vocoder = models.build("hifigan", variant="V3", width=0.5).get_layer("vocoder")
     # Taps times channels; PyTorch counts the outputs of a transposed convolution.
     for name, fan_in in (

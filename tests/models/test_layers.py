@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from seeds import seed_networks
 from wideband.command import UserError
 from wideband.models.layers import Subpixel, TapOrthogonal, TFiLM, hard_sigmoid, widen
 
@@ -93,7 +94,7 @@ def test_a_block_depends_on_itself_and_the_blocks_before(waves):
 
 
 def test_a_tfilm_layer_works_in_any_model(waves, tmp_path):
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     model = keras.Sequential(
         [
             keras.Input((None, 2)),

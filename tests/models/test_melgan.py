@@ -1,8 +1,8 @@
 """The mel-domain GAN: its parts, what training compares, and its vocoders."""
 
-import keras
 import numpy as np
 import pytest
+from seeds import seed_networks
 from wideband import models
 from wideband.command import UserError
 from wideband.models import features, pretrained
@@ -20,7 +20,7 @@ def vocos(tmp_path_factory):
     """A run folder of a vocoder with random weights."""
     folder = tmp_path_factory.mktemp("vocos")
     Record(RECIPE).write(folder)
-    keras.utils.set_random_seed(1)
+    seed_networks(1)
     models.build("vocos", **RECIPE["arguments"]).save_weights(folder / pretrained.KERAS_FILE)
     return folder
 
@@ -28,7 +28,7 @@ def vocos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def network(vocos):
     """A small network with that vocoder, which tests must not change."""
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     return build(mel="nyquist", vocoder=str(vocos))
 
 

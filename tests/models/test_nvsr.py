@@ -4,11 +4,11 @@ With random weights, the published code had the same output: the largest differe
 the logarithm of the mel (the generator) and 1.4e-7 (the vocoder).
 """
 
-import keras
 import librosa
 import numpy as np
 import pytest
 from scipy import signal
+from seeds import seed_networks
 from wideband import models
 from wideband.command import UserError
 from wideband.models import resunet
@@ -140,7 +140,7 @@ def test_a_frame_depends_on_the_frames_of_the_context_only():
 
 
 def test_training_starts_as_in_the_published_code():
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     network = resunet.build(128, 0.25, 3, 1)
 
     def largest(name):

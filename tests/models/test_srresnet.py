@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from scipy import signal
+from seeds import seed_networks
 from wideband.command import UserError
 from wideband.models import srresnet
 
@@ -91,7 +92,7 @@ def test_a_frame_depends_on_the_frames_of_the_context_only():
 
 
 def test_training_starts_as_in_pytorch():
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     network = srresnet.build(80, 0.25, 1)
     stem, second = network.get_layer("stem"), network.get_layer("block_0_second")
     for layer, fan_in in ((stem, 81), (second, 9 * 16)):

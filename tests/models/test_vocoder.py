@@ -4,9 +4,9 @@ import shutil
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
+from seeds import seed_networks
 from wideband import models
 from wideband.command import UserError
 from wideband.models import griffin_lim, pretrained, vocoder
@@ -25,7 +25,7 @@ def make_run(run, tmp_path_factory):
         record = Record.read(run)
         record.recipe |= {"name": name, "model": name, "arguments": arguments, "ratio": 1}
         record.write(folder)
-        keras.utils.set_random_seed(0)
+        seed_networks(0)
         network = models.build(name, **arguments)
         rng = np.random.default_rng(0)
         network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in network.get_weights()])

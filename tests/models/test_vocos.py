@@ -2,9 +2,9 @@
 
 import math
 
-import keras
 import numpy as np
 import pytest
+from seeds import seed_networks
 from wideband import models
 from wideband.command import UserError
 from wideband.models.features import log_mel
@@ -41,7 +41,7 @@ def test_layers_have_the_published_sizes(outline):
 
 
 def test_initial_weights_are_those_of_the_published_code():
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     vocoder = models.build("vocos", width=0.25, blocks=4).get_layer("vocoder")
     for name in ("mel_first", "block_0_depthwise", "block_3_expand", "block_2_project"):
         kernel, bias = map(np.asarray, vocoder.get_layer(name).weights)

@@ -3,9 +3,9 @@
 import shutil
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
+from seeds import seed_networks
 from wideband import models
 from wideband.command import UserError
 from wideband.models import pretrained
@@ -28,7 +28,7 @@ def write_run(tmp_path_factory):
         folder.mkdir()
         name = recipes.get(recipe).model
         arguments = {**models.small(name), **arguments}
-        keras.utils.set_random_seed(1)
+        seed_networks(1)
         network = models.build(name, **arguments)
         rng = np.random.default_rng(1)
         for layer in network._flatten_layers():

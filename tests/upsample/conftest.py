@@ -3,9 +3,9 @@
 import sys
 from functools import cache
 
-import keras
 import numpy as np
 import pytest
+from seeds import seed_networks
 from wideband import models
 from wideband.models.record import Record
 from wideband.upsample import Upsampler, windows
@@ -70,7 +70,7 @@ def build():
 
     @cache
     def build(name):
-        keras.utils.set_random_seed(0)
+        seed_networks(0)
         network = models.build(name, **models.small(name))
         rng = np.random.default_rng(1)
         network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in network.get_weights()])

@@ -2,12 +2,12 @@
 
 import itertools
 
-import keras
 import librosa
 import numpy as np
 import pytest
 import soundfile
 from scipy import signal
+from seeds import seed_networks
 from wideband import models
 from wideband.command import UserError
 from wideband.data_gen.low_pass import filter_at_inference
@@ -40,7 +40,7 @@ def vae(tmp_path_factory):
     """A run of a small autoencoder with random weights."""
     folder = tmp_path_factory.mktemp("runs") / "vae"
     arguments = models.small("audiosr_vae")
-    keras.utils.set_random_seed(1)
+    seed_networks(1)
     network = models.build("audiosr_vae", **arguments).networks()["network"]
     randomize(network)
     folder.mkdir()
@@ -59,7 +59,7 @@ def make(vae):
 
 @pytest.fixture(scope="module")
 def upsampler(make):
-    keras.utils.set_random_seed(1)
+    seed_networks(1)
     system = make()
     randomize(system.unet)
     return Upsampler(system, RATE, 1, "spline")

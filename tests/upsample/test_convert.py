@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from seeds import seed_networks
 from tensorflow.lite.python import schema_py_generated as schema
 from wideband import models
 from wideband.command import UserError
@@ -41,7 +42,7 @@ def network():
 
     @cache
     def network(name):
-        keras.utils.set_random_seed(0)
+        seed_networks(0)
         network = models.build(name, **models.small(name))
         rng = np.random.default_rng(0)
         for weight in network.weights:
@@ -207,7 +208,7 @@ def test_weights_that_are_16_bit_numbers_are_stored_in_16_bits_without_loss(netw
 
 def with_depthwise():
     """Builds a network with a depthwise convolution and a matrix, both large enough for 8 bits."""
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     wave = keras.Input((None, 1), name="interpolated")
     x = keras.layers.Conv1D(200, 1)(wave)
     x = keras.layers.DepthwiseConv1D(7, padding="same", name="depthwise")(x)

@@ -2,11 +2,11 @@
 
 from types import SimpleNamespace
 
-import keras
 import librosa
 import numpy as np
 import pytest
 import soundfile
+from seeds import seed_networks
 from wideband import audio, models
 from wideband.command import UserError
 from wideband.upsample import audiosr_stages, faithful
@@ -66,7 +66,7 @@ def test_one_recording_is_taken(restore):
 
 @pytest.fixture(scope="module")
 def nvsr():
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     return models.build("nvsr", **models.small("nvsr"))
 
 

@@ -3,10 +3,10 @@
 import dataclasses
 from fractions import Fraction
 
-import keras
 import numpy as np
 import pytest
 import soundfile
+from seeds import seed_networks
 from wideband import models
 from wideband.command import UserError
 from wideband.data_gen import shards
@@ -27,7 +27,7 @@ def make_mel_run(tmp_path_factory):
         arguments = {**models.small(model), **arguments}
         recipe = {"name": model, "source": "ours", "model": model, "arguments": arguments}
         rates = {"sample_rate": 22050, "ratio": ratio, "protocol": "hann_sinc"}
-        keras.utils.set_random_seed(1)
+        seed_networks(1)
         network = models.build(model, **arguments)
         folder.mkdir()
         Record({**recipe, **rates}, parts=dict(network.parts)).write(folder)

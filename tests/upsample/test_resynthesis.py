@@ -1,8 +1,8 @@
 """Vocoders as models: they take recordings of any band, and make the whole wave anew."""
 
-import keras
 import numpy as np
 import pytest
+from seeds import seed_networks
 from wideband import audio, models
 from wideband.command import UserError
 from wideband.models.record import Record
@@ -28,7 +28,7 @@ def run(run, tmp_path_factory):
     more = {"ratio": 1, "sample_rate": 22050, "protocol": "hann_sinc", "arguments": arguments}
     record.recipe |= {"name": "vocos", "model": "vocos", **more}
     record.write(folder)
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     models.build("vocos", **arguments).save_weights(folder / "best.weights.h5")
     return folder
 

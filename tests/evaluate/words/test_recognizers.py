@@ -9,10 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 import pocketsphinx
 import pytest
+from seeds import seed_networks
 from wideband import audio
 from wideband.command import UserError
 from wideband.data_gen import synthesize
@@ -316,7 +316,7 @@ def test_an_unknown_recognizer_or_setting_is_refused(name, settings, message):
 
 
 def test_deepspeech_is_loaded_from_a_run_folder(tmp_path):
-    keras.utils.set_random_seed(0)
+    seed_networks(0)
     deepspeech.build(16).save_weights(tmp_path / deepspeech.WEIGHTS)
     (tmp_path / deepspeech.SIZES).write_text('{"hidden": 16}')
     recognizer = words.create("deepspeech", deepspeech_checkpoint=str(tmp_path))
