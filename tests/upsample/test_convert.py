@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from outlines import build_with
 from seeds import seed_networks
 from tensorflow.lite.python import schema_py_generated as schema
 from wideband import models
@@ -43,22 +44,22 @@ def network():
     @cache
     def network(name):
         seed_networks(0)
-        network = models.build(name, **models.small(name))
         rng = np.random.default_rng(0)
-        for weight in network.weights:
+
+        def draw(weight):
             values = rng.normal(0, 1, weight.shape)
             if weight.path.endswith("moving_variance"):
-                weight.assign(rng.uniform(0.5, 2, weight.shape))
+                drawn = rng.uniform(0.5, 2, weight.shape)
             elif weight.path.endswith("gamma"):
-                weight.assign(1 + 0.2 * values)
+                drawn = 1 + 0.2 * values
             elif len(weight.shape) > 1:
-                weight.assign(values / np.sqrt(np.prod(weight.shape[:-1])))
-            elif weight.dtype == "float32":
-                weight.assign(weight.numpy() + 0.02 * values)
+                drawn = values / np.sqrt(np.prod(weight.shape[:-1]))
+            else:
+                drawn = weight.numpy() + 0.02 * values
             # Unscaled, the sum of twelve blocks would drive exponentials to their bounds.
-            if weight.path.startswith("mix_"):
-                weight.assign(0.1 * weight)
-        return network
+            return 0.1 * drawn if weight.path.startswith("mix_") else drawn
+
+        return build_with(draw, name, **models.small(name))
 
     return network
 
@@ -122,7 +123,7 @@ def test_transforms_that_are_no_power_of_two_become_products(noise):
     assert network.layers[1].call.__func__ is STFT.call
 
 
-@pytest.mark.parametrize("name", WINDOWED)
+@pytest.mark.parametrize("name", WINDOWED, scope="module")
 def test_a_model_has_the_output_of_its_network(name, network, pairs, model):
     low, _ = pairs(name)
     expected = np.asarray(network(name)(low))
@@ -134,7 +135,7 @@ def test_a_model_has_the_output_of_its_network(name, network, pairs, model):
     assert np.abs(found - expected).max() < 0.05 * change
 
 
-@pytest.mark.parametrize("name", WINDOWED)
+@pytest.mark.parametrize("name", WINDOWED, scope="module")
 def test_a_model_has_operators_of_every_runtime_only(name, model):
     counted = operators(model(name))
     # A loop would be an LSTM that did not become TFLite's own.
