@@ -128,9 +128,9 @@ def test_there_are_no_seams_where_patches_meet(noise, build, one_window_at_a_tim
 @pytest.mark.parametrize("name", WITH_CONTEXT)
 def test_there_are_no_seams_where_windows_with_a_context_meet(name, noise, build):
     network = build(name)
-    context, window = network.context, 4 * network.context
+    context, window = network.context, 3 * network.context
     # Three windows, and a part of a fourth.
-    wave = noise(6 * context + 5 * network.multiple)
+    wave = noise(3 * context + 5 * network.multiple)
     found = pass_through(network, wave, window)
     padded = np.pad(wave, context)[np.newaxis, :, np.newaxis]
     whole = np.asarray(network(padded))[0, :, 0]
