@@ -7,8 +7,10 @@ product of three real ones. So a convolution has the form
     output = synthesis @ ((analysis @ samples) * (kernel_analysis @ kernel))
 
 where * multiplies channels with filters at each of some points. With 65 taps, there are 191 points
-for 64 samples of output: three multiplications per sample, channel and filter instead of 65. On
-CPUs, the output and its gradients take an eighth to two thirds of the time.
+for 64 samples of output: three multiplications per sample, channel and filter instead of 65. The
+transforms take more, but those of a channel serve all filters, and those of a filter all channels.
+On CPUs, a training step of a U-Net with such kernels takes a half to a quarter of the time
+(docs/performance.md).
 
 Sources: Stockham 1966, "High-speed convolution and correlation"; Winograd 1980, "Arithmetic
 complexity of computations", for the form of three matrices.
@@ -24,16 +26,15 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-# From how many taps on the transforms are faster, and from how many with so many channels.
-LONG = 17
-LONG_FOR_MANY, MANY = 7, 128
+# Kernels with fewer taps, or with fewer products for an output value, are not made faster.
+LEAST_TAPS, LEAST_PRODUCTS = 7, 512
 
 _PLAIN = ContextVar("plain", default=False)
 
 
 @contextmanager
 def plain_convolutions() -> Iterator[None]:
-    """Within the context, graphs are traced with Keras's convolutions."""
+    """Within the context, this thread convolves, and traces graphs, with Keras's convolutions."""
     token = _PLAIN.set(True)
     try:
         yield
@@ -45,7 +46,8 @@ def plain_convolutions() -> Iterator[None]:
 class Conv1D(layers.Conv1D):
     """Keras's Conv1D, but with long kernels faster on CPUs.
 
-    It has the same arguments and weights, and the same output but for rounding errors.
+    It has the same arguments and weights, and the same output but for rounding errors: those of a
+    hop depend on the loudest of its samples, and in bfloat16 they are twice as large.
 
     Example:
         >>> Conv1D(64, 65, padding="same")(keras.ops.zeros((1, 8192, 32))).shape
@@ -53,11 +55,13 @@ class Conv1D(layers.Conv1D):
     """
 
     def call(self, inputs):
-        """Convolves inputs (batch, n, c) to (batch, n / strides, filters)."""
-        if self.padding != "same" or self.groups > 1:
+        """Convolves inputs (batch, n, c) to (batch, ceil(n / strides), filters)."""
+        if self.padding != "same" or self.data_format != "channels_last":
             return super().call(inputs)
         x = conv(inputs, self.kernel, *self.strides, *self.dilation_rate)
-        return self.activation(x + self.bias if self.use_bias else x)
+        if self.use_bias:
+            x = x + self.bias
+        return x if self.activation is None else self.activation(x)
 
 
 def conv(x, kernel, strides: int = 1, dilation: int = 1):
@@ -72,11 +76,19 @@ def conv(x, kernel, strides: int = 1, dilation: int = 1):
     Returns:
         (batch, ceil(n / strides), filters).
     """
-    taps, *channels = kernel.shape
-    long = taps >= (LONG_FOR_MANY if min(channels) >= MANY else LONG)
-    if long and _hop(taps) % strides == 0 and _only_cpus() and not _PLAIN.get():
+    if _is_long(x, kernel, strides) and _only_cpus() and not _PLAIN.get():
         return conv_by_transforms(x, kernel, strides, dilation)
     return ops.conv(x, kernel, strides, "same", dilation_rate=dilation)
+
+
+def _is_long(x, kernel, strides: int) -> bool:
+    """Whether the transforms are faster, and possible."""
+    taps, channels, filters = kernel.shape
+    long = taps >= LEAST_TAPS and taps * min(channels, filters) >= LEAST_PRODUCTS
+    grouped = channels != x.shape[-1]
+    # Float16 would overflow.
+    half = keras.backend.standardize_dtype(x.dtype) == "float16"
+    return long and _hop(taps) % strides == 0 and not grouped and not half
 
 
 @functools.cache
@@ -86,7 +98,7 @@ def _only_cpus() -> bool:
 
 
 def conv_by_transforms(x, kernel, strides: int = 1, dilation: int = 1):
-    """Convolves as `conv`, by transforms of any kernel; the strides must divide the hop."""
+    """Convolves as `conv`, with kernels of two taps and more; the strides must divide the hop."""
     taps, channels, filters = kernel.shape
     batch, n, _ = ops.shape(x)
     count = -(-n // strides)
@@ -134,10 +146,10 @@ class _Matrices(NamedTuple):
 
 @functools.cache
 def _matrices(taps: int) -> _Matrices:
-    """Returns the matrices in float32, for kernels that are not reversed, as in networks."""
+    """Returns the matrices, for kernels that are not reversed, as in networks."""
     hop = _hop(taps)
     bins = np.arange(hop + 1)
-    # The product is reduced first, which keeps the sines of whole turns exact.
+    # Of a reduced product, the cosines and sines are more exact.
     angles = np.pi / hop * (np.outer(bins, np.arange(2 * hop)) % (2 * hop))
     cosines, sines = np.cos(angles), np.sin(angles)
     # The spectrum of the samples is a + i b, with a = cosines x and b = -sines x. The conjugate one
@@ -152,7 +164,7 @@ def _matrices(taps: int) -> _Matrices:
     real, imaginary = weights * cosines, -weights * sines
     synthesis = [real + imaginary, imaginary[inner], -real[inner]]
     return _Matrices(
-        np.concatenate(analysis).astype(np.float32),
-        np.concatenate(kernel_analysis)[:, :taps].astype(np.float32),
-        np.concatenate(synthesis)[:, :hop].T.astype(np.float32),
+        np.concatenate(analysis),
+        np.concatenate(kernel_analysis)[:, :taps],
+        np.concatenate(synthesis)[:, :hop].T,
     )

@@ -47,7 +47,7 @@ def test_the_output_is_that_of_a_convolution(n, taps, strides, dilation):
 
 def layers_of_both_kinds(dtype="float32", **options):
     """Returns our layer and that of Keras with the same weights."""
-    options = {"filters": 24, "kernel_size": 17, "padding": "same", "name": "conv"} | options
+    options = {"filters": 24, "kernel_size": 33, "padding": "same", "name": "conv"} | options
     both = [kind(**options, dtype=dtype) for kind in (Conv1D, layers.Conv1D)]
     for layer in both:
         layer.build((None, None, 16))
@@ -100,7 +100,7 @@ def test_half_floats_differ_by_their_rounding():
 @pytest.mark.parametrize(
     "options",
     [
-        {"kernel_size": 15},
+        {"kernel_size": 31},
         {"strides": 3},
         {"padding": "causal"},
         {"groups": 2},
@@ -108,7 +108,7 @@ def test_half_floats_differ_by_their_rounding():
 )
 def test_what_the_transforms_do_not_make_faster_is_convolved_by_keras(options):
     (x,) = arrays((2, 100, 16))
-    options = {"filters": 24, "kernel_size": 17, "padding": "same"} | options
+    options = {"filters": 24, "kernel_size": 33, "padding": "same"} | options
     ours, theirs = Conv1D(**options), layers.Conv1D(**options)
     theirs.build(x.shape)
     ours.build(x.shape)
@@ -116,11 +116,33 @@ def test_what_the_transforms_do_not_make_faster_is_convolved_by_keras(options):
     np.testing.assert_array_equal(ours(x), theirs(x))
 
 
-def test_with_many_channels_kernels_need_not_be_as_long():
-    (x,) = arrays((1, 64, 128))
-    kinds = [(7, 128), (6, 128), (7, 127)]
-    found = [convolves(Conv1D(filters, taps, padding="same"), x) for taps, filters in kinds]
-    assert found == [False, True, True]
+def test_many_channels_or_taps_make_the_transforms_worthwhile():
+    cases = [(7, 74, 74), (6, 128, 128), (7, 73, 128), (65, 8, 8), (65, 1, 128), (65, 128, 7)]
+    found = [
+        convolves(Conv1D(filters, taps, padding="same"), arrays((1, 64, channels))[0])
+        for taps, channels, filters in cases
+    ]
+    assert found == [False, True, True, False, True, True]
+
+
+def test_float16_which_would_overflow_is_convolved_by_keras():
+    (x,) = arrays((1, 100, 16))
+    ours, theirs = layers_of_both_kinds("mixed_float16")
+    np.testing.assert_array_equal(ours(x), theirs(x))
+
+
+def test_groups_of_channels_have_kernels_of_their_own():
+    (x,) = arrays((1, 100, 64))
+    layer = WeightNormConv1D(64, 17, padding="same", groups=2)
+    layer.build(x.shape)
+    expected = np.concatenate(
+        [
+            np.asarray(conv_by_transforms(x[:, :, half], layer.normalized()[:, :, half]))
+            for half in (slice(32), slice(32, 64))
+        ],
+        axis=2,
+    )
+    np.testing.assert_allclose(layer(x), expected, atol=1e-5)
 
 
 def test_a_context_has_the_convolutions_of_keras():
@@ -144,7 +166,7 @@ def test_other_devices_have_the_convolutions_of_keras(monkeypatch):
 
 def test_weights_have_the_names_and_the_file_of_keras(tmp_path):
     ours, theirs = (
-        keras.Sequential([keras.Input((None, 16)), kind(24, 17, padding="same")])
+        keras.Sequential([keras.Input((None, 16)), kind(24, 33, padding="same")])
         for kind in (Conv1D, layers.Conv1D)
     )
     theirs.save_weights(tmp_path / "plain.weights.h5")
@@ -159,8 +181,9 @@ def test_weights_have_the_names_and_the_file_of_keras(tmp_path):
 
 def test_a_tflite_file_has_a_plain_convolution():
     wave = keras.Input((None, 1), name="low")
-    x = Conv1D(16, 17, padding="same")(wave)
-    x = Conv1D(16, 17, padding="same", dilation_rate=2)(x)
-    network = keras.Model(wave, WeightNormConv1D(1, 17, padding="same")(x))
+    x = layers.Conv1D(16, 1)(wave)
+    x = Conv1D(16, 33, padding="same", dilation_rate=2)(x)
+    x = WeightNormConv1D(16, 33, padding="same")(x)
+    network = keras.Model(wave, layers.Conv1D(1, 1)(x))
     counted = operators(convert(network, 64))
-    assert counted["CONV_2D"] == 3 and not counted["BATCH_MATMUL"]
+    assert counted["CONV_2D"] == 4 and not counted["BATCH_MATMUL"]
