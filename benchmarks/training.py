@@ -3,9 +3,9 @@
 python benchmarks/training.py --page=docs/performance.md
 
 A step takes a batch of noise. The plain step is `compile` with the losses and the optimizer of the
-recipe, and `train_on_batch`, where Keras chooses by itself whether to compile with XLA. Its long
-kernels are convolved by Keras (see models/long_conv.py). Recipes
-with critics take several steps in one, which Keras does not have, and are measured alone.
+recipe, and `train_on_batch`, where Keras chooses by itself whether to compile with XLA, and
+convolves long kernels, too (see models/long_conv.py). Recipes with critics take several steps in
+one, which Keras does not have, and are measured alone.
 """
 
 import sys
