@@ -49,7 +49,7 @@ $(RESULTS)/%/evaluation.json: $(RESULTS)/data/manifest.csv
 $(RESULTS)/%/speed.json: $(NETWORKS:%=$(RESULTS)/%/evaluation.json)
 	$(BIN)/python benchmarks/speed.py --run="$(RESULTS)/$*"
 
-# Measures speed and memory in ten minutes, on a machine that is idle.
+# Measures speed and memory in a quarter of an hour, on a machine that is idle.
 bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/bench.py --page=docs/performance.md
 

@@ -70,7 +70,7 @@ def power_spectra(wave: np.ndarray, sample_rate: float) -> np.ndarray:
         shape (windows, bins), from 0 Hz to the Nyquist frequency. White noise has its variance in
         each bin.
     """
-    return _powers(_windows(wave, window_length(sample_rate)))
+    return _powers(_windows(wave.astype(np.float64), window_length(sample_rate)))
 
 
 def _windows(wave: np.ndarray, n: int) -> np.ndarray:
