@@ -55,30 +55,33 @@ class Conv1D(layers.Conv1D):
     """
 
     def call(self, inputs):
-        """Convolves inputs (batch, n, c) to (batch, ceil(n / strides), filters)."""
-        if self.padding != "same" or self.data_format != "channels_last":
+        """Convolves inputs (batch, n, c), to (batch, ceil(n / strides), filters) with "same"."""
+        if self.padding == "causal" or self.data_format != "channels_last":
             return super().call(inputs)
-        x = conv(inputs, self.kernel, *self.strides, *self.dilation_rate)
+        (strides,), (dilation,) = self.strides, self.dilation_rate
+        x = conv(inputs, self.kernel, strides, self.padding, dilation)
         if self.use_bias:
             x = x + self.bias
         return x if self.activation is None else self.activation(x)
 
 
-def conv(x, kernel, strides: int = 1, dilation: int = 1):
-    """Convolves with the padding "same", in the faster way.
+def conv(x, kernel, strides: int = 1, padding: str = "same", dilation: int = 1):
+    """Convolves as `ops.conv`, in the faster way.
 
     Args:
         x: (batch, n, c).
         kernel: (taps, c, filters).
         strides: samples from one output to the next.
+        padding: "same" or "valid".
         dilation: samples from tap to tap; only a stride of 1 can have any other than 1.
 
     Returns:
-        (batch, ceil(n / strides), filters).
+        (batch, ceil(n / strides), filters), or fewer samples if the padding is "valid".
     """
-    if _is_long(x, kernel, strides) and _only_cpus() and not _PLAIN.get():
+    long = padding == "same" and _is_long(x, kernel, strides)
+    if long and _only_cpus() and not _PLAIN.get():
         return conv_by_transforms(x, kernel, strides, dilation)
-    return ops.conv(x, kernel, strides, "same", dilation_rate=dilation)
+    return ops.conv(x, kernel, strides, padding, dilation_rate=dilation)
 
 
 def _is_long(x, kernel, strides: int) -> bool:
@@ -98,7 +101,7 @@ def _only_cpus() -> bool:
 
 
 def conv_by_transforms(x, kernel, strides: int = 1, dilation: int = 1):
-    """Convolves as `conv`, with kernels of two taps and more; the strides must divide the hop."""
+    """Convolves as `conv` with "same". At least two taps; the strides must divide the hop."""
     taps, channels, filters = kernel.shape
     batch, n, _ = ops.shape(x)
     count = -(-n // strides)

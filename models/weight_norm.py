@@ -55,10 +55,7 @@ class WeightNormConv1D(WeightNorm, layers.Conv1D):
 
     def call(self, inputs):
         """Convolves x (batch, n, c) with the normalized kernel, to (batch, n, filters)."""
-        if self.padding == "same":
-            return conv(inputs, self.normalized(), 1, *self.dilation_rate) + self.bias
-        options = {"padding": self.padding, "dilation_rate": self.dilation_rate}
-        return ops.conv(inputs, self.normalized(), **options) + self.bias
+        return conv(inputs, self.normalized(), 1, self.padding, *self.dilation_rate) + self.bias
 
 
 @keras.saving.register_keras_serializable("wideband")
